@@ -1,0 +1,57 @@
+"""What a solution is worth: the verifier, the other reward models and the panel."""
+
+from collections.abc import Callable
+
+from mstar.rewards.base import Answer, Attempt, RewardModel, Scores
+from mstar.rewards.brevity import Brevity
+from mstar.rewards.canaries import CanaryReport, canaries, check_canaries
+from mstar.rewards.endpoint import Endpoint
+from mstar.rewards.health import ModelHealth, adapted_weights, agreement, panel_health, spearman
+from mstar.rewards.panel import RewardPanel, Rule, ScoreTable
+from mstar.rewards.proxy_guard import Frozen, ProxyGuard
+from mstar.rewards.repetition import Repetition
+from mstar.rewards.rescore import recombine, rescore
+from mstar.rewards.rules import RULES
+from mstar.rewards.self_certainty import SelfCertainty
+from mstar.rewards.self_judge import SelfJudge
+from mstar.rewards.trl_bridge import from_trl, to_trl
+from mstar.rewards.trl_columns import answer_from_json, answer_to_json
+
+REWARDS: dict[str, Callable[[], RewardModel]] = {
+    "brevity": Brevity,
+    "repetition": Repetition,
+    "self_certainty": SelfCertainty,
+}
+
+__all__ = [
+    "REWARDS",
+    "RULES",
+    "Answer",
+    "Attempt",
+    "Brevity",
+    "CanaryReport",
+    "Endpoint",
+    "Frozen",
+    "ModelHealth",
+    "ProxyGuard",
+    "Repetition",
+    "RewardModel",
+    "RewardPanel",
+    "Rule",
+    "ScoreTable",
+    "Scores",
+    "SelfCertainty",
+    "SelfJudge",
+    "adapted_weights",
+    "agreement",
+    "answer_from_json",
+    "answer_to_json",
+    "canaries",
+    "check_canaries",
+    "from_trl",
+    "panel_health",
+    "recombine",
+    "rescore",
+    "spearman",
+    "to_trl",
+]

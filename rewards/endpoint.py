@@ -1,0 +1,86 @@
+"""Ask a model behind an OpenAI-compatible chat endpoint, with pictures."""
+
+from __future__ import annotations
+
+import base64
+import http.client
+import io
+import json
+import urllib.request
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from mstar.rewards.base import Picture
+
+LONGEST_REPLY = 1_000_000  # bytes; what goes on for longer is cut and can't be read as JSON
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """Call it with a prompt and pictures; it returns the text of the reply.
+
+    Attributes:
+        url: the API's base, such as ``http://localhost:8000/v1``.
+        model: the name under which the server knows the model.
+        key: sent as a bearer token; never shown in the repr.
+        timeout: seconds without an answer before giving up.
+        max_tokens: the longest reply to ask for.
+    """
+
+    url: str
+    model: str
+    key: str | None = field(default=None, repr=False)
+    timeout: float = 60.0
+    max_tokens: int = 512
+
+    def __post_init__(self) -> None:
+        if not self.url.startswith(("http://", "https://")):
+            raise ValueError(f"url must start with http:// or https://, got {self.url!r}")
+
+    def __call__(self, prompt: str, pictures: Sequence[Picture] = ()) -> str:
+        """One chat completion at temperature 0.
+
+        Raises:
+            OSError: the server could not be reached, timed out or answered with an error.
+            ValueError: what came back is not a chat completion with text in it.
+        """
+        content = [*(_image_part(picture) for picture in pictures), _text_part(prompt)]
+        body = {
+            "model": self.model,
+            "messages": [{"role": "user", "content": content}],
+            "temperature": 0,
+            "max_tokens": self.max_tokens,
+        }
+        headers = {"Content-Type": "application/json"}
+        if self.key is not None:
+            headers["Authorization"] = f"Bearer {self.key}"
+        request = urllib.request.Request(
+            self.url.rstrip("/") + "/chat/completions", json.dumps(body).encode(), headers
+        )
+        try:
+            with urllib.request.urlopen(request, timeout=self.timeout) as reply:
+                return _reply_text(reply.read(LONGEST_REPLY))
+        except http.client.HTTPException as error:  # such as a reply that breaks off
+            raise ConnectionError(f"{self.url} broke off: {error!r}") from error
+
+
+def _text_part(text: str) -> dict[str, Any]:
+    return {"type": "text", "text": text}
+
+
+def _image_part(picture: Picture) -> dict[str, Any]:
+    png = io.BytesIO()
+    picture.render().save(png, "PNG")
+    data = base64.b64encode(png.getvalue()).decode()
+    return {"type": "image_url", "image_url": {"url": f"data:image/png;base64,{data}"}}
+
+
+def _reply_text(body: bytes) -> str:
+    try:
+        text = json.loads(body)["choices"][0]["message"]["content"]
+    except (KeyError, IndexError, TypeError, RecursionError) as error:
+        raise ValueError(f"the endpoint's reply is no chat completion: {body[:200]!r}") from error
+    if not isinstance(text, str):
+        raise ValueError(f"the endpoint's reply has no text: {body[:200]!r}")
+    return text

@@ -1,0 +1,141 @@
+"""Do the reward models of a panel agree, with each other and with the verifier?"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mstar.rewards.base import Scores
+from mstar.rewards.panel import ScoreTable
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class ModelHealth:
+    """One reward model beside the verifier, over the attempts that both scored.
+
+    Attributes:
+        name: the reward model.
+        mean: its mean score.
+        abstained: the share of all attempts that it did not score.
+        agreement: Spearman's correlation with the verifier, in [-1, 1].
+        brier: mean squared difference to the verifier's score, in [0, 1].
+        fooled: among the attempts that the verifier calls wrong, the share scored above 0.5.
+        missed: among those it calls right, the share scored below 0.5.
+        length: Spearman's correlation with the response's length in characters.
+
+    What can't be told from the attempts at hand is NaN.
+    """
+
+    name: str
+    mean: float
+    abstained: float
+    agreement: float
+    brier: float
+    fooled: float
+    missed: float
+    length: float
+
+
+def panel_health(
+    table: ScoreTable, lengths: NDArray[np.int64], reference: str = "correctness"
+) -> dict[str, ModelHealth]:
+    """The health of each reward model of a table, by name.
+
+    Args:
+        table: N attempts, K reward models.
+        lengths: (N,) characters of each response.
+        reference: the column that stands for the truth.
+
+    Raises:
+        KeyError: the table has no column `reference`.
+        ValueError: not one length per attempt.
+    """
+    if len(lengths) != len(table):
+        raise ValueError(f"{len(table)} attempts need as many lengths, got {len(lengths)}")
+    truth = table[reference]
+    return {name: _health(name, table[name], truth, lengths) for name in table.names}
+
+
+def agreement(table: ScoreTable) -> Floats:
+    """(K, K) Spearman correlations between the models, each over what both scored; else NaN."""
+    size = len(table.names)
+    matrix = np.full((size, size), np.nan)
+    for one in range(size):
+        for other in range(one, size):
+            rho = spearman(table.scores[:, one], table.scores[:, other])
+            matrix[one, other] = matrix[other, one] = rho
+    return matrix
+
+
+def spearman(one: NDArray[np.number], other: NDArray[np.number]) -> float:
+    """Spearman's rank correlation over the rows where neither is NaN; ties share a rank.
+
+    NaN with fewer than three such rows, or where either side is constant.
+
+    >>> spearman(np.array([0.1, 0.2, 0.9]), np.array([1.0, 2.0, 3.0]))
+    1.0
+    """
+    both = ~(np.isnan(one) | np.isnan(other))
+    if both.sum() < 3:
+        return float("nan")
+    ranks, others = _ranks(one[both]), _ranks(other[both])
+    spread = float(ranks.std() * others.std())
+    if spread == 0:
+        return float("nan")
+    covariance = float(((ranks - ranks.mean()) * (others - others.mean())).mean())
+    return float(np.clip(round(covariance / spread, 12), -1.0, 1.0))
+
+
+def adapted_weights(
+    weights: Mapping[str, float], held_out: ScoreTable, reference: str = "correctness"
+) -> dict[str, float]:
+    """Weights scaled by how surely each model agrees with the verifier on a held-out slice.
+
+    A model keeps the share max(0, rho - 1 / sqrt(n - 1)) of its weight: Spearman's rho, less one
+    standard error of it. The verifier keeps its weight, and so does a model about which the
+    slice says nothing: one that abstained, or scored everything alike.
+
+    Args:
+        weights: the recipe's weights by name, not those adapted before.
+        held_out: scores of labelled attempts that nothing was trained on.
+        reference: the column that stands for the truth.
+    """
+    adapted = {}
+    for name, weight in weights.items():
+        rho = spearman(held_out[name], held_out[reference])
+        shared = int((~(np.isnan(held_out[name]) | np.isnan(held_out[reference]))).sum())
+        known = name != reference and not np.isnan(rho)
+        adapted[name] = weight * (max(0.0, rho - (shared - 1) ** -0.5) if known else 1.0)
+    return adapted
+
+
+def _health(name: str, scores: Scores, truth: Scores, lengths: NDArray[np.int64]) -> ModelHealth:
+    both = ~(np.isnan(scores) | np.isnan(truth))
+    said, right = scores[both].astype(np.float64), truth[both].astype(np.float64)
+    return ModelHealth(
+        name=name,
+        mean=_mean(scores[~np.isnan(scores)]),
+        abstained=_mean(np.isnan(scores)),
+        agreement=spearman(scores, truth),
+        brier=_mean((said - right) ** 2),
+        fooled=_mean(said[right < 0.5] > 0.5),
+        missed=_mean(said[right > 0.5] < 0.5),
+        length=spearman(scores, lengths.astype(np.float64)),
+    )
+
+
+def _mean(values: NDArray[np.floating | np.bool_]) -> float:
+    return float(np.mean(values, dtype=np.float64)) if len(values) else float("nan")
+
+
+def _ranks(values: NDArray[np.number]) -> Floats:
+    """Ranks from 0; equal values share the mean of their ranks."""
+    _, place, counts = np.unique(values, return_inverse=True, return_counts=True)
+    first = np.cumsum(counts) - counts
+    ranks: Floats = (first + (counts - 1) / 2.0)[place]
+    return ranks
