@@ -1,0 +1,55 @@
+"""Problems of picture and text as Gymnasium environments; importing it registers their ids."""
+
+from gymnasium.envs.registration import register as _register
+
+from mstar.envs.examiner import INSTRUCTION, Examiner, Setting
+from mstar.envs.families import FAMILIES
+from mstar.envs.family import Family, Knob
+from mstar.envs.problem import Problem, Split, Step
+from mstar.envs.problem_env import ProblemEnv
+from mstar.envs.response_space import ResponseSpace
+from mstar.envs.source import Mixture, ProblemSource
+from mstar.envs.stepwise import Stepwise
+from mstar.envs.trl_adapter import TrlProblem, trl_environment, trl_rewards
+from mstar.envs.vector_env import ProblemVectorEnv
+from mstar.envs.wrappers import Blank, Caption, CaptionOnly, ImageOnly, VectorReward
+
+for _name, _family in FAMILIES.items():
+    _register(
+        f"mstar/{_name}-v{_family.version}",
+        entry_point="mstar.envs.problem_env:ProblemEnv",
+        vector_entry_point="mstar.envs.vector_env:ProblemVectorEnv",
+        kwargs={"source": _name},
+    )
+_register(
+    "mstar/Mixture-v0",
+    entry_point="mstar.envs.problem_env:ProblemEnv",
+    vector_entry_point="mstar.envs.vector_env:ProblemVectorEnv",
+    kwargs={"families": list(FAMILIES)},
+)
+
+__all__ = [
+    "FAMILIES",
+    "INSTRUCTION",
+    "Blank",
+    "Caption",
+    "CaptionOnly",
+    "Examiner",
+    "Family",
+    "ImageOnly",
+    "Knob",
+    "Mixture",
+    "Problem",
+    "ProblemEnv",
+    "ProblemSource",
+    "ProblemVectorEnv",
+    "ResponseSpace",
+    "Setting",
+    "Split",
+    "Step",
+    "Stepwise",
+    "TrlProblem",
+    "VectorReward",
+    "trl_environment",
+    "trl_rewards",
+]

@@ -1,0 +1,116 @@
+"""Where problems come from: anything that names the problem at an index of a seed."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Protocol
+
+from mstar.envs.families import FAMILIES
+from mstar.envs.problem import Problem, Split
+
+FAMILY_ID = re.compile(r"(\w+)-v(\d+)/(train|validation|test)/L(\d)/(\d+)/(\d+)")
+
+
+class ProblemSource(Protocol):
+    """Deals out problems by number; a ``Family`` is one, a data set is one."""
+
+    @property
+    def name(self) -> str:
+        """What it is called in reports."""
+        ...
+
+    @property
+    def size(self) -> int | None:
+        """The indices below it show every problem of a split; None where there is no end."""
+        ...
+
+    def problem(self, split: Split, seed: int, index: int) -> Problem:
+        """Problem number `index` of a seed in a split: always the same one."""
+        ...
+
+
+class Mixture:
+    """Several sources in turn: index i is number i // n of source i % n, so all weigh the same.
+
+    Args:
+        sources: one or more.
+    """
+
+    name = "Mixture"
+
+    def __init__(self, sources: Sequence[ProblemSource]) -> None:
+        if not sources:
+            raise ValueError("a mixture needs at least one source, got none")
+        self.sources = tuple(sources)
+
+    @property
+    def size(self) -> int | None:
+        """As of the largest source, times their number; None where any has no end."""
+        sizes = [source.size for source in self.sources]
+        known = [size for size in sizes if size is not None]
+        return max(known) * len(sizes) if len(known) == len(sizes) else None
+
+    def problem(self, split: Split, seed: int, index: int) -> Problem:
+        """Problem number `index` of a seed in a split: always the same one."""
+        number, which = divmod(index, len(self.sources))
+        return self.sources[which].problem(split, seed, number)
+
+
+class Cursor:
+    """The place in a source: the seed, and the index of the next problem.
+
+    Args:
+        seed: an integer >= 0.
+        index: an integer >= 0.
+    """
+
+    def __init__(self, seed: int, index: int = 0) -> None:
+        for name, value in (("seed", seed), ("index", index)):
+            if not isinstance(value, int) or value < 0:
+                raise ValueError(f"{name} must be an integer >= 0, got {value!r}")
+        self.seed, self.index = seed, index
+
+    def take(self, count: int) -> range:
+        """The next `count` indices, which are then behind the cursor."""
+        if count < 0:
+            raise ValueError(f"can't take {count} problems; count must be >= 0")
+        taken = range(self.index, self.index + count)
+        self.index += count
+        return taken
+
+    def state(self) -> dict[str, int]:
+        """The place, as JSON values."""
+        return {"seed": self.seed, "index": self.index}
+
+    @classmethod
+    def restore(cls, state: Mapping[str, int]) -> Cursor:
+        """The cursor that ``state`` was taken from."""
+        return cls(state["seed"], state["index"])
+
+
+def find(source: ProblemSource, split: Split, problem_id: str) -> Problem:
+    """The problem of an id.
+
+    The id of a family's problem says how to draw it, so it is found whatever the source and the
+    split; a stored problem is looked for in the split of a source with an end.
+
+    Raises:
+        ValueError: there is no such problem, or its family has gone on to another version.
+    """
+    parts = FAMILY_ID.fullmatch(problem_id)
+    if parts is not None and parts[1] in FAMILIES:
+        family = FAMILIES[parts[1]](int(parts[4]))
+        if family.version != int(parts[2]):
+            raise ValueError(f"{problem_id} is gone: {family.name} is at version {family.version}")
+        asked: Split = parts[3]  # type: ignore[assignment]  # the pattern admits splits only
+        return family.problem(asked, int(parts[5]), int(parts[6]))
+    for member in source.sources if isinstance(source, Mixture) else (source,):
+        for index in range(member.size or 0):
+            problem = member.problem(split, 0, index)
+            if problem.id == problem_id:
+                return problem
+    raise ValueError(
+        f"no problem {problem_id!r} in split {split!r} of {source.name}; "
+        "ids are info['problem_id'], such as BarChart-v0/train/L1/7/42"
+    )
