@@ -2,9 +2,11 @@
 
 from gymnasium.envs.registration import register as _register
 
+from mstar.envs.dataset import DatasetSource
 from mstar.envs.examiner import INSTRUCTION, Examiner, Setting
 from mstar.envs.families import FAMILIES
 from mstar.envs.family import Family, Knob
+from mstar.envs.open import open_source, register_dataset
 from mstar.envs.problem import Problem, Split, Step
 from mstar.envs.problem_env import ProblemEnv
 from mstar.envs.response_space import ResponseSpace
@@ -34,6 +36,7 @@ __all__ = [
     "Blank",
     "Caption",
     "CaptionOnly",
+    "DatasetSource",
     "Examiner",
     "Family",
     "ImageOnly",
@@ -50,6 +53,8 @@ __all__ = [
     "Stepwise",
     "TrlProblem",
     "VectorReward",
+    "open_source",
+    "register_dataset",
     "trl_environment",
     "trl_rewards",
 ]

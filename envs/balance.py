@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from mstar.envs.axes import DIGITS
 from mstar.envs.boxes import Box
 from mstar.envs.distractors import distractors
 from mstar.envs.drawing import COLORS, INK, Color, Drawing
@@ -14,7 +15,7 @@ from mstar.envs.family import Family, Knob, Latent, Style
 from mstar.envs.problem import Problem, Step
 from mstar.rewards.base import Answer
 
-SIDE, PITCH, BLOCK = 0.09, 0.105, 0.15  # of a box, from box to box, width of a weight
+SIDE, PITCH, BLOCK = 0.08, 0.1, 0.175  # of a box, from box to box, width of a weight
 PANS = (0.255, 0.745)  # middles of the left and the right half
 STONE: Color = (225, 220, 210)
 
@@ -228,10 +229,9 @@ def _stack(drawing: Drawing, load: Load, at: tuple[float, float], style: Style) 
         if name == "weight":
             low, high = (x + 0.005, y - 0.115), (x + BLOCK - 0.005, y)
             drawing.rectangle(low, high, fill=STONE, outline=INK, width=0.008)
-            drawing.text((x + BLOCK / 2, y - 0.058), str(amount), height=0.09)
+            drawing.text((x + BLOCK / 2, y - 0.058), str(amount), DIGITS)
             continue
         for _ in range(amount):
-            drawing.rectangle(
-                (x + 0.0075, y - SIDE), (x + PITCH - 0.0075, y), fill=style.color(name)
-            )
+            low, high = (x + (PITCH - SIDE) / 2, y - SIDE), (x + (PITCH + SIDE) / 2, y)
+            drawing.rectangle(low, high, fill=style.color(name), outline=INK, width=0.008)
             x += PITCH

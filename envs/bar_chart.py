@@ -7,6 +7,7 @@ from typing import ClassVar
 
 import numpy as np
 
+from mstar.envs.distractors import distractors
 from mstar.envs.drawing import COLORS, INK, Drawing
 from mstar.envs.family import Family, Knob, Latent, Style
 from mstar.envs.problem import Problem, Step
@@ -82,11 +83,7 @@ class BarChart(Family):
             ),
             latent=latent,
             template=template,
-            distractors=tuple(
-                str(v)
-                for v in (result + 1, max(0, result - 1), values[a], values[b], result + 2)
-                if v != result
-            ),
+            distractors=distractors(result, values[a], values[b]),
         )
 
     def _box(self, index: int, value: int) -> tuple[float, float, float, float]:

@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from mstar.envs.boxes import Box
+from mstar.envs.boxes import Box, around
 from mstar.envs.distractors import distractors
 from mstar.envs.drawing import COLORS, INK, Drawing
 from mstar.envs.family import Family, Knob, Latent, Style
@@ -149,7 +149,13 @@ def _weekday(latent: Latent) -> Solved:
         ),
         Step(f"column {column} is {day}", "conclude", day, (day,)),
     )
-    return steps, day, tuple(other for other in WEEKDAYS if other != day)[:5]
+    return steps, day, _beside(day)
+
+
+def _beside(day: str) -> tuple[str, ...]:
+    """The five weekdays that miscounting gives most easily."""
+    at = WEEKDAYS.index(day)
+    return tuple(WEEKDAYS[(at + slip) % 7] for slip in (1, -1, 2, -2, 3))
 
 
 def _nth(latent: Latent) -> Solved:
@@ -189,9 +195,9 @@ def _ahead(latent: Latent) -> Solved:
     steps = (
         Step(f"the month ends on {WEEKDAYS[last]}", "perceive", WEEKDAYS[last], refs, box),
         Step(f"{count} - 7 * {count // 7} = {rest}", "compute", str(rest), refs),
-        Step(f"{rest} days on it is {day}", "conclude", day, (day,)),
+        Step(f"{WEEKDAYS[last]} plus {rest} is {day}", "conclude", day, (day,)),
     )
-    return steps, day, tuple(other for other in WEEKDAYS if other != day)[:5]
+    return steps, day, _beside(day)
 
 
 def _until(latent: Latent) -> Solved:
@@ -223,8 +229,7 @@ def _center(latent: Latent, date: int) -> tuple[float, float]:
 
 
 def _box(latent: Latent, date: int) -> Box:
-    x, y = _center(latent, date)
-    return (x - COLUMN / 2, y - ROW / 2, x + COLUMN / 2, y + ROW / 2)
+    return around(_center(latent, date), COLUMN / 2 + 0.008, ROW / 2)
 
 
 def _picture(latent: Latent, style: Style) -> Drawing:
@@ -232,11 +237,11 @@ def _picture(latent: Latent, style: Style) -> Drawing:
     drawing.text((0.5, 0.06), latent["month"], height=0.1)
     for column in range(7):
         letter = WEEKDAYS[(latent["first"] + column) % 7][0]
-        drawing.text((0.5 + COLUMN * (column - 3), 0.18), letter, height=0.09)
+        drawing.text((0.5 + COLUMN * (column - 3), 0.18), letter, height=0.095)
     drawing.line([(0.02, 0.235), (0.98, 0.235)], color=INK, width=0.006)
     for color, date in zip(latent["colors"], latent["marks"], strict=True):
         left, top, right, bottom = _box(latent, date)
         drawing.rectangle((left, top), (right, bottom), outline=style.color(color), width=0.02)
     for date in range(1, latent["days"] + 1):
-        drawing.text(_center(latent, date), str(date), height=0.09)
+        drawing.text(_center(latent, date), str(date), height=0.095)
     return drawing

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 
 from mstar.envs.boxes import Box, around, enclosing
+from mstar.envs.distractors import distractors
 from mstar.envs.drawing import INK, WHITE, Drawing, Point
 from mstar.envs.family import Family, Knob, Latent, Style
 from mstar.envs.problem import Problem, Step
@@ -75,16 +76,19 @@ class Coins(Family):
         total = sum(coins)
         if template == "total":
             price = int(rng.integers(1, 2 * total)) if self.tokens else 0
-        elif template == "missing" or (template == "afford" and not enough):
-            price = total + int(rng.integers(1, total + 1))
+        elif template == "afford":
+            apart = int(rng.integers(1, 2 + total // 3))  # close, so that it must be added up
+            price = total - apart if enough else total + apart
         else:
-            price = total - int(rng.integers(1, total))
+            apart = int(rng.integers(1, total))
+            price = total - apart if template == "change" else total + apart
         return {"coins": coins, "tokens": tokens, "cells": cells, "price": price}
 
     def build(self, latent: Latent, style: Style) -> Problem:
         """Lay the table, word the question, and solve it."""
         template, price = latent["ask"]["template"], latent["price"]
-        coins, total = Counter(latent["coins"]), sum(latent["coins"])
+        coins: Counter[int] = Counter(latent["coins"])
+        total = sum(coins.elements())
         spots = [self._spot(cell, style) for cell in latent["cells"]]
         boxes = {value: _coin_boxes(value, latent["coins"], spots) for value in coins}
         steps = [
@@ -99,11 +103,11 @@ class Coins(Family):
         steps.append(Step(f"{products} = {total}", "compute", str(total), refs))
         last, answer = _finish(template, total, price)
         extra = sum(latent["tokens"])
-        wrong: tuple[Any, ...] = ("no" if answer.value == "yes" else "yes",)
+        wrong: tuple[str, ...] = ("no" if answer.value == "yes" else "yes",)
         if answer.type == "number":
             right = int(answer.value)
             near = (total, total + extra, right + extra, len(latent["coins"]), sum(coins), price)
-            wrong = tuple(v for v in (*near, right + 1, right - 1) if v > 0 and v != right)
+            wrong = distractors(right, *(v for v in near if v > 0))
         return Problem(
             id="",
             pictures=(self._picture(latent, spots, style),),
@@ -112,7 +116,7 @@ class Coins(Family):
             steps=(*steps, *last),
             latent=latent,
             template=template,
-            distractors=tuple(dict.fromkeys(str(v) for v in wrong)),
+            distractors=wrong,
         )
 
     def _spot(self, cell: int, style: Style) -> Point:

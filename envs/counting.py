@@ -15,8 +15,6 @@ from mstar.envs.icons import ICONS, icon
 from mstar.envs.problem import Problem, Step
 from mstar.rewards.base import Answer
 
-Box = tuple[float, float, float, float]
-
 
 class Counting(Family):
     """Shapes scattered over the cells of a grid; a kind is a colour, or a colour and a shape."""
@@ -144,15 +142,15 @@ class Counting(Family):
     def _picture(self, cells: Sequence[str], style: Style) -> Drawing:
         drawing = Drawing(style.background)
         width, height = 1 / self.columns, 1 / self.rows
-        radius = 0.41 * min(width, height) * style.scale
+        radius = 0.35 * min(width, height) * style.scale
         for index, cell in enumerate(cells):
             if not cell:
                 continue
             row, column = divmod(index, self.columns)
             color, shape = cell.split()
             # The jitter comes from the style, so that it says nothing about the answer.
-            x = (column + 0.5 + 0.07 * math.sin(9 * index + 20 * style.shift[0])) * width
-            y = (row + 0.5 + 0.07 * math.sin(7 * index + 20 * style.shift[1])) * height
+            x = (column + 0.5 + 0.05 * math.sin(9 * index + 20 * style.shift[0])) * width
+            y = (row + 0.5 + 0.05 * math.sin(7 * index + 20 * style.shift[1])) * height
             icon(drawing, shape, (x, y), radius, style.color(color))
         return drawing
 

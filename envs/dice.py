@@ -7,6 +7,7 @@ from typing import ClassVar
 
 import numpy as np
 
+from mstar.envs.boxes import around
 from mstar.envs.distractors import distractors
 from mstar.envs.drawing import COLORS, WHITE, Drawing, Point
 from mstar.envs.family import Family, Knob, Latent, Style
@@ -26,7 +27,7 @@ MIDDLES: dict[int, tuple[Point, ...]] = {
     3: ((0.27, 0.27), (0.73, 0.27), (0.5, 0.73)),
     4: ((0.27, 0.27), (0.73, 0.27), (0.27, 0.73), (0.73, 0.73)),
 }
-HALF = 0.19  # half the side of a die, in shares of the picture's side
+HALF = 0.18  # half the side of a die, in shares of the picture's side
 
 
 class Dice(Family):
@@ -100,7 +101,7 @@ class Dice(Family):
                 "perceive",
                 str(count),
                 (color,),
-                _box(middles[colors.index(color)]),
+                around(middles[colors.index(color)], HALF),
             )
             for color, count in zip(asked, pips, strict=True)
         ]
@@ -139,10 +140,6 @@ def _middles(dice: int, style: Style) -> list[Point]:
     return [(left + x, top + y) for left, top in MIDDLES[dice]]
 
 
-def _box(middle: Point) -> tuple[float, float, float, float]:
-    return (middle[0] - HALF, middle[1] - HALF, middle[0] + HALF, middle[1] + HALF)
-
-
 def _picture(latent: Latent, middles: Sequence[Point], style: Style) -> Drawing:
     drawing = Drawing(style.background)
     half = HALF * style.scale
@@ -150,7 +147,7 @@ def _picture(latent: Latent, middles: Sequence[Point], style: Style) -> Drawing:
         latent["colors"], latent["pips"], latent["turns"], middles, strict=True
     ):
         angle = turn * np.pi / 4
-        reach = half / (1 + 0.3 * abs(turn))  # askew, its corners reach further out
+        reach = half / (1 + 0.4 * abs(turn))  # askew, its corners reach further out
         corners = ((-1, -1), (1, -1), (1, 1), (-1, 1))
         drawing.polygon(_turned(corners, middle, reach, angle), fill=style.color(color))
         for pip in _turned(PIPS[count], middle, 0.56 * reach, angle):

@@ -29,7 +29,10 @@ DEFAULT_SIZE = 112  # pixels
 
 @lru_cache(maxsize=64)
 def _font(pixels: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
-    return ImageFont.load_default(size=pixels)  # Pillow's own font: nothing to ship
+    font = ImageFont.load_default(size=pixels)  # Pillow's own font: nothing to ship
+    if isinstance(font, ImageFont.FreeTypeFont):  # drawing a text is mostly making its mask
+        font.getmask2 = lru_cache(maxsize=512)(font.getmask2)  # type: ignore[method-assign,assignment]
+    return font
 
 
 @dataclass

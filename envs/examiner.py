@@ -13,7 +13,8 @@ import numpy as np
 from gymnasium import spaces
 
 from mstar.envs.canvas import on_canvas
-from mstar.envs.families import FAMILIES
+from mstar.envs.family import SPLITS
+from mstar.envs.open import open_source
 from mstar.envs.problem import Problem, Split
 from mstar.envs.response_space import LONGEST_PROMPT, LONGEST_RESPONSE, UnicodeText
 from mstar.envs.source import Mixture, ProblemSource, find
@@ -22,7 +23,6 @@ from mstar.rewards.panel import RewardPanel, ScoreTable
 INSTRUCTION = 'Reason step by step. End with a line "Answer: ..."'
 PANEL = ("correctness", "format")  # where none is named
 SIZES = range(96, 449)  # pixels
-SPLITS: tuple[Split, ...] = ("train", "validation", "test")
 
 Observation = dict[str, Any]
 Info = dict[str, Any]
@@ -32,16 +32,17 @@ class Setting(TypedDict, total=False):
     """What an environment is made of; JSON values, apart from live sources and panels.
 
     Attributes:
-        source: name of a family, or a live source of problems.
-        families: names of families to mix, in place of `source`.
-        level: difficulty of generated problems, 1 to 3; 1 if left out.
+        source: what ``open_source`` takes, such as a family's name or a path to problems, or a
+            live source of problems.
+        families: names of sources to mix, in place of `source`.
+        level: difficulty of the families that are named, 1 to 3; 1 if left out.
         split: train (if left out), validation or test.
         size: side of the picture in pixels, 96 to 448; 112 if left out.
         panel: names of reward models, or a live panel; correctness and format if left out.
         instruction: follows the question in the prompt; ``INSTRUCTION`` if left out.
     """
 
-    source: str | ProblemSource
+    source: str | Mapping[str, Any] | ProblemSource
     families: Sequence[str]
     level: int
     split: Split
@@ -145,8 +146,13 @@ def examiner(setting: Setting) -> Examiner:
     """Check a setting, fill in what it leaves out, and find what it names.
 
     Raises:
+        TypeError: a key that ``Setting`` does not have.
         ValueError: a name, split or size that does not exist, or not one of source and families.
     """
+    if unknown := set(setting) - set(Setting.__annotations__):
+        raise TypeError(
+            f"no such setting: {sorted(unknown)}; known: {list(Setting.__annotations__)}"
+        )
     if ("source" in setting) == ("families" in setting):
         raise ValueError(
             "give a source (a family's name or a live source) or families, one of them"
@@ -192,15 +198,9 @@ def checked_options(options: Mapping[str, Any] | None) -> Mapping[str, Any]:
 def _source(setting: Setting) -> ProblemSource:
     level = setting.get("level", 1)
     if "families" in setting:
-        return Mixture([_family(name, level) for name in setting["families"]])
+        return Mixture([open_source(name, level) for name in setting["families"]])
     source = setting["source"]
-    return _family(source, level) if isinstance(source, str) else source
-
-
-def _family(name: str, level: int) -> ProblemSource:
-    if name not in FAMILIES:
-        raise ValueError(f"no family {name!r}; known: {', '.join(FAMILIES)}")
-    return FAMILIES[name](level)
+    return open_source(source, level) if isinstance(source, (str, Mapping)) else source
 
 
 def _panel(names: Sequence[str]) -> RewardPanel:

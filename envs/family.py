@@ -83,9 +83,7 @@ class Style:
 
     def color(self, name: str) -> Color:
         """A named colour under this style's tint."""
-        r, g, b = (
-            min(255, max(0, c + t)) for c, t in zip(COLORS[name], self.tint, strict=True)
-        )
+        r, g, b = (min(255, max(0, c + t)) for c, t in zip(COLORS[name], self.tint, strict=True))
         return (r, g, b)
 
 

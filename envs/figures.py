@@ -6,9 +6,8 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from mstar.envs.boxes import Box
 from mstar.envs.drawing import INK, Color, Drawing, Point
-
-Box = tuple[float, float, float, float]  # left, top, right, bottom
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +87,7 @@ def _triangle(drawing: Drawing, slot: Slot, numbers: Sequence[int], fill: Color)
 def _angles(drawing: Drawing, slot: Slot, numbers: Sequence[int], fill: Color) -> None:
     """The lower angles in their corners, x at the top; a third number is the base's length."""
     alpha, beta = (math.radians(_between(47, angle, 58)) for angle in numbers[:2])
-    left, top, right, bottom = slot.box
+    left, _, right, bottom = slot.box
     bottom -= 1.3 * slot.height
     rise = (right - left) / (1 / math.tan(alpha) + 1 / math.tan(beta))
     apex = (left + rise / math.tan(alpha), bottom - rise)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from typing import Any, ClassVar
+from collections.abc import Iterable, Mapping
+from itertools import pairwise
+from typing import ClassVar
 
 import numpy as np
 
@@ -12,14 +13,15 @@ from mstar.envs.boxes import Box, around, enclosing
 from mstar.envs.distractors import distractors
 from mstar.envs.drawing import INK, WHITE, Drawing, Point
 from mstar.envs.family import Family, Knob, Latent, Style
+from mstar.envs.graph import Lines, neighbors, pieces, way
 from mstar.envs.problem import Problem, Step
+from mstar.envs.random_graphs import forest, layers, parts, star
 from mstar.rewards.base import Answer
 
 LETTERS = "BCDEFHKLMNPRT"  # no A, which reads as an article
 RING, RADIUS = 0.39, 0.08  # of the circle that the dots lie on, of a dot
 LONGEST = 5  # lines of a shortest way
 
-Lines = set[tuple[int, int]]  # pairs of places on the ring, the smaller first
 Solved = tuple[list[Step], Answer, tuple[str, ...]]
 
 
@@ -73,10 +75,7 @@ class GraphPicture(Family):
 
     def vary(self, latent: Latent, rng: np.random.Generator) -> Latent:
         """Other lines between the same dots; a way or a loop goes, or comes."""
-        there = True
-        if latent["ask"]["template"] in ("linked", "loop"):
-            there = _ask(latent)[1].value == "no"
-        return {**latent, "lines": self._lines(latent, there, rng)}
+        return {**latent, "lines": self._lines(latent, not _there(latent), rng)}
 
     def _lines(self, latent: Latent, there: bool, rng: np.random.Generator) -> list[list[int]]:
         ask, names = latent["ask"], latent["names"]
@@ -85,72 +84,21 @@ class GraphPicture(Family):
             order.remove(names.index(name))
             order.insert(0, names.index(name))
         if ask["template"] == "degree":
-            lines = self._star(order, rng)
+            lines = star(order, self.extra, rng)
         elif ask["template"] == "shortest":
-            lines = self._layers(order, rng)
+            lines = layers(order, LONGEST, self.extra, rng)
+        elif ask["template"] == "linked":
+            lines = parts(order, there, self.extra, rng)
         else:
-            lines = self._pieces(order, ask["template"], there, rng)
+            lines = forest(order, there, rng)
         return [list(line) for line in sorted(lines)]
-
-    def _star(self, order: list[int], rng: np.random.Generator) -> Lines:
-        """Two to five lines at the first dot, and more between the others."""
-        count = int(rng.integers(2, 6))
-        lines = {_line(order[0], other) for other in order[1 : count + 1]}
-        return self._more(lines, [(a, b) for a in order[1:] for b in order[1:] if a < b], rng)
-
-    def _layers(self, order: list[int], rng: np.random.Generator) -> Lines:
-        """A way of two to five lines from the first to the second dot, and none shorter."""
-        length = int(rng.integers(2, LONGEST + 1))
-        a, b, *rest = order
-        way = [a, *rest[: length - 1], b]
-        layer = {dot: index for index, dot in enumerate(way)}
-        lines = {_line(*pair) for pair in zip(way, way[1:], strict=False)}
-        for dot in rest[length - 1 :]:
-            joined = list(layer)[rng.integers(len(layer))]
-            layer[dot] = layer[joined] + 1
-            lines.add(_line(dot, joined))
-        # Lines within a layer or to the next one make no way shorter.
-        return self._more(
-            lines, [(i, j) for i in order for j in order if i < j and abs(layer[i] - layer[j]) < 2], rng
-        )
-
-    def _pieces(self, order: list[int], template: str, there: bool, rng: np.random.Generator) -> Lines:
-        """Two trees, with the first two dots in one or apart; or as many lines, some in a loop."""
-        if template == "loop" and there:
-            count = int(rng.integers(3, self.dots - 1))
-            ring = order[:count]
-            lines = {_line(*pair) for pair in zip(ring, [*ring[1:], ring[0]], strict=True)}
-            while len(lines) < self.dots - 2:
-                new, old = order[count], order[rng.integers(count)]
-                lines.add(_line(new, old))
-                count += 1
-            return lines
-        a, b, *rest = order
-        cut = int(rng.integers(1, len(rest)))
-        same = template == "linked" and there
-        first, second = [a, *rest[:cut]], [b, *rest[cut:]]
-        if same:
-            first, second = [a, *rest[:cut], b][: len(rest) + 1], rest[cut:]
-        lines = set()
-        for piece in (first, second):
-            # Chains rather than stars, so that a way takes some following.
-            for index, dot in enumerate(piece[1:], 1):
-                lines.add(_line(dot, piece[max(0, index - int(rng.integers(1, 3)))]))
-        if template == "linked":
-            pairs = [_line(i, j) for piece in (first, second) for i in piece for j in piece if i < j]
-            lines = self._more(lines, pairs, rng)
-        return lines
-
-    def _more(self, lines: Lines, pairs: list[tuple[int, int]], rng: np.random.Generator) -> Lines:
-        new = [pair for pair in pairs if pair not in lines]
-        chosen = rng.permutation(len(new))[: self.extra] if new else []
-        return lines | {new[i] for i in chosen}
 
     def build(self, latent: Latent, style: Style) -> Problem:
         """Draw the graph, word the question, and solve it."""
         ask = latent["ask"]
         spots = _spots(len(latent["names"]), style)
-        steps, answer, wrong = _ask(latent, spots)
+        solve = {"degree": _degree, "linked": _linked, "shortest": _shortest, "loop": _loop}
+        steps, answer, wrong = solve[ask["template"]](latent, spots)
         return Problem(
             id="",
             pictures=(_picture(latent, spots, style),),
@@ -163,5 +111,108 @@ class GraphPicture(Family):
         )
 
 
-def _line(a: int, b: int) -> tuple[int, int]:
-    return (min(a, b), max(a, b))
+def _lines_of(latent: Latent) -> Lines:
+    return {(a, b) for a, b in latent["lines"]}
+
+
+def _places(latent: Latent) -> list[int]:
+    """Where the asked dots are on the ring: a, then b."""
+    ask = latent["ask"]
+    return [latent["names"].index(ask[key]) for key in ("a", "b") if key in ask]
+
+
+def _there(latent: Latent) -> bool:
+    """Whether there is a way from a to b, or a loop where no dots are named."""
+    count, lines = len(latent["names"]), _lines_of(latent)
+    hung = pieces(count, lines)
+    if latent["ask"]["template"] == "loop":
+        return len(lines) > count - len(hung)
+    places = set(_places(latent))
+    return any(places <= part for part in hung)
+
+
+def _named(latent: Latent, places: Iterable[int]) -> str:
+    return ", ".join(sorted(latent["names"][place] for place in places))
+
+
+def _degree(latent: Latent, spots: list[Point]) -> Solved:
+    (place,) = _places(latent)
+    found = neighbors(_lines_of(latent), place)
+    named, count = _named(latent, found), len(found)
+    a, box = latent["ask"]["a"], _box([place, *found], spots)
+    steps = [
+        Step(f"{a} is joined to {named}", "perceive", named, (a, *named.split(", ")), box),
+        Step(f"{' + '.join('1' * count)} = {count}", "compute", str(count), (a,)),
+    ]
+    return steps, Answer("number", str(count)), distractors(count)
+
+
+def _linked(latent: Latent, spots: list[Point]) -> Solved:
+    a, b = latent["ask"]["a"], latent["ask"]["b"]
+    start, end = _places(latent)
+    part = next(p for p in pieces(len(spots), _lines_of(latent)) if start in p)
+    named = _named(latent, part - {start})
+    said = "yes" if end in part else "no"
+    among = "is one of them" if end in part else "is not one of them"
+    steps = [
+        Step(f"from {a} the lines lead to {named}", "perceive", named, (a,), _box(part, spots)),
+        Step(f"{b} {among}: {said}", "conclude", said, (a, b)),
+    ]
+    return steps, Answer("yes_no", said), ("no" if said == "yes" else "yes",)
+
+
+def _shortest(latent: Latent, spots: list[Point]) -> Solved:
+    lines, names = _lines_of(latent), latent["names"]
+    start, end = _places(latent)
+    path = way(lines, start, end)
+    steps = [
+        Step(
+            f"{names[i]} is joined to {names[j]}",
+            "perceive",
+            names[j],
+            (names[i], names[j]),
+            _box((i, j), spots),
+        )
+        for i, j in pairwise(path)
+    ]
+    count = len(path) - 1
+    total = " + ".join("1" * count)
+    steps.append(Step(f"{total} = {count}", "compute", str(count), (names[start], names[end])))
+    return steps, Answer("number", str(count)), distractors(count)
+
+
+def _loop(latent: Latent, spots: list[Point]) -> Solved:
+    """A graph has no loop where its lines are as many as its dots less its parts."""
+    dots, lines = len(spots), len(latent["lines"])
+    apart = len(pieces(dots, _lines_of(latent)))
+    whole, free = (0.0, 0.0, 1.0, 1.0), dots - apart
+    said = "yes" if lines > free else "no"
+    than = f"{lines} is more than {free}" if lines > free else f"{lines} is not more than {free}"
+    steps = [
+        Step(f"dots: {dots}", "perceive", str(dots), (), whole),
+        Step(f"parts: {apart}", "perceive", str(apart), (), whole),
+        Step(f"lines: {lines}", "perceive", str(lines), (), whole),
+        Step(f"{dots} - {apart} = {free}", "compute", str(free)),
+        Step(f"{than}: {said}", "conclude", said),
+    ]
+    return steps, Answer("yes_no", said), ("no" if said == "yes" else "yes",)
+
+
+def _spots(count: int, style: Style) -> list[Point]:
+    turn = math.pi * style.shift[0]
+    angles = [turn + 2 * math.pi * i / count for i in range(count)]
+    return [(0.5 + RING * math.cos(a), 0.5 + RING * math.sin(a)) for a in angles]
+
+
+def _box(places: Iterable[int], spots: list[Point]) -> Box:
+    return enclosing(around(spots[place], RADIUS) for place in places)
+
+
+def _picture(latent: Latent, spots: list[Point], style: Style) -> Drawing:
+    drawing = Drawing(style.background)
+    for a, b in latent["lines"]:
+        drawing.line([spots[a], spots[b]], color=INK, width=0.014)
+    for name, spot in zip(latent["names"], spots, strict=True):
+        drawing.ellipse(spot, RADIUS, fill=WHITE, outline=style.color("blue"), width=0.014)
+        drawing.text(spot, name, height=0.11)
+    return drawing

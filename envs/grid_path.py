@@ -18,6 +18,7 @@ from mstar.rewards.base import Answer
 MARGIN = 0.03
 LINE: Color = (150, 150, 150)
 WALL: Color = (70, 74, 84)
+WALLS = {True: (0.08, 0.2), False: (0.28, 0.42)}  # share of the cells, if moves are followed
 RUNS = 5  # straight pieces of a path, at most
 
 Solved = tuple[list[Step], Answer, tuple[str, ...]]
@@ -31,7 +32,7 @@ class GridPath(Family):
     wordings: ClassVar[Mapping[str, tuple[str, ...]]] = {
         "shortest": (
             "How many moves does the shortest path from S to G take, around the dark cells?",
-            "Going up, down, left or right past the walls, what is the least moves from S to G?",
+            "Up, down, left or right past the dark cells: how many moves from S to G at least?",
             "What is the length of the shortest way from S to G that avoids the dark cells?",
         ),
         "reachable": (
@@ -72,47 +73,40 @@ class GridPath(Family):
         return {**latent, **self._grid(latent["ask"], not reached, rng)}
 
     def _grid(self, ask: Mapping[str, Any], reach: bool, rng: np.random.Generator) -> Latent:
-        place = self._followed if ask["template"] == "follow" else self._routed
-        length = int(rng.integers(3, self.farthest + 1)) if ask["template"] == "shortest" else 0
+        follow, length = ask["template"] == "follow", 0
+        if ask["template"] == "shortest":
+            length = int(rng.integers(3, self.farthest + 1))
+        low, high = (round(self.size**2 * share) for share in WALLS[follow])
         while True:
-            walls = rng.permutation(self.size**2)[: self._walls(ask["template"], rng)]
-            cells = [divmod(int(i), self.size) for i in sorted(walls)]
-            free = [divmod(i, self.size) for i in range(self.size**2)]
-            free = [cell for cell in free if cell not in cells]
-            grid: Latent = {"size": self.size, "walls": [list(c) for c in cells], "goal": []}
-            found = place(grid, free, ask, (length, reach), rng)
+            order = rng.permutation(self.size**2).tolist()
+            count = int(rng.integers(low, high + 1))
+            walls = [list(divmod(place, self.size)) for place in sorted(order[:count])]
+            free = [divmod(place, self.size) for place in order[count:]]
+            grid: Latent = {"size": self.size, "walls": walls, "goal": []}
+            if follow:
+                found = self._followed(grid, free, ask["moves"], rng)
+            else:
+                found = self._routed(grid, free, (length, reach), rng)
             if found is not None:
                 return found
 
-    def _walls(self, template: str, rng: np.random.Generator) -> int:
-        low, high = (0.08, 0.2) if template == "follow" else (0.28, 0.42)
-        area = self.size**2
-        return int(rng.integers(round(low * area), round(high * area) + 1))
-
     def _routed(
-        self,
-        grid: Latent,
-        free: list[Cell],
-        ask: Mapping[str, Any],
-        wanted: tuple[int, bool],
-        rng: np.random.Generator,
+        self, grid: Latent, free: list[Cell], wanted: tuple[int, bool], rng: np.random.Generator
     ) -> Latent | None:
-        """Start and goal as far from each other as wanted, or cut off; None if there are none."""
+        """A goal as many moves from the start as wanted (0: any), or cut off; None: not here."""
         length, reach = wanted
-        start = free[rng.integers(len(free))]
+        start = free[0]
         far = distances(start, free)
-        if len(far) < 4:
-            return None
-        if ask["template"] == "reachable":
-            goals = [c for c in free if (far.get(c, 0) > 2 if reach else c not in far)]
+        if length:
+            goals = [cell for cell in far if far[cell] == length]
+        elif reach:
+            goals = [cell for cell in far if far[cell] > 2]
         else:
-            goals = [c for c in free if far.get(c) == length]
-        if not goals:
+            # A start or goal that is walled in alone would be seen at a glance.
+            goals = [c for c in free if c not in far and len(distances(c, free)) > 1]
+        if len(far) < 4 or not goals:
             return None
         goal = goals[rng.integers(len(goals))]
-        # A goal that is walled in on its own would be seen at a glance.
-        if not reach and not length and len(distances(goal, free)) < 2:
-            return None
         grid = {**grid, "start": list(start), "goal": list(goal)}
         if (length or reach) and len(runs(_path(grid) or [])) > RUNS:
             return None
@@ -120,17 +114,12 @@ class GridPath(Family):
         return {**grid, "dots": _dots(rest, self.extra, rng)}
 
     def _followed(
-        self,
-        grid: Latent,
-        free: list[Cell],
-        ask: Mapping[str, Any],
-        wanted: tuple[int, bool],
-        rng: np.random.Generator,
+        self, grid: Latent, free: list[Cell], moves: list[str], rng: np.random.Generator
     ) -> Latent | None:
         """A start from which the moves stay on free cells, and dots, one of them at the end."""
-        start = free[rng.integers(len(free))]
-        way = walk(start, ask["moves"])
-        if any(cell not in free for cell in way):
+        start = free[0]
+        way = walk(start, moves)
+        if not set(way) <= set(free):
             return None
         rest = [cell for cell in free if cell not in (start, way[-1])]
         dots = _dots(rest, self.dots, rng)
@@ -185,11 +174,11 @@ def _read_path(latent: Latent, moves: list[str]) -> list[Step]:
 def _shortest(latent: Latent) -> Solved:
     moves = _path(latent) or []
     (row, column), (down, right) = latent["start"], latent["goal"]
-    steps, count = _read_path(latent, moves), len(moves)
-    total = " + ".join(step.value for step in steps)
-    steps.append(Step(f"{total} = {count}", "compute", str(count), ("S", "G")))
-    straight = abs(row - down) + abs(column - right)
-    return steps, Answer("number", str(count)), distractors(count, straight, len(steps) - 1)
+    read, count = _read_path(latent, moves), len(moves)
+    total = " + ".join(step.value for step in read)
+    last = Step(f"{total} = {count}", "compute", str(count), ("S", "G"))
+    wrong = distractors(count, abs(row - down) + abs(column - right), len(read))
+    return [*read, last], Answer("number", str(count)), wrong
 
 
 def _reachable(latent: Latent) -> Solved:
@@ -201,11 +190,9 @@ def _reachable(latent: Latent) -> Solved:
     inside = distances((row, column), _free(latent))
     count, box = len(inside), enclosing(_box(cell, size) for cell in inside)
     text = f"cells that S can reach, with its own: {count}"
-    steps = [
-        Step(text, "perceive", str(count), ("S",), box),
-        Step("G is not one of them: no", "conclude", "no", ("S", "G")),
-    ]
-    return steps, Answer("yes_no", "no"), ("yes",)
+    read = Step(text, "perceive", str(count), ("S",), box)
+    end = Step("G is not one of them: no", "conclude", "no", ("S", "G"))
+    return [read, end], Answer("yes_no", "no"), ("yes",)
 
 
 def _follow(latent: Latent) -> Solved:

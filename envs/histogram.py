@@ -21,7 +21,7 @@ Solved = tuple[tuple[Step, ...], int, tuple[int, ...]]  # steps, result, wrong a
 
 
 class Histogram(Family):
-    """Four to six bins with their edges written below; a rule at every second unit."""
+    """Four or six bins with edges written below; a rule at every second unit."""
 
     name: ClassVar[str] = "Histogram"
     topic: ClassVar[str] = "charts"
@@ -48,9 +48,10 @@ class Histogram(Family):
         ),
     }
 
-    bins = Knob("perception", 4, 5, 6)
+    bins = Knob("perception", 4, 6, 6)
     units = Knob("perception", (1,), (1, 2), (2, 5))
     asked = Knob("reasoning", (2,), (2, 3), (3, 4))  # bins in a total
+    numbered = Knob("perception", 1, 2, 2)  # bins from one written edge to the next
     marked = Knob("distractor", False, True, True)  # one bar in another colour, for no reason
     templates = Knob(
         "reasoning",
@@ -153,13 +154,15 @@ class Histogram(Family):
 
     def _picture(self, latent: Latent, scale: Scale, boxes: list[Box], style: Style) -> Drawing:
         drawing = Drawing(style.background)
-        upward(drawing, scale, range(0, int(scale.high) + 1, int(scale.high) // 5))
+        step = int(scale.high) // 5
+        upward(drawing, scale, range(step, 5 * step + 1, step))  # a 0 would touch the first edge
         names = list(COLORS)
-        at = int((style.shift[0] + 1) / 2 * (len(names) - 1))
+        at = round((style.shift[0] + 1) / 2 * (len(names) - 1))
         for index, box in enumerate(boxes):
             name = names[at - 1] if index == latent["marked"] else names[at]
             drawing.rectangle(box[:2], box[2:], fill=style.color(name), outline=INK, width=0.006)
         edges = latent["edges"]
-        rightward(drawing, Scale(edges[0], edges[-1], self._x(0), self._x(self.bins)), edges, False)
+        across = Scale(edges[0], edges[-1], self._x(0), self._x(self.bins))
+        rightward(drawing, across, edges[:: self.numbered], lines=False)
         frame(drawing)
         return drawing

@@ -10,13 +10,13 @@ import numpy as np
 
 from mstar.envs.boxes import Box
 from mstar.envs.distractors import distractors
-from mstar.envs.drawing import COLORS, Drawing
+from mstar.envs.drawing import COLORS, Drawing, Point
 from mstar.envs.family import Family, Knob, Latent, Style
 from mstar.envs.icons import ICONS, icon
 from mstar.envs.problem import Problem, Step
 from mstar.rewards.base import Answer
 
-PITCH, RADIUS, HEIGHT = 0.125, 0.055, 0.12  # from mark to mark, of an icon, of the text
+PITCH, RADIUS, HEIGHT = 0.12, 0.053, 0.12  # from mark to mark, of an icon, of the text
 WORDS = {"+": "plus", "-": "minus", "*": "times"}
 TIMES = {2: "twice", 3: "three times"}
 Values = Mapping[str, int]  # what each shape stands for
@@ -71,10 +71,10 @@ class IconArithmetic(Family):
                 rows.append([new, sign, known] if rng.integers(2) else [known, sign, new])
             equations = [[*row, "=", str(_evaluate(row, values))] for row in rows]
             if template == "evaluate":
-                sign = self.last_signs[rng.integers(len(self.last_signs))]
-                last = [shapes[1], sign, shapes[0]]
-                equations.append([*last, "=", "?"])
-                rows.append(last)
+                fit = [row for row in _lasts(*chain[:2]) if row[1] in self.last_signs]
+                fit = [row for row in fit if set(row) != set(rows[1])]  # that sum is shown
+                rows.append(fit[rng.integers(len(fit))])
+                equations.append([*rows[-1], "=", "?"])
             if all(_evaluate(row, values) > 0 for row in rows):
                 return {**latent, "values": values, "rows": equations}
 
@@ -90,11 +90,10 @@ class IconArithmetic(Family):
         ]
         steps += [_solve(row[:-2], int(row[-1]), values) for row in rows[:needed]]
         if template == "evaluate":
-            a, sign, b = rows[-1][:3]
-            result = str(_evaluate(rows[-1][:3], values))
-            steps.append(
-                Step(f"{values[a]} {sign} {values[b]} = {result}", "compute", result, (a, b))
-            )
+            last = rows[-1][:-2]
+            text = " ".join(str(values.get(mark, mark)) for mark in last)
+            result, refs = str(_evaluate(last, values)), tuple(dict.fromkeys(last[::2]))
+            steps.append(Step(f"{text} = {result}", "compute", result, refs))
         right = int(steps[-1].value)
         careless = [v for v in (*values.values(), int(rows[needed - 1][-1])) if v != right]
         return Problem(
@@ -109,6 +108,11 @@ class IconArithmetic(Family):
         )
 
 
+SIGN = 0.026  # half the width of a sign
+STROKES: Mapping[str, Sequence[Sequence[Point]]] = {  # the font has no times and a short minus
+    "-": [[(-1, 0), (1, 0)]],
+    "*": [[(-0.8, -0.8), (0.8, 0.8)], [(-0.8, 0.8), (0.8, -0.8)]],
+}
 OPERATIONS: Mapping[str, Callable[[int, int], int]] = {
     "+": lambda a, b: a + b,
     "-": lambda a, b: a - b,
@@ -122,6 +126,11 @@ def _evaluate(row: Sequence[str], values: Values) -> int:
     for sign, name in zip(row[1::2], row[2::2], strict=True):
         total = OPERATIONS[sign](total, values[name])
     return total
+
+
+def _lasts(a: str, b: str) -> list[Row]:
+    """What the last row may ask about the first two shapes."""
+    return [[b, "+", b], [b, "+", b, "+", a], [a, "+", b], [b, "-", a], [a, "-", b], [a, "*", b]]
 
 
 def _say(row: Row) -> str:
@@ -169,8 +178,12 @@ def _picture(latent: Latent, style: Style) -> Drawing:
             x = left + PITCH * place
             if mark in colors:
                 icon(drawing, mark, (x, y), RADIUS, style.color(colors[mark]))
-            elif mark.isdecimal() or mark == "?":
-                drawing.text((x - 0.03, y), mark, height=HEIGHT, anchor="lm")
+            elif mark in STROKES:
+                for ends in STROKES[mark]:
+                    line = [(x + SIGN * across, y + SIGN * down) for across, down in ends]
+                    drawing.line(line, width=0.014)
+            elif mark in "+=":
+                drawing.text((x, y), mark, height=HEIGHT)
             else:
-                drawing.text((x, y), mark.replace("*", "×"), height=HEIGHT)
+                drawing.text((x - 0.03, y), mark, height=HEIGHT, anchor="lm")
     return drawing

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from mstar.envs.axes import FLOOR, LEFT, RIGHT, RULE, TOP, Scale, frame, upward
+from mstar.envs.axes import DIGITS, FLOOR, LEFT, RIGHT, RULE, TOP, Scale, frame, upward
 from mstar.envs.distractors import distractors
 from mstar.envs.drawing import COLORS, Drawing
 from mstar.envs.family import Family, Knob, Latent, Style
@@ -51,7 +51,7 @@ class LineChart(Family):
     }
 
     points = Knob("perception", 5, 6, 7)
-    units = Knob("perception", (1,), (1, 2), (2, 5, 10))
+    units = Knob("perception", (1,), (1, 2), (2, 3, 5))
     lines = Knob("distractor", 1, 2, 2)
     templates = Knob(
         "reasoning",
@@ -226,11 +226,12 @@ class LineChart(Family):
             if style.grid:
                 x = self._x(index)
                 drawing.line([(x, TOP), (x, FLOOR)], color=RULE, width=0.004)
-            drawing.text((self._x(index), FLOOR + 0.07), NAMES[index], height=0.09)
+            drawing.text((self._x(index), FLOOR + 0.07), NAMES[index], height=DIGITS)
         for color, line in zip(colors, values, strict=True):
             dots = [(self._x(i), scale.at(value)) for i, value in enumerate(line)]
-            drawing.line(dots, color=style.color(color), width=0.02)
+            paint = style.color(color)
+            drawing.line(dots, color=paint, width=0.02)
             for dot in dots:
-                drawing.ellipse(dot, 0.025, fill=style.color(color))
+                drawing.ellipse(dot, 0.025, fill=paint)
         frame(drawing)
         return drawing

@@ -7,6 +7,7 @@ from typing import ClassVar
 
 import numpy as np
 
+from mstar.envs.boxes import Box
 from mstar.envs.distractors import distractors
 from mstar.envs.drawing import COLORS, Drawing
 from mstar.envs.family import Family, Knob, Latent, Style
@@ -14,7 +15,6 @@ from mstar.envs.icons import ICONS, icon
 from mstar.envs.problem import Problem, Step
 from mstar.rewards.base import Answer
 
-Box = tuple[float, float, float, float]
 TOP, FLOOR, LEFT, RIGHT = 0.03, 0.78, 0.04, 0.96  # of the rows, in shares of the side
 KEY = (0.2, 0.88)  # middle of the icon in the key
 
@@ -46,11 +46,8 @@ class Pictograph(Family):
     most = Knob("perception", 5, 6, 8)  # icons in a row
     icons = Knob("perception", 2, 5, 5)  # how many of ``ICONS`` are used
     worths = Knob("reasoning", (2, 3, 4, 5, 10), (3, 4, 5, 6, 8, 10), (4, 6, 7, 8, 12, 15))
-    templates = Knob(
-        "reasoning",
-        ("value", "difference", "sum"),
-        ("value", "difference", "sum"),
-        ("difference", "sum"),
+    templates: Knob[tuple[str, ...]] = Knob(
+        "reasoning", ("value",), ("value", "difference", "sum"), ("difference", "sum")
     )
 
     def latent(self, rng: np.random.Generator) -> Latent:
@@ -110,7 +107,7 @@ class Pictograph(Family):
     def _picture(self, latent: Latent, style: Style) -> Drawing:
         drawing = Drawing(style.background)
         pitch = min((RIGHT - LEFT) / self.most, 0.185)
-        radius = 0.42 * min(pitch, (FLOOR - TOP) / self.rows) * style.scale
+        radius = 0.38 * min(pitch, (FLOOR - TOP) / self.rows) * style.scale
         x, y = 0.012 * style.shift[0], 0.012 * style.shift[1]
         for row, (name, count) in enumerate(zip(latent["colors"], latent["counts"], strict=True)):
             left, top, right, bottom = self._box(row)
@@ -119,7 +116,7 @@ class Pictograph(Family):
             for place in range(count):
                 middle = (left + (place + 0.5) * pitch + x, (top + bottom) / 2 + y)
                 icon(drawing, latent["icon"], middle, radius, style.color(name))
-        drawing.line([(0.0, FLOOR + 0.01), (1.0, FLOOR + 0.01)], width=0.008)
+        drawing.line([(LEFT, FLOOR + 0.01), (RIGHT, FLOOR + 0.01)], width=0.008)
         icon(drawing, latent["icon"], (KEY[0] + x, KEY[1]), 0.07, (90, 90, 94))
         drawing.text((KEY[0] + 0.13 + x, KEY[1]), f"= {latent['worth']}", 0.15, anchor="lm")
         return drawing

@@ -8,6 +8,7 @@ from typing import ClassVar
 
 import numpy as np
 
+from mstar.envs.axes import DIGITS
 from mstar.envs.boxes import around
 from mstar.envs.distractors import distractors
 from mstar.envs.drawing import COLORS, INK, WHITE, Color, Drawing
@@ -107,13 +108,8 @@ class PieChart(Family):
         computed = _compute([shares[n] for n in read], ask["template"], latent["whole"], read)
         result = int(computed[-1].value)
         total = sum(shares[n] for n in asked)
-        wrong = (
-            *(shares[n] for n in shares),
-            100 - total,
-            result + 10,
-            result - 5,
-            latent["whole"],
-        )
+        scale = latent["whole"] if ask["template"] in COUNTED else 100
+        others = (scale * share // 100 for share in shares.values())
         return Problem(
             id="",
             pictures=(_picture(shares, latent["whole"], asked[0] if missing else "", style, turn),),
@@ -122,7 +118,7 @@ class PieChart(Family):
             steps=(*perceived, *computed),
             latent=latent,
             template=ask["template"],
-            distractors=distractors(result, *wrong),
+            distractors=distractors(result, total, scale - result, *others),
         )
 
 
@@ -166,10 +162,10 @@ def _picture(
     for name, start, end, middle in _sectors(shares, turn):
         color = style.color(name)
         drawing.pie(CENTER, RADIUS, start, end, fill=color, outline=WHITE)
-        drawing.text(middle, "?" if name == hidden else f"{shares[name]}%", color=_on(color))
+        drawing.text(middle, "?" if name == hidden else f"{shares[name]}%", DIGITS, _on(color))
     if whole:
         drawing.ellipse(CENTER, HOLE, fill=style.background)
-        drawing.text(CENTER, str(whole))
+        drawing.text(CENTER, str(whole), DIGITS)
     return drawing
 
 

@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from mstar.envs.axes import RULE, Scale
+from mstar.envs.axes import DIGITS, RULE
 from mstar.envs.boxes import Box
 from mstar.envs.distractors import distractors
 from mstar.envs.drawing import COLORS, INK, Color, Drawing
@@ -35,7 +35,7 @@ class Ruler(Family):
         "difference": (
             "How much longer is the {a} bar than the {b} bar, in {unit}?",
             "By how many {unit} is the {a} bar longer than the {b} bar?",
-            "How many {unit} is the {b} bar shorter than the {a} bar?",
+            "By how many {unit} is the {b} bar shorter than the {a} bar?",
         ),
         "total": (
             "How long are the {a} and the {b} bar end to end, in {unit}?",
@@ -46,7 +46,7 @@ class Ruler(Family):
 
     bars = Knob("distractor", 2, 2, 3)
     ticks = Knob("perception", 9, 10, 12)  # spaces between ticks
-    numbered = Knob("perception", 1, 2, 2)  # spaces from one number to the next
+    numbered = Knob("perception", 1, 2, 4)  # spaces from one number to the next
     unit = Knob("perception", "cm", "cm", "mm")  # of millimetres there is a tick at every fifth
     pieces = Knob("reasoning", 1, 4, 4)  # it starts at the first, the second ... ten
     templates = Knob(
@@ -78,7 +78,7 @@ class Ruler(Family):
         starts = [int(rng.integers(1, self.ticks - v + 1)) for v in lengths]
         first = 10 * int(rng.integers(self.pieces))
         ends = [[start, start + v] for start, v in zip(starts, lengths, strict=True)]
-        return {**latent, "ends": ends, "first": first}
+        return {**latent, "unit": self.unit, "ends": ends, "first": first}
 
     def build(self, latent: Latent, style: Style) -> Problem:
         """Draw the bars and the ruler, word the question, and solve it."""
@@ -139,7 +139,7 @@ class Ruler(Family):
         return int(latent["first"]) + tick * (5 if self.unit == "mm" else 1)
 
     def _x(self, tick: int) -> float:
-        return Scale(0, self.ticks, 0.08, 0.92).at(tick)
+        return 0.08 + 0.84 * tick / self.ticks
 
     def _box(self, latent: Latent, name: str) -> Box:
         row = latent["colors"].index(name)
@@ -158,8 +158,9 @@ class Ruler(Family):
             drawing.rectangle((left, top), (right, bottom), fill=style.color(name))
         for tick in range(self.ticks + 1):
             x, numbered = self._x(tick), tick % self.numbered == 0
-            drawing.line([(x, EDGE), (x, EDGE + (0.08 if numbered else 0.05))], INK, width=0.008)
+            length = 0.08 if numbered else 0.06 if 2 * tick % self.numbered == 0 else 0.04
+            drawing.line([(x, EDGE), (x, EDGE + length)], INK, width=0.008)
             if numbered:
-                drawing.text((x, EDGE + 0.14), str(self._number(latent, tick)), height=0.09)
+                drawing.text((x, EDGE + 0.14), str(self._number(latent, tick)), DIGITS)
         drawing.text((0.5, LOWER - 0.06), self.unit, height=0.09)
         return drawing

@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from mstar.envs.axes import FLOOR, LEFT, RIGHT, TOP, Scale, frame, rightward, upward
+from mstar.envs.axes import FLOOR, LEFT, TOP, Scale, frame, rightward, upward
 from mstar.envs.boxes import Box, around, enclosing
 from mstar.envs.distractors import distractors
 from mstar.envs.drawing import WHITE, Drawing
@@ -17,7 +17,7 @@ from mstar.rewards.base import Answer
 
 LETTERS = "BCDEFHKLMNPRST"
 DARK = ("red", "blue", "green", "purple", "brown")  # a white letter reads well on these
-ACROSS, UP = Scale(0, 10, LEFT, RIGHT), Scale(0, 10, FLOOR, TOP)
+ACROSS, UP = Scale(0, 10, LEFT, 0.93), Scale(0, 10, FLOOR, TOP)
 RADIUS = 0.05
 APART = 4  # squared distance in units between the middles of two dots, at least
 
@@ -107,10 +107,11 @@ class Scatter(Family):
         inside = int(rng.integers(2, 6))
         limits = ask["where"]
         clear = [c for c in cells if not any(_coordinate(c, side) == at for side, at in limits)]
-        placed = _pick([c for c in clear if _within(c, limits)], [], inside)
+        within = {c for c in clear if _within(c, limits)}
+        placed = _pick([c for c in clear if c in within], [], inside)
         if len(placed) < inside:
             return [], 0
-        outside = [c for c in clear if not _within(c, limits)]
+        outside = [c for c in clear if c not in within]
         if ask["color"] is not None:  # up to two of the other colour inside
             mixed = len(placed) + int(rng.integers(3))
             placed = _pick(clear, placed, min(mixed, self.dots))
@@ -220,16 +221,12 @@ def _pick(cells: Sequence[Dot], placed: Sequence[Dot], count: int) -> list[Dot]:
 
 
 def _coordinate(dot: Dot, side: str) -> int:
-    return dot[0] if side.endswith("of") else dot[1]
+    return dot[0] if side in ("right of", "left of") else dot[1]
 
 
 def _within(dot: Dot, limits: Sequence[Sequence[Any]]) -> bool:
-    return all(
-        _coordinate(dot, side) > at
-        if side in ("right of", "above")
-        else _coordinate(dot, side) < at
-        for side, at in limits
-    )
+    signs = {"right of": 1, "left of": -1, "above": 1, "below": -1}
+    return all((_coordinate(dot, side) - at) * signs[side] > 0 for side, at in limits)
 
 
 def _squared(a: Dot, b: Dot) -> int:
@@ -243,10 +240,11 @@ def _around(*dots: Dot) -> Box:
 def _picture(dots: Mapping[str, Dot], colors: Mapping[str, str], style: Style) -> Drawing:
     drawing = Drawing(style.background)
     upward(drawing, UP, range(0, 11, 2))
-    rightward(drawing, ACROSS, range(0, 11, 2), lines=True)
+    rightward(drawing, ACROSS, range(2, 11, 2), lines=True)  # both scales share the 0
     frame(drawing)
+    paint = {color: style.color(color) for color in set(colors.values())}
     for name, (x, y) in dots.items():
         middle = (ACROSS.at(x), UP.at(y))
-        drawing.ellipse(middle, RADIUS, fill=style.color(colors[name]))
+        drawing.ellipse(middle, RADIUS, fill=paint[colors[name]])
         drawing.text(middle, name, height=0.09, color=WHITE)
     return drawing

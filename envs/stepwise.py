@@ -9,11 +9,11 @@ import gymnasium
 from gymnasium.utils import RecordConstructorArgs
 
 from mstar.envs.examiner import Info, Observation
-from mstar.envs.problem import Problem
+from mstar.envs.problem import Problem, Step
 from mstar.envs.slips import arithmetic
 
 ANSWER = re.compile(r"\s*answer\s*:", re.IGNORECASE)
-WORD = re.compile(r"\d+(?:[.:/]\d+)*|[^\W\d_]+")
+WORD = re.compile(r"[\w.:/-]+")
 
 
 class Stepwise(gymnasium.Wrapper[Observation, str, Observation, str], RecordConstructorArgs):
@@ -78,7 +78,7 @@ def check(problem: Problem, text: str) -> bool | None:
     """Whether one step agrees with the exact solution; None where nothing can be said of it.
 
     An equation of whole numbers is right if it is true. A reading is right if it names what some
-    step of the solution reads from the picture, and gives its value.
+    step of the solution reads from the picture and gives its value, and no number beside it.
 
     >>> check(Problem("", (), "", None), "12 - 7 = 5")
     True
@@ -95,8 +95,14 @@ def check(problem: Problem, text: str) -> bool | None:
     if not named:
         exact = [_words(step.text) for step in problem.steps]
         return True if words in exact else None
-    return any(set(_words(step.value)) <= set(words) for step in named)
+    return any(_reads(step, set(words)) for step in named)
+
+
+def _reads(step: Step, words: set[str]) -> bool:
+    numbers = {word for word in words if any(map(str.isdigit, word))}
+    return set(_words(step.value)) <= words and numbers <= set(_words(step.text))
 
 
 def _words(text: str) -> list[str]:
-    return WORD.findall(text.casefold())
+    words = (word.strip(".:/") for word in WORD.findall(text.casefold()))
+    return [word for word in words if word]

@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from mstar.envs.axes import DIGITS
 from mstar.envs.distractors import distractors
 from mstar.envs.drawing import COLORS, INK, Drawing
 from mstar.envs.family import Family, Knob, Latent, Style
@@ -42,8 +43,8 @@ class Timetable(Family):
         ),
         "gap": (
             "How many minutes is the longest gap between two {line} buses?",
-            "What is the longest time without a {line} bus, in minutes?",
-            "Of the {line} buses in a row, how many minutes are the farthest apart?",
+            "From one {line} bus to the next, what is the longest time in minutes?",
+            "What is the most minutes that pass between a {line} bus and the next one?",
         ),
     }
 
@@ -173,7 +174,7 @@ class Timetable(Family):
                 (x - 0.12, 0.03), (x + 0.12, 0.12), fill=style.color(latent["colors"][line])
             )
             for row, time in enumerate(latent["times"][line]):
-                drawing.text(self._center(column, row), _clock(time), height=0.105)
+                drawing.text(self._center(column, row), _clock(time), height=DIGITS)
         for row in range(self.rows + 1 if style.grid else 1):
             drawing.line([(0.03, HEADER + ROW * row), (0.97, HEADER + ROW * row)], INK, 0.005)
         return drawing

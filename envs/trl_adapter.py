@@ -13,7 +13,9 @@ class TrlProblem:
     """One rollout of a ``ProblemEnv`` as TRL's ``environment_factory`` wants it.
 
     TRL takes every public method for a tool of the policy, so there is none but ``reset``. It
-    never calls ``step``: the functions of ``trl_rewards`` do.
+    never calls ``step``: the functions of ``trl_rewards`` do. Each rollout is judged alone, so
+    reward models that compare the attempts at a problem abstain; ``mstar.rewards.to_trl`` shows
+    them the whole group.
 
     Args:
         env: of this rollout alone.

@@ -1,0 +1,192 @@
+"""From a row to a problem: clean texts, the option that the gold means, a typed answer."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from mstar.envs.answer_types import named_type, typed
+from mstar.envs.fields import AnswerForm, FieldMap, look_up
+from mstar.envs.options import as_text, lettered, options, options_in, resolve
+from mstar.envs.pictures_of_row import pictures_of
+from mstar.envs.problem import Split
+from mstar.envs.readers import split_called
+from mstar.envs.response_space import LONGEST_PROMPT
+from mstar.envs.rows import Row
+from mstar.envs.stored_picture import StoredPicture
+from mstar.rewards.base import Answer, AnswerType
+
+LONGEST_QUESTION = LONGEST_PROMPT - 512  # characters; the rest is for the instruction
+PLACEHOLDER = re.compile(r"<image\s?(\d*)>")
+HINT = re.compile(r"Hint: Please answer[^\n]{0,200}\nQuestion:\s*")  # as MathVista words it
+LEAD = re.compile(r"\A(?:the\s+)?(?:final\s+|correct\s+)?answer(?:\s+is\b\s*:?|\s*:)\s*", re.I)
+
+WRAPPED = re.compile(r"\$([^$]+)\$|\\boxed\{(.+)\}|<answer>(.*)</answer>", re.S)
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A row with its texts cleaned, before it is known what form the golds have.
+
+    Attributes:
+        where: the file and the line.
+        id: the row's own id; "" if it has none.
+        question: without placeholders.
+        pictures: one or more.
+        gold: as it was written; "" for a row without label.
+        choices: the options; () where there are none.
+        type: the declared type of the answer.
+        unit: of the answer.
+        tolerance: of the answer.
+        split: its own split, if it says one.
+        topic: the kind of problem.
+    """
+
+    where: str
+    id: str
+    question: str
+    pictures: tuple[StoredPicture, ...] = field(repr=False)
+    gold: str
+    choices: tuple[str, ...]
+    type: AnswerType | None
+    unit: str | None
+    tolerance: float | None
+    split: Split | None
+    topic: str
+
+
+def draft(row: Row, fields: FieldMap) -> Draft:
+    """What a row says.
+
+    Raises:
+        ValueError: no question, one that is too long, no picture, a picture from outside, options
+            or several answers that can't be read.
+    """
+    pictures = pictures_of(row, fields.image)
+    question = _cleaned(as_text(look_up(row.cells, fields.question)), len(pictures))
+    if not 0 < len(question) <= LONGEST_QUESTION:
+        raise ValueError(
+            f"the question has {len(question)} characters; 1 to {LONGEST_QUESTION} can be asked"
+        )
+    gold = _gold_text(look_up(row.cells, fields.answer) if fields.answer else None)
+    declared = _declared(row, fields.type)
+    choices = _choices(row, fields)
+    if not choices and gold and declared in (None, "choice"):
+        # Options in the question alone count only where the gold is one of them.
+        choices = options_in(question)
+        if resolve_either(gold, choices, "letter") is None:
+            choices = ()
+    return Draft(
+        where=row.where,
+        id=_column(row, fields.id),
+        question=question,
+        pictures=pictures,
+        gold=gold,
+        choices=tuple(_cleaned(choice, len(pictures)) for choice in choices),
+        type=declared,
+        unit=_column(row, fields.unit) or None,
+        tolerance=_tolerance(row, fields.tolerance),
+        split=split_called(_column(row, fields.split) if fields.split else row.split),
+        topic=_column(row, fields.topic),
+    )
+
+
+def answer_of(draft: Draft, form: AnswerForm) -> Answer | None:
+    """The answer of a draft; None for a row without label.
+
+    Args:
+        draft: from ``draft``.
+        form: of the golds of problems with options.
+
+    Raises:
+        ValueError: the gold is none of the options.
+    """
+    if not draft.gold:
+        return None
+    if not draft.choices:
+        return typed(draft.gold, draft.type, draft.unit, draft.tolerance, draft.question)
+    index = resolve_either(draft.gold, draft.choices, form)
+    if index is None:
+        raise ValueError(
+            f"the gold {draft.gold!r}, read as {form}, is none of the options {list(draft.choices)}"
+        )
+    return Answer("choice", draft.choices[index], draft.choices)
+
+
+def asked(draft: Draft) -> str:
+    """The question as it is posed: with its options, where it has any."""
+    return lettered(draft.question, draft.choices) if draft.choices else draft.question
+
+
+def resolve_either(gold: str, choices: Sequence[str], form: AnswerForm) -> int | None:
+    """The index of the option; a set of texts may have a letter now and then, and the reverse."""
+    index = resolve(gold, choices, form)
+    if index is None and form in ("text", "letter"):
+        index = resolve(gold, choices, "letter" if form == "text" else "text")
+    return index
+
+
+def _cleaned(text: str, pictures: int) -> str:
+    """A text without placeholders; an inner one that is numbered says which picture it is."""
+    text = HINT.sub("", text.strip())
+    text = re.sub(r"^(?:<image\s?\d*>\s*)+|(?:\s*<image\s?\d*>)+$", "", text).strip()
+
+    def named(found: re.Match[str]) -> str:
+        if not found[1]:
+            return ""
+        return f"picture {found[1]}" if pictures > 1 else "the picture"
+
+    return HINT.sub("", PLACEHOLDER.sub(named, text)).strip()
+
+
+def _gold_text(value: Any) -> str:
+    if isinstance(value, list):
+        texts = {as_text(item).strip() for item in value}
+        if len(texts) > 1:
+            raise ValueError(
+                f"several answers, {sorted(texts)!r:.120}; map the one that counts, such as "
+                "fields={'answer': 'answers.0'}"
+            )
+        return next(iter(texts), "")
+    if isinstance(value, dict):
+        raise ValueError(
+            f"the answer is an object with {sorted(value)!r:.120}; map what is inside, such as "
+            f"fields={{'answer': 'answer.{next(iter(value), 'text')}'}}"
+        )
+    text = LEAD.sub("", as_text(value).strip()).strip()
+    wrapped = WRAPPED.fullmatch(text)
+    return next(part for part in wrapped.groups() if part).strip() if wrapped else text
+
+
+def _declared(row: Row, column: str | None) -> AnswerType | None:
+    if column is None:
+        return None
+    said = look_up(row.cells, column)
+    return named_type(said) if said is not None else named_type(column)
+
+
+def _choices(row: Row, fields: FieldMap) -> tuple[str, ...]:
+    if fields.choices is None:
+        return ()
+    if isinstance(fields.choices, tuple):
+        return options([look_up(row.cells, column) for column in fields.choices])
+    return options(look_up(row.cells, fields.choices))
+
+
+def _column(row: Row, column: str | None) -> str:
+    return as_text(look_up(row.cells, column)).strip() if column else ""
+
+
+def _tolerance(row: Row, column: str | float | None) -> float | None:
+    said = look_up(row.cells, column) if isinstance(column, str) else column
+    if said is None:
+        return None
+    try:
+        tolerance = float(said)
+    except (TypeError, ValueError):
+        raise ValueError(f"the tolerance {said!r} is no number") from None
+    if not 0 <= tolerance < 1:
+        raise ValueError(f"the tolerance is a share from 0 to below 1, got {tolerance}")
+    return tolerance

@@ -1,0 +1,90 @@
+"""The pictures that a row of a data set names or holds, none of them from outside its folder."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import io
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from PIL import Image
+
+from mstar.envs.fields import look_up
+from mstar.envs.rows import Row
+from mstar.envs.stored_picture import StoredPicture
+
+LONGEST_PATH = 1_024  # characters; a longer text is a picture in base64
+
+
+def pictures_of(row: Row, columns: tuple[str, ...]) -> tuple[StoredPicture, ...]:
+    """The pictures of a row, in order; empty cells are left out.
+
+    Args:
+        row: as it was read.
+        columns: each with a picture, a path, bytes, base64, or a list of these.
+
+    Raises:
+        ValueError: no picture at all, an address, or a path that leaves the folder.
+    """
+    values = [look_up(row.cells, column) for column in columns]
+    flat = [v for value in values for v in (value if isinstance(value, list) else [value])]
+    found = [_picture(value, row) for value in flat if not _empty(value)]
+    if not found:
+        raise ValueError(f"no picture in {' or '.join(map(repr, columns))}")
+    return tuple(found)
+
+
+def _picture(value: Any, row: Row) -> StoredPicture:
+    name = f"of {row.where}"
+    if isinstance(value, Mapping):  # as the tables of the hub hold them
+        held = value.get("bytes")
+        return _picture(held if held is not None else value.get("path"), row)
+    if isinstance(value, bytes) or callable(value):
+        source: bytes | Callable[[], bytes] = value
+        return StoredPicture(source, name)
+    if isinstance(value, Image.Image):
+        file = io.BytesIO()
+        value.save(file, "PNG")
+        return StoredPicture(file.getvalue(), name)
+    if isinstance(value, Path):
+        value = str(value)
+    if not isinstance(value, str):
+        raise ValueError(f"a picture must be a path, bytes or a picture, got {value!r:.80}")
+    if value.startswith("data:") or len(value) > LONGEST_PATH:
+        return StoredPicture(_from_base64(value), name)
+    return StoredPicture(_inside(value, row), value)
+
+
+def _empty(value: Any) -> bool:
+    if isinstance(value, Mapping):
+        return value.get("bytes") is None and not value.get("path")
+    return value is None or value == ""
+
+
+def _inside(text: str, row: Row) -> Path:
+    """The file that a path means: beside the table, or else from the top of the data set."""
+    if "://" in text:
+        raise ValueError(
+            f"picture {text} is an address; nothing is downloaded, so store it beside the problems"
+        )
+    if "\0" in text:
+        raise ValueError(f"picture {text!r} is no path")
+    root = row.root.resolve()
+    places = [(folder / text).resolve() for folder in (row.folder, row.root)]
+    inside = [place for place in places if place.is_relative_to(root)]
+    if not inside:
+        raise ValueError(
+            f"picture {text} lies outside of {row.root}; move it there, or name the folder of the "
+            "pictures with pictures=..."
+        )
+    return next((place for place in inside if place.is_file()), inside[0])
+
+
+def _from_base64(text: str) -> bytes:
+    _, _, body = text.partition(",") if text.startswith("data:") else ("", "", text)
+    try:
+        return base64.b64decode(body, validate=True)
+    except (binascii.Error, ValueError):
+        raise ValueError(f"picture {text[:40]!r}... is neither a path nor base64") from None

@@ -1,0 +1,155 @@
+"""Every row of a data set, read and audited: the problems, and what is wrong with the rest."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from itertools import chain, islice
+from pathlib import Path
+from typing import Any, Literal, NamedTuple
+
+from mstar.envs.drafts import Draft, answer_of, asked, draft
+from mstar.envs.fields import AnswerForm, FieldMap
+from mstar.envs.options import form_of
+from mstar.envs.readers import rows
+from mstar.envs.schemas import choose_fields
+from mstar.envs.splits import Content
+from mstar.envs.stored_picture import Seen
+from mstar.rewards.base import Answer
+
+PLAIN_NAMES = ("problems", "data", "train", "test", "validation", "val", "dev", "metadata")
+HEAD = 64  # rows whose columns are looked at to tell the form
+
+Source = str | Iterable[Mapping[str, Any]]
+
+
+class Fault(NamedTuple):
+    """What is wrong with a row.
+
+    Attributes:
+        where: the file and the line.
+        kind: what of the row it is.
+        message: what is wrong, and what to do.
+    """
+
+    where: str
+    kind: Literal["row", "picture", "gold"]
+    message: str
+
+    def __str__(self) -> str:
+        return f"{self.where}: {self.message}"
+
+
+class Entry(NamedTuple):
+    """A row that holds a problem.
+
+    Attributes:
+        draft: its texts.
+        answer: its gold, None where it has no label.
+        content: what it shows.
+        seen: each of its pictures.
+    """
+
+    draft: Draft
+    answer: Answer | None
+    content: Content
+    seen: tuple[Seen, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """All rows of a set, those that hold a problem and those that do not.
+
+    Attributes:
+        name: of the set.
+        fields: which column was taken for what.
+        form: what the golds of problems with options are.
+        entries: in the order of the rows.
+        faults: of the other rows.
+    """
+
+    name: str
+    fields: FieldMap
+    form: AnswerForm
+    entries: tuple[Entry, ...]
+    faults: tuple[Fault, ...]
+
+
+def read(
+    source: Source,
+    fields: str | Mapping[str, Any] | None = None,
+    pictures: str | None = None,
+    decoded: int | None = None,
+) -> Reading:
+    """Read every row and audit it: its pictures open, its gold verifies against itself.
+
+    Args:
+        source: a file, a folder, ``hub:NAME``, or rows.
+        fields: which column holds what; see ``choose_fields``.
+        pictures: the folder of the pictures, where it is not that of the problems.
+        decoded: of how many pictures every pixel is decoded, None for all; of the others the
+            header is read.
+
+    Raises:
+        ValueError: nothing to read, broken lines, or columns that can't be told.
+    """
+    name = name_of(source)
+    stream = iter(rows(source, pictures))
+    head = list(islice(stream, HEAD))
+    if not head:
+        raise ValueError(f"{name} is empty: it has no rows")
+    columns = list(dict.fromkeys(chain.from_iterable(row.cells for row in head)))
+    chosen = choose_fields(fields, [c for c in columns if c != "_file"], name)
+    drafts: list[Draft] = []
+    faults: list[Fault] = []
+    for row in chain(head, stream):
+        try:
+            drafts.append(draft(row, chosen))
+        except ValueError as error:
+            faults.append(Fault(row.where, "row", str(error)))
+    form = chosen.answer_form
+    if form == "auto":
+        form = form_of([(d.gold, d.choices) for d in drafts if d.choices and d.gold])
+    entries: list[Entry] = []
+    left = decoded
+    for one in drafts:
+        found = _entry(one, form, left is None or left > 0)
+        left = None if left is None else left - len(one.pictures)
+        if isinstance(found, Fault):
+            faults.append(found)
+        else:
+            entries.append(found)
+    return Reading(name, chosen, form, tuple(entries), tuple(faults))
+
+
+def name_of(source: Source) -> str:
+    """What a source is called in reports: of ``charts/problems.jsonl`` it is ``charts``.
+
+    >>> name_of("charts/problems.jsonl"), name_of("hub:me/Charts@main")
+    ('charts', 'Charts')
+    """
+    if not isinstance(source, str):
+        return "rows"
+    if source.startswith("hub:"):
+        return source.partition("@")[0].partition(":")[2].partition(":")[0].rpartition("/")[2]
+    path = Path(source)
+    stem = path.stem if path.suffix else path.resolve().name
+    return path.resolve().parent.name or stem if stem.lower() in PLAIN_NAMES else stem
+
+
+def _entry(one: Draft, form: AnswerForm, decode: bool) -> Entry | Fault:
+    try:
+        seen = tuple(picture.check(decode) for picture in one.pictures)
+    except ValueError as error:
+        return Fault(one.where, "picture", str(error))
+    try:
+        answer = answer_of(one, form)
+    except ValueError as error:
+        return Fault(one.where, "gold", str(error))
+    from mstar.rewards.verify import audit  # here, so that other sources do without the verifier
+
+    wrong = audit(answer) if answer is not None else None
+    if wrong is not None:
+        return Fault(one.where, "gold", wrong)
+    content = Content(asked(one), tuple(s.digest for s in seen))
+    return Entry(one, answer, content, seen)

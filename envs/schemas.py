@@ -1,0 +1,175 @@
+"""Maps of published data sets, known by the columns that only they have."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from mstar.envs.fields import LETTER_COLUMNS, FieldMap, demand, from_mapping, guess
+
+
+@dataclass(frozen=True, slots=True)
+class Schema:
+    """The row form of a published set.
+
+    Attributes:
+        columns: rows with all of these are of this form; none where it must be asked for by name,
+            its columns being like those of other sets.
+        fields: which column holds what.
+    """
+
+    columns: frozenset[str]
+    fields: FieldMap
+
+
+def _schema(columns: str, **mapped: Any) -> Schema:
+    return Schema(frozenset(columns.split()), FieldMap(**mapped))
+
+
+CHARTQA: Mapping[str, Any] = {  # relaxed accuracy: 5 % (arXiv:2203.10244, section 5.1)
+    "question": "query",
+    "image": ("image",),
+    "answer": "label",
+    "type": "chart_number",
+    "tolerance": 0.05,
+}
+
+# Two forms of one set are two lines. More particular forms stand first.
+SCHEMAS: dict[str, Schema] = {
+    "mathvista": _schema(  # precision is the rounding that the gold itself shows
+        "pid question image question_type answer_type precision",
+        question="question",
+        image=("decoded_image|image",),
+        answer="answer",
+        choices="choices",
+        type="answer_type",
+        unit="unit",
+        id="pid",
+        topic="metadata.task",
+    ),
+    "mathv360k": _schema(
+        "image conversations",
+        question="conversations.0.value",
+        image=("image",),
+        answer="conversations.1.value",
+        id="id",
+    ),
+    "m3cot": _schema(
+        "image_id context choices rationale domain",
+        question="{context}\n{question}",
+        image=("image",),
+        answer="answer",
+        choices="choices",
+        id="id",
+        split="split",
+        topic="topic",
+        answer_form="letter",
+    ),
+    "mmstar": _schema(  # the options stand in the question only
+        "index question image answer l2_category",
+        question="question",
+        image=("image",),
+        answer="answer",
+        id="index",
+        topic="l2_category",
+        answer_form="letter",
+    ),
+    "mmbench": _schema(
+        "index question hint A B image",
+        question="{hint}\n{question}",
+        image=("image",),
+        answer="answer",
+        choices=LETTER_COLUMNS,
+        id="index",
+        split="split",
+        topic="category",
+        answer_form="letter",
+    ),
+    "chartqa": _schema("human_or_machine query label", **CHARTQA),
+    "chartqa-files": _schema("imgname query label", **{**CHARTQA, "image": ("png/{imgname}",)}),
+    "chartqa-lmms": _schema("", **{**CHARTQA, "question": "question", "answer": "answer"}),
+    "geometry3k": _schema(  # one folder a problem
+        "problem_text problem_type_graph choices",
+        question="problem_text",
+        image=("=img_diagram.png",),
+        answer="answer",
+        choices="choices",
+        id="id",
+        answer_form="letter",
+    ),
+    "geometry3k-rl": _schema(  # the form that RL trainers take
+        "",
+        question="problem",
+        image=("images",),
+        answer="answer",
+    ),
+    "tabmwp": _schema(
+        "question choices ques_type ans_type",
+        question="question",
+        image=("image|tables/{_key}.png",),
+        answer="answer",
+        choices="choices",
+        unit="unit",
+        id="id|_key",
+        split="split",
+        topic="ans_type",
+    ),
+    "puzzlevqa": _schema(
+        "image question options answer caption explanation deduction",
+        question="question",
+        image=("image",),
+        answer="answer",
+        choices="options",
+        answer_form="text",
+    ),
+    "nlvr": _schema(
+        "sentence identifier structured_rep label",
+        question="Is the following statement true or false about the picture? {sentence}",
+        image=("image|images/{directory}/{_file}-{identifier}-0.png",),
+        answer="label",
+        type="yes_no",
+        id="identifier",
+    ),
+    "ai2d": _schema(
+        "",
+        question="question",
+        image=("image",),
+        answer="answer",
+        choices="options",
+        answer_form="index",
+    ),
+}
+
+
+def choose_fields(
+    given: str | Mapping[str, Any] | None, columns: Sequence[str], where: str
+) -> FieldMap:
+    """The map for rows with these columns: what is given, a published form, or a guess.
+
+    Args:
+        given: name of a schema; a map by the names of ``FieldMap``, which may name a "schema"
+            to start from; or None.
+        columns: that the rows have.
+        where: what messages call the rows.
+
+    Raises:
+        ValueError: an unknown schema, a mapped column that is not there, or one that is needed
+            and can't be told.
+    """
+    wanted = {"schema": given} if isinstance(given, str) else dict(given or {})
+    name = wanted.pop("schema", None)
+    if name is not None and name not in SCHEMAS:
+        raise ValueError(f"no schema {name!r}; known: {', '.join(SCHEMAS)}")
+    if name is None:
+        there = set(columns)
+        known = (n for n, schema in SCHEMAS.items() if schema.columns and schema.columns <= there)
+        name = next(known, None)
+    if name is not None:
+        base = SCHEMAS[name].fields
+        base = replace(base, answer_form="auto") if "answer" in wanted else base
+    else:
+        base = guess([c for c in columns if c not in wanted.values()])
+    chosen = from_mapping(wanted, columns, base)
+    demand(chosen, columns, where)
+    return chosen

@@ -1,0 +1,249 @@
+"""A check of a data set before anything is trained on it: what it holds and what is wrong."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+from mstar.envs.options import LETTERS, resolve
+from mstar.envs.problem import Split
+from mstar.envs.reading import Entry, Reading, Source, read
+from mstar.envs.splits import divide, repeated
+from mstar.rewards.verify import verify
+
+SIDES = (112, 224, 448, 896, 1792)  # pixels: upper ends of the histogram of longer sides
+EXAMPLES = 5  # rows that a finding names
+
+Level = Literal["error", "warning"]
+Counts = dict[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """Something wrong with some rows.
+
+    Attributes:
+        level: an ``error`` must be mended before training; a ``warning`` should be looked at.
+        kind: what it is about: rows, pictures, golds, choices, duplicates, leakage, ids, labels.
+        count: of rows.
+        message: what is wrong.
+        examples: up to five of them.
+    """
+
+    level: Level
+    kind: str
+    count: int
+    message: str
+    examples: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What a data set holds.
+
+    Attributes:
+        name: of the set.
+        fields: which column was taken for what.
+        answer_form: what the golds of problems with options are.
+        rows: as many as there are.
+        problems: rows that can be asked and checked.
+        splits: problems by split.
+        own_splits: whether the set says them itself; else they go by hash.
+        types: problems by type of answer; "" without label.
+        gold_rate: share of the labelled rows whose gold verifies against itself.
+        pictures: how many pictures, each counted once.
+        sides: pictures by their longer side in pixels.
+        blind: accuracy of always giving the commonest answer, and the commonest letter.
+        findings: errors first.
+    """
+
+    name: str
+    fields: Mapping[str, Any]
+    answer_form: str
+    rows: int
+    problems: int
+    splits: Counts
+    own_splits: bool
+    types: Counts
+    gold_rate: float
+    pictures: int
+    sides: Counts
+    blind: Mapping[str, float]
+    findings: tuple[Finding, ...]
+
+    @property
+    def ok(self) -> bool:
+        """Whether nothing found is an error."""
+        return all(finding.level != "error" for finding in self.findings)
+
+    def as_json(self) -> dict[str, Any]:
+        """Everything as JSON values."""
+        return {**asdict(self), "ok": self.ok}
+
+    def text(self) -> str:
+        """Everything as lines to read."""
+        used = ", ".join(f"{key}={value!r}" for key, value in self.fields.items())
+        whose = "its own" if self.own_splits else "by hash of what is shown"
+        lines = [
+            f"{self.name}: {self.problems} problems in {self.rows} rows",
+            f"  columns   {used}",
+            f"  splits    {_counted(self.splits)} ({whose})",
+            f"  answers   {_counted(self.types)}; golds of options are read as {self.answer_form}",
+            f"  golds     {self.gold_rate:.1%} verify against themselves",
+            f"  pictures  {self.pictures}; longer side in pixels: {_counted(self.sides)}",
+            f"  blind     {', '.join(f'{k} {v:.1%}' for k, v in self.blind.items())}",
+        ]
+        for finding in self.findings:
+            lines.append(f"{finding.level}: {finding.count} {finding.message}")
+            lines += [f"    {example}" for example in finding.examples]
+            if finding.count > len(finding.examples):
+                lines.append(f"    and {finding.count - len(finding.examples)} more")
+        lines.append("ok" if self.ok else "not ok: mend the errors, or load with on_error='skip'")
+        return "\n".join(lines)
+
+
+def validate(
+    source: Source, fields: str | Mapping[str, Any] | None = None, pictures: str | None = None
+) -> Report:
+    """Read a whole data set, decode every picture and check every gold.
+
+    Args:
+        source: as for ``DatasetSource.load``.
+        fields: likewise.
+        pictures: likewise.
+
+    Raises:
+        ValueError: it can't be read at all: a broken line, or columns that can't be told.
+    """
+    reading = read(source, fields, pictures)
+    entries = reading.entries
+    own = [entry.draft.split for entry in entries]
+    splits = divide([entry.content for entry in entries], own)
+    labelled = [entry for entry in entries if entry.answer is not None]
+    bad_golds = sum(fault.kind == "gold" for fault in reading.faults)
+    seen = {picture.digest: picture for entry in entries for picture in entry.seen}
+    given = {key: value for key, value in asdict(reading.fields).items() if value}
+    return Report(
+        name=reading.name,
+        fields={key: value for key, value in given.items() if key != "answer_form"},
+        answer_form=reading.form,
+        rows=len(entries) + len(reading.faults),
+        problems=len(entries),
+        splits=dict(Counter(splits)),
+        own_splits=list(splits) == own,
+        types=dict(Counter(e.answer.type if e.answer else "" for e in entries)),
+        gold_rate=len(labelled) / max(1, len(labelled) + bad_golds),
+        pictures=len(seen),
+        sides=_histogram(max(picture.width, picture.height) for picture in seen.values()),
+        blind=_blind(labelled),
+        findings=tuple(sorted(_findings(reading, splits), key=lambda found: found.level)),
+    )
+
+
+def _findings(reading: Reading, splits: Sequence[Split]) -> Iterable[Finding]:
+    entries = reading.entries
+    for kind in ("row", "picture", "gold"):
+        faults = [str(fault) for fault in reading.faults if fault.kind == kind]
+        yield from _finding("error", f"{kind}s", faults, "rows hold no problem that can be checked")
+    contents = [entry.content for entry in entries]
+    leaks = [e for e, twice in zip(entries, repeated(contents, splits), strict=True) if twice]
+    yield from _finding(
+        "error",
+        "leakage",
+        _named(leaks),
+        "problems are asked again in a later split; they are left out of the earlier one",
+    )
+    doubtful = [e for e in entries if _is_ambiguous(e)]
+    yield from _finding(
+        "error", "choices", _named(doubtful), "problems have an ambiguous gold among their options"
+    )
+    twins = [e for e in entries if len(set(e.draft.choices)) < len(e.draft.choices)]
+    yield from _finding("warning", "choices", _named(twins), "problems have an option twice")
+    yield from _repetitions(entries)
+    yield from _shared_pictures(entries, splits)
+    uses = Counter(entry.draft.id for entry in entries if entry.draft.id)
+    same = [f"id {name!r} {count} times" for name, count in uses.items() if count > 1]
+    yield from _finding("warning", "ids", same, "ids are used more than once")
+    bare = [entry for entry in entries if entry.answer is None]
+    yield from _finding("warning", "labels", _named(bare), "problems have no gold")
+
+
+def _repetitions(entries: Sequence[Entry]) -> Iterable[Finding]:
+    groups: dict[str, list[Entry]] = defaultdict(list)
+    for entry in entries:
+        groups[entry.content.key].append(entry)
+    again = [group for group in groups.values() if len(group) > 1]
+    torn = [group for group in again if len({str(e.answer) for e in group}) > 1]
+    yield from _finding("warning", "duplicates", _joined(again), "problems are there repeatedly")
+    yield from _finding(
+        "warning", "duplicates", _joined(torn), "problems are there with different golds"
+    )
+
+
+def _shared_pictures(entries: Sequence[Entry], splits: Sequence[Split]) -> Iterable[Finding]:
+    where: dict[str, set[Split]] = defaultdict(set)
+    for entry, split in zip(entries, splits, strict=True):
+        for picture in entry.content.pictures:
+            where[picture].add(split)
+    shared = [
+        entry
+        for entry, split in zip(entries, splits, strict=True)
+        if split == "test" and any("train" in where[picture] for picture in entry.content.pictures)
+    ]
+    yield from _finding(
+        "warning", "leakage", _named(shared), "test problems are about a picture of train"
+    )
+
+
+def _is_ambiguous(entry: Entry) -> bool:
+    """Whether the gold means another option when read otherwise, or another option passes for it."""
+    answer, choices = entry.answer, entry.draft.choices
+    if answer is None or not choices:
+        return False
+    readings = {resolve(entry.draft.gold, choices, form) for form in ("text", "letter")} - {None}
+    if len({choices[index] for index in readings if index is not None}) > 1:
+        return True
+    others = [choice for choice in choices if choice != answer.value]
+    passing = any(verify(f"Answer: {other}", answer).correct for other in others)
+    return passing or list(choices).count(answer.value) > 1
+
+
+def _blind(labelled: Sequence[Entry]) -> dict[str, float]:
+    """What is right without looking at the picture or the question."""
+    golds = Counter(entry.answer.value.casefold() for entry in labelled if entry.answer)
+    letters = Counter(
+        LETTERS[entry.draft.choices.index(entry.answer.value)]
+        for entry in labelled
+        if entry.answer and entry.draft.choices
+    )
+    counts = (("commonest answer", golds), ("commonest letter", letters))
+    return {
+        f"{name} {count.most_common(1)[0][0]!r:.40}": count.most_common(1)[0][1] / count.total()
+        for name, count in counts
+        if count
+    }
+
+
+def _histogram(sides: Iterable[int]) -> Counts:
+    names = [f"to {side}" for side in SIDES] + [f"above {SIDES[-1]}"]
+    counts = Counter(names[sum(side > end for end in SIDES)] for side in sides)
+    return {name: counts[name] for name in names if counts[name]}
+
+
+def _finding(level: Level, kind: str, rows: Sequence[str], message: str) -> Iterable[Finding]:
+    if rows:
+        yield Finding(level, kind, len(rows), message, tuple(rows[:EXAMPLES]))
+
+
+def _named(entries: Sequence[Entry]) -> list[str]:
+    return [f"{e.draft.where}: {e.content.question!r:.80}, {e.draft.gold!r:.40}" for e in entries]
+
+
+def _joined(groups: Sequence[Sequence[Entry]]) -> list[str]:
+    return [" and ".join(entry.draft.where for entry in group[:4]) for group in groups]
+
+
+def _counted(counts: Mapping[str, int]) -> str:
+    return ", ".join(f"{name or 'no label'} {count}" for name, count in counts.items()) or "none"

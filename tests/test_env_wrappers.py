@@ -1,0 +1,134 @@
+from collections.abc import Callable
+from typing import Any
+
+import gymnasium
+import numpy as np
+import pytest
+from env_doubles import LIGHT, Stored, env
+from gymnasium.envs.registration import EnvSpec
+
+from mstar.envs import (
+    FAMILIES,
+    INSTRUCTION,
+    Blank,
+    Caption,
+    CaptionOnly,
+    ImageOnly,
+    Stepwise,
+    VectorReward,
+    trl_environment,
+    trl_rewards,
+)
+
+# Wrappers
+
+
+def test_the_reward_vector_is_taken_by_the_linear_reward_of_mo_gymnasium() -> None:
+    wrappers = pytest.importorskip("mo_gymnasium.wrappers")
+    inner = VectorReward(gymnasium.make("mstar/BarChart-v0", panel=LIGHT))
+    inner.reset(seed=1)
+    reward = inner.step("a b c")[1]
+    assert reward.dtype == np.float32
+    assert reward in inner.unwrapped.reward_space  # type: ignore[attr-defined]
+    asked = wrappers.LinearReward(inner, weight=np.array([2.0, 0.0]))
+    asked.reset(seed=1)
+    _, scalar, _, _, info = asked.step("a b c")
+    assert scalar == pytest.approx(2 * info["rewards"]["repetition"])
+    assert info["vector_reward"].tolist() == reward.tolist()
+
+
+@pytest.mark.parametrize("wrapper", [ImageOnly, Blank, Caption, CaptionOnly, Stepwise])
+def test_a_wrapped_environment_passes_the_check_and_its_spec_can_be_made_again(
+    wrapper: Callable[[Any], Any],
+) -> None:
+    wrapped = wrapper(gymnasium.make("mstar/BarChart-v0", panel=LIGHT))
+    assert wrapped.spec is not None
+    again = gymnasium.make(EnvSpec.from_json(wrapped.spec.to_json()))
+    assert again.reset(seed=1)[0]["prompt"] == wrapped.reset(seed=1)[0]["prompt"]
+    assert wrapped.step("Answer: 3")[0] in wrapped.observation_space
+
+
+def test_what_an_ablation_hides_is_hidden_in_the_info_too() -> None:
+    full, _ = env().reset(seed=1)
+    blank, blank_info = Blank(env()).reset(seed=1)
+    assert np.unique(blank["image"]).tolist() == [127]
+    assert blank["prompt"] == full["prompt"]
+    assert np.unique(np.array(blank_info["images"][0])).tolist() == [127]
+    silent = ImageOnly(env()).reset(seed=1)[0]
+    assert silent["prompt"] == INSTRUCTION
+    assert np.array_equal(silent["image"], full["image"])
+
+
+def test_a_caption_states_what_the_solution_reads_from_the_picture() -> None:
+    asked = CaptionOnly(env())
+    observation, _ = asked.reset(seed=1)
+    read = [step.text for step in asked.unwrapped.problem.steps if step.kind == "perceive"]  # type: ignore[attr-defined]
+    assert observation["prompt"].startswith(f"The picture shows: {'; '.join(read)}.\n")
+    assert np.unique(observation["image"]).tolist() == [127]
+    assert len(np.unique(Caption(env()).reset(seed=1)[0]["image"])) > 1
+    with pytest.raises(ValueError, match="nothing describes the picture of stored"):
+        Caption(env(source=Stored())).reset(seed=1)
+
+
+# Step by step
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+def test_each_step_of_the_exact_solution_agrees_with_it(name: str) -> None:
+    asked = Stepwise(env(source=name), max_steps=40)
+    for index in range(5):
+        asked.reset(seed=1, options={"index": index})
+        problem = asked.get_wrapper_attr("problem")
+        for step in problem.steps:
+            observation, reward, terminated, truncated, info = asked.step(step.text)
+            assert (info["process"], info["process_valid"]) == (1.0, True), (problem.id, step)
+            assert (reward, terminated, truncated) == (0.0, False, False)
+            assert observation["prompt"].endswith(step.text)
+        assert asked.step(f"Answer: {problem.answer.value}")[2]
+
+
+def test_a_wrong_reading_and_a_false_sum_are_told_from_a_remark() -> None:
+    asked = Stepwise(env(source="BarChart"))
+    asked.reset(seed=1)
+    problem = asked.get_wrapper_attr("problem")
+    first = problem.steps[0]
+    wrong = f"{first.refs[0]} is {int(first.value) + 1}"
+    told = []
+    every = f"{first.refs[0]} is {' or '.join(map(str, range(11)))}"
+    for text in (wrong, every, "2 + 2 = 5", "Let me look.", "2 + 2 = 4"):
+        info = asked.step(text)[4]
+        told.append((info["process"], info["process_valid"]))
+    assert told == [(0.0, True)] * 3 + [(0.0, False), (1.0, True)]
+
+
+def test_the_last_step_is_judged_with_all_before_it() -> None:
+    asked = Stepwise(env(), max_steps=2)
+    asked.reset(seed=1)
+    assert asked.step("x" * 9_999)[1] == 0.0
+    _, reward, terminated, truncated, info = asked.step("y" * 10_000)
+    assert (terminated, truncated) == (False, True)
+    assert reward == pytest.approx(0.5)
+    assert info["rewards"]["length"] == pytest.approx(0.5)
+    asked.reset()
+    assert asked.step("Answer: 1")[2:4] == (True, False)
+
+
+# TRL
+
+
+def test_the_trl_adapter_poses_a_row_and_steps_once_for_all_rewards() -> None:
+    made = trl_environment(env)
+    group = [made(), made()]
+    blocks = [member.reset(index=3, seed=5, prompt="") for member in group]
+    assert [block["type"] for block in blocks[0]] == ["image", "text"]
+    assert blocks[0][1]["text"] == blocks[1][1]["text"]
+    functions = trl_rewards(["length", "alike", "reward"])
+    completions = ["x" * 20_000, [{"role": "assistant", "content": ""}]]
+    scores = {f.__name__: f(completions=completions, environments=group) for f in functions}
+    assert scores == {"length": [0.5, None], "alike": [None, None], "reward": [0.5, None]}
+    assert [name for name in dir(group[0]) if not name.startswith("_")] == ["reset"]
+
+
+def test_the_trl_adapter_refuses_a_row_that_names_no_problem() -> None:
+    with pytest.raises(ValueError, match="a row must have a problem_id or an index"):
+        trl_environment(env)().reset(prompt="")

@@ -1,0 +1,225 @@
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import gymnasium
+import numpy as np
+import pytest
+from env_doubles import LIGHT, Stored, env
+from gymnasium.envs.registration import EnvSpec
+from gymnasium.utils.env_checker import check_env
+from gymnasium.wrappers import RecordEpisodeStatistics, TimeLimit
+
+from mstar.envs import FAMILIES, INSTRUCTION, Mixture, ProblemEnv
+
+IDS = [id_ for id_ in gymnasium.registry if id_.startswith("mstar/")]
+
+# What every registered id promises
+
+
+@pytest.mark.parametrize("id_", IDS)
+def test_gymnasium_accepts_the_environment_and_its_render_modes(id_: str) -> None:
+    check_env(gymnasium.make(id_, panel=LIGHT).unwrapped)
+
+
+@pytest.mark.parametrize("id_", IDS)
+def test_the_spec_survives_json_and_makes_the_same_environment(id_: str) -> None:
+    made = gymnasium.make(id_, panel=LIGHT, level=2, split="test", size=96)
+    assert made.spec is not None
+    again = gymnasium.make(EnvSpec.from_json(made.spec.to_json()))
+    first, second = made.reset(seed=5), again.reset(seed=5)
+    assert first[1]["problem_id"] == second[1]["problem_id"]
+    assert np.array_equal(first[0]["image"], second[0]["image"])
+    assert first[0]["image"].shape == (96, 96, 3)
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+def test_the_exact_solution_gets_the_whole_reward_of_the_default_panel(name: str) -> None:
+    asked = ProblemEnv(source=name)
+    asked.reset(seed=2)
+    _, reward, terminated, truncated, info = asked.step(asked.problem.solution)
+    assert info["rewards"]["correctness"] == 1.0
+    assert reward == pytest.approx(1.0)
+    assert terminated
+    assert truncated is False
+
+
+def test_every_family_and_the_mixture_are_registered() -> None:
+    named = {f"mstar/{name}-v{family.version}" for name, family in FAMILIES.items()}
+    assert set(IDS) == named | {"mstar/Mixture-v0"}
+
+
+def test_importing_the_environments_loads_no_torch() -> None:
+    code = "import mstar.envs, sys; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+# One environment
+
+
+def test_a_seed_gives_its_problems_in_order_and_another_seed_others() -> None:
+    asked = env()
+    first = [asked.reset(seed=7)[1]["problem_id"], *(asked.reset()[1]["problem_id"] for _ in "ab")]
+    assert first == [f"BarChart-v0/train/L1/7/{index}" for index in range(3)]
+    assert asked.reset(seed=7)[1]["problem_id"] == first[0]
+    assert asked.reset(seed=8)[1]["problem_id"] == "BarChart-v0/train/L1/8/0"
+
+
+def test_a_problem_is_found_by_its_index_and_by_its_id() -> None:
+    asked = env()
+    pictured = asked.reset(seed=7, options={"index": 4})[0]
+    assert asked.problem.id.endswith("/7/4")
+    assert asked.reset()[1]["problem_id"].endswith("/7/5")
+    found = env(split="test", level=3).reset(options={"problem_id": "BarChart-v0/train/L1/7/4"})[0]
+    assert np.array_equal(found["image"], pictured["image"])
+    assert found["prompt"] == pictured["prompt"]
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"difficulty": 3}, "options must be 'index' or 'problem_id'"),
+        ({"index": 1, "problem_id": "x"}, "one of them"),
+        ({"index": -1}, "index must be an integer >= 0"),
+        ({"problem_id": "BarChart-v0/train/1"}, "no problem 'BarChart-v0/train/1'"),
+        ({"problem_id": "BarChart-v9/train/L1/7/4"}, "BarChart is at version"),
+    ],
+)
+def test_an_option_that_means_nothing_is_refused(options: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        env().reset(seed=1, options=options)
+
+
+@pytest.mark.parametrize(
+    ("setting", "message"),
+    [
+        ({"source": "Barchart"}, "'Barchart'; did you mean .*BarChart"),
+        ({"families": ["BarChart"], "source": "BarChart"}, "one of them"),
+        ({"families": []}, "at least one source"),
+        ({"level": 4}, "level must be one of"),
+        ({"split": "dev"}, "split must be one of"),
+        ({"size": 64}, "size must be 96 to 448 pixels, got 64"),
+        ({"panel": ["corectness"]}, r"no reward model \['corectness'\]; known: "),
+        ({"panel": "brevity"}, "panel must be a sequence of names"),
+        ({"render_mode": "human"}, "render_mode must be"),
+    ],
+)
+def test_a_setting_that_does_not_exist_is_refused_where_it_enters(
+    setting: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(ValueError, match=message):
+        env(**setting)
+
+
+def test_a_misspelt_setting_is_refused_and_the_known_ones_are_listed() -> None:
+    with pytest.raises(TypeError, match=r"no such setting: \['levle'\]; known: .*'level'"):
+        gymnasium.make("mstar/BarChart-v0", levle=2)
+
+
+def test_the_prompt_is_the_question_and_the_instruction() -> None:
+    asked = env()
+    assert asked.reset(seed=1)[0]["prompt"] == f"{asked.problem.question}\n{INSTRUCTION}"
+    bare = env(instruction="")
+    assert bare.reset(seed=1)[0]["prompt"] == bare.problem.question
+
+
+def test_every_score_is_told_by_name_and_an_abstention_is_marked() -> None:
+    asked = env()
+    asked.reset(seed=1)
+    _, reward, _, _, info = asked.step("x" * 20_000)
+    assert list(info["rewards"].items()) == [("length", 0.5), ("alike", 0.0)]
+    assert info["valid"] == {"length": True, "alike": False}
+    assert reward == 0.5
+    assert info["reward_valid"] is True
+    asked.reset()
+    _, reward, _, _, info = asked.step("")
+    assert (reward, info["reward_valid"]) == (0.0, False)
+    assert info["rewards"] == {"length": 0.0, "alike": 0.0}
+
+
+def test_a_response_that_is_too_long_is_cut_and_the_info_says_so() -> None:
+    asked = env()
+    asked.reset(seed=1)
+    info = asked.step("x" * 33_000)[4]
+    assert info["truncated_chars"] == 33_000 - 32_768
+    assert info["rewards"]["length"] == pytest.approx(32_768 / 40_000)
+
+
+def test_a_step_without_a_posed_problem_or_text_is_refused() -> None:
+    asked = env()
+    with pytest.raises(RuntimeError, match="call reset"):
+        asked.step("Answer: 3")
+    asked.reset(seed=1)
+    with pytest.raises(TypeError, match="must be a string, got int"):
+        asked.step(3)  # type: ignore[arg-type]
+    asked.step("Answer: 3")
+    with pytest.raises(RuntimeError, match="has been answered"):
+        asked.step("Answer: 4")
+
+
+def test_a_state_goes_through_json_and_goes_on_where_it_was_taken() -> None:
+    asked, other = env(families=["BarChart", "Counting"]), env(families=["BarChart", "Counting"])
+    asked.reset(seed=3)
+    other.restore(json.loads(json.dumps(asked.state())))
+    assert other.reset()[1]["problem_id"] == asked.reset()[1]["problem_id"]
+
+
+def test_a_mixture_takes_its_sources_in_turn() -> None:
+    mixed = Mixture([FAMILIES["BarChart"](1), Stored()])
+    ids = [mixed.problem("train", 2, index).id for index in range(4)]
+    assert ids[0::2] == ["BarChart-v0/train/L1/2/0", "BarChart-v0/train/L1/2/1"]
+    assert ids[1::2] == ["stored/train/0", "stored/train/1"]
+    assert mixed.size is None
+    assert Mixture([Stored(), Stored()]).size == 6
+
+
+def test_stored_pictures_are_letterboxed_side_by_side_and_kept_in_full() -> None:
+    asked = env(source=Stored(), size=100)
+    observation, info = asked.reset(seed=0)
+    dark = observation["image"][:, :, 0] == 0
+    assert (np.flatnonzero(dark.any(axis=1))[[0, -1]] == [37, 61]).all()  # 100 x 25, centred
+    observation, info = asked.reset()
+    dark = observation["image"][:, :, 0] == 0
+    assert dark[:, :50].sum() == 50 * 12  # the wide one
+    assert dark[:, 50:].sum() == 50 * 50  # the square one
+    assert [image.size for image in info["images"]] == [(200, 50), (60, 60)]
+    assert asked.reset(options={"problem_id": "stored/train/2"})[1]["problem_id"].endswith("2")
+
+
+def test_the_card_has_one_size_and_shows_what_was_judged() -> None:
+    asked = env(render_mode="rgb_array", source=Stored())
+    asked.reset(seed=1)
+    before: Any = asked.render()
+    asked.step("word " * 2000 + "w" * 500)
+    after: Any = asked.render()
+    assert before.shape == after.shape == (480, 960, 3)
+    assert before.dtype == np.uint8
+    assert not np.array_equal(before, after)
+    told = env(render_mode="ansi")
+    told.reset(seed=1)
+    told.step("Answer: 3")
+    text: Any = told.render()
+    assert "Answer: 3" in text
+    assert "alike                none" in text
+
+
+def test_episode_statistics_and_a_time_limit_work_as_on_any_environment() -> None:
+    asked = RecordEpisodeStatistics(TimeLimit(env(), max_episode_steps=1))
+    asked.reset(seed=1)
+    info = asked.step("x" * 20_000)[4]
+    assert (info["episode"]["r"], info["episode"]["l"]) == (0.5, 1)
+
+
+def test_a_video_of_the_cards_can_be_recorded(tmp_path: Path) -> None:
+    pytest.importorskip("moviepy")
+    from gymnasium.wrappers import RecordVideo
+
+    asked = RecordVideo(
+        env(render_mode="rgb_array"), str(tmp_path / "videos"), episode_trigger=lambda _: True
+    )
+    asked.reset(seed=1)
+    asked.step("Answer: 3")
+    asked.close()
+    assert list(tmp_path.glob("videos/*.mp4"))

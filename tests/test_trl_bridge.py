@@ -1,0 +1,282 @@
+from __future__ import annotations
+
+import asyncio
+import functools
+import pickle
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from datasets import Dataset
+from PIL import Image
+from tiny_models import llava
+from trl import GRPOConfig, GRPOTrainer
+from trl.rewards import (
+    accuracy_reward,
+    get_cosine_scaled_reward,
+    get_repetition_penalty_reward,
+    get_soft_overlong_punishment,
+    reasoning_accuracy_reward,
+    think_format_reward,
+)
+
+from mstar.rewards import (
+    REWARDS,
+    Answer,
+    Attempt,
+    Repetition,
+    RewardPanel,
+    SelfCertainty,
+    answer_from_json,
+    answer_to_json,
+    from_trl,
+    to_trl,
+)
+
+GOLD = Answer("number", "7")
+RIGHT = Attempt("How many?", r"<think>3 + 4</think> It is \boxed{7}.", GOLD, group="a")
+WRONG = Attempt("How many?", r"<think>3 + 5</think> It is \boxed{8}.", GOLD, group="a")
+UNLABELLED = Attempt("How many?", r"<think>3 + 4</think> It is \boxed{7}.", group="b")
+
+
+def words(text: str) -> list[int]:
+    return [len(word) for word in text.split()]
+
+
+def test_accuracy_reward_works_in_a_panel_and_abstains_without_a_label() -> None:
+    table = RewardPanel([from_trl(accuracy_reward)]).score([RIGHT, WRONG, UNLABELLED])
+    assert table.names == ("accuracy_reward",)
+    np.testing.assert_array_equal(table["accuracy_reward"], [1, 0, np.nan])
+    np.testing.assert_array_equal(table.reward, [1, 0, np.nan])
+
+
+def test_a_gold_that_trl_can_not_read_is_an_abstention() -> None:
+    unreadable = Attempt("Which?", r"\boxed{7}", Answer("text", "the red one"))
+    assert np.isnan(from_trl(accuracy_reward).score([unreadable])).all()
+
+
+@pytest.mark.parametrize(
+    ("function", "scale", "expected"),
+    [
+        (reasoning_accuracy_reward, None, [1.0, 0.0, np.nan]),
+        (think_format_reward, None, [1.0, 1.0, 1.0]),
+        (get_repetition_penalty_reward(2, -1.0), (-1, 0), [1.0, 1.0, 1.0]),
+        (get_soft_overlong_punishment(8, 4), (-1, 0), [0.5, 0.5, 0.5]),
+        (get_cosine_scaled_reward(12), (-1, 1), [0.875, 0.125, np.nan]),
+    ],
+    ids=["reasoning", "think", "repetition", "overlong", "cosine"],
+)
+def test_every_reward_that_trl_ships_works_in_a_panel(
+    function: Any, scale: tuple[float, float] | None, expected: list[float]
+) -> None:
+    model = from_trl(function, scale=scale, tokenize=words)
+    table = RewardPanel([model]).score([RIGHT, WRONG, UNLABELLED])
+    np.testing.assert_allclose(table[model.name], expected, atol=1e-6)
+
+
+def test_a_reward_that_reads_token_ids_asks_for_a_tokenizer() -> None:
+    with pytest.raises(ValueError, match="'soft_overlong_punishment_reward' reads completion_ids"):
+        from_trl(get_soft_overlong_punishment(4, 2), scale=(-1, 0))
+
+
+async def politeness(completions: list[Any], **columns: Any) -> list[float | None]:
+    await asyncio.sleep(0)
+    return [None if "8" in c[0]["content"] else 0.25 for c in completions]
+
+
+class Judge:
+    async def __call__(self, completions: list[Any], **columns: Any) -> list[float]:
+        return [float("nan")] * len(completions)
+
+
+@pytest.mark.parametrize(
+    ("function", "name", "expected"),
+    [
+        (politeness, "politeness", [0.25, np.nan]),
+        (functools.partial(politeness, strict=True), "politeness", [0.25, np.nan]),
+        (Judge(), "Judge", [np.nan, np.nan]),
+    ],
+    ids=["function", "partial", "object"],
+)
+def test_an_async_reward_works_and_none_and_nan_are_abstentions(
+    function: Any, name: str, expected: list[float]
+) -> None:
+    model = from_trl(function)
+    assert model.name == name
+    np.testing.assert_array_equal(model.score([RIGHT, WRONG]), expected)
+
+
+def test_an_async_reward_works_inside_a_running_loop() -> None:
+    async def notebook() -> np.ndarray:
+        return from_trl(politeness).score([RIGHT])
+
+    assert asyncio.run(notebook()) == [0.25]
+
+
+def test_a_score_outside_the_unit_interval_needs_a_scale() -> None:
+    def signed(completions: Sequence[Any], **columns: Any) -> list[float]:
+        return [-1.0] * len(completions)
+
+    with pytest.raises(ValueError, match=r"'signed' returned -1.0; scores lie in \[0, 1\]"):
+        RewardPanel([from_trl(signed)]).score([RIGHT])
+    assert RewardPanel([from_trl(signed, scale=(-1, 1))]).score([RIGHT]).reward == [0.0]
+    with pytest.raises(ValueError, match="lowest, highest"):
+        from_trl(signed, scale=(1, -1))
+
+
+def test_a_reward_that_returns_too_few_scores_is_named() -> None:
+    def forgetful(completions: Sequence[Any], **columns: Any) -> list[float]:
+        return [1.0]
+
+    with pytest.raises(ValueError, match="'forgetful' returned 1 scores for 2 completions"):
+        from_trl(forgetful).score([RIGHT, WRONG])
+
+
+def test_a_reward_may_read_columns_of_its_own_and_the_trainers_loggers() -> None:
+    def bonus(completions: Any, difficulty: list[float], log_metric: Any, **_: Any) -> list[float]:
+        log_metric("difficulty", sum(difficulty))
+        return difficulty
+
+    model = from_trl(bonus, name="bonus", columns=lambda attempt: {"difficulty": 0.5})
+    np.testing.assert_array_equal(model.score([RIGHT, UNLABELLED]), [0.5, 0.5])
+
+
+def test_no_attempts_give_no_scores_and_no_call() -> None:
+    assert from_trl(accuracy_reward).score([]).shape == (0,)
+    assert from_trl(accuracy_reward).score([UNLABELLED]).shape == (1,)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        None,
+        GOLD,
+        Answer("choice", "red", choices=("red", "blue")),
+        Answer("chart_number", "3.5", unit="cm", tolerance=0.05),
+    ],
+)
+def test_an_answer_survives_its_dataset_column(answer: Answer | None) -> None:
+    assert answer_from_json(answer_to_json(answer)) == answer
+    column = Dataset.from_list([{"answer": answer_to_json(answer)}])["answer"]
+    assert answer_from_json(column[0]) == answer
+
+
+@pytest.mark.parametrize("column", ["7", "seven", "[1]", '{"type": "number"}', '{"kind": "x"}'])
+def test_a_column_that_is_no_answer_says_how_to_write_one(column: str) -> None:
+    with pytest.raises(ValueError, match="answer_to_json"):
+        answer_from_json(column)
+
+
+class Spy:
+    name = "spy"
+
+    def __init__(self) -> None:
+        self.seen: list[Attempt] = []
+
+    def score(self, attempts: Sequence[Attempt]) -> np.ndarray:
+        self.seen = list(attempts)
+        return np.full(len(attempts), np.nan, np.float32)
+
+
+def test_columns_become_attempts() -> None:
+    red, blue = Image.new("RGB", (4, 4), "red"), Image.new("L", (4, 4), 9)
+    spy = Spy()
+    parts = [{"type": "image"}, {"type": "text", "text": "How many?"}]
+    scores = to_trl(spy)(
+        prompts=[[{"role": "system", "content": "Be brief."}, {"role": "user", "content": parts}]]
+        * 3,
+        completions=[[{"role": "assistant", "content": text}] for text in ("7", "8", "9")],
+        completion_ids=[[1], [2], [3]],
+        answer=[answer_to_json(GOLD)] * 3,
+        image=[red, red.copy(), blue],
+        facts=[["3", "4"]] * 3,
+        twin=[answer_to_json(Answer("number", "5"))] * 3,
+        certainty=[1.5, None, 2.0],
+        trainer_state=object(),
+        log_extra=print,
+    )
+    assert scores == [None, None, None]
+    first, same, other = spy.seen
+    assert (first.question, first.response, first.answer) == ("How many?", "7", GOLD)
+    assert (first.facts, first.twin, first.certainty) == (("3", "4"), Answer("number", "5"), 1.5)
+    assert first.group == same.group != other.group
+    assert other.pictures[0].render().mode == "RGB"
+
+
+def test_plain_text_prompts_without_columns_are_unlabelled_attempts() -> None:
+    spy = Spy()
+    to_trl(spy)(prompts=["How many?", "How far?"], completions=["7", "8 km"])
+    assert [(a.question, a.response, a.answer) for a in spy.seen] == [
+        ("How many?", "7", None),
+        ("How far?", "8 km", None),
+    ]
+    assert spy.seen[0].group != spy.seen[1].group
+
+
+@pytest.mark.parametrize("name", REWARDS)
+def test_a_reward_function_is_pickled_with_its_name(name: str) -> None:
+    function = pickle.loads(pickle.dumps(to_trl(REWARDS[name]())))
+    assert function.__name__ == name
+    scores = function(prompts=["How many?"] * 2, completions=["7", "Answer: 7"])
+    assert len(scores) == 2
+    assert all(score is None or 0 <= score <= 1 for score in scores)
+
+
+def test_a_panel_is_a_reward_function_too() -> None:
+    function = to_trl(RewardPanel([Repetition(), SelfCertainty()]))
+    assert function.__name__ == "panel"
+    assert function(prompts=["q", "q"], completions=["a b c d", ""]) == [1.0, 0.0]
+
+
+def test_ours_give_trl_what_its_own_would(tmp_path: Path) -> None:
+    columns = {"solution": ["7", "7"], "answer": [answer_to_json(GOLD)] * 2}
+    completions = [[{"role": "assistant", "content": a.response}] for a in (RIGHT, WRONG)]
+    ours = to_trl(REWARDS["correctness"]())(
+        prompts=["q"] * 2, completions=completions, completion_ids=[[1]] * 2, **columns
+    )
+    assert ours == accuracy_reward(completions, columns["solution"])
+
+
+def test_a_grpo_step_runs_on_our_rewards_and_trls_own(tmp_path: Path) -> None:
+    model, processor = llava()
+    rows = [
+        {
+            "prompt": [{"role": "user", "content": f"How many {color} squares?"}],
+            "image": Image.new("RGB", (32, 32), color),
+            "answer": answer_to_json(GOLD),
+            "solution": "7",
+        }
+        for color in ("red", "blue")
+    ]
+    functions = [to_trl(REWARDS[name]()) for name in ("repetition", "correctness")]
+    abstains = to_trl(SelfCertainty())
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the trainer's own deprecations
+        config = GRPOConfig(
+            output_dir=str(tmp_path),
+            per_device_train_batch_size=4,
+            num_generations=2,
+            max_completion_length=8,
+            max_steps=1,
+            use_cpu=True,
+            report_to="none",
+            save_strategy="no",
+            logging_steps=1,
+            disable_tqdm=True,
+        )
+        trainer = GRPOTrainer(
+            model,
+            reward_funcs=[*functions, abstains, accuracy_reward, politeness],
+            args=config,
+            train_dataset=Dataset.from_list(rows),
+            processing_class=processor,
+        )
+        trainer.train()
+    logged = trainer.state.log_history[0]
+    for name in ("repetition", "correctness", "accuracy_reward", "politeness"):
+        assert 0 <= logged[f"rewards/{name}/mean"] <= 1
+    assert logged["rewards/self_certainty/mean"] is None
+    assert np.isfinite(logged["reward"])
