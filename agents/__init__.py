@@ -1,0 +1,1 @@
+"""Policies that learn: sampling, selection, exploration and the self-evolving loop."""

@@ -1,0 +1,92 @@
+"""Sample and judge: the policy answers problems, the environment's panel scores every answer."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from mstar.agents.sampler import Prompt, Response, Sampler
+from mstar.envs.problem import Problem
+from mstar.envs.vector_env import ProblemVectorEnv
+
+
+@dataclass(frozen=True, slots=True)
+class Rollout:
+    """One judged response.
+
+    Attributes:
+        problem: what was asked.
+        response: what the policy wrote, with its token count and log-probability.
+        temperature: that it was sampled at; 0 is greedy.
+        version: number of rounds that the policy had been trained for.
+        scores: every reward model's score by name; NaN where one abstained.
+        reward: the panel's combined reward; NaN where there was nothing to go by.
+    """
+
+    problem: Problem
+    response: Response
+    temperature: float
+    version: int
+    scores: dict[str, float]
+    reward: float
+
+
+def collect(
+    sampler: Sampler,
+    env: ProblemVectorEnv,
+    problems: Sequence[Problem],
+    temperatures: Sequence[float],
+    seed: int,
+    version: int,
+) -> list[Rollout]:
+    """Answer N problems K times each and judge all N x K answers at once.
+
+    Args:
+        sampler: of the policy as it is now.
+        env: renders the prompts and judges.
+        problems: N problems.
+        temperatures: K temperatures, one for each sample of every problem.
+        seed: of the sampling; the same seed, problem and place give the same draw.
+        version: number of rounds that the policy has been trained for.
+
+    Returns:
+        N x K rollouts, problem by problem.
+    """
+    groups = sampler.sample(
+        [ask(env, problem) for problem in problems], len(temperatures), list(temperatures), seed
+    )
+    asked = [problem for problem, group in zip(problems, groups, strict=True) for _ in group]
+    answers = [response for group in groups for response in group]
+    table = env.judge(
+        asked,
+        [response.text for response in answers],
+        [{"certainty": r.certainty, "logprob": r.logprob} for r in answers],
+    )
+    return [
+        Rollout(
+            problem=problem,
+            response=response,
+            temperature=temperatures[row % len(temperatures)],
+            version=version,
+            scores=dict(zip(table.names, map(float, table.scores[row]), strict=True)),
+            reward=float(table.reward[row]),
+        )
+        for row, (problem, response) in enumerate(zip(asked, answers, strict=True))
+    ]
+
+
+def ask(env: ProblemVectorEnv, problem: Problem) -> Prompt:
+    """The problem as the policy is asked it: pictures at the environment's size, and the text."""
+    return Prompt(
+        text=env.prompt(problem),
+        images=tuple(picture.render(env.size) for picture in problem.pictures),
+        key=problem.id,
+    )
+
+
+def by_problem(rollouts: Sequence[Rollout]) -> dict[str, list[int]]:
+    """Indices of the rollouts of each problem, in order of first appearance."""
+    groups: dict[str, list[int]] = {}
+    for index, rollout in enumerate(rollouts):
+        groups.setdefault(rollout.problem.id, []).append(index)
+    return groups

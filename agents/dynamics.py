@@ -1,0 +1,99 @@
+"""What a policy can do now: accuracy, head-room, and how well a reward model picks from it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from mstar.agents.collect import Rollout, by_problem
+from mstar.agents.select import ranking_score
+from mstar.rewards.verify import extract
+
+
+@dataclass(frozen=True, slots=True)
+class Spread:
+    """What K samples of each problem at one temperature show.
+
+    Attributes:
+        pass_1: mean share of the samples that are right.
+        pass_k: share of problems with at least one right sample of K: exploration.
+        reward_pass_2: share of problems where one of the two samples that the ranking score puts
+            first, of all K, is right: how well the reward model exploits the policy.
+        entropy: mean entropy of a token, in nats.
+        distinct: mean number of different final answers of a problem.
+        length: mean number of tokens of a response.
+    """
+
+    pass_1: float
+    pass_k: float
+    reward_pass_2: float
+    entropy: float
+    distinct: float
+    length: float
+
+
+@dataclass(frozen=True, slots=True)
+class Dynamics:
+    """One measurement of a policy on held-out problems.
+
+    Attributes:
+        problems: how many.
+        samples: K, at each temperature.
+        greedy: share that the greedy answer gets right.
+        spread: what sampling shows, by temperature.
+    """
+
+    problems: int
+    samples: int
+    greedy: float
+    spread: dict[float, Spread]
+
+    def gap(self, temperature: float) -> float:
+        """Head-room: Pass@K minus greedy accuracy; near zero, nothing new is left to learn."""
+        return self.spread[temperature].pass_k - self.greedy
+
+
+def measure(rollouts: Sequence[Rollout], rank: str) -> Dynamics:
+    """Sum up rollouts that hold one greedy answer and K samples per temperature of each problem.
+
+    Metrics of M-STaR (arXiv 2412.17451, section on the dynamics of self-evolution).
+
+    Args:
+        rollouts: of N problems; temperature 0 is greedy.
+        rank: the score that ranks for Reward-Pass@2.
+    """
+    greedy = [r.scores["correctness"] == 1.0 for r in rollouts if r.temperature == 0]
+    temperatures = sorted({r.temperature for r in rollouts} - {0.0})
+    spread = {t: _spread([r for r in rollouts if r.temperature == t], rank) for t in temperatures}
+    problems = len(by_problem(rollouts))
+    sampled = sum(r.temperature > 0 for r in rollouts)
+    return Dynamics(
+        problems=problems,
+        samples=sampled // max(1, problems * len(temperatures)),
+        greedy=float(np.mean(greedy)) if greedy else float("nan"),
+        spread=spread,
+    )
+
+
+def _spread(rollouts: list[Rollout], rank: str) -> Spread:
+    groups = list(by_problem(rollouts).values())
+    right = np.array([r.scores["correctness"] == 1.0 for r in rollouts])
+    ranked = np.array([ranking_score(r, rank) for r in rollouts])
+    best_two = [
+        [members[i] for i in np.argsort(-ranked[members], kind="stable")[:2]] for members in groups
+    ]
+    return Spread(
+        pass_1=float(np.mean([right[members].mean() for members in groups])),
+        pass_k=float(np.mean([right[members].any() for members in groups])),
+        reward_pass_2=float(np.mean([right[members].any() for members in best_two])),
+        entropy=float(np.mean([r.response.entropy for r in rollouts])),
+        distinct=float(np.mean([len({_answer(rollouts[i]) for i in m}) for m in groups])),
+        length=float(np.mean([len(r.response.tokens) for r in rollouts])),
+    )
+
+
+def _answer(rollout: Rollout) -> str:
+    answer = rollout.problem.answer
+    return (extract(rollout.response.text, answer) if answer else None) or rollout.response.text

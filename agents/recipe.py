@@ -1,0 +1,123 @@
+"""A recipe: everything that decides a run, in one frozen place."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from mstar.agents.explore import ControllerName
+from mstar.agents.learner import Inherit
+from mstar.agents.select import SelectionRule
+
+AgentName = Literal["continuous", "iterative-rft", "rest-em"]
+
+# What each agent inherits from one round to the next; otherwise they are one loop.
+INHERITS: dict[AgentName, Inherit] = {
+    "continuous": "policy+optimizer+schedule",
+    "iterative-rft": "policy",
+    "rest-em": "nothing",
+}
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What a run is; any field can be overridden on the command line.
+
+    Attributes:
+        agent: how rounds follow on one another.
+        env: environment id, a path to problems, or ``hub:NAME``.
+        families: families of a mixture, used when ``env`` is ``mstar/Mixture-v0``.
+        level: difficulty of generated problems, 1 to 3.
+        size: side of generated pictures, in pixels, 96 to 448.
+        model: ``embedded``, a folder, or a hub name.
+        rounds: sample, judge, select, fine-tune, measure, adjust: so many times.
+        prompts: problems of a round.
+        samples: responses per problem.
+        temperature: of sampling, at the start.
+        max_new_tokens: longest response.
+        panel: names of the reward models that judge.
+        gate: the score that must be 1 for a response to be learned from.
+        rank: the score that ranks what passed the gate; ``reward`` is the combined one.
+        selection: which of those that passed are kept.
+        keep: how many of a problem, for ``random-k``, ``top-k`` and ``shortest-k``.
+        threshold: least ranking score, for ``threshold``.
+        controller: what moves temperature and threshold between rounds.
+        updates: optimizer updates of a round.
+        batch: responses of an update.
+        learning_rate: after warm-up.
+        schedule: a learning-rate schedule name of transformers.
+        warmup: updates of linear warm-up.
+        lora_rank: 0 trains all weights; above, a LoRA of this rank on all linear layers.
+        dtype: of the weights.
+        bf16: bfloat16 autocast in training.
+        gradient_checkpointing: less memory, more time.
+        held_out: validation problems measured after every round.
+        held_out_samples: samples per validation problem and temperature.
+        test: test problems for base against evolved.
+        test_samples: samples per test problem, at temperature 1.
+        extra_families: further families to test on, never trained on in the run.
+        seed: of problems, sampling and selection.
+        threads: of torch on a CPU; two busy processes with two threads each are slower than one.
+    """
+
+    agent: AgentName = "continuous"
+    env: str = "mstar/Mixture-v0"
+    families: tuple[str, ...] = (
+        "BarChart",
+        "Counting",
+        "Clock",
+        "Shapes",
+        "Table",
+        "FunctionGraph",
+    )
+    level: int = 1
+    size: int = 112
+    model: str = "embedded"
+    rounds: int = 8
+    prompts: int = 256
+    samples: int = 8
+    temperature: float = 1.0
+    max_new_tokens: int = 64
+    panel: tuple[str, ...] = ("correctness", "format")
+    gate: str = "correctness"
+    rank: str = "reward"
+    selection: SelectionRule = "random-k"
+    keep: int = 2
+    threshold: float = 0.5
+    controller: ControllerName = "fixed"
+    updates: int = 12
+    batch: int = 32
+    learning_rate: float = 3e-4
+    schedule: str = "constant_with_warmup"
+    warmup: int = 10
+    lora_rank: int = 0
+    dtype: Literal["float32", "bfloat16"] = "float32"
+    bf16: bool = False
+    gradient_checkpointing: bool = False
+    held_out: int = 120
+    held_out_samples: int = 4
+    test: int = 600
+    test_samples: int = 8
+    extra_families: tuple[str, ...] = ("Pictograph", "Dice")
+    seed: int = 0
+    threads: int = 2
+
+    def __post_init__(self) -> None:
+        for name in ("rounds", "prompts", "samples", "updates", "batch", "keep", "max_new_tokens"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
+        for name in ("held_out", "held_out_samples", "test", "test_samples"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
+        if not self.learning_rate > 0:
+            raise ValueError(f"learning_rate must be above 0, got {self.learning_rate}")
+        if self.lora_rank < 0:
+            raise ValueError(f"lora_rank must be 0 or more, got {self.lora_rank}")
+        if self.gate not in self.panel:
+            raise ValueError(
+                f"the gate {self.gate!r} is not in the panel {self.panel}; add it to the panel"
+            )
+        if self.rank != "reward" and self.rank not in self.panel:
+            raise ValueError(
+                f"the rank {self.rank!r} is neither 'reward' nor in the panel {self.panel}"
+            )

@@ -1,0 +1,1 @@
+"""Runs: recipes, the command line, run folders, statistics and reports."""

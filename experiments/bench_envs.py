@@ -1,0 +1,55 @@
+"""How many problems a second each family poses and judges on one core."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+
+import numpy as np
+
+from mstar.envs import FAMILIES, ProblemEnv
+
+SIZE = 96  # pixels
+WARM_UP = 20  # pairs, which load fonts and lazy imports
+
+Row = dict[str, str | int | float]
+
+
+def bench_envs(seconds_each: float = 1.0, panel: Sequence[str] | None = None) -> list[Row]:
+    """Time ``reset`` and ``step`` of every family.
+
+    Args:
+        seconds_each: processor time spent on a family.
+        panel: names of the reward models that judge; correctness and format if None.
+
+    Returns:
+        One row per family with ``family``, ``pairs`` and ``pairs_per_second`` of processor time,
+        and a last one, named ``median``.
+    """
+    rows = [_family(name, seconds_each, panel) for name in FAMILIES]
+    rates = [float(row["pairs_per_second"]) for row in rows]
+    pairs = sum(int(row["pairs"]) for row in rows)
+    rows.append({"family": "median", "pairs": pairs, "pairs_per_second": float(np.median(rates))})
+    return rows
+
+
+def _family(name: str, seconds: float, panel: Sequence[str] | None) -> Row:
+    env = ProblemEnv(source=name, size=SIZE, panel=panel)
+    env.reset(seed=0)
+    for _ in range(WARM_UP):
+        _pair(env)
+    pairs, started = 0, time.process_time()
+    while (spent := time.process_time() - started) < seconds:
+        _pair(env)
+        pairs += 1
+    return {"family": name, "pairs": pairs, "pairs_per_second": pairs / spent}
+
+
+def _pair(env: ProblemEnv) -> None:
+    env.reset()
+    env.step("3 + 4 = 7\nAnswer: 7")
+
+
+if __name__ == "__main__":
+    for row in bench_envs():
+        print(f"{row['family']:<20} {row['pairs_per_second']:>8.0f} reset+step pairs/s")

@@ -1,0 +1,230 @@
+"""The command line: ``mstar train | evaluate | envs | report | rescore | bench``."""
+
+from __future__ import annotations
+
+import difflib
+import json
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+import tyro
+from rich.console import Console
+
+from mstar.agents.recipe import Recipe
+from mstar.experiments.recipes import RECIPES
+
+USAGE = """mstar: multimodal self-evolving training
+
+  mstar train [RECIPE]        train a policy on its own best answers; --help lists every field
+  mstar evaluate RUN|MODEL    accuracy of a run's policy, or of any model, on test problems
+  mstar envs list|show|validate|gallery
+                              the environments; check a file of problems; look at pictures
+  mstar report RUN            write the report of a run again
+  mstar rescore RUN           judge a run's stored responses with another panel
+  mstar bench sampler|verifier|envs
+                              measure speed, each as a ratio within one run
+
+  mstar COMMAND --help        the options of a command
+"""
+
+
+@dataclass(frozen=True)
+class TrainOptions:
+    """Train a policy on its own best answers.
+
+    Attributes:
+        recipe: every field of the recipe.
+        out: the run's folder; give that of a killed run to go on with it.
+        json: print the result as JSON.
+    """
+
+    recipe: tyro.conf.OmitArgPrefixes[Recipe]
+    out: Path = Path("runs/default")
+    json: bool = False
+
+
+def train_command(arguments: list[str]) -> None:
+    """``mstar train [RECIPE] [--FIELD VALUE ...]``."""
+    name = "default"
+    if arguments and not arguments[0].startswith("-"):
+        name = arguments.pop(0)
+        if name not in RECIPES:
+            raise ValueError(unknown("recipe", name, RECIPES))
+    options = tyro.cli(
+        TrainOptions,
+        args=arguments,
+        prog="mstar train [RECIPE]",
+        description=f"Recipes: {', '.join(RECIPES)}. Every field below can be overridden.",
+        default=TrainOptions(recipe=RECIPES[name], out=Path("runs") / name),
+    )
+    from mstar.experiments.report import summarise  # torch loads only once the arguments are right
+    from mstar.experiments.train import train
+
+    folder = train(options.recipe, options.out, Console(stderr=True))
+    summary = summarise(folder)
+    if options.json:
+        print(json.dumps(summary.as_json()))
+    else:
+        print(summary.text())
+        print(f"report: {folder.path / 'report.html'}")
+
+
+@dataclass(frozen=True)
+class EvaluateOptions:
+    """Accuracy on test problems.
+
+    Attributes:
+        subject: a run's folder, a model's folder, or a hub name.
+        recipe: which problems, how many, and how they are sampled.
+        json: print the result as JSON.
+    """
+
+    subject: tyro.conf.Positional[str]
+    recipe: tyro.conf.OmitArgPrefixes[Recipe] = field(default_factory=Recipe)
+    json: bool = False
+
+
+def evaluate_command(arguments: list[str]) -> None:
+    """``mstar evaluate RUN|MODEL``."""
+    options = tyro.cli(EvaluateOptions, args=arguments, prog="mstar evaluate")
+    from mstar.experiments.train import evaluate_subject
+
+    results = evaluate_subject(options.subject, options.recipe)
+    if options.json:
+        print(json.dumps(results))
+        return
+    for group, metrics in results.items():
+        for metric, text in metrics.items():
+            print(f"{group:12} {metric:8} {text}")
+
+
+@dataclass(frozen=True)
+class ReportOptions:
+    """Write report.html of a run again from its stored rows.
+
+    Attributes:
+        run: the run's folder.
+    """
+
+    run: tyro.conf.Positional[Path]
+
+
+def report_command(arguments: list[str]) -> None:
+    """``mstar report RUN``."""
+    options = tyro.cli(ReportOptions, args=arguments, prog="mstar report")
+    from mstar.experiments.report import write_report
+    from mstar.experiments.run_folder import RunFolder
+
+    print(write_report(RunFolder(options.run)))
+
+
+@dataclass(frozen=True)
+class RescoreOptions:
+    """Judge the stored responses of a run again, without sampling.
+
+    Attributes:
+        run: the run's folder.
+        panel: names of reward models.
+        rule: how their scores are combined.
+    """
+
+    run: tyro.conf.Positional[Path]
+    panel: tuple[str, ...] = ("correctness", "format")
+    rule: str = "weighted_sum"
+
+
+def rescore_command(arguments: list[str]) -> None:
+    """``mstar rescore RUN --panel NAME ...``."""
+    options = tyro.cli(RescoreOptions, args=arguments, prog="mstar rescore")
+    from mstar.experiments.rescore import rescore_run
+
+    for line in rescore_run(options.run, options.panel, options.rule):
+        print(line)
+
+
+@dataclass(frozen=True)
+class BenchOptions:
+    """Measure speed; every figure is a ratio or a rate within one run.
+
+    Attributes:
+        what: which part.
+        json: print the rows as JSON.
+        cases: for the verifier, a file of verdict cases.
+    """
+
+    what: tyro.conf.Positional[Literal["sampler", "verifier", "envs"]]
+    json: bool = False
+    cases: Path | None = None
+
+
+def bench_command(arguments: list[str]) -> None:
+    """``mstar bench sampler|verifier|envs``."""
+    options = tyro.cli(BenchOptions, args=arguments, prog="mstar bench")
+    rows: Sequence[dict[str, Any]]
+    if options.what == "sampler":
+        from mstar.experiments.bench_sampler import bench_sampler
+
+        rows = bench_sampler()
+    elif options.what == "envs":
+        from mstar.experiments.bench_envs import bench_envs
+
+        rows = bench_envs(0.5)
+    else:
+        from mstar.experiments.bench_verifier import bench_verifier
+
+        if options.cases is None:
+            raise ValueError("mstar bench verifier needs --cases FILE, a JSONL of verdict cases")
+        rows = bench_verifier(options.cases)
+    for row in rows:
+        print(json.dumps(row) if options.json else "  ".join(f"{k} {v}" for k, v in row.items()))
+
+
+def envs_command(arguments: list[str]) -> None:
+    """``mstar envs list|show|validate|gallery``."""
+    from mstar.experiments.envs_command import run
+
+    run(arguments)
+
+
+COMMANDS: dict[str, Callable[[list[str]], None]] = {
+    "train": train_command,
+    "evaluate": evaluate_command,
+    "envs": envs_command,
+    "report": report_command,
+    "rescore": rescore_command,
+    "bench": bench_command,
+}
+
+
+def unknown(kind: str, name: str, known: Sequence[str] | dict[str, Any]) -> str:
+    """The message for a name that is not known, with the ones that are."""
+    near = difflib.get_close_matches(name, list(known), n=1)
+    hint = f"; did you mean {near[0]!r}?" if near else ""
+    return f"unknown {kind} {name!r}{hint} Known: {', '.join(known)}"
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command; 0 only on success, and one readable message on stderr otherwise."""
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    if not words or words[0] in ("-h", "--help"):
+        print(USAGE, end="")
+        return 0
+    try:
+        if words[0] not in COMMANDS:
+            raise ValueError(unknown("command", words[0], COMMANDS))
+        COMMANDS[words[0]](words[1:])
+    except (ValueError, OSError, KeyError) as error:
+        message = error.args[0] if isinstance(error, KeyError) and error.args else error
+        print(f"mstar: {message}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("mstar: stopped; the same command goes on from the last round", file=sys.stderr)
+        return 130
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

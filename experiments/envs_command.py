@@ -1,0 +1,137 @@
+"""``mstar envs``: what there is, what it looks like, and whether a file of problems is sound."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import tyro
+from PIL import Image, ImageDraw, ImageFont
+
+from mstar.envs.families import FAMILIES
+from mstar.envs.family import LEVELS
+from mstar.envs.open import open_source
+from mstar.envs.problem import Problem
+
+GAP, LABEL = 8, 22  # pixels of the gallery
+
+
+@dataclass(frozen=True)
+class Show:
+    """Print problems of an environment, and write their pictures.
+
+    Attributes:
+        env: an id, a family's name, a path, or ``hub:NAME``.
+        count: how many.
+        level: of generated problems.
+        out: a folder for the pictures; none are written without it.
+    """
+
+    env: tyro.conf.Positional[str]
+    count: int = 3
+    level: int = 1
+    out: Path | None = None
+
+
+@dataclass(frozen=True)
+class Validate:
+    """Check every problem of a source; the exit status is 0 only if all are sound.
+
+    Attributes:
+        source: a path, or ``hub:NAME``.
+        fields: column by field where the names cannot be guessed, as ``--fields.question query``.
+    """
+
+    source: tyro.conf.Positional[str]
+    fields: dict[str, str] | None = None
+
+
+@dataclass(frozen=True)
+class Gallery:
+    """Write one picture per family and level.
+
+    Attributes:
+        out: a folder.
+        size: side of a picture in pixels, 96 to 448.
+    """
+
+    out: Path = Path("gallery")
+    size: int = 224
+
+
+def run(arguments: list[str]) -> None:
+    """Run one of list, show, validate and gallery."""
+    what, rest = (arguments[0], arguments[1:]) if arguments else ("list", [])
+    if what == "list":
+        for line in listing():
+            print(line)
+    elif what == "show":
+        show(tyro.cli(Show, args=rest, prog="mstar envs show"))
+    elif what == "validate":
+        validate(tyro.cli(Validate, args=rest, prog="mstar envs validate"))
+    elif what == "gallery":
+        for path in gallery(tyro.cli(Gallery, args=rest, prog="mstar envs gallery")):
+            print(path)
+    else:
+        raise ValueError(f"mstar envs {what!r} is not known; use list, show, validate or gallery")
+
+
+def listing() -> list[str]:
+    """A line per family: id, topic and templates."""
+    return [
+        f"mstar/{name}-v{family.version:<3} {family.topic:12} {', '.join(family.wordings)}"
+        for name, family in FAMILIES.items()
+    ]
+
+
+def show(options: Show) -> None:
+    """Print some problems with their solutions."""
+    source = open_source(options.env, level=options.level)
+    for index in range(options.count):
+        problem = source.problem("train", 0, index)
+        print(f"{problem.id}\n{problem.question}\n{_solution(problem)}\n")
+        if options.out is not None:
+            options.out.mkdir(parents=True, exist_ok=True)
+            for number, picture in enumerate(problem.pictures):
+                path = options.out / f"{index:04d}-{number}.png"
+                picture.render(448).save(path)
+                print(f"{path}\n")
+
+
+def validate(options: Validate) -> None:
+    """Print what is found; ValueError if a problem is not sound."""
+    from mstar.envs.validate import validate_source
+
+    report = validate_source(options.source, fields=options.fields)
+    print(report.text())
+    if report.errors:
+        raise ValueError(f"{len(report.errors)} errors in {options.source}; see above")
+
+
+def gallery(options: Gallery) -> list[Path]:
+    """One picture per family: a row per level, with question and answer."""
+    options.out.mkdir(parents=True, exist_ok=True)
+    return [_sheet(name, options) for name in FAMILIES]
+
+
+def _sheet(name: str, options: Gallery, columns: int = 3) -> Path:
+    cell = options.size + GAP
+    sheet = Image.new("RGB", (columns * cell + GAP, len(LEVELS) * (cell + LABEL) + GAP), "white")
+    draw, font = ImageDraw.Draw(sheet), ImageFont.load_default(size=11)
+    for row, level in enumerate(LEVELS):
+        for column in range(columns):
+            problem = FAMILIES[name](level).problem("train", 0, column)
+            left, top = GAP + column * cell, GAP + row * (cell + LABEL)
+            sheet.paste(problem.pictures[0].render(options.size), (left, top))
+            answer = problem.answer.value if problem.answer else "?"
+            text = f"{problem.question} {answer}"
+            words = [text[i : i + 44] for i in range(0, len(text), 44)][:2]
+            draw.text((left, top + options.size), "\n".join(words), fill="black", font=font)
+    path = options.out / f"{name}.png"
+    sheet.save(path)
+    return path
+
+
+def _solution(problem: Problem) -> Any:
+    return problem.solution if problem.answer else "(unlabelled)"

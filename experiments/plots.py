@@ -1,0 +1,113 @@
+"""One function per figure: rows in, SVG out; an agent keeps its colour everywhere."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import matplotlib as mpl
+from matplotlib.figure import Figure
+
+mpl.use("svg")
+
+Row = dict[str, Any]
+BLUE, ORANGE, GREEN, PURPLE, GRAY = "#2a5db0", "#d9730d", "#2f855a", "#7d4bb5", "#8a8f98"
+
+
+def curves(rounds: Sequence[Row]) -> str:
+    """Accuracy on held-out problems, from 0 to 1, against problems seen."""
+    seen = problems_seen(rounds)
+    figure, axes = _axes("share of held-out problems")
+    spread = [_present(row) for row in rounds]
+    k = rounds[0]["dynamics"]["samples"]
+    lines = {
+        f"pass@{k}": ([s["pass_k"] for s in spread], GRAY),
+        "Reward-Pass@2": ([s["reward_pass_2"] for s in spread], PURPLE),
+        "greedy": ([row["dynamics"]["greedy"] for row in rounds], BLUE),
+        "pass@1": ([s["pass_1"] for s in spread], ORANGE),
+    }
+    for name, (values, color) in lines.items():
+        axes.plot(seen, values, color=color, marker="o", markersize=3, label=name)
+    axes.set_ylim(0, 1)
+    axes.legend(frameon=False, ncols=2, fontsize=8)
+    return _svg(figure)
+
+
+def exploration(rounds: Sequence[Row]) -> str:
+    """Temperature chosen, token entropy, and distinct answers, against problems seen."""
+    seen = problems_seen(rounds)
+    figure, axes = _axes("nats, answers, temperature")
+    spread = [_present(row) for row in rounds]
+    axes.plot(seen, [s["entropy"] for s in spread], color=GREEN, label="entropy of a token (nats)")
+    axes.plot(seen, [s["distinct"] for s in spread], color=GRAY, label="distinct answers")
+    chosen = [
+        (x, row["plan"]["temperature"]) for x, row in zip(seen, rounds, strict=True) if row["plan"]
+    ]
+    axes.step(*zip(*chosen, strict=True), where="pre", color=ORANGE, label="temperature")
+    axes.set_ylim(bottom=0)
+    axes.legend(frameon=False, fontsize=8)
+    return _svg(figure)
+
+
+def selection(rounds: Sequence[Row]) -> str:
+    """What share of the responses was right, and of the problems solved, round by round."""
+    rows = [row for row in rounds if row["selection"]]
+    figure, axes = _axes("share")
+    seen = problems_seen(rounds)[-len(rows) :]
+    axes.plot(seen, [r["selection"]["solved"] for r in rows], color=BLUE, label="problems solved")
+    axes.plot(seen, [r["selection"]["passed"] for r in rows], color=ORANGE, label="responses right")
+    axes.set_ylim(0, 1)
+    axes.legend(frameon=False, fontsize=8)
+    return _svg(figure)
+
+
+def gains(bars: Mapping[str, tuple[float, float, float]]) -> str:
+    """Paired gains with their 95 % intervals, in percentage points.
+
+    Args:
+        bars: (mean, low, high) by name, as shares.
+    """
+    figure = Figure(figsize=(5.2, 3.0), layout="constrained")
+    axes = figure.subplots()
+    for place, (mean, low, high) in enumerate(reversed(bars.values())):
+        color = GREEN if low > 0 else ORANGE if high < 0 else GRAY
+        axes.plot([100 * low, 100 * high], [place, place], color=color, linewidth=3)
+        axes.plot([100 * mean], [place], color=color, marker="o")
+    axes.set_ylim(-0.6, len(bars) - 0.4)
+    axes.axvline(0, color="black", linewidth=0.8)
+    axes.set_yticks(range(len(bars)), list(reversed(bars)))
+    axes.set_xlabel("evolved minus base, percentage points")
+    axes.spines[["top", "right"]].set_visible(False)
+    return _svg(figure)
+
+
+def problems_seen(rounds: Sequence[Row]) -> list[int]:
+    """Training problems answered by the end of each round."""
+    seen, total = [], 0
+    for row in rounds:
+        total += row["problems"]
+        seen.append(total)
+    return seen
+
+
+def _present(row: Row) -> Row:
+    """What was measured at the temperature that the round was sampled with."""
+    spread: dict[str, Row] = row["dynamics"]["spread"]
+    wanted = row["plan"]["temperature"] if row["plan"] else None
+    return spread.get(str(wanted), next(iter(spread.values())))
+
+
+def _axes(label: str) -> tuple[Figure, Any]:
+    figure = Figure(figsize=(5.2, 3.0), layout="constrained")
+    axes = figure.subplots()
+    axes.set_xlabel("training problems seen")
+    axes.set_ylabel(label)
+    axes.spines[["top", "right"]].set_visible(False)
+    return figure, axes
+
+
+def _svg(figure: Figure) -> str:
+    buffer = io.StringIO()
+    figure.savefig(buffer, format="svg", metadata={"Date": None})
+    return buffer.getvalue()[buffer.getvalue().index("<svg") :]

@@ -1,0 +1,82 @@
+"""A live line on the terminal while a run works; it reads the agent and is never told."""
+
+from __future__ import annotations
+
+import time
+from types import TracebackType
+
+from rich.console import Console
+from rich.live import Live
+from rich.text import Text
+
+from mstar.agents.self_evolving import Round, SelfEvolving
+
+
+class Progress:
+    """Shows round, stage, rate and accuracy; a finished round leaves a line behind.
+
+    Args:
+        console: where to write; on a file or a pipe only the finished rounds appear.
+    """
+
+    def __init__(self, console: Console) -> None:
+        self.console = console
+        self._agent: SelfEvolving | None = None
+        self._accuracy = "not measured yet"
+        self._what = "starting"
+        self._started = self._counted = (time.monotonic(), 0)
+        self._live = Live(console=console, get_renderable=self._line, refresh_per_second=4)
+
+    def __enter__(self) -> Progress:
+        if self.console.is_terminal:
+            self._live.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self.console.is_terminal:
+            self._live.stop()
+
+    def watch(self, agent: SelfEvolving) -> None:
+        """Follow this agent from now on."""
+        self._agent = agent
+
+    def say(self, what: str) -> None:
+        """Name what goes on outside of the agent's rounds."""
+        self._what = what
+        if not self.console.is_terminal:
+            self.console.print(what)
+
+    def finished(self, done: Round) -> None:
+        """Leave a line for a committed round."""
+        dynamics = done.dynamics
+        spread = next(iter(dynamics.spread.values()))
+        self._accuracy = f"greedy {100 * dynamics.greedy:.1f} %"
+        kept = f"{len(done.selection.kept):5d} kept" if done.selection else "   the base"
+        temperature = f"T {done.plan.temperature:.1f}" if done.plan else "     "
+        self.console.print(
+            f"round {done.number:2d}  {kept}  {temperature}  {self._accuracy}  "
+            f"pass@1 {100 * spread.pass_1:.1f} %  pass@{dynamics.samples} "
+            f"{100 * spread.pass_k:.1f} %  (n = {dynamics.problems})  "
+            f"{done.cost.seconds:.0f} s",
+            highlight=False,
+            soft_wrap=True,
+        )
+
+    def _line(self) -> Text:
+        agent = self._agent
+        if agent is None:
+            return Text(self._what)
+        responses = agent.sampler.responses
+        if responses < self._counted[1] or responses == 0:
+            self._counted = (time.monotonic(), responses)
+        elapsed = time.monotonic() - self._counted[0]
+        rate = f"{(responses - self._counted[1]) / elapsed:.0f} responses/s" if elapsed > 1 else ""
+        return Text(
+            f"round {agent.rounds_done + 1}/{agent.recipe.rounds}  {agent.stage}  "
+            f"{responses} responses  {rate}  {self._accuracy}"
+        )

@@ -1,0 +1,52 @@
+"""Judge the stored responses of a run with another panel, without sampling anything."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from mstar.envs.problem import Problem
+from mstar.experiments.problems import open_env
+from mstar.experiments.run_folder import RunFolder, read_rollouts
+from mstar.rewards import REWARDS, RULES
+from mstar.rewards.panel import RewardPanel
+
+
+def rescore_run(run: Path, panel: Sequence[str], rule: str) -> list[str]:
+    """A line per round: mean of every score and of the reward, as stored and anew.
+
+    Raises:
+        ValueError: an unknown reward model or rule.
+        FileNotFoundError: not a run folder.
+    """
+    if unknown := [name for name in panel if name not in REWARDS]:
+        raise ValueError(f"no reward model {unknown}; known: {', '.join(REWARDS)}")
+    if rule not in RULES:
+        raise ValueError(f"no rule {rule!r}; known: {', '.join(RULES)}")
+    folder = RunFolder(run)
+    env = open_env(replace(folder.recipe(), panel=("correctness",)), "train")
+    judges = RewardPanel([REWARDS[name]() for name in panel], rule=RULES[rule])
+    lines = []
+    for path in sorted((run / "rollouts").glob("*.parquet")):
+        rows = read_rollouts(path)
+        problems: dict[str, Problem] = {}
+        for row in rows:
+            if row["problem"] not in problems:
+                problems[row["problem"]] = env.examiner.find(row["problem"])
+        table = judges.score(
+            [
+                problems[row["problem"]].attempt(
+                    row["response"], certainty=row["certainty"], logprob=row["logprob"]
+                )
+                for row in rows
+            ]
+        )
+        means = "  ".join(f"{name} {np.nanmean(table[name]):.3f}" for name in table.names)
+        before = np.nanmean([row["reward"] for row in rows])
+        lines.append(
+            f"{path.stem}  {means}  reward {np.nanmean(table.reward):.3f} (was {before:.3f})"
+        )
+    return lines

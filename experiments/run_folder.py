@@ -1,0 +1,221 @@
+"""A run's folder: what is written, and how a killed run finds its way back.
+
+recipe.json              the recipe with versions, commit, seed and hardware
+rounds.jsonl             one row a round; a round is committed when its row stands here
+rollouts/round-0003.parquet
+checkpoints/round-0003/  model, optimizer, schedule, controller and environment state
+evaluation.jsonl         base against evolved, one row a test problem
+report.html
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import shutil
+import subprocess
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from mstar.agents.collect import Rollout
+from mstar.agents.recipe import Recipe
+from mstar.agents.self_evolving import Round
+
+Row = dict[str, Any]
+PACKAGES = ("mstar-rl", "torch", "transformers", "trl", "peft", "gymnasium", "numpy", "pillow")
+
+
+@dataclass(frozen=True, slots=True)
+class RunFolder:
+    """Reads and writes one run; a round lands by one atomic rename of ``rounds.jsonl``."""
+
+    path: Path
+
+    @classmethod
+    def create(cls, path: Path, recipe: Recipe) -> RunFolder:
+        """Make a folder for a recipe, or open it again if it holds the same recipe.
+
+        Raises:
+            ValueError: the folder holds a run of another recipe.
+            OSError: the folder cannot be written.
+        """
+        folder = cls(path)
+        described = json.loads(json.dumps(asdict(recipe)))
+        try:
+            for name in ("rollouts", "checkpoints", "trainer"):
+                (path / name).mkdir(parents=True, exist_ok=True)
+            written = path / "recipe.json"
+            if written.exists():
+                before = json.loads(written.read_text())["recipe"]
+                changed = sorted(k for k in described if before.get(k) != described[k])
+                if changed:
+                    raise ValueError(
+                        f"{path} holds a run of another recipe (different: {', '.join(changed)}); "
+                        "give another --out, or the same settings to resume it"
+                    )
+            else:
+                _replace(written, json.dumps({"recipe": described, **_surroundings()}, indent=2))
+        except OSError as error:
+            raise OSError(
+                f"cannot write the run folder {path}: {error.strerror or error}; choose another "
+                "with --out"
+            ) from error
+        return folder
+
+    def rounds(self) -> list[Row]:
+        """The committed rounds, in order; [] for a run that has none."""
+        return read_rows(self.path / "rounds.jsonl")
+
+    def recipe(self) -> Recipe:
+        """The recipe that the run was started with.
+
+        Raises:
+            FileNotFoundError: this is not a run folder.
+        """
+        path = self.path / "recipe.json"
+        if not path.exists():
+            raise FileNotFoundError(
+                f"{self.path} is not a run folder: it has no recipe.json; give the folder that "
+                "`mstar train --out` wrote"
+            )
+        stored = json.loads(path.read_text())["recipe"]
+        return Recipe(**{k: tuple(v) if isinstance(v, list) else v for k, v in stored.items()})
+
+    def checkpoint(self, number: int) -> Path:
+        """Where the checkpoint of a round stands."""
+        return self.path / "checkpoints" / f"round-{number:04d}"
+
+    def newest_checkpoint(self) -> Path | None:
+        """The checkpoint of the last committed round that trained; None before any has."""
+        trained = [row["number"] for row in self.rounds() if row["tuned"]]
+        return self.checkpoint(trained[-1]) if trained else None
+
+    def commit(self, done: Round) -> Row:
+        """Write a round: its rollouts, its checkpoint, then its row, which is what counts."""
+        name = f"round-{done.number:04d}"
+        if done.rollouts:
+            kept = set(done.selection.kept) if done.selection else set()
+            write_rollouts(self.path / "rollouts" / f"{name}.parquet", done.rollouts, kept)
+        if done.tuned:
+            target = self.checkpoint(done.number)
+            shutil.rmtree(target, ignore_errors=True)
+            shutil.move(done.tuned.checkpoint, target)
+        row = describe(done)
+        rows = [*self.rounds(), row]
+        _replace(self.path / "rounds.jsonl", "".join(json.dumps(r) + "\n" for r in rows))
+        self._forget_optimizers(done.number)
+        return row
+
+    def _forget_optimizers(self, number: int) -> None:
+        """Only the newest checkpoint can be resumed, so only it keeps Adam's moments."""
+        for folder in (self.path / "checkpoints").glob("round-*"):
+            if folder.name < f"round-{number:04d}" and self.checkpoint(number).exists():
+                (folder / "optimizer.pt").unlink(missing_ok=True)
+
+
+def describe(done: Round) -> Row:
+    """A round as the row of ``rounds.jsonl``; without its rollouts."""
+    rewards = [r.reward for r in done.rollouts if r.reward == r.reward]
+    return {
+        "number": done.number,
+        "problems": len({r.problem.id for r in done.rollouts}),
+        "plan": asdict(done.plan) if done.plan else None,
+        "selection": {
+            "kept": len(done.selection.kept),
+            "solved": done.selection.solved,
+            "passed": done.selection.passed,
+        }
+        if done.selection
+        else None,
+        "reward": sum(rewards) / len(rewards) if rewards else None,
+        "tuned": {
+            "loss": done.tuned.loss,
+            "updates": done.tuned.updates,
+            "learning_rate": done.tuned.learning_rate,
+        }
+        if done.tuned
+        else None,
+        "dynamics": {
+            "problems": done.dynamics.problems,
+            "samples": done.dynamics.samples,
+            "greedy": done.dynamics.greedy,
+            "spread": {str(t): asdict(s) for t, s in done.dynamics.spread.items()},
+        },
+        "cost": asdict(done.cost),
+        "seconds": dict(done.seconds),
+        "state": dict(done.state),
+    }
+
+
+def write_rollouts(path: Path, rollouts: Sequence[Rollout], kept: set[int]) -> None:
+    """Every response with every score, one row a rollout, as parquet."""
+    columns: dict[str, list[Any]] = {
+        "problem": [r.problem.id for r in rollouts],
+        "question": [r.problem.question for r in rollouts],
+        "answer": [r.problem.answer.value if r.problem.answer else None for r in rollouts],
+        "response": [r.response.text for r in rollouts],
+        "tokens": [len(r.response.tokens) for r in rollouts],
+        "logprob": [r.response.logprob for r in rollouts],
+        "entropy": [r.response.entropy for r in rollouts],
+        "certainty": [r.response.certainty for r in rollouts],
+        "finished": [r.response.finished for r in rollouts],
+        "temperature": [r.temperature for r in rollouts],
+        "version": [r.version for r in rollouts],
+        "reward": [r.reward for r in rollouts],
+        "kept": [i in kept for i in range(len(rollouts))],
+    }
+    for name in rollouts[0].scores:
+        columns[f"score/{name}"] = [r.scores[name] for r in rollouts]
+    partial = path.with_suffix(".partial")
+    pq.write_table(pa.table(columns), partial)
+    partial.replace(path)
+
+
+def read_rollouts(path: Path) -> list[Row]:
+    """The rows that ``write_rollouts`` wrote."""
+    rows: list[Row] = pq.read_table(path).to_pylist()
+    return rows
+
+
+def write_rows(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Rows as JSON lines, all or none."""
+    _replace(path, "".join(json.dumps(row) + "\n" for row in rows))
+
+
+def read_rows(path: Path) -> list[Row]:
+    """JSON lines; [] where there is no such file."""
+    if not path.exists():
+        return []
+    return [json.loads(line) for line in path.read_text().splitlines()]
+
+
+def _replace(path: Path, text: str) -> None:
+    partial = path.with_suffix(path.suffix + ".partial")
+    with partial.open("w") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())  # a rename must not land before what it names
+    partial.replace(path)
+
+
+def _surroundings() -> Row:
+    commit = subprocess.run(
+        ["git", "rev-parse", "HEAD"],
+        cwd=Path(__file__).resolve().parent,
+        capture_output=True,
+        text=True,
+        check=False,
+    ).stdout.strip()
+    return {
+        "versions": {name: version(name) for name in PACKAGES},
+        "python": platform.python_version(),
+        "commit": commit or None,
+        "hardware": {"machine": platform.machine(), "cores": os.cpu_count()},
+    }
