@@ -20,7 +20,8 @@ class TwinGrounding:
     question has another answer, so the check costs no model call. A response that commits to one
     answer earns here what correctness gives it; what it takes back is the tolerant, hedged or
     multiple answer that would pass for either picture. Abstains where the problem is unlabelled
-    or has no twin, and where both pictures have an equivalent answer.
+    or has no twin, where both pictures have an equivalent answer, and where the verifier could
+    not decide.
     """
 
     name = "grounding"
@@ -34,8 +35,10 @@ class TwinGrounding:
         here, there = attempt.answer, attempt.twin
         if here is None or there is None or equivalent(here.value, there.value, here):
             return float("nan")
-        right = verify(attempt.response, here).correct
-        return float(right and not verify(attempt.response, there).correct)
+        right, other = verify(attempt.response, here), verify(attempt.response, there)
+        if not (right.valid and other.valid):
+            return float("nan")
+        return float(right.correct and not other.correct)
 
 
 @dataclass(frozen=True)
@@ -45,8 +48,8 @@ class ImageAblation:
     Source: the implicit perception term of PAPO (arXiv 2507.06448), KL between the policies that
     do and don't see the picture, as a reward: log p(response | picture) minus log p(response |
     ablated picture), over `full` and clipped to [0, 1]. Paid for right responses only, since
-    noise wins otherwise: a wrong one scores 0. Abstains on unlabelled problems and where the gap
-    is not known.
+    noise wins otherwise: a wrong one scores 0. Abstains on unlabelled problems, where the gap is
+    not known and where the verifier could not decide.
 
     Attributes:
         logprob_gap: the gap of each attempt in nats, summed over the response; NaN if unknown.
@@ -63,10 +66,13 @@ class ImageAblation:
         scores = np.full(len(attempts), np.nan, np.float32)
         right: list[int] = []
         for row, attempt in enumerate(attempts):
-            if attempt.answer is not None:
+            if attempt.answer is None:
+                continue
+            verdict = verify(attempt.response, attempt.answer)
+            if verdict.valid:
                 scores[row] = 0.0
-                if verify(attempt.response, attempt.answer).correct:
-                    right.append(row)
+            if verdict.correct:
+                right.append(row)
         if right:  # only these are worth two forward passes
             gap = np.array(self.logprob_gap([attempts[row] for row in right]), np.float64)
             scores[right] = np.clip(gap / self.full, 0.0, 1.0)

@@ -10,9 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mstar.rewards.base import Attempt, Scores
-from mstar.rewards.extract import extract
 from mstar.rewards.groups import rows_by_group
-from mstar.rewards.verify import equivalent
+from mstar.rewards.verify import equivalent, extract
 
 SMALLEST = 3  # with one other response its share is 0 or 1, whatever the policy knows
 
@@ -53,12 +52,13 @@ def votes(group: Sequence[Attempt]) -> NDArray[np.int64]:
     transitive, so classes form around their most frequent wording, in an order that does not
     depend on that of the group.
     """
-    said = [extract(attempt.response) for attempt in group]
+    kind = group[0].answer
+    said = [extract(attempt.response, kind) for attempt in group]
     counts = Counter(answer for answer in said if answer is not None)
     classes: dict[str, str] = {}  # each wording, and the wording that stands for its class
     for wording in sorted(counts, key=lambda text: (-counts[text], text)):
         stands = set(classes.values())
-        same = (kept for kept in sorted(stands) if equivalent(kept, wording, group[0].answer))
+        same = (kept for kept in sorted(stands) if equivalent(kept, wording, kind))
         classes[wording] = next(same, wording)
     sizes = Counter(classes[answer] for answer in said if answer is not None)
     return np.array([0 if a is None else sizes[classes[a]] for a in said], np.int64)

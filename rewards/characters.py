@@ -1,0 +1,50 @@
+"""Characters that look alike or can't be seen, brought to one form before anything is read."""
+
+from __future__ import annotations
+
+import re
+
+BIDI = re.compile("[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+_INVISIBLE = "\u00ad\u180e\u200b\u200c\u200d\u2060\u2061\u2062\u2063\u2064\ufe0e\ufe0f\ufeff"
+_SPACES = "\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u202f\u205f\u3000"
+_SUPERSCRIPTS = dict(zip("⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻⁽⁾ⁿˣ", "0123456789+-()nx", strict=True))
+_SUPER_RUN = re.compile(f"[{''.join(_SUPERSCRIPTS)}]+")
+_VULGAR = {
+    "½": "1/2", "⅓": "1/3", "⅔": "2/3", "¼": "1/4", "¾": "3/4", "⅕": "1/5", "⅖": "2/5",
+    "⅗": "3/5", "⅘": "4/5", "⅙": "1/6", "⅚": "5/6", "⅐": "1/7", "⅛": "1/8", "⅜": "3/8",
+    "⅝": "5/8", "⅞": "7/8", "⅑": "1/9", "⅒": "1/10",
+}  # fmt: skip
+
+
+def _table() -> dict[int, str]:
+    table = {ord(c): "" for c in _INVISIBLE} | {ord(c): " " for c in _SPACES}
+    table |= {c: " " for c in (*range(9), 11, 12, *range(14, 32), *range(127, 160))}  # controls
+    table |= {code: chr(code - 0xFEE0) for code in range(0xFF01, 0xFF5F)}  # full-width ASCII
+    table |= {0x1D7CE + i: str(i % 10) for i in range(50)}  # mathematical digits
+    table |= {ord(c): f" {text} " for c, text in _VULGAR.items()}
+    table |= {ord(c): "-" for c in "‐‑‒–−﹣"}
+    table |= {ord(c): text for c, text in zip("×⋅·∙÷⁄∕º˚≤≥⩽⩾π𝜋∼≃≅“”‘’′", [
+        "*", "*", "*", "*", "/", "/", "/", "°", "°", "<=", ">=", "<=", ">=", "π", "π", "≈", "≈",
+        "≈", '"', '"', "'", "'", "'"], strict=True)}  # fmt: skip
+    return table
+
+
+_TABLE = _table()
+
+
+def settle(text: str) -> str:
+    """The text in one form, character by character; never a blind NFKC.
+
+    Superscripts and vulgar fractions are mapped by meaning first (``10²`` is ``10^{2}``, ``3½``
+    is ``3 1/2``); full-width and mathematical digits become ASCII; dashes, products, quotes and
+    spaces become one each; zero-width characters vanish and control characters become spaces.
+
+    >>> settle("１０² − 3½")
+    '10^{2} - 3 1/2 '
+    """
+    text = _SUPER_RUN.sub(_raised, text)
+    return text.translate(_TABLE)
+
+
+def _raised(run: re.Match[str]) -> str:
+    return "^{" + "".join(_SUPERSCRIPTS[c] for c in run.group()) + "}"
