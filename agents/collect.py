@@ -84,6 +84,11 @@ def ask(env: ProblemVectorEnv, problem: Problem) -> Prompt:
     )
 
 
+def distinct(problems: Sequence[Problem]) -> list[Problem]:
+    """Each problem once: a small data set comes round before a round is full."""
+    return list({problem.id: problem for problem in problems}.values())
+
+
 def by_problem(rollouts: Sequence[Rollout]) -> dict[str, list[int]]:
     """Indices of the rollouts of each problem, in order of first appearance."""
     groups: dict[str, list[int]] = {}

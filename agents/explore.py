@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
-from mstar.agents.dynamics import Dynamics
+if TYPE_CHECKING:  # a recipe names controllers, and the command line reads recipes without torch
+    from mstar.agents.dynamics import Dynamics
 
 # The paper's sweep: 0.3 to 1.6 in steps of 0.1 (arXiv 2412.17451).
 SWEEP = tuple(round(0.3 + 0.1 * i, 1) for i in range(14))

@@ -7,7 +7,7 @@ import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import datasets
 import torch
@@ -16,8 +16,6 @@ from trl import SFTConfig, SFTTrainer
 
 from mstar.agents.policy import Policy
 from mstar.agents.sampler import Prompt
-
-Inherit = Literal["policy+optimizer+schedule", "policy", "nothing"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +83,7 @@ class LiveTrainer:
     def __init__(
         self, policy: Policy, tuning: Tuning, folder: Path, resume: Path | None = None
     ) -> None:
-        self._pool = _Pool()
+        self._pool = _Pool(policy)
         self._tuning = tuning
         self._lessons: queue.Queue[list[Lesson] | None] = queue.Queue(1)
         self._results: queue.Queue[Tuned | BaseException] = queue.Queue(1)
@@ -175,13 +173,17 @@ class LiveTrainer:
 class _Pool:
     """Looks up the lessons of slot numbers, as the rows that TRL's vision collator takes."""
 
-    def __init__(self) -> None:
+    def __init__(self, policy: Policy) -> None:
+        self.policy = policy
         self.lessons: list[Lesson] = []
 
     def __call__(self, batch: dict[str, list[int]]) -> dict[str, list[Any]]:
         lessons = [self.lessons[slot] for slot in batch["slot"]]
         return {
-            "prompt": [[{"role": "user", "content": lesson.prompt.text}] for lesson in lessons],
+            "prompt": [
+                [{"role": "user", "content": self.policy.plain(lesson.prompt.text)}]
+                for lesson in lessons
+            ],
             "completion": [
                 [{"role": "assistant", "content": lesson.response}] for lesson in lessons
             ],

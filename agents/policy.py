@@ -134,6 +134,10 @@ class Policy:
                 if weight.requires_grad:
                     weight.copy_(weights[name])
 
+    def plain(self, text: str) -> str:
+        """A user's text without the token of a picture, which would count as one more picture."""
+        return text.replace(str(getattr(self.processor, "image_token", None) or "<image>"), "")
+
     def encode(self, prompts: Sequence[Prompt]) -> BatchFeature:
         """Prompts as tensors on the policy's device, padded on the left.
 
@@ -147,7 +151,7 @@ class Policy:
                     "role": "user",
                     "content": [
                         *({"type": "image", "image": image} for image in prompt.images),
-                        {"type": "text", "text": prompt.text},
+                        {"type": "text", "text": self.plain(prompt.text)},
                     ],
                 }
             ]

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from typing import Literal
 
 from mstar.agents.explore import ControllerName
-from mstar.agents.learner import Inherit
-from mstar.agents.select import SelectionRule
 
+Inherit = Literal["policy+optimizer+schedule", "policy", "nothing"]
+SelectionRule = Literal["all", "random-k", "top-k", "shortest-k", "threshold"]
 AgentName = Literal["continuous", "iterative-rft", "rest-em"]
 
 # What each agent inherits from one round to the next; otherwise they are one loop.
@@ -35,6 +35,7 @@ class Recipe:
         samples: responses per problem.
         temperature: of sampling, at the start.
         max_new_tokens: longest response.
+        batch_rows: responses written at the same time; fewer need less memory.
         panel: names of the reward models that judge.
         gate: the score that must be 1 for a response to be learned from.
         rank: the score that ranks what passed the gate; ``reward`` is the combined one.
@@ -67,20 +68,19 @@ class Recipe:
         "Counting",
         "Clock",
         "Shapes",
-        "Table",
-        "FunctionGraph",
     )
     level: int = 1
-    size: int = 112
+    size: int = 96
     model: str = "embedded"
     rounds: int = 8
     prompts: int = 256
     samples: int = 8
     temperature: float = 1.0
     max_new_tokens: int = 64
-    panel: tuple[str, ...] = ("correctness", "format")
+    batch_rows: int = 256
+    panel: tuple[str, ...] = ("correctness", "format", "self_certainty")
     gate: str = "correctness"
-    rank: str = "reward"
+    rank: str = "self_certainty"
     selection: SelectionRule = "random-k"
     keep: int = 2
     threshold: float = 0.5
@@ -98,15 +98,22 @@ class Recipe:
     held_out_samples: int = 4
     test: int = 600
     test_samples: int = 8
-    extra_families: tuple[str, ...] = ("Pictograph", "Dice")
+    extra_families: tuple[str, ...] = ("Ruler", "Table")
     seed: int = 0
     threads: int = 2
 
     def __post_init__(self) -> None:
-        for name in ("rounds", "prompts", "samples", "updates", "batch", "keep", "max_new_tokens"):
+        for name in ("rounds", "prompts", "samples", "updates", "batch", "keep"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
-        for name in ("held_out", "held_out_samples", "test", "test_samples"):
+        for name in (
+            "max_new_tokens",
+            "batch_rows",
+            "held_out",
+            "held_out_samples",
+            "test",
+            "test_samples",
+        ):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
         if not self.learning_rate > 0:

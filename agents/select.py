@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 
 from mstar.agents.collect import Rollout, by_problem
-
-SelectionRule = Literal["all", "random-k", "top-k", "shortest-k", "threshold"]
+from mstar.agents.recipe import SelectionRule
 
 
 @dataclass(frozen=True, slots=True)

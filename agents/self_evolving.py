@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from mstar.agents.collect import Rollout, ask, collect
+from mstar.agents.collect import Rollout, ask, collect, distinct
 from mstar.agents.dynamics import Dynamics, measure
 from mstar.agents.explore import CONTROLLERS, SamplingPlan
 from mstar.agents.learner import Lesson, LiveTrainer, Tuned, Tuning
@@ -89,12 +89,14 @@ class SelfEvolving:
     ) -> None:
         self.policy, self.env, self.held_out, self.recipe = policy, env, held_out, recipe
         self.inherit = INHERITS[recipe.agent]
-        self.sampler = LocalSampler(policy, max_new_tokens=recipe.max_new_tokens)
+        self.sampler = LocalSampler(policy, recipe.max_new_tokens, recipe.batch_rows)
         self.controller = CONTROLLERS[recipe.controller](
             SamplingPlan(recipe.temperature, recipe.samples, recipe.keep, recipe.threshold)
         )
         self.folder = folder
-        self._measured = held_out.draw(recipe.held_out)  # the same problems after every round
+        self._measured = distinct(
+            held_out.draw(recipe.held_out)
+        )  # the same problems after every round
         self.stage = "starting"  # for whoever watches
         self.rounds_done = -1  # not even the base has been measured
         self._cost = Cost()
@@ -121,7 +123,7 @@ class SelfEvolving:
             rollouts = collect(
                 self.sampler,
                 self.env,
-                self.env.draw(recipe.prompts),
+                distinct(self.env.draw(recipe.prompts)),
                 [plan.temperature] * plan.samples,
                 seed=mix(recipe.seed, number, 0),
                 version=number - 1,
@@ -220,7 +222,8 @@ class SelfEvolving:
         weights = self.policy.size
         trained = recipe.updates * recipe.batch if tuned else 0
         forward = sampler.prompt_tokens + sampler.tokens_generated
-        mean = forward / max(1, sampler.prompts_prefilled)
+        mean = sampler.prompt_tokens / max(1, sampler.prompts_prefilled)
+        mean += sampler.tokens_generated / max(1, sampler.responses)
         before = self._cost
         sampled = (sampler.responses, sampler.tokens_generated)
         flops = 2.0 * weights * forward + 6.0 * weights * trained * mean

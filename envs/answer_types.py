@@ -55,7 +55,7 @@ def named_type(word: object) -> AnswerType | None:
     """The answer type that a cell names, in its words or ours; None where it names none."""
     text = as_text(word).strip().lower().replace("-", "_").replace(" ", "_")
     if text in ANSWER_TYPES:
-        return text  # type: ignore[return-value]
+        return text
     return ALIASES.get(text)
 
 

@@ -109,12 +109,12 @@ class Clock(Family):
         elif minutes > 0:
             steps += [_worked(f"{minute} + {minutes}", total), _worked(f"{total} - 60", total - 60)]
             now, hour = hour, hour % 12 + 1
-            steps.append(_worked(f"{now} + 1" if now < 12 else "12 + 1 - 12", hour))
+            steps.append(_worked(f"{now} + 1" if now < 12 else "12 + 1 - 12", hour, "hour hand"))
         else:
             steps.append(_worked(f"{minute} + 60", minute + 60))
             steps.append(_worked(f"{minute + 60} - {-minutes}", total + 60))
             now, hour = hour, (hour - 2) % 12 + 1
-            steps.append(_worked(f"{now} - 1" if now > 1 else "1 - 1 + 12", hour))
+            steps.append(_worked(f"{now} - 1" if now > 1 else "1 - 1 + 12", hour, "hour hand"))
         return (hour, total % 60), tuple(steps)
 
     def _picture(self, latent: Latent, style: Style) -> Drawing:
@@ -154,8 +154,8 @@ def _seen(words: str, value: int, hand: str) -> Step:
     return Step(f"{words} {value}", "perceive", str(value), (hand,), (0.0, 0.0, 1.0, 1.0))
 
 
-def _worked(expression: str, value: int) -> Step:
-    return Step(f"{expression} = {value}", "compute", str(value), ("time",))
+def _worked(expression: str, value: int, hand: str = "minute hand") -> Step:
+    return Step(f"{expression} = {value}", "compute", str(value), (hand,))
 
 
 def _written(time: Time) -> str:

@@ -109,7 +109,7 @@ class DatasetSource:
                 "testing; to divide it nonetheless, leave its split out: fields={'split': '=all'}"
             )
         epoch, place = divmod(index, len(problems))
-        return problems[_order(len(problems), seed, epoch)[place]]
+        return problems[int(_order(len(problems), seed, epoch)[place])]
 
     def _problems(self, split: Split, kept: Sequence[tuple[Entry, Split]]) -> tuple[Problem, ...]:
         entries = [entry for entry, of in kept if of == split]

@@ -138,16 +138,7 @@ def from_mapping(given: Mapping[str, Any], columns: Sequence[str], base: FieldMa
         key = "image" if key == "images" else key
         if key not in KEYS:
             raise ValueError(f"no field {key!r} to map; fields are: {', '.join(KEYS)}")
-        if key == "answer_form":
-            if value not in get_args(AnswerForm):
-                raise ValueError(f"answer_form must be {get_args(AnswerForm)}, got {value!r}")
-        elif key == "image" or isinstance(value, list):
-            value = (value,) if isinstance(value, str) else tuple(value or ())
-        for column in value if isinstance(value, tuple) else (value,):
-            constant = key == "answer_form" or (key == "type" and column in ANSWER_TYPES)
-            if isinstance(column, str) and not constant:
-                _check_column(key, column, columns)
-        found[key] = value if value is not None else getattr(FieldMap(), key)
+        found[key] = getattr(FieldMap(), key) if value is None else _mapped(key, value, columns)
     return replace(base, **found)
 
 
@@ -170,6 +161,29 @@ def demand(chosen: FieldMap, columns: Sequence[str], where: str) -> None:
         f"Columns found: {', '.join(map(repr, columns)) or 'none'}. Say which, such as "
         f"fields={example}"
     )
+
+
+def _mapped(key: str, value: Any, columns: Sequence[str]) -> Any:
+    """The value of a field of ``FieldMap``, from how a user wrote it."""
+    if key == "answer_form":
+        if value not in get_args(AnswerForm):
+            raise ValueError(f"answer_form must be one of {get_args(AnswerForm)}, got {value!r}")
+        return value
+    if key == "type" and value in ANSWER_TYPES:
+        return value
+    if key == "tolerance" and value not in columns:
+        try:
+            return float(value)
+        except (TypeError, ValueError):
+            pass  # a column, or a mistake that the check below names
+    if key in ("image", "choices"):
+        listed = isinstance(value, str) and "," in value and not _there(value, columns)
+        value = [part.strip() for part in value.split(",")] if listed else value
+        several = (value,) if key == "image" and isinstance(value, str) else value
+        value = several if isinstance(several, str) else tuple(several)
+    for column in value if isinstance(value, tuple) else (value,):
+        _check_column(key, str(column), columns)
+    return value
 
 
 def _check_column(key: str, column: str, columns: Sequence[str]) -> None:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import base64
 import binascii
 import io
+import os
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +18,7 @@ from mstar.envs.rows import Row
 from mstar.envs.stored_picture import StoredPicture
 
 LONGEST_PATH = 1_024  # characters; a longer text is a picture in base64
+BASE64 = ("iVBORw0KGgo", "/9j/", "R0lGOD", "UklGR")  # how PNG, JPEG, GIF and WebP begin in it
 
 
 def pictures_of(row: Row, columns: tuple[str, ...]) -> tuple[StoredPicture, ...]:
@@ -52,7 +55,7 @@ def _picture(value: Any, row: Row) -> StoredPicture:
         value = str(value)
     if not isinstance(value, str):
         raise ValueError(f"a picture must be a path, bytes or a picture, got {value!r:.80}")
-    if value.startswith("data:") or len(value) > LONGEST_PATH:
+    if (value.startswith(("data:", *BASE64)) and len(value) > 64) or len(value) > LONGEST_PATH:
         return StoredPicture(_from_base64(value), name)
     return StoredPicture(_inside(value, row), value)
 
@@ -71,15 +74,20 @@ def _inside(text: str, row: Row) -> Path:
         )
     if "\0" in text:
         raise ValueError(f"picture {text!r} is no path")
-    root = row.root.resolve()
-    places = [(folder / text).resolve() for folder in (row.folder, row.root)]
-    inside = [place for place in places if place.is_relative_to(root)]
+    root = _real(os.path.abspath(row.root))
+    places = [os.path.realpath(folder / text) for folder in dict.fromkeys((row.folder, row.root))]
+    inside = [place for place in places if place.startswith(os.path.join(root, ""))]
     if not inside:
         raise ValueError(
             f"picture {text} lies outside of {row.root}; move it there, or name the folder of the "
             "pictures with pictures=..."
         )
-    return next((place for place in inside if place.is_file()), inside[0])
+    return Path(next(filter(os.path.isfile, inside), inside[0]))
+
+
+@lru_cache(maxsize=4)
+def _real(folder: str) -> str:
+    return os.path.realpath(folder)
 
 
 def _from_base64(text: str) -> bytes:

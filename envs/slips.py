@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
 import numpy as np
 
-from mstar.envs.problem import Problem, StepKind
+from mstar.envs.problem import Problem, Step, StepKind
 
 NUMBER = re.compile(r"\d+")
 TERM = re.compile(r"\s*(\d+)\s*([-+*/]?)")
@@ -63,33 +64,56 @@ def slip(problem: Problem, rng: np.random.Generator, kind: StepKind | None = Non
 
 
 def _slip_at(problem: Problem, index: int, rng: np.random.Generator) -> Slip | None:
-    step = problem.steps[index]
-    right = int(step.value)
+    steps = problem.steps
+    right = int(steps[index].value)
     wrong = max(0, right + int(rng.choice([-2, -1, -1, 1, 1, 2])))
     if wrong == right:
         wrong = right + 1
-    lines = [s.text for s in problem.steps]
-    lines[index] = _replace_last(step.text, step.value, str(wrong))
-    changed = {step.value: str(wrong)}
-    for later in range(index + 1, len(lines)):
-        if problem.steps[later].kind == "perceive":
+    lines = [step.text for step in steps]
+    lines[index] = _replace_last(steps[index].text, steps[index].value, str(wrong))
+    values = [step.value for step in steps]  # as the careless solver has them
+    values[index] = str(wrong)
+    for later in range(index + 1, len(steps)):
+        if steps[later].kind == "perceive":
             continue
         if "=" not in lines[later]:
-            lines[later] = _replace(lines[later], changed)
-            continue
-        left, old = (part.strip() for part in lines[later].split("=", 1))
-        new_left = _replace(left, changed)
-        new = arithmetic(new_left)
-        if new is None or new.denominator != 1 or new < 0:
+            return None  # what a wrong number would conclude is not known
+        left = _left_side(steps, later, values)
+        result = arithmetic(left)
+        if result is None or result.denominator != 1 or result < 0:
             return None
-        lines[later] = f"{new_left} = {new}"
-        if str(new) != old:
-            changed[old] = str(new)
+        lines[later], values[later] = f"{left} = {result}", str(result)
+    changed = {step.value: value for step, value in zip(steps, values, strict=True)}
     assert problem.answer is not None
-    answer = _replace(problem.answer.value, changed)
+    answer = NUMBER.sub(lambda found: changed.get(found[0], found[0]), problem.answer.value)
     if answer == problem.answer.value:
         return None
-    return Slip(tuple(lines), index, step.kind, answer)
+    return Slip(tuple(lines), index, steps[index].kind, answer)
+
+
+def _left_side(steps: Sequence[Step], later: int, values: Sequence[str]) -> str:
+    """The left side of a computation with each operand as the careless solver has it.
+
+    An operand comes from the first step not used yet that had its value and speaks of the same
+    objects. In a sum it may come from the same step twice, as where a half is doubled; elsewhere
+    one that comes from no step is a constant and stays.
+    """
+    left = steps[later].text.split("=", 1)[0].strip()
+    about = set(steps[later].refs)
+    sources = [i for i in range(later) if not about or about & set(steps[i].refs)]
+    sources = sources or list(range(later))
+    used: list[int] = []
+
+    def operand(found: re.Match[str]) -> str:
+        for source in [*sources, *(used if "+" in left else [])]:
+            if steps[source].value == found[0]:
+                if source in sources:
+                    sources.remove(source)
+                used.append(source)
+                return values[source]
+        return found[0]
+
+    return NUMBER.sub(operand, left)
 
 
 def arithmetic(text: str) -> Fraction | None:
@@ -114,10 +138,6 @@ def arithmetic(text: str) -> Fraction | None:
         if not operator:
             return total + sign * product if not text[at:].strip() else None
     return None
-
-
-def _replace(text: str, changed: dict[str, str]) -> str:
-    return NUMBER.sub(lambda found: changed.get(found[0], found[0]), text)
 
 
 def _replace_last(text: str, old: str, new: str) -> str:

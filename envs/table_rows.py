@@ -6,13 +6,12 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 BATCH = 32  # rows in memory at a time, pictures and all
 
 Place = tuple[str, Mapping[str, Any]]  # where the row stands, and its cells
 Keys = tuple[str | int, ...]  # the way from a cell to the bytes inside it
-_Bytes = TypeVar("_Bytes", "ParquetBytes", "DatasetBytes")
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +56,9 @@ class DatasetBytes:
     def __call__(self) -> bytes:
         """Read the bytes."""
         return _inside(self.table[self.row].column(self.column)[0], self.keys)
+
+
+StoredBytes = ParquetBytes | DatasetBytes
 
 
 def parquet_rows(path: Path) -> Iterator[Place]:
@@ -140,7 +142,7 @@ def saved_tables(folder: Path) -> Mapping[str, Any]:
     return dict(loaded) if isinstance(loaded, datasets.DatasetDict) else {"": loaded}
 
 
-def _without_bytes(value: Any, place: ParquetBytes | DatasetBytes) -> Any:
+def _without_bytes(value: Any, place: StoredBytes) -> Any:
     if isinstance(value, bytes):
         return place
     if isinstance(value, dict):
@@ -150,7 +152,7 @@ def _without_bytes(value: Any, place: ParquetBytes | DatasetBytes) -> Any:
     return value
 
 
-def _deeper(place: _Bytes, key: str | int) -> _Bytes:
+def _deeper(place: StoredBytes, key: str | int) -> StoredBytes:
     return replace(place, keys=(*place.keys, key))
 
 

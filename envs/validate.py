@@ -4,107 +4,22 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from dataclasses import asdict
+from typing import Any
 
+from mstar.envs.family import SPLITS
 from mstar.envs.options import LETTERS, resolve
 from mstar.envs.problem import Split
 from mstar.envs.reading import Entry, Reading, Source, read
 from mstar.envs.splits import divide, repeated
+from mstar.envs.validation_report import Counts, Finding, Level, Report
 from mstar.rewards.verify import verify
 
 SIDES = (112, 224, 448, 896, 1792)  # pixels: upper ends of the histogram of longer sides
 EXAMPLES = 5  # rows that a finding names
 
-Level = Literal["error", "warning"]
-Counts = dict[str, int]
 
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """Something wrong with some rows.
-
-    Attributes:
-        level: an ``error`` must be mended before training; a ``warning`` should be looked at.
-        kind: what it is about: rows, pictures, golds, choices, duplicates, leakage, ids, labels.
-        count: of rows.
-        message: what is wrong.
-        examples: up to five of them.
-    """
-
-    level: Level
-    kind: str
-    count: int
-    message: str
-    examples: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Report:
-    """What a data set holds.
-
-    Attributes:
-        name: of the set.
-        fields: which column was taken for what.
-        answer_form: what the golds of problems with options are.
-        rows: as many as there are.
-        problems: rows that can be asked and checked.
-        splits: problems by split.
-        own_splits: whether the set says them itself; else they go by hash.
-        types: problems by type of answer; "" without label.
-        gold_rate: share of the labelled rows whose gold verifies against itself.
-        pictures: how many pictures, each counted once.
-        sides: pictures by their longer side in pixels.
-        blind: accuracy of always giving the commonest answer, and the commonest letter.
-        findings: errors first.
-    """
-
-    name: str
-    fields: Mapping[str, Any]
-    answer_form: str
-    rows: int
-    problems: int
-    splits: Counts
-    own_splits: bool
-    types: Counts
-    gold_rate: float
-    pictures: int
-    sides: Counts
-    blind: Mapping[str, float]
-    findings: tuple[Finding, ...]
-
-    @property
-    def ok(self) -> bool:
-        """Whether nothing found is an error."""
-        return all(finding.level != "error" for finding in self.findings)
-
-    def as_json(self) -> dict[str, Any]:
-        """Everything as JSON values."""
-        return {**asdict(self), "ok": self.ok}
-
-    def text(self) -> str:
-        """Everything as lines to read."""
-        used = ", ".join(f"{key}={value!r}" for key, value in self.fields.items())
-        whose = "its own" if self.own_splits else "by hash of what is shown"
-        lines = [
-            f"{self.name}: {self.problems} problems in {self.rows} rows",
-            f"  columns   {used}",
-            f"  splits    {_counted(self.splits)} ({whose})",
-            f"  answers   {_counted(self.types)}; golds of options are read as {self.answer_form}",
-            f"  golds     {self.gold_rate:.1%} verify against themselves",
-            f"  pictures  {self.pictures}; longer side in pixels: {_counted(self.sides)}",
-            f"  blind     {', '.join(f'{k} {v:.1%}' for k, v in self.blind.items())}",
-        ]
-        for finding in self.findings:
-            lines.append(f"{finding.level}: {finding.count} {finding.message}")
-            lines += [f"    {example}" for example in finding.examples]
-            if finding.count > len(finding.examples):
-                lines.append(f"    and {finding.count - len(finding.examples)} more")
-        lines.append("ok" if self.ok else "not ok: mend the errors, or load with on_error='skip'")
-        return "\n".join(lines)
-
-
-def validate(
+def validate_source(
     source: Source, fields: str | Mapping[str, Any] | None = None, pictures: str | None = None
 ) -> Report:
     """Read a whole data set, decode every picture and check every gold.
@@ -132,7 +47,7 @@ def validate(
         rows=len(entries) + len(reading.faults),
         problems=len(entries),
         splits=dict(Counter(splits)),
-        own_splits=list(splits) == own,
+        own_splits=all(o == "test" for o, s in zip(own, splits, strict=True) if s == "test"),
         types=dict(Counter(e.answer.type if e.answer else "" for e in entries)),
         gold_rate=len(labelled) / max(1, len(labelled) + bad_golds),
         pictures=len(seen),
@@ -190,15 +105,19 @@ def _shared_pictures(entries: Sequence[Entry], splits: Sequence[Split]) -> Itera
     shared = [
         entry
         for entry, split in zip(entries, splits, strict=True)
-        if split == "test" and any("train" in where[picture] for picture in entry.content.pictures)
+        if any(
+            SPLITS.index(other) < SPLITS.index(split)
+            for picture in entry.content.pictures
+            for other in where[picture]
+        )
     ]
     yield from _finding(
-        "warning", "leakage", _named(shared), "test problems are about a picture of train"
+        "warning", "leakage", _named(shared), "problems are about a picture of an earlier split"
     )
 
 
 def _is_ambiguous(entry: Entry) -> bool:
-    """Whether the gold means another option when read otherwise, or another option passes for it."""
+    """Whether the gold read otherwise is another option, or another option passes for it."""
     answer, choices = entry.answer, entry.draft.choices
     if answer is None or not choices:
         return False
@@ -243,7 +162,3 @@ def _named(entries: Sequence[Entry]) -> list[str]:
 
 def _joined(groups: Sequence[Sequence[Entry]]) -> list[str]:
     return [" and ".join(entry.draft.where for entry in group[:4]) for group in groups]
-
-
-def _counted(counts: Mapping[str, int]) -> str:
-    return ", ".join(f"{name or 'no label'} {count}" for name, count in counts.items()) or "none"

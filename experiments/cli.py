@@ -1,9 +1,10 @@
-"""The command line: ``mstar train | evaluate | envs | report | rescore | bench``."""
+"""The command line: ``mstar train | evaluate | envs | report | compare | ...``."""
 
 from __future__ import annotations
 
 import difflib
 import json
+import os
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -23,6 +24,7 @@ USAGE = """mstar: multimodal self-evolving training
   mstar envs list|show|validate|gallery
                               the environments; check a file of problems; look at pictures
   mstar report RUN            write the report of a run again
+  mstar compare RUN ...       base against evolved over several seeds, with intervals
   mstar rescore RUN           judge a run's stored responses with another panel
   mstar bench sampler|verifier|envs
                               measure speed, each as a ratio within one run
@@ -122,6 +124,27 @@ def report_command(arguments: list[str]) -> None:
 
 
 @dataclass(frozen=True)
+class CompareOptions:
+    """A table of base against evolved over runs that differ in their seed.
+
+    Attributes:
+        runs: folders of finished runs.
+    """
+
+    runs: tyro.conf.Positional[tuple[Path, ...]]
+
+
+def compare_command(arguments: list[str]) -> None:
+    """``mstar compare RUN [RUN ...]``."""
+    options = tyro.cli(CompareOptions, args=arguments, prog="mstar compare")
+    from mstar.experiments.compare import compare_runs
+
+    if not options.runs:
+        raise ValueError("mstar compare needs the folder of at least one finished run")
+    print(compare_runs(options.runs))
+
+
+@dataclass(frozen=True)
 class RescoreOptions:
     """Judge the stored responses of a run again, without sampling.
 
@@ -194,6 +217,7 @@ COMMANDS: dict[str, Callable[[list[str]], None]] = {
     "evaluate": evaluate_command,
     "envs": envs_command,
     "report": report_command,
+    "compare": compare_command,
     "rescore": rescore_command,
     "bench": bench_command,
 }
@@ -208,6 +232,8 @@ def unknown(kind: str, name: str, known: Sequence[str] | dict[str, Any]) -> str:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; 0 only on success, and one readable message on stderr otherwise."""
+    # Threads that wait must not spin: with a neighbour on the cores that costs tenfold.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     words = list(sys.argv[1:] if arguments is None else arguments)
     if not words or words[0] in ("-h", "--help"):
         print(USAGE, end="")

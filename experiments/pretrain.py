@@ -12,7 +12,7 @@ from __future__ import annotations
 import json
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -36,6 +36,7 @@ from mstar.agents.embedded import (
 )
 from mstar.envs.examiner import INSTRUCTION
 from mstar.envs.families import FAMILIES
+from mstar.envs.family import Latent
 from mstar.envs.problem import Problem
 from mstar.envs.slips import slip
 
@@ -54,7 +55,7 @@ class Pretraining:
         reading_steps: updates of stage 1.
         mixture_steps: updates of stage 2.
         batch: problems per update.
-        learning_rate: peak of stage 1, reached after 100 updates, then a cosine to a tenth.
+        learning_rate: peak of stage 1, reached after 50 updates, then a cosine to a tenth.
         mixture_learning_rate: constant through stage 2.
         careful: share of careful chains in stage 2; the rest is guesses and slips.
         slips: share of chains with one wrong step in stage 2.
@@ -67,7 +68,7 @@ class Pretraining:
     out: Path
     families: tuple[str, ...] = (*TRAINED, *TRAINED, "Ruler", "Table")
     level: int = 1
-    reading_steps: int = 4000
+    reading_steps: int = 2600
     mixture_steps: int = 300
     batch: int = 32
     learning_rate: float = 3e-3
@@ -78,6 +79,29 @@ class Pretraining:
     seed: int = 0
     threads: int = 2
     start: Path | None = None
+
+
+# Everything that a picture says, after the question: a tower learns to see more from one picture.
+DESCRIBE: dict[str, Callable[[Latent], str]] = {
+    "BarChart": lambda latent: _pairs(latent["colors"], latent["values"]),
+    "Counting": lambda latent: "\n".join(
+        " ".join(cell or "none" for cell in latent["cells"][row : row + 4]) for row in (0, 4, 8)
+    ),
+    "Clock": lambda latent: f"{latent['hour']} {latent['minute']}",
+    "Shapes": lambda latent: "\n".join(
+        f"{f['color']} {f['kind']} {' '.join(map(str, f['numbers']))}" for f in latent["figures"]
+    ),
+    "Ruler": lambda latent: _pairs(
+        latent["colors"], [f"{low} {high}" for low, high in latent["ends"]]
+    ),
+    "Table": lambda latent: "\n".join(
+        [
+            " ".join(latent["days"]),
+            _pairs(latent["people"], [" ".join(map(str, row)) for row in latent["cells"]]),
+        ]
+    ),
+}
+DESCRIBE_PROMPT = "Describe the picture."
 
 
 class Corpus(IterableDataset[dict[str, Any]]):
@@ -93,15 +117,19 @@ class Corpus(IterableDataset[dict[str, Any]]):
         seed = 2 * settings.seed + int(self.mixed)
         index = 0
         while True:
-            prompts, completions, images = [], [], []
+            prompts: list[str] = []
+            completions: list[str] = []
+            extras: list[str] = []
+            images: list[Any] = []
             for _ in range(settings.batch):
                 family = families[index % len(families)]
                 problem = family.problem("train", seed, index)
                 prompts.append(f"{USER}{IMAGE}{problem.question}\n{INSTRUCTION}{ASSISTANT}")
                 completions.append(self._solution(problem, rng) + END)
+                extras.append("" if self.mixed else self._description(problem))
                 images.append(problem.pictures[0].render(IMAGE_SIZE))
                 index += 1
-            yield self._collate(prompts, completions, images)
+            yield self._collate(prompts, completions, extras, images)
 
     def _solution(self, problem: Problem, rng: np.random.Generator) -> str:
         """Careful, or in the mixture also a slip or a bare guess."""
@@ -115,10 +143,15 @@ class Corpus(IterableDataset[dict[str, Any]]):
         right = wrong is None or rng.random() < settings.right_guesses
         return f"Answer: {problem.answer.value if right else wrong.answer}"  # type: ignore[union-attr]
 
+    def _description(self, problem: Problem) -> str:
+        text = DESCRIBE[problem.tags["family"]](dict(problem.latent))
+        return f"{USER}{DESCRIBE_PROMPT}{ASSISTANT}{text}{END}"
+
     def _collate(
-        self, prompts: list[str], completions: list[str], images: list[Any]
+        self, prompts: list[str], completions: list[str], extras: list[str], images: list[Any]
     ) -> dict[str, Any]:
-        texts = [p + c for p, c in zip(prompts, completions, strict=True)]
+        """Turns of a conversation as one row; the loss is on what the assistant says."""
+        texts = [p + c + e for p, c, e in zip(prompts, completions, extras, strict=True)]
         batch = self.processor(
             text=texts,
             images=images,
@@ -126,14 +159,18 @@ class Corpus(IterableDataset[dict[str, Any]]):
             padding_side="right",
             return_tensors="pt",
         )
-        labels = batch["input_ids"].clone()
-        # A completion follows a special token, so that its tokens alone are its tokens there.
-        lengths = [len(ids) for ids in self.processor.tokenizer(completions)["input_ids"]]
-        totals = batch["attention_mask"].sum(dim=1)
-        for row, (total, length) in enumerate(zip(totals.tolist(), lengths, strict=True)):
-            labels[row, : total - length] = IGNORED
-            labels[row, total:] = IGNORED
+        ids = batch["input_ids"]
+        user, assistant = self.processor.tokenizer.convert_tokens_to_ids([USER, ASSISTANT])
+        turn = (ids == assistant).cumsum(1) - (ids == user).cumsum(
+            1
+        )  # 0 while the assistant speaks
+        spoken = (turn == 0) & (ids != assistant) & (batch["attention_mask"] == 1)
+        labels = ids.masked_fill(~spoken, IGNORED)
         return {**batch, "labels": labels}
+
+
+def _pairs(names: Sequence[str], values: Sequence[object]) -> str:
+    return "\n".join(f"{name} {value}" for name, value in zip(names, values, strict=True))
 
 
 def corpus_texts(settings: Pretraining, count: int = 4000) -> Iterator[str]:
@@ -141,7 +178,9 @@ def corpus_texts(settings: Pretraining, count: int = 4000) -> Iterator[str]:
     for index in range(count):
         name = settings.families[index % len(settings.families)]
         problem = FAMILIES[name](settings.level).problem("train", settings.seed, index)
-        yield f"{problem.question}\n{INSTRUCTION}\n{problem.solution}"
+        described = DESCRIBE[name](dict(problem.latent))
+        asked = f"{problem.question}\n{INSTRUCTION}\n{problem.solution}"
+        yield f"{asked}\n{DESCRIBE_PROMPT}\n{described}"
 
 
 def train_stage(
@@ -177,7 +216,7 @@ def train_stage(
     return losses
 
 
-def _schedule(step: int, steps: int, warmup: int = 100) -> float:
+def _schedule(step: int, steps: int, warmup: int = 50) -> float:
     """Linear warm-up, then a cosine from 1 to a tenth."""
     if step < warmup:
         return (step + 1) / warmup

@@ -10,6 +10,7 @@ import torch
 from rich.console import Console
 from transformers.utils import logging
 
+from mstar.agents.collect import distinct
 from mstar.agents.embedded import EMBEDDED
 from mstar.agents.policy import Policy
 from mstar.agents.recipe import Recipe
@@ -83,10 +84,10 @@ def test_run(folder: RunFolder, recipe: Recipe, evolved: Policy) -> list[Row]:
         return read_rows(path)
     rows: list[Row] = []
     for label, policy in (("base", load_policy(recipe)), ("evolved", evolved)):
-        sampler = LocalSampler(policy, max_new_tokens=recipe.max_new_tokens)
+        sampler = LocalSampler(policy, recipe.max_new_tokens, recipe.batch_rows)
         for group, families in test_groups(recipe):
             env = open_env(recipe, "test", families)
-            problems = env.draw(recipe.test if group == "trained" else recipe.test // 2)
+            problems = distinct(env.draw(recipe.test if group == "trained" else recipe.test // 2))
             rows += evaluate(
                 sampler,
                 env,
@@ -109,12 +110,18 @@ def evaluate_subject(subject: str, recipe: Recipe) -> dict[str, dict[str, str]]:
         recipe, checkpoint = run.recipe(), run.newest_checkpoint()
     else:
         recipe = replace(recipe, model=subject)
-    sampler = LocalSampler(load_policy(recipe, checkpoint), max_new_tokens=recipe.max_new_tokens)
+    sampler = LocalSampler(
+        load_policy(recipe, checkpoint), recipe.max_new_tokens, recipe.batch_rows
+    )
     results = {}
     for group, families in test_groups(recipe):
         env = open_env(recipe, "test", families)
         rows = evaluate(
-            sampler, env, env.draw(recipe.test), recipe.test_samples, mix(recipe.seed, 0, 4)
+            sampler,
+            env,
+            distinct(env.draw(recipe.test)),
+            recipe.test_samples,
+            mix(recipe.seed, 0, 4),
         )
         results[group] = {metric: str(estimate([values(rows, metric)])) for metric in METRICS}
     return results

@@ -1,0 +1,58 @@
+"""Several runs of one recipe, or of several recipes, side by side: tables with intervals."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from mstar.experiments.evaluate import METRICS, Row, gain, values
+from mstar.experiments.run_folder import read_rows
+from mstar.experiments.stats import estimate
+
+HEAD = "| {} | test problems | metric | base, % | evolved, % | paired gain, points | n | seeds |"
+RULE = "|---|---|---|---|---|---|---|---|"
+
+
+def compare_runs(runs: Sequence[Path], label: str = "recipe") -> str:
+    """A markdown table of base against evolved over runs that are seeds of one recipe.
+
+    Intervals are 95 %, by bootstrap over problems within each run.
+
+    Args:
+        runs: folders with an ``evaluation.jsonl`` each.
+        label: what the first column says.
+
+    Raises:
+        ValueError: a folder has no evaluation.
+    """
+    tested = [_evaluation(run) for run in runs]
+    lines = [HEAD.format(label), RULE]
+    for group in dict.fromkeys(row["group"] for row in tested[0]):
+        for metric in METRICS:
+            base = [_rows(rows, group, "base") for rows in tested]
+            evolved = [_rows(rows, group, "evolved") for rows in tested]
+            before = estimate([values(rows, metric) for rows in base])
+            after = estimate([values(rows, metric) for rows in evolved])
+            change = gain(base, evolved, metric)
+            lines.append(
+                f"| {runs[0].name} | {group} | {metric} "
+                f"| {100 * before.mean:.1f} [{100 * before.low:.1f}, {100 * before.high:.1f}] "
+                f"| {100 * after.mean:.1f} [{100 * after.low:.1f}, {100 * after.high:.1f}] "
+                f"| {100 * change.mean:+.1f} [{100 * change.low:+.1f}, {100 * change.high:+.1f}] "
+                f"| {change.n} | {change.runs} |"
+            )
+    return "\n".join(lines)
+
+
+def _evaluation(run: Path) -> list[Row]:
+    rows = read_rows(run / "evaluation.jsonl")
+    if not rows:
+        raise ValueError(
+            f"{run} has no evaluation.jsonl; give folders of finished runs, as `mstar train --out` "
+            "writes them"
+        )
+    return rows
+
+
+def _rows(rows: Sequence[Row], group: str, policy: str) -> list[Row]:
+    return [row for row in rows if row["group"] == group and row["policy"] == policy]
