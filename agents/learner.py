@@ -15,6 +15,7 @@ from transformers import PrinterCallback, TrainerCallback
 from trl import SFTConfig, SFTTrainer
 
 from mstar.agents.policy import Policy
+from mstar.agents.recipe import Schedule
 from mstar.agents.sampler import Prompt
 
 
@@ -35,7 +36,7 @@ class Tuning:
         updates: optimizer updates of a round.
         batch: lessons of an update.
         learning_rate: after warm-up.
-        schedule: a schedule name of transformers, such as ``constant_with_warmup``.
+        schedule: of the learning rate, by its name in transformers.
         warmup: updates of linear warm-up.
         seed: of the trainer.
         bf16: train in bfloat16 autocast.
@@ -46,7 +47,7 @@ class Tuning:
     updates: int
     batch: int
     learning_rate: float
-    schedule: str
+    schedule: Schedule
     warmup: int
     seed: int
     bf16: bool = False
@@ -85,8 +86,8 @@ class LiveTrainer:
     ) -> None:
         self._pool = _Pool(policy)
         self._tuning = tuning
-        self._lessons: queue.Queue[list[Lesson] | None] = queue.Queue(1)
-        self._results: queue.Queue[Tuned | BaseException] = queue.Queue(1)
+        self._lessons: queue.SimpleQueue[list[Lesson] | None] = queue.SimpleQueue()
+        self._results: queue.SimpleQueue[Tuned | BaseException] = queue.SimpleQueue()
         self._policy, self._folder, self._resume = policy, folder, resume
         self._threads = torch.get_num_threads()
         self._thread: threading.Thread | None = None
@@ -97,6 +98,7 @@ class LiveTrainer:
 
         Raises:
             ValueError: no lessons.
+            RuntimeError: all rounds of the horizon are done, or ``close`` was called.
             Exception: whatever the trainer raised.
         """
         if not lessons:
@@ -108,20 +110,18 @@ class LiveTrainer:
         self._lessons.put(filled)
         result = self._results.get()
         if isinstance(result, BaseException):
+            self._results.put(result)  # the thread has ended: whoever asks again is told the same
             raise result
         return result
 
     def close(self) -> None:
         """Let the trainer end; the policy keeps its weights."""
-        if self._thread is not None and self._thread.is_alive():
+        if self._thread is not None:
             self._lessons.put(None)
             self._thread.join()
-        self._thread = None
 
     def _start(self, first: list[Lesson]) -> None:
-        self._pool.lessons = (
-            first  # the trainer looks at the first row to see that there are images
-        )
+        self._pool.lessons = first  # the trainer looks into a row to see that there are images
         # A table of slot numbers whose rows are looked up when a batch is made: the trainer keeps
         # one data set while its content changes from round to round.
         table = datasets.Dataset.from_dict({"slot": list(range(len(first)))})
@@ -142,6 +142,7 @@ class LiveTrainer:
         try:
             assert self.trainer is not None
             self.trainer.train(resume_from_checkpoint=str(self._resume) if self._resume else None)
+            self._results.put(_EndedError(f"all {self._tuning.rounds} rounds have been trained"))
         except BaseException as error:
             self._results.put(error)
 
@@ -185,7 +186,8 @@ class _Pool:
                 for lesson in lessons
             ],
             "completion": [
-                [{"role": "assistant", "content": lesson.response}] for lesson in lessons
+                [{"role": "assistant", "content": self.policy.plain(lesson.response)}]
+                for lesson in lessons
             ],
             "images": [list(lesson.prompt.images) for lesson in lessons],
         }
@@ -194,7 +196,7 @@ class _Pool:
         return {}  # data sets hash a transform to name a cache; this one has none
 
 
-class _Rounds(TrainerCallback):  # type: ignore[misc]
+class _Rounds(TrainerCallback):
     """Hands the turn over: lessons in at the head of an epoch, results out after its checkpoint."""
 
     def __init__(self, live: LiveTrainer) -> None:
@@ -202,12 +204,13 @@ class _Rounds(TrainerCallback):  # type: ignore[misc]
         self._losses: list[float] = []
 
     def on_epoch_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-        lessons = self._live._lessons.get()
+        trainer, lessons = self._live.trainer, self._live._lessons.get()
+        assert trainer is not None
         if lessons is None:
-            raise _ClosedError
+            raise _EndedError("this trainer was closed; a new one goes on from its checkpoint")
         self._live._pool.lessons = lessons
         self._losses.clear()
-        self._live.trainer.model.train()
+        trainer.model.train()
 
     def on_log(self, args: Any, state: Any, control: Any, logs: Any = None, **_: Any) -> None:
         if logs and "loss" in logs:
@@ -226,5 +229,5 @@ class _Rounds(TrainerCallback):  # type: ignore[misc]
         )
 
 
-class _ClosedError(Exception):
-    """Ends the trainer's thread between two rounds."""
+class _EndedError(RuntimeError):
+    """No more rounds: the horizon is reached, or the trainer was closed between two of them."""

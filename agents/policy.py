@@ -8,7 +8,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import torch
-from peft import LoraConfig, PeftConfig, PeftModel, get_peft_model
+from peft import (
+    LoraConfig,
+    PeftConfig,
+    PeftModel,
+    get_peft_model,
+    load_peft_weights,
+    set_peft_model_state_dict,
+)
 from transformers import (
     MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING,
     AutoConfig,
@@ -133,6 +140,14 @@ class Policy:
             for name, weight in self.model.named_parameters():
                 if weight.requires_grad:
                     weight.copy_(weights[name])
+
+    def load_weights(self, directory: str | Path) -> None:
+        """Take over the weights that a policy of the same form has saved; the model stays."""
+        if isinstance(self.model, PeftModel):
+            set_peft_model_state_dict(self.model, load_peft_weights(str(directory), device="cpu"))
+            return
+        precision: Precision = "bfloat16" if self.model.dtype == torch.bfloat16 else "float32"
+        self.model.load_state_dict(load_weights(str(directory), precision).state_dict())
 
     def plain(self, text: str) -> str:
         """A user's text without the token of a picture, which would count as one more picture."""

@@ -8,6 +8,7 @@ from typing import Literal
 from mstar.agents.explore import ControllerName
 
 Inherit = Literal["policy+optimizer+schedule", "policy", "nothing"]
+Schedule = Literal["constant", "constant_with_warmup", "linear", "cosine"]
 SelectionRule = Literal["all", "random-k", "top-k", "shortest-k", "threshold"]
 AgentName = Literal["continuous", "iterative-rft", "rest-em"]
 
@@ -46,7 +47,7 @@ class Recipe:
         updates: optimizer updates of a round.
         batch: responses of an update.
         learning_rate: after warm-up.
-        schedule: a learning-rate schedule name of transformers.
+        schedule: of the learning rate, by its name in transformers.
         warmup: updates of linear warm-up.
         lora_rank: 0 trains all weights; above, a LoRA of this rank on all linear layers.
         dtype: of the weights.
@@ -67,7 +68,7 @@ class Recipe:
         "BarChart",
         "Counting",
         "Clock",
-        "Shapes",
+        "Dice",
     )
     level: int = 1
     size: int = 96
@@ -88,7 +89,7 @@ class Recipe:
     updates: int = 12
     batch: int = 32
     learning_rate: float = 3e-4
-    schedule: str = "constant_with_warmup"
+    schedule: Schedule = "constant_with_warmup"
     warmup: int = 10
     lora_rank: int = 0
     dtype: Literal["float32", "bfloat16"] = "float32"
@@ -98,7 +99,7 @@ class Recipe:
     held_out_samples: int = 4
     test: int = 600
     test_samples: int = 8
-    extra_families: tuple[str, ...] = ("Ruler", "Table")
+    extra_families: tuple[str, ...] = ("Ruler", "Shapes")
     seed: int = 0
     threads: int = 2
 
@@ -113,13 +114,15 @@ class Recipe:
             "held_out_samples",
             "test",
             "test_samples",
+            "threads",
         ):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
         if not self.learning_rate > 0:
             raise ValueError(f"learning_rate must be above 0, got {self.learning_rate}")
-        if self.lora_rank < 0:
-            raise ValueError(f"lora_rank must be 0 or more, got {self.lora_rank}")
+        for name in ("warmup", "lora_rank", "seed"):
+            if getattr(self, name) < 0:
+                raise ValueError(f"{name} must be 0 or more, got {getattr(self, name)}")
         if self.gate not in self.panel:
             raise ValueError(
                 f"the gate {self.gate!r} is not in the panel {self.panel}; add it to the panel"

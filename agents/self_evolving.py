@@ -4,65 +4,22 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from mstar.agents.collect import Rollout, ask, collect, distinct
-from mstar.agents.dynamics import Dynamics, measure
+from mstar.agents.dynamics import measure
 from mstar.agents.explore import CONTROLLERS, SamplingPlan
 from mstar.agents.learner import Lesson, LiveTrainer, Tuned, Tuning
 from mstar.agents.policy import Policy
 from mstar.agents.recipe import INHERITS, Recipe
+from mstar.agents.round import Cost, Round
 from mstar.agents.sampler import LocalSampler, Prompt
 from mstar.agents.select import Selection, select
 from mstar.envs.vector_env import ProblemVectorEnv
-
-
-@dataclass(frozen=True, slots=True)
-class Cost:
-    """What was spent since the start of a run, measuring included.
-
-    Attributes:
-        responses: sampled.
-        tokens: generated.
-        flops: estimated, 2 per weight and token forwards and 6 in training (Kaplan et al. 2020).
-        seconds: of wall time.
-    """
-
-    responses: int = 0
-    tokens: int = 0
-    flops: float = 0.0
-    seconds: float = 0.0
-
-
-@dataclass(frozen=True)
-class Round:
-    """One turn of the loop; round 0 is the policy as it came.
-
-    Attributes:
-        number: 0, 1, 2, ...
-        plan: what it sampled with; None in round 0.
-        rollouts: what was sampled for training; none in round 0.
-        selection: which of them were learned from.
-        tuned: what fine-tuning did; None where nothing was kept.
-        dynamics: the policy after it, on held-out problems.
-        cost: spent so far.
-        state: all that ``SelfEvolving.restore`` needs beside the checkpoint, as JSON values.
-        seconds: of each stage.
-    """
-
-    number: int
-    plan: SamplingPlan | None
-    rollouts: Sequence[Rollout]
-    selection: Selection | None
-    tuned: Tuned | None
-    dynamics: Dynamics
-    cost: Cost
-    state: Mapping[str, Any]
-    seconds: Mapping[str, float] = field(default_factory=dict)
 
 
 class SelfEvolving:
@@ -94,9 +51,8 @@ class SelfEvolving:
             SamplingPlan(recipe.temperature, recipe.samples, recipe.keep, recipe.threshold)
         )
         self.folder = folder
-        self._measured = distinct(
-            held_out.draw(recipe.held_out)
-        )  # the same problems after every round
+        # The same problems after every round.
+        self._measured = distinct(held_out.draw(recipe.held_out))
         self.stage = "starting"  # for whoever watches
         self.rounds_done = -1  # not even the base has been measured
         self._cost = Cost()
@@ -109,11 +65,17 @@ class SelfEvolving:
 
         Args:
             rounds: in all, those done before included; the recipe's number if None.
+
+        Raises:
+            ValueError: more rounds than the recipe has, where its schedule ends.
         """
         recipe = self.recipe
+        last = recipe.rounds if rounds is None else rounds
+        if last > recipe.rounds:
+            raise ValueError(f"{last} rounds were asked for, but the recipe has {recipe.rounds}")
         if self.rounds_done < 0:
             yield self._round(0, None, [], None, None, {})
-        for number in range(self.rounds_done + 1, (rounds or recipe.rounds) + 1):
+        for number in range(self.rounds_done + 1, last + 1):
             clock = _Clock()
             plan = self.controller.plan()
             self.stage = "sampling"
@@ -148,7 +110,6 @@ class SelfEvolving:
 
             # 5. Measure the policy on held-out problems, and 6. adjust how it explores.
             yield self._round(number, plan, rollouts, selection, tuned, clock.laps)
-        self.close()
 
     def _fine_tune(self, rollouts: Sequence[Rollout], selection: Selection, number: int) -> Tuned:
         order = np.random.default_rng(mix(self.recipe.seed, number, 2)).permutation(selection.kept)
@@ -236,17 +197,11 @@ class SelfEvolving:
         )
 
     def _state(self) -> dict[str, Any]:
-        cost = self._cost
         return {
             "round": self.rounds_done,
             "env": self.env.state(),
             "controller": self.controller.state(),
-            "cost": {
-                "responses": cost.responses,
-                "tokens": cost.tokens,
-                "flops": cost.flops,
-                "seconds": cost.seconds,
-            },
+            "cost": asdict(self._cost),
         }
 
     def restore(self, state: Mapping[str, Any], checkpoint: Path | None) -> None:
@@ -254,9 +209,11 @@ class SelfEvolving:
 
         Args:
             state: of that round.
-            checkpoint: the newest checkpoint, whose weights the policy already has; None where no
-                round has trained yet.
+            checkpoint: the newest one, whose weights the policy takes over; None where no round
+                has trained yet.
         """
+        if checkpoint is not None:
+            self.policy.load_weights(checkpoint)
         self.rounds_done = int(state["round"])
         self.env.restore(state["env"])
         self.controller.restore(state["controller"])
@@ -276,7 +233,7 @@ class SelfEvolving:
         return [group[0].text for group in self.sampler.sample(prompts, 1, 0.0, 0)]
 
     def close(self) -> None:
-        """Let the trainer's thread end."""
+        """Let the trainer's thread end; nothing more can be learned then."""
         if self._trainer is not None:
             self._trainer.close()
 

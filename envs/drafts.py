@@ -10,7 +10,6 @@ from typing import Any
 from mstar.envs.answer_types import named_type, typed
 from mstar.envs.fields import AnswerForm, FieldMap, look_up
 from mstar.envs.options import as_text, lettered, options, options_in, resolve
-from mstar.envs.pictures_of_row import pictures_of
 from mstar.envs.problem import Split
 from mstar.envs.readers import split_called
 from mstar.envs.response_space import LONGEST_PROMPT
@@ -19,6 +18,8 @@ from mstar.envs.stored_picture import StoredPicture
 from mstar.rewards.base import Answer, AnswerType
 
 LONGEST_QUESTION = LONGEST_PROMPT - 512  # characters; the rest is for the instruction
+LONGEST_GOLD = 2_000  # characters
+LONGEST_NAME = 200  # characters of an id
 PLACEHOLDER = re.compile(r"<image\s?(\d*)>")
 HINT = re.compile(r"Hint: Please answer[^\n]{0,200}\nQuestion:\s*")  # as MathVista words it
 LEAD = re.compile(r"\A(?:the\s+)?(?:final\s+|correct\s+)?answer(?:\s+is\b\s*:?|\s*:)\s*", re.I)
@@ -57,39 +58,43 @@ class Draft:
     topic: str
 
 
-def draft(row: Row, fields: FieldMap) -> Draft:
+def draft(row: Row, fields: FieldMap, pictures: tuple[StoredPicture, ...]) -> Draft:
     """What a row says.
 
+    Args:
+        row: as it was read.
+        fields: which column holds what.
+        pictures: of the row, one or more.
+
     Raises:
-        ValueError: no question, one that is too long, no picture, a picture from outside, options
-            or several answers that can't be read.
+        ValueError: no question, texts that are too long, options or several answers that can't be
+            read.
     """
-    pictures = pictures_of(row, fields.image)
-    question = _cleaned(as_text(look_up(row.cells, fields.question)), len(pictures))
-    if not 0 < len(question) <= LONGEST_QUESTION:
-        raise ValueError(
-            f"the question has {len(question)} characters; 1 to {LONGEST_QUESTION} can be asked"
-        )
+    written = as_text(look_up(row.cells, fields.question)).strip()
+    _check_length("the question", written, LONGEST_QUESTION)
+    question = _cleaned(written, len(pictures))
     gold = _gold_text(look_up(row.cells, fields.answer) if fields.answer else None)
     declared = _declared(row, fields.type)
-    choices = _choices(row, fields)
+    choices = tuple(_cleaned(choice, len(pictures)) for choice in _choices(row, fields))
     if not choices and gold and declared in (None, "choice"):
         # Options in the question alone count only where the gold is one of them.
         choices = options_in(question)
-        if resolve_either(gold, choices, "letter") is None:
-            choices = ()
+        choices = choices if resolve_either(gold, choices, "letter") is not None else ()
+    _check_length(
+        "the question with its options", _with_options(question, choices), LONGEST_QUESTION
+    )
     return Draft(
         where=row.where,
-        id=_column(row, fields.id),
+        id=_column(row, fields.id)[:LONGEST_NAME],
         question=question,
         pictures=pictures,
         gold=gold,
-        choices=tuple(_cleaned(choice, len(pictures)) for choice in choices),
+        choices=choices,
         type=declared,
         unit=_column(row, fields.unit) or None,
         tolerance=_tolerance(row, fields.tolerance),
         split=split_called(_column(row, fields.split) if fields.split else row.split),
-        topic=_column(row, fields.topic),
+        topic=_column(row, fields.topic)[:LONGEST_NAME],
     )
 
 
@@ -117,7 +122,7 @@ def answer_of(draft: Draft, form: AnswerForm) -> Answer | None:
 
 def asked(draft: Draft) -> str:
     """The question as it is posed: with its options, where it has any."""
-    return lettered(draft.question, draft.choices) if draft.choices else draft.question
+    return _with_options(draft.question, draft.choices)
 
 
 def resolve_either(gold: str, choices: Sequence[str], form: AnswerForm) -> int | None:
@@ -128,15 +133,29 @@ def resolve_either(gold: str, choices: Sequence[str], form: AnswerForm) -> int |
     return index
 
 
+def _with_options(question: str, choices: tuple[str, ...]) -> str:
+    return lettered(question, choices) if choices else question
+
+
+def _check_length(what: str, text: str, most: int) -> None:
+    if not 0 < len(text) <= most:
+        raise ValueError(f"{what} has {len(text)} characters; 1 to {most} can be asked")
+
+
 def _cleaned(text: str, pictures: int) -> str:
     """A text without placeholders; an inner one that is numbered says which picture it is."""
-    text = HINT.sub("", text.strip())
-    text = re.sub(r"^(?:<image\s?\d*>\s*)+|(?:\s*<image\s?\d*>)+$", "", text).strip()
+    text = HINT.sub("", text)
+    found = list(PLACEHOLDER.finditer(text))
+    while found and not text[: found[0].start()].strip():
+        text = text[found.pop(0).end() :].strip()
+        found = list(PLACEHOLDER.finditer(text))
+    while found and not text[found[-1].end() :].strip():
+        text = text[: found.pop().start()].strip()
 
-    def named(found: re.Match[str]) -> str:
-        if not found[1]:
+    def named(place: re.Match[str]) -> str:
+        if not place[1]:
             return ""
-        return f"picture {found[1]}" if pictures > 1 else "the picture"
+        return f"picture {place[1]}" if pictures > 1 else "the picture"
 
     return HINT.sub("", PLACEHOLDER.sub(named, text)).strip()
 
@@ -155,7 +174,10 @@ def _gold_text(value: Any) -> str:
             f"the answer is an object with {sorted(value)!r:.120}; map what is inside, such as "
             f"fields={{'answer': 'answer.{next(iter(value), 'text')}'}}"
         )
-    text = LEAD.sub("", as_text(value).strip()).strip()
+    text = as_text(value).strip()
+    if len(text) > LONGEST_GOLD:
+        raise ValueError(f"the answer has {len(text)} characters; {LONGEST_GOLD} are the most")
+    text = LEAD.sub("", text).strip()
     wrapped = WRAPPED.fullmatch(text)
     return next(part for part in wrapped.groups() if part).strip() if wrapped else text
 

@@ -63,10 +63,9 @@ def register_dataset(
     Args:
         id: such as ``me/Charts-v0``.
         source: a file, a folder, or ``hub:NAME[:CONFIG][@REVISION]``; a path is kept absolute.
-        fields: name of a schema, or a map by the names of ``FieldMap``; None tells by the names
-            of the columns.
+        fields: as for ``DatasetSource.load``, as are the two that follow.
         pictures: the folder of the pictures, where it is not that of the problems.
-        on_error: ``raise`` where any row holds no problem; ``skip`` leaves such rows out.
+        on_error: ``raise`` or ``skip``.
 
     Raises:
         ValueError: no such file or folder, or fields that are not JSON values.

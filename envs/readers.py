@@ -89,9 +89,7 @@ def _file_rows(path: Path, folder: Path, root: Path, named: str) -> Iterator[Row
 
 def _folder_rows(folder: Path, root: Path) -> Iterator[Row]:
     if (folder / "state.json").is_file() or (folder / "dataset_dict.json").is_file():
-        for split, table in saved_tables(folder).items():
-            for where, cells in dataset_rows(table, f"{folder} {split}".rstrip()):
-                yield Row(where, {"_file": split, **cells}, root, root, split)
+        yield from _table_rows(saved_tables(folder), str(folder), root)
         return
     files = _files(folder)
     if not files:
@@ -124,15 +122,18 @@ def _hub_rows(name: str, top: Path | None) -> Iterator[Row]:
         import datasets
 
         top = Path(datasets.config.HF_CACHE_HOME)  # pictures that it unpacked lie there
-    for split, table in tables.items():
-        for where, cells in dataset_rows(table, f"hub:{name} {split}"):
-            yield Row(where, {"_file": split, **cells}, top, top, split)
+    return _table_rows(tables, f"hub:{name}", top)
 
 
 def _memory_rows(source: Iterable[Mapping[str, Any]], top: Path) -> Iterator[Row]:
+    if isinstance(source, Mapping):  # a datasets.DatasetDict
+        return _table_rows(source, MEMORY, top)
     if hasattr(source, "with_format"):  # a datasets.Dataset, whose pictures stay undecoded
-        places: Iterator[Place] = dataset_rows(source, MEMORY)
-    else:
-        places = ((f"{MEMORY}, number {i}", cells) for i, cells in enumerate(source))
-    for where, cells in places:
-        yield Row(where, cells, top, top)
+        return _table_rows({"": source}, MEMORY, top)
+    return (Row(f"{MEMORY}, number {i}", cells, top, top) for i, cells in enumerate(source))
+
+
+def _table_rows(tables: Mapping[str, Any], name: str, top: Path) -> Iterator[Row]:
+    for split, table in tables.items():
+        for where, cells in dataset_rows(table, f"{name} {split}".rstrip()):
+            yield Row(where, {"_file": split, **cells}, top, top, split)

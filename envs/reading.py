@@ -11,7 +11,9 @@ from typing import Any, Literal, NamedTuple
 from mstar.envs.drafts import Draft, answer_of, asked, draft
 from mstar.envs.fields import AnswerForm, FieldMap
 from mstar.envs.options import form_of
+from mstar.envs.pictures_of_row import pictures_of
 from mstar.envs.readers import rows
+from mstar.envs.rows import Row
 from mstar.envs.schemas import choose_fields
 from mstar.envs.splits import Content
 from mstar.envs.stored_picture import Seen
@@ -97,16 +99,11 @@ def read(
     stream = iter(rows(source, pictures))
     head = list(islice(stream, HEAD))
     if not head:
-        raise ValueError(f"{name} is empty: it has no rows")
+        raise ValueError(f"{source if isinstance(source, str) else name} is empty: it has no rows")
     columns = list(dict.fromkeys(chain.from_iterable(row.cells for row in head)))
-    chosen = choose_fields(fields, [c for c in columns if c != "_file"], name)
-    drafts: list[Draft] = []
-    faults: list[Fault] = []
-    for row in chain(head, stream):
-        try:
-            drafts.append(draft(row, chosen))
-        except ValueError as error:
-            faults.append(Fault(row.where, "row", str(error)))
+    where = source if isinstance(source, str) else name
+    chosen = choose_fields(fields, [c for c in columns if c != "_file"], where)
+    drafts, faults = _drafts(chain(head, stream), chosen)
     form = chosen.answer_form
     if form == "auto":
         form = form_of([(d.gold, d.choices) for d in drafts if d.choices and d.gold])
@@ -135,6 +132,22 @@ def name_of(source: Source) -> str:
     path = Path(source)
     stem = path.stem if path.suffix else path.resolve().name
     return path.resolve().parent.name or stem if stem.lower() in PLAIN_NAMES else stem
+
+
+def _drafts(stream: Iterable[Row], fields: FieldMap) -> tuple[list[Draft], list[Fault]]:
+    drafts: list[Draft] = []
+    faults: list[Fault] = []
+    for row in stream:
+        try:
+            pictures = pictures_of(row, fields.image)
+        except ValueError as error:
+            faults.append(Fault(row.where, "picture", str(error)))
+            continue
+        try:
+            drafts.append(draft(row, fields, pictures))
+        except ValueError as error:
+            faults.append(Fault(row.where, "row", str(error)))
+    return drafts, faults
 
 
 def _entry(one: Draft, form: AnswerForm, decode: bool) -> Entry | Fault:

@@ -28,7 +28,7 @@ def jsonl_rows(path: Path) -> Iterator[Place]:
     for number, text in lines(path):
         if text.strip():
             where = f"{path} line {number}"
-            yield where, _object(parsed(text, where), where)
+            yield where, _object(parsed(text.rstrip("\r\n"), where), where)
 
 
 def json_rows(path: Path) -> Iterator[Place]:

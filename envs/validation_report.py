@@ -42,7 +42,8 @@ class Report:
         splits: problems by split.
         own_splits: whether the set says itself what is for testing; else that goes by hash.
         types: problems by type of answer; "" without label.
-        gold_rate: share of the labelled rows whose gold verifies against itself.
+        gold_rate: share of the labelled rows whose gold verifies against itself; None where there
+            are no labels.
         pictures: how many pictures, each counted once.
         sides: pictures by their longer side in pixels.
         blind: accuracy of always giving the commonest answer, and the commonest letter.
@@ -57,7 +58,7 @@ class Report:
     splits: Counts
     own_splits: bool
     types: Counts
-    gold_rate: float
+    gold_rate: float | None
     pictures: int
     sides: Counts
     blind: Mapping[str, float]
@@ -84,17 +85,20 @@ class Report:
         form = (
             f"; the gold among options is its {self.answer_form}" if "choice" in self.types else ""
         )
+        rate = self.gold_rate
+        golds = "none" if rate is None else f"{rate:.1%} verify against themselves"
+        blind = ", ".join(f"{guess} {share:.1%}" for guess, share in self.blind.items())
         lines = [
             f"{self.name}: {self.problems} problems in {self.rows} rows",
             f"  columns   {used}",
             f"  splits    {_counted(self.splits)} ({whose})",
             f"  answers   {_counted(self.types)}{form}",
-            f"  golds     {self.gold_rate:.1%} verify against themselves",
+            f"  golds     {golds}",
             f"  pictures  {self.pictures}; longer side in pixels: {_counted(self.sides)}",
-            f"  blind     {', '.join(f'{k} {v:.1%}' for k, v in self.blind.items())}",
+            f"  blind     {blind or 'no labels'}",
         ]
         for finding in self.findings:
-            lines.append(f"{finding.level}: {finding.count} {finding.message}")
+            lines.append(f"{finding.level}: {finding.message}: {finding.count}")
             lines += [f"    {example}" for example in finding.examples]
             if finding.count > len(finding.examples):
                 lines.append(f"    and {finding.count - len(finding.examples)} more")

@@ -231,7 +231,12 @@ def unknown(kind: str, name: str, known: Sequence[str] | dict[str, Any]) -> str:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run a command; 0 only on success, and one readable message on stderr otherwise."""
+    """Run a command; 0 only on success, and one readable message on stderr otherwise.
+
+    Returns:
+        0; 1 where something given is not usable; 2 for options that do not exist or cannot be
+        read; 130 when interrupted.
+    """
     # Threads that wait must not spin: with a neighbour on the cores that costs tenfold.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     words = list(sys.argv[1:] if arguments is None else arguments)
@@ -246,6 +251,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         message = error.args[0] if isinstance(error, KeyError) and error.args else error
         print(f"mstar: {message}", file=sys.stderr)
         return 1
+    except SystemExit as stopped:  # tyro has printed its help, or what is wrong
+        return stopped.code if isinstance(stopped.code, int) else 1
     except KeyboardInterrupt:
         print("mstar: stopped; the same command goes on from the last round", file=sys.stderr)
         return 130

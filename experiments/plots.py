@@ -70,13 +70,13 @@ def gains(bars: Mapping[str, tuple[float, float, float]]) -> str:
     """
     figure = Figure(figsize=(5.2, 3.0), layout="constrained")
     axes = figure.subplots()
-    for place, (mean, low, high) in enumerate(reversed(bars.values())):
+    for place, (mean, low, high) in enumerate(list(bars.values())[::-1]):
         color = GREEN if low > 0 else ORANGE if high < 0 else GRAY
         axes.plot([100 * low, 100 * high], [place, place], color=color, linewidth=3)
         axes.plot([100 * mean], [place], color=color, marker="o")
     axes.set_ylim(-0.6, len(bars) - 0.4)
     axes.axvline(0, color="black", linewidth=0.8)
-    axes.set_yticks(range(len(bars)), list(reversed(bars)))
+    axes.set_yticks(range(len(bars)), list(bars)[::-1])
     axes.set_xlabel("evolved minus base, percentage points")
     axes.spines[["top", "right"]].set_visible(False)
     return _svg(figure)

@@ -1,14 +1,32 @@
-"""The problems of a recipe, as the environment that poses and judges them."""
+"""The problems of a recipe, as the environments that pose and judge them."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
+from mstar.agents.collect import distinct
 from mstar.agents.recipe import Recipe
 from mstar.envs.open import open_source
-from mstar.envs.problem import Split
+from mstar.envs.problem import Problem, Split
 from mstar.envs.source import Mixture, ProblemSource
 from mstar.envs.vector_env import ProblemVectorEnv
 
 MIXTURE = "mstar/Mixture-v0"
+
+
+@dataclass(frozen=True, slots=True)
+class Exam:
+    """Problems that a run is tested on.
+
+    Attributes:
+        group: ``trained``, of the kind that it learns from, or ``not trained``.
+        env: poses and judges them.
+        problems: each once.
+    """
+
+    group: str
+    env: ProblemVectorEnv
+    problems: list[Problem]
 
 
 def open_env(recipe: Recipe, split: Split, families: tuple[str, ...] = ()) -> ProblemVectorEnv:
@@ -26,3 +44,15 @@ def open_env(recipe: Recipe, split: Split, families: tuple[str, ...] = ()) -> Pr
         size=recipe.size,
         seed=recipe.seed,
     )
+
+
+def exams(recipe: Recipe) -> list[Exam]:
+    """What a run of a recipe is tested on; half as many problems of families not trained on."""
+    asked: list[tuple[str, tuple[str, ...], int]] = [("trained", (), recipe.test)]
+    if recipe.env == MIXTURE and recipe.extra_families:
+        asked.append(("not trained", recipe.extra_families, max(1, recipe.test // 2)))
+    found = []
+    for group, families, count in asked:
+        env = open_env(recipe, "test", families)
+        found.append(Exam(group, env, distinct(env.draw(count))))
+    return found

@@ -9,7 +9,8 @@ from rich.console import Console
 from rich.live import Live
 from rich.text import Text
 
-from mstar.agents.self_evolving import Round, SelfEvolving
+from mstar.agents.round import Round
+from mstar.agents.self_evolving import SelfEvolving
 
 
 class Progress:

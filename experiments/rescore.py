@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from mstar.envs.problem import Problem
 from mstar.experiments.problems import open_env
@@ -44,9 +46,13 @@ def rescore_run(run: Path, panel: Sequence[str], rule: str) -> list[str]:
                 for row in rows
             ]
         )
-        means = "  ".join(f"{name} {np.nanmean(table[name]):.3f}" for name in table.names)
-        before = np.nanmean([row["reward"] for row in rows])
-        lines.append(
-            f"{path.stem}  {means}  reward {np.nanmean(table.reward):.3f} (was {before:.3f})"
-        )
+        means = "  ".join(f"{name} {_mean(table[name])}" for name in table.names)
+        before = _mean(np.array([row["reward"] for row in rows]))
+        lines.append(f"{path.stem}  {means}  reward {_mean(table.reward)} (was {before})")
     return lines
+
+
+def _mean(scores: NDArray[Any]) -> str:
+    """Of the scores that are there; a dash where every one is an abstention."""
+    given = scores[~np.isnan(scores)]
+    return f"{given.mean():.3f}" if len(given) else "-"

@@ -26,7 +26,7 @@ import pyarrow.parquet as pq
 
 from mstar.agents.collect import Rollout
 from mstar.agents.recipe import Recipe
-from mstar.agents.self_evolving import Round
+from mstar.agents.round import Round
 
 Row = dict[str, Any]
 PACKAGES = ("mstar-rl", "torch", "transformers", "trl", "peft", "gymnasium", "numpy", "pillow")
@@ -42,6 +42,8 @@ class RunFolder:
     def create(cls, path: Path, recipe: Recipe) -> RunFolder:
         """Make a folder for a recipe, or open it again if it holds the same recipe.
 
+        A run that was stopped before its first round is committed gives way to any recipe.
+
         Raises:
             ValueError: the folder holds a run of another recipe.
             OSError: the folder cannot be written.
@@ -49,10 +51,10 @@ class RunFolder:
         folder = cls(path)
         described = json.loads(json.dumps(asdict(recipe)))
         try:
-            for name in ("rollouts", "checkpoints", "trainer"):
+            for name in ("rollouts", "checkpoints"):
                 (path / name).mkdir(parents=True, exist_ok=True)
             written = path / "recipe.json"
-            if written.exists():
+            if written.exists() and folder.rounds():
                 before = json.loads(written.read_text())["recipe"]
                 changed = sorted(k for k in described if before.get(k) != described[k])
                 if changed:
@@ -78,6 +80,7 @@ class RunFolder:
 
         Raises:
             FileNotFoundError: this is not a run folder.
+            ValueError: its recipe has other fields than this version's.
         """
         path = self.path / "recipe.json"
         if not path.exists():
@@ -85,12 +88,23 @@ class RunFolder:
                 f"{self.path} is not a run folder: it has no recipe.json; give the folder that "
                 "`mstar train --out` wrote"
             )
-        stored = json.loads(path.read_text())["recipe"]
-        return Recipe(**{k: tuple(v) if isinstance(v, list) else v for k, v in stored.items()})
+        stored: Row = json.loads(path.read_text())["recipe"]
+        settings: Row = {k: tuple(v) if isinstance(v, list) else v for k, v in stored.items()}
+        try:
+            return Recipe(**settings)
+        except TypeError as error:
+            raise ValueError(f"{path} was written by another version of mstar: {error}") from None
 
     def checkpoint(self, number: int) -> Path:
         """Where the checkpoint of a round stands."""
         return self.path / "checkpoints" / f"round-{number:04d}"
+
+    def trainer(self) -> Path:
+        """An empty folder for the trainer: what a killed one left there is of no use."""
+        folder = self.path / "trainer"
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(parents=True)
+        return folder
 
     def newest_checkpoint(self) -> Path | None:
         """The checkpoint of the last committed round that trained; None before any has."""

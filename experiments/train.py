@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,14 +11,13 @@ import torch
 from rich.console import Console
 from transformers.utils import logging
 
-from mstar.agents.collect import distinct
 from mstar.agents.embedded import EMBEDDED
 from mstar.agents.policy import Policy
 from mstar.agents.recipe import Recipe
 from mstar.agents.sampler import LocalSampler
 from mstar.agents.self_evolving import SelfEvolving, mix
 from mstar.experiments.evaluate import METRICS, Row, evaluate, values
-from mstar.experiments.problems import open_env
+from mstar.experiments.problems import Exam, exams, open_env
 from mstar.experiments.progress import Progress
 from mstar.experiments.report import write_report
 from mstar.experiments.run_folder import RunFolder, read_rows, write_rows
@@ -38,21 +38,23 @@ def train(recipe: Recipe, out: Path, console: Console) -> RunFolder:
     """
     prepare_torch(recipe.threads)
     env, held_out = open_env(recipe, "train"), open_env(recipe, "validation")
+    tests = exams(recipe)
     folder = RunFolder.create(out, recipe)
-    newest = folder.newest_checkpoint()
-    policy = load_policy(recipe, newest)
+    policy = load_policy(recipe)
     with Progress(console) as progress:
-        agent = SelfEvolving(policy, env, held_out, recipe, out / "trainer")
+        agent = SelfEvolving(policy, env, held_out, recipe, folder.trainer())
         if rounds := folder.rounds():
-            agent.restore(rounds[-1]["state"], newest)
+            agent.restore(rounds[-1]["state"], folder.newest_checkpoint())
             progress.say(f"going on after round {rounds[-1]['number']}")
         progress.watch(agent)
-        for done in agent.learn():
-            folder.commit(done)
-            progress.finished(done)
-        agent.close()
+        try:
+            for done in agent.learn():
+                folder.commit(done)
+                progress.finished(done)
+        finally:
+            agent.close()
         progress.say("testing the base and the evolved policy")
-        test_run(folder, recipe, policy)
+        test_run(folder, recipe, policy, tests)
         progress.say("writing the report")
         write_report(folder)
     return folder
@@ -67,36 +69,30 @@ def prepare_torch(threads: int) -> None:
 
 
 def load_policy(recipe: Recipe, checkpoint: Path | None = None) -> Policy:
-    """The recipe's model, or what a checkpoint of it had become."""
-    name = str(EMBEDDED) if recipe.model == "embedded" else recipe.model
-    if checkpoint is not None and not recipe.lora_rank:
-        return Policy.load(str(checkpoint), dtype=recipe.dtype)
+    """The recipe's model as it starts, or what a checkpoint of it had become."""
+    policy = Policy.load(
+        str(EMBEDDED) if recipe.model == "embedded" else recipe.model, dtype=recipe.dtype
+    )
+    if recipe.lora_rank:
+        with torch.random.fork_rng():
+            torch.manual_seed(recipe.seed)  # LoRA starts from chance
+            policy = policy.with_lora(recipe.lora_rank)
     if checkpoint is not None:
-        return Policy.load(name, dtype=recipe.dtype, adapter=str(checkpoint))
-    policy = Policy.load(name, dtype=recipe.dtype)
-    return policy.with_lora(recipe.lora_rank) if recipe.lora_rank else policy
+        policy.load_weights(checkpoint)
+    return policy
 
 
-def test_run(folder: RunFolder, recipe: Recipe, evolved: Policy) -> list[Row]:
+def test_run(
+    folder: RunFolder, recipe: Recipe, evolved: Policy, tests: Sequence[Exam]
+) -> list[Row]:
     """Base and evolved policy on the same unseen problems; kept if a killed run had done it."""
     path = folder.path / "evaluation.jsonl"
     if path.exists():
         return read_rows(path)
     rows: list[Row] = []
     for label, policy in (("base", load_policy(recipe)), ("evolved", evolved)):
-        sampler = LocalSampler(policy, recipe.max_new_tokens, recipe.batch_rows)
-        for group, families in test_groups(recipe):
-            env = open_env(recipe, "test", families)
-            problems = distinct(env.draw(recipe.test if group == "trained" else recipe.test // 2))
-            rows += evaluate(
-                sampler,
-                env,
-                problems,
-                recipe.test_samples,
-                mix(recipe.seed, 0, 4),
-                policy=label,
-                group=group,
-            )
+        for exam in tests:
+            rows += sit(exam, policy, recipe, policy=label, group=exam.group)
     write_rows(path, rows)
     return rows
 
@@ -110,26 +106,16 @@ def evaluate_subject(subject: str, recipe: Recipe) -> dict[str, dict[str, str]]:
         recipe, checkpoint = run.recipe(), run.newest_checkpoint()
     else:
         recipe = replace(recipe, model=subject)
-    sampler = LocalSampler(
-        load_policy(recipe, checkpoint), recipe.max_new_tokens, recipe.batch_rows
-    )
+    tests, policy = exams(recipe), load_policy(recipe, checkpoint)
     results = {}
-    for group, families in test_groups(recipe):
-        env = open_env(recipe, "test", families)
-        rows = evaluate(
-            sampler,
-            env,
-            distinct(env.draw(recipe.test)),
-            recipe.test_samples,
-            mix(recipe.seed, 0, 4),
-        )
-        results[group] = {metric: str(estimate([values(rows, metric)])) for metric in METRICS}
+    for exam in tests:
+        rows = sit(exam, policy, recipe)
+        results[exam.group] = {metric: str(estimate([values(rows, metric)])) for metric in METRICS}
     return results
 
 
-def test_groups(recipe: Recipe) -> list[tuple[str, tuple[str, ...]]]:
-    """What a run is tested on: what it trained on, and families that it did not."""
-    groups: list[tuple[str, tuple[str, ...]]] = [("trained", ())]
-    if recipe.env == "mstar/Mixture-v0" and recipe.extra_families:
-        groups.append(("not trained", recipe.extra_families))
-    return groups
+def sit(exam: Exam, policy: Policy, recipe: Recipe, /, **labels: str) -> list[Row]:
+    """A policy's answers to an exam, a row a problem; every policy meets the same chance."""
+    sampler = LocalSampler(policy, recipe.max_new_tokens, recipe.batch_rows)
+    seed = mix(recipe.seed, 0, 4)
+    return evaluate(sampler, exam.env, exam.problems, recipe.test_samples, seed, **labels)

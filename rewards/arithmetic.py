@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections.abc import Callable, Mapping
 from decimal import Context, Decimal, DecimalException, DivisionByZero, InvalidOperation, Overflow
 from fractions import Fraction
-from math import isqrt
 
 from mstar.rewards.formula import Tree, UnreadableError
 
@@ -15,8 +15,14 @@ PRECISION = 50  # decimal digits of irrational values
 BITS = 20_000  # of the largest exact number
 EXPONENT = 400  # the largest
 
-_CONTEXT = Context(prec=PRECISION, Emax=10_000, Emin=-10_000, traps=[DivisionByZero, InvalidOperation, Overflow])
+_CONTEXT = Context(
+    prec=PRECISION, Emax=10_000, Emin=-10_000, traps=[DivisionByZero, InvalidOperation, Overflow]
+)
 PI = Decimal("3.14159265358979323846264338327950288419716939937510582097494")
+_FUNCTIONS: Mapping[str, Callable[[float], float]] = {
+    "sin": math.sin, "cos": math.cos, "tan": math.tan, "ln": math.log, "log": math.log10,
+    "exp": math.exp, "arcsin": math.asin, "arccos": math.acos, "arctan": math.atan,
+}  # fmt: skip
 _NO_NAMES: Mapping[str, Value] = {}
 
 
@@ -44,11 +50,11 @@ def decimal(value: Value) -> Decimal:
 
 
 def close(one: Value, other: Value) -> bool:
-    """Whether two values are the same as far as PRECISION digits can tell."""
+    """Whether two values are the same: exactly where both are rational, else to 13 digits."""
     if isinstance(one, Fraction) and isinstance(other, Fraction):
         return one == other
     left, right = decimal(one), decimal(other)
-    return abs(left - right) <= max(abs(left), abs(right)) * Decimal("1e-30")
+    return abs(left - right) <= max(abs(left), abs(right)) * Decimal("1e-13")
 
 
 def root(value: Value, degree: int) -> Value:
@@ -68,7 +74,7 @@ def root(value: Value, degree: int) -> Value:
 
 def _exact_root(number: int, degree: int) -> int | None:
     if degree == 2:
-        guess = isqrt(number)
+        guess = math.isqrt(number)
     else:
         if number.bit_length() > 1_000:
             return None
@@ -79,14 +85,19 @@ def _exact_root(number: int, degree: int) -> int | None:
 def _evaluate(tree: Tree, names: Mapping[str, Value]) -> Value:
     kind = tree[0]
     if kind == "number":
-        return tree[1].value
+        number: Fraction = tree[1].value
+        return number
     if kind == "letter":
         if tree[1] == "π":
             return PI
         if tree[1] not in names:
             raise UnreadableError(f"the letter {tree[1]!r} has no value")
         return names[tree[1]]
-    parts = [_bounded(_evaluate(part, names)) for part in tree[1:]]
+    if kind == "function":
+        return _function(tree[1], _bounded(_evaluate(tree[2], names)))
+    parts: list[Value] = []
+    for part in tree[1:]:  # no comprehension: it would take a second frame for each level
+        parts.append(_bounded(_evaluate(part, names)))
     if kind == "negative":
         return -parts[0]
     if kind == "percent":
@@ -99,6 +110,15 @@ def _evaluate(tree: Tree, names: Mapping[str, Value]) -> Value:
             raise UnreadableError(f"a root of degree {degree}")
         return root(parts[1], int(degree))
     return _combine(kind, parts[0], parts[1])
+
+
+def _function(name: str, value: Value) -> Value:
+    if name == "abs":
+        return -value if value < 0 else value
+    try:
+        return Decimal(repr(_FUNCTIONS[name](float(value))))  # 15 digits are enough to compare
+    except (ValueError, OverflowError) as error:
+        raise UnreadableError(f"{name} is not defined there") from error
 
 
 def _combine(kind: str, one: Value, other: Value) -> Value:
@@ -114,14 +134,14 @@ def _combine(kind: str, one: Value, other: Value) -> Value:
 
 
 def _power(base: Value, exponent: Value) -> Value:
-    if abs(exponent) > EXPONENT:
+    if not -EXPONENT <= exponent <= EXPONENT:
         raise UnreadableError("the exponent is too large")
     if isinstance(exponent, Fraction) and isinstance(base, Fraction):
         if exponent.denominator == 1:
             size = max(base.numerator.bit_length(), base.denominator.bit_length())
             if size * abs(exponent) > BITS:
                 raise UnreadableError("the power is too large")
-            return base ** int(exponent)
+            return Fraction(base ** int(exponent))
         if exponent.denominator <= 20:
             return _power(root(base, exponent.denominator), Fraction(exponent.numerator))
     if isinstance(exponent, Fraction) and exponent.denominator == 1:

@@ -6,7 +6,7 @@ import re
 
 BIDI = re.compile("[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 _INVISIBLE = "\u00ad\u180e\u200b\u200c\u200d\u2060\u2061\u2062\u2063\u2064\ufe0e\ufe0f\ufeff"
-_SPACES = "\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u202f\u205f\u3000"
+_SPACES = "".join(map(chr, (0xA0, 0x1680, *range(0x2000, 0x200B), 0x202F, 0x205F, 0x3000)))
 _SUPERSCRIPTS = dict(zip("⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻⁽⁾ⁿˣ", "0123456789+-()nx", strict=True))
 _SUPER_RUN = re.compile(f"[{''.join(_SUPERSCRIPTS)}]+")
 _VULGAR = {
@@ -18,7 +18,8 @@ _VULGAR = {
 
 def _table() -> dict[int, str]:
     table = {ord(c): "" for c in _INVISIBLE} | {ord(c): " " for c in _SPACES}
-    table |= {c: " " for c in (*range(9), 11, 12, *range(14, 32), *range(127, 160))}  # controls
+    controls = (*range(9), 11, 12, *range(14, 32), *range(127, 160))
+    table |= dict.fromkeys(controls, " ")
     table |= {code: chr(code - 0xFEE0) for code in range(0xFF01, 0xFF5F)}  # full-width ASCII
     table |= {0x1D7CE + i: str(i % 10) for i in range(50)}  # mathematical digits
     table |= {ord(c): f" {text} " for c, text in _VULGAR.items()}

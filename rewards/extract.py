@@ -20,7 +20,8 @@ _THINK = re.compile(r"<(/?)think(?:ing)?>", re.IGNORECASE)
 _TAG = re.compile(r"<(/?)answer>", re.IGNORECASE)
 _BOX = re.compile(r"\\(?:boxed|fbox|framebox)[ \t]*\{")
 _HEADING = re.compile(  # every run is bounded, so that no text makes it backtrack for long
-    r"^[ \t]{0,4}(?:#{1,6}[ \t]{0,3})?[*_]{0,3}(?:the )?(?:final )?answer[*_]{0,3}:?[*_]{0,3}[ \t]{0,4}$"
+    r"^[ \t]{0,4}(?:#{1,6}[ \t]{0,3})?[*_]{0,3}(?:the )?(?:final )?answer[*_]{0,3}:?[*_]{0,3}"
+    r"[ \t]{0,4}$"
     r"|^[ \t]{0,4}#{4}(?!#)(?=[ \t]{0,4}[^#\s])"
     r"|^[ \t]{0,4}#{1,6}[ \t]{0,3}(?:final )?answer\b[ \t]{0,3}[:.]?",
     re.IGNORECASE | re.MULTILINE,
@@ -41,6 +42,7 @@ _HEDGE = re.compile(
 )
 _END_TOKEN = re.compile(r"(?:<\|[a-z_]{1,30}\|>|</s>|<eos>|<pad>)\s*$", re.IGNORECASE)
 _MARKUP = re.compile(r"</?[a-zA-Z][^<>\n]{0,40}>")
+_EMPHASIS = re.compile(r"(?<![\w)\]])\*\*|\*\*(?![\w(\[\\])")  # bold, but no power
 _CLOSERS = re.compile(r"[\s.,;!$*_`)\]}\\\"']*")
 
 
@@ -62,7 +64,7 @@ class Commitment:
 
 
 def extract(response: str, same: Same | None = None, *, strict: bool = False) -> str | None:
-    """The committed answer's text, or None: nothing, cut off, or two that contradict.
+    r"""The committed answer's text, or None: nothing, cut off, or two that contradict.
 
     The last answer tag goes before the last box, that before the last ``Answer:`` line or
     ``# Answer`` heading, that before "the answer is ...", and that before a response of at most
@@ -74,7 +76,7 @@ def extract(response: str, same: Same | None = None, *, strict: bool = False) ->
         same: whether two answers say the same; left out, their text is compared.
         strict: take only a tag, a box, an ``Answer:`` line or a heading.
 
-    >>> extract("First \\\\boxed{12}. Wait, one is hidden. So \\\\boxed{13}.")
+    >>> extract(r"First \boxed{12}. Wait, one is hidden. So \boxed{13}.")
     '13'
     >>> extract("Answer: 7")
     '7'
@@ -83,9 +85,7 @@ def extract(response: str, same: Same | None = None, *, strict: bool = False) ->
     return found.text if isinstance(found, Commitment) else None
 
 
-def commit(
-    response: str, same: Same | None = None, *, strict: bool = False
-) -> Commitment | str:
+def commit(response: str, same: Same | None = None, *, strict: bool = False) -> Commitment | str:
     """The commitment that counts, or the reason why there is none, in a few words."""
     text = visible(response)
     if text is None:
@@ -121,9 +121,7 @@ def well_formed(response: str) -> bool:
 
 def visible(response: str) -> str | None:
     """The end of the response that is not thinking; None where thinking never closed."""
-    last = None
-    for last in _THINK.finditer(response):
-        pass
+    last = next(iter([*_THINK.finditer(response)][-1:]), None)
     if last is not None and not last.group(1):
         return None
     text = response[last.end() if last else 0 :]
@@ -194,13 +192,15 @@ def _lines(text: str) -> Iterator[Commitment]:
             rest = text[mark.end() : limit]
             body = rest.lstrip()
             said, end = body.split("\n", 1)[0], mark.end() + len(rest) - len(body)
-            yield Commitment(_tidy(said), form, mark.start(), end + len(said))  # type: ignore[arg-type]
+            yield Commitment(_tidy(said).rstrip("!"), form, mark.start(), end + len(said))  # type: ignore[arg-type]
 
 
 def _phrases(text: str) -> Iterator[Commitment]:
     for mark in _PHRASE.finditer(text):
-        said = text[mark.end() :].split("\n", 1)[0]
-        yield Commitment(_tidy(said), "phrase", mark.start(), mark.end() + len(said))
+        rest = text[mark.end() : mark.end() + LOOKED_AT // 8]
+        body = rest.lstrip()
+        said, end = body.split("\n", 1)[0], mark.end() + len(rest) - len(body)
+        yield Commitment(_tidy(said).rstrip("!"), "phrase", mark.start(), end + len(said))
 
 
 def _whole(text: str) -> Commitment | str:
@@ -208,7 +208,7 @@ def _whole(text: str) -> Commitment | str:
         return "no commitment"
     if _MARKUP.search(text) or text.endswith("?"):
         return "no commitment"
-    return Commitment(_tidy(text), "whole", 0, len(text))
+    return Commitment(_tidy(text).rstrip("!"), "whole", 0, len(text))
 
 
 def _rivals(text: str, found: list[Commitment], chosen: Commitment) -> Iterator[Commitment]:
@@ -235,10 +235,14 @@ def _stands(gap: str) -> bool:
 
 def _tidy(text: str) -> str:
     """Without white space, emphasis and boxes around the answer."""
-    text = _BOX.sub("{", text).strip().strip("*_`").strip()
-    while text.startswith("{") and text.endswith("}") and _matching_braces(text).get(0) == len(text) - 1:
-        text = text[1:-1].strip()
-    return text
+    text = _EMPHASIS.sub("", _BOX.sub("{", text)).strip().strip("*_`").strip()
+    if not text.startswith("{"):
+        return text
+    matching = _matching_braces(text)
+    start, end = 0, len(text)
+    while start < end and text[start] == "{" and matching.get(start) == end - 1:
+        start, end = start + 1, end - 1
+    return text[start:end].strip()
 
 
 def _same_text(one: str, other: str) -> bool:

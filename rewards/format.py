@@ -11,9 +11,9 @@ from mstar.rewards.extract import well_formed
 
 
 class Format:
-    """1 where the response ends with one commitment in a recognised form, else 0.
+    r"""1 where the response ends with one commitment in a recognised form, else 0.
 
-    Exactly: outside a closed ``<think>`` block there is an ``<answer>`` tag, a ``\\boxed{}``, an
+    Exactly: outside a closed ``<think>`` block there is an ``<answer>`` tag, a ``\boxed{}``, an
     ``Answer:`` line or a ``# Answer`` heading that holds 1 to 300 characters; nothing but closing
     punctuation, mathematics delimiters and end-of-text tokens follows it; and no other such
     commitment beside or after it says something else. An earlier one that the text itself takes

@@ -10,18 +10,20 @@ from typing import Any
 from mstar.rewards.numerals import Numeral, numeral
 
 Tree = tuple[Any, ...]
-"""(kind, ...): ("number", Numeral, how), ("letter", name), ("negative", tree), ("percent", tree),
-("add" | "subtract" | "multiply" | "divide" | "power", tree, tree), ("root", degree, tree)."""
+"""A kind and its parts: ("number", Numeral, how), ("letter", name), ("function", name, tree),
+("negative" | "percent", tree), ("add" | "subtract" | "multiply" | "divide" | "power", tree, tree),
+("root", degree, tree)."""
 
-DEPTH, TOKENS = 30, 300
+DEPTH, TOKENS = 30, 200
 
 _TOKEN = re.compile(
     r"(?P<number>\d[\d,.]*(?:[eE][-+]?\d{1,4}(?![\d.]))?|\.\d+(?:[eE][-+]?\d{1,4}(?![\d.]))?)"
-    r"|(?P<command>\\[a-zA-Z]+)|(?P<letter>[a-zA-Zπθαβ])|(?P<sign>[-+*/^(){}\[\]%])"
+    r"|(?P<command>\\[a-zA-Z]+)|(?P<letter>[a-zA-Zπθαβ])|(?P<sign>[-+*/^(){}\[\]%|_])"
 )
 _ROOT_WORD = re.compile(r"(?<![a-zA-Z\\])sqrt(?![a-zA-Z])")
 _PI_WORD = re.compile(r"(?<![a-zA-Z\\])pi(?![a-zA-Z])")
 _CLOSING = {"(": ")", "{": "}", "[": "]"}
+FUNCTIONS = frozenset(("sin", "cos", "tan", "ln", "log", "exp", "arcsin", "arccos", "arctan"))
 _TWO = ("number", Numeral(Fraction(2), 0), "digits")
 
 
@@ -37,9 +39,9 @@ class _Token:
 
 
 def parse(text: str) -> Tree:
-    """The tree of a formula in the form of ``latex.plain``.
+    r"""The tree of a formula in the form of ``latex.plain``.
 
-    Numbers side by side are only read as a mixed number (``2 1/2``, ``2\\frac12``) or as groups
+    Numbers side by side are only read as a mixed number (``2 1/2``, ``2\frac12``) or as groups
     of three digits (``12 345``).
 
     Raises:
@@ -121,7 +123,7 @@ class _Parser:
             sign = self.takes("-", "+")
             exponent = self.power(depth + 1)
             tree = ("power", tree, ("negative", exponent) if sign == "-" else exponent)
-        while self.takes("%"):
+        if self.takes("%"):
             tree = ("percent", tree)
         return tree
 
@@ -149,13 +151,32 @@ class _Parser:
                     raise UnreadableError("the degree of a root never closes")
             return ("root", degree, self.argument(depth))
         if token.text == "\\root":
-            return ("root", _TWO, self.atom(depth + 1) if depth <= DEPTH else ())
+            return ("root", _TWO, self.argument(depth, digits=False))
+        if token.text == "|":
+            tree = self.sum(depth)
+            if not self.takes("|"):
+                raise UnreadableError("the absolute value never closes")
+            return ("function", "abs", tree)
+        if token.text[1:] in FUNCTIONS:
+            return self.function(token.text[1:], depth)
         raise UnreadableError(f"{token.text!r} is not known")
 
-    def argument(self, depth: int) -> Tree:
+    def function(self, name: str, depth: int) -> Tree:
+        r"""``\sin^2 x``, ``\sin 2x``, ``\log_2 8``."""
+        base = self.argument(depth) if name == "log" and self.takes("_") else None
+        exponent = self.argument(depth) if self.takes("^") else None
+        inside = self.power(depth + 1)
+        if inside[0] in ("number", "letter"):
+            while self.next is not None and self.next.kind == "letter":
+                inside = ("multiply", inside, self.power(depth + 1))
+        tree: Tree = ("function", name if base is None else "ln", inside)
+        tree = tree if base is None else ("divide", tree, ("function", "ln", base))
+        return tree if exponent is None else ("power", tree, exponent)
+
+    def argument(self, depth: int, digits: bool = True) -> Tree:
         """What LaTeX takes as an argument: a group, or one digit of a number."""
         token = self.next
-        if token is not None and token.kind == "number" and token.text.isdigit():
+        if digits and token is not None and token.kind == "number" and token.text.isdigit():
             rest = _Token("number", token.text[1:], False)
             self.tokens[self.place : self.place + 1] = [rest] if rest.text else []
             return _number(token.text[0])
@@ -226,4 +247,4 @@ def letters(tree: Tree) -> frozenset[str]:
         return frozenset() if tree[1] == "π" else frozenset(tree[1])
     if tree[0] == "number":
         return frozenset()
-    return frozenset().union(*(letters(part) for part in tree[1:]))
+    return frozenset().union(*(letters(part) for part in tree[1:] if isinstance(part, tuple)))

@@ -5,15 +5,17 @@ from __future__ import annotations
 import re
 
 from mstar.rewards.characters import settle
+from mstar.rewards.vocabulary import listed
 
 _COMMAND = re.compile(r"\\([a-zA-Z]+)(\*?)|\\(.)|\$", re.DOTALL)
-_DROPPED = frozenset(
+_DROPPED = listed(
     """text textbf textit textrm textsf texttt mathrm mathbf mathit mathsf mathtt mathbb mathcal
     operatorname mbox hbox boldsymbol bm boxed fbox framebox displaystyle textstyle left right big
-    Big bigl bigr Bigl Bigr limits rm bf it emph underline displaylimits""".split()
+    Big bigl bigr Bigl Bigr limits rm bf it emph underline displaylimits"""
 )
 _WORDS = {
-    "dfrac": "\\frac", "tfrac": "\\frac", "cfrac": "\\frac", "frac": "\\frac",
+    "dfrac": "\\frac", "sfrac": "\\frac", "nicefrac": "\\frac", "tfrac": "\\frac",
+    "cfrac": "\\frac", "frac": "\\frac",
     "sqrt": "\\sqrt", "pi": "π", "infty": "∞", "pm": "±", "mp": "±", "times": "*", "cdot": "*",
     "ast": "*", "div": "/", "le": "<=", "leq": "<=", "leqslant": "<=", "lt": "<", "ge": ">=",
     "geq": ">=", "geqslant": ">=", "gt": ">", "ne": "≠", "neq": "≠", "approx": "≈", "sim": "≈",
@@ -30,8 +32,8 @@ _SIGNS = {",": " ", ";": " ", ":": " ", " ": " ", "\n": " ", "!": "", "(": " ", 
           "[": " ", "]": " ", "%": "%", "$": "＄", "{": "{", "}": "}", "#": "#", "&": " ",
           "_": "_", "\\": " ", "-": "", "/": "", "|": "|"}  # fmt: skip
 _AFTER = (
-    ("{,}", ","), ("^{°}", "°"), ("^°", "°"), ("^ °", "°"), ("~", " "), ("**", "^"),
-    ("√", "\\root "), ("**", "^"), ("...", "…"), ("!=", "≠"),
+    ("{,}", ","), ("{}", ""), ("^{°}", "°"), ("^°", "°"), ("^ °", "°"), ("~", " "), ("**", "^"),
+    ("√", "\\root "), ("...", "…"), ("!=", "≠"),
 )  # fmt: skip
 
 

@@ -16,11 +16,11 @@ class Numeral(NamedTuple):
     decimals: int
 
 
-_UNITS = {word: i for i, word in enumerate(
-    "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen "
-    "sixteen seventeen eighteen nineteen".split())}  # fmt: skip
-_TENS = {word: 10 * i for i, word in enumerate(
-    "twenty thirty forty fifty sixty seventy eighty ninety".split(), 2)}  # fmt: skip
+_SMALL = """zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen
+    fifteen sixteen seventeen eighteen nineteen"""
+_UNITS = {word: i for i, word in enumerate(_SMALL.split())}
+_LARGE = "twenty thirty forty fifty sixty seventy eighty ninety"
+_TENS = {word: 10 * i for i, word in enumerate(_LARGE.split(), 2)}
 _TENS["fourty"] = 40
 SCALES = {
     "hundred": 10**2, "thousand": 10**3, "million": 10**6, "billion": 10**9, "trillion": 10**12,
@@ -137,7 +137,7 @@ def _cardinal(words: list[str]) -> int | None:
             group, room = group + value, 10 if word in _TENS else 0
         elif word == "hundred" and 0 < group < 100 and room != 100:
             group, room = group * 100, 100
-        elif word in ("thousand", "million", "billion", "trillion") and 0 < group:
+        elif word in ("thousand", "million", "billion", "trillion") and group > 0:
             if SCALES[word] >= last:
                 return None
             total, last = total + group * SCALES[word], SCALES[word]

@@ -4,35 +4,34 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, replace
-from decimal import Decimal
 from fractions import Fraction
-from typing import Literal
 
 from mstar.rewards.arithmetic import Value, close, decimal, evaluate
 from mstar.rewards.characters import BIDI
-from mstar.rewards.formula import Tree, UnreadableError, letters, parse
+from mstar.rewards.formula import UnreadableError, parse
 from mstar.rewards.latex import plain
-from mstar.rewards.numerals import SCALES, number_words
+from mstar.rewards.numerals import NUMBER_WORDS, SCALES, number_words
 from mstar.rewards.units import CURRENCIES, Unit, convert, parse_unit
-
-Writing = Literal["digits", "fraction", "closed form", "unevaluated"]
+from mstar.rewards.vocabulary import REFUSED
+from mstar.rewards.writing import Writing, how_written
 
 LONGEST = 400  # characters
-_APPROXIMATELY = re.compile(r"^(?:[=≈:~\s]|(?:approximately|approx\.?|about|roughly|around|exactly)\b)+", re.I)
+_APPROXIMATELY = re.compile(
+    r"^(?:[=≈:~\s]|(?:approximately|approx\.?|about|roughly|around|exactly)\b)+", re.I
+)
 _LABEL = re.compile(r"[a-zA-Z\\∠△θ][a-zA-Z0-9_{}()\\ '∠△θ°-]{0,60}")
 _TAIL = re.compile(r"\\[a-zA-Z]+|\d[eE][-+]?\d+|sqrt|pi(?![a-zA-Z])|([a-zA-Z°$€£¥₹¢µΩ\"'])")
 _NOUN = re.compile(r"[a-zA-Z][a-zA-Z'-]+(?:[ /][a-zA-Z][a-zA-Z'-]*){0,6}")
 _TIMES_TEN = re.compile(r"(?<=\d)\s?[xX]\s?(?=10\s?\^)")
+_APOSTROPHE = re.compile(r"(?<=\d)'(?=\d{3}(?!\d))")
 _AND_PART = re.compile(r"(?<=\d) and (a half|a quarter|three quarters)\b")
 _PART_AFTER = re.compile(r"\b([a-zA-Z]+) and (a half|a quarter|three quarters)$")
-_NEXT_PART = re.compile(r"(?<=[a-zA-Z'\"°])(?:,? and |, ?| |)(?=\d)|(?<=[a-z])(?:,? and |, )(?=[a-z])")
-_SUFFIXES = {"k": 10**3, "K": 10**3, "M": 10**6, "B": 10**9}
-REFUSED = frozenset(
-    """not no never neither nor isn't aren't wasn't doesn't don't cannot can't or either between least
-    most than under over above below almost nearly maybe perhaps possibly might could wrong incorrect
-    except without unless if unknown more less fewer up if else and plus minus times divided over
-    squared cubed factorial modulo mod to through versus vs""".split()
+_AND_FRACTION = re.compile(r"(?<=\d) and (?=\d{1,3}/\d|\\frac)")
+_MINUS_WORD = re.compile(r"(?:minus|negative) ", re.IGNORECASE)
+_NEXT_PART = re.compile(
+    r"(?<=[a-zA-Z'\"°])(?:,? and |, ?| |)(?=\d)|(?<=[a-z])(?:,? and |, )(?=[a-z])"
 )
+_SUFFIXES = {"k": 10**3, "K": 10**3, "M": 10**6, "B": 10**9}
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +43,7 @@ class Quantity:
         writing: how it was written; ``unevaluated`` is a calculation with a rational result.
         decimals: how many decimals the digits show; None where they aren't plain digits.
         unit: the unit, if it is a known one.
-        noun: the words after the number that are no known unit.
+        noun: the words after the number, its unit among them.
         percent: whether it is in per cent.
     """
 
@@ -102,7 +101,9 @@ def _annotated(said: str) -> Quantity | None:
 def _unwrapped(said: str) -> str:
     while len(said) > 1 and said[0] + said[-1] in ("{}", '""', "''", "``"):
         inner = said[1:-1]
-        if said[0] == "{" and (inner.count("{") != inner.count("}") or inner.find("}") < inner.find("{")):
+        if said[0] == "{" and (
+            inner.count("{") != inner.count("}") or inner.find("}") < inner.find("{")
+        ):
             break
         said = inner.strip()
     return said
@@ -111,6 +112,8 @@ def _unwrapped(said: str) -> str:
 def _single(said: str) -> Quantity | None:
     """One number and what follows it."""
     sign = ""
+    if spoken := _MINUS_WORD.match(said):
+        said = "-" + said[spoken.end() :]
     if said[:1] in "-+" and said[1:].lstrip()[:1] in CURRENCIES and len(said) > 1:
         sign, said = said[0], said[1:].lstrip()
     money = re.match(r"(?:US)?([$€£¥₹])\s?|(USD|EUR|GBP|Rs\.?)\s", said)
@@ -118,13 +121,18 @@ def _single(said: str) -> Quantity | None:
     if money:
         currency = money[1] or {"USD": "$", "EUR": "€", "GBP": "£"}.get(money[2], "₹")
         said = said[money.end() :]
-    said = _AND_PART.sub(lambda found: {"a half": " 1/2", "a quarter": " 1/4"}.get(found[1], " 3/4"), said)
-    said = _TIMES_TEN.sub("*", said)
+    said = _AND_PART.sub(
+        lambda found: {"a half": " 1/2", "a quarter": " 1/4"}.get(found[1], " 3/4"), said
+    )
+    said = _AND_FRACTION.sub(" ", _TIMES_TEN.sub("*", said))
+    said = _APOSTROPHE.sub(",", said)
     head, tail = _split(said)
-    quantity = _in_digits(sign + head) if head else _in_words(said)
+    quantity = _in_digits(sign + head) if head.strip("-") else _in_words(said.removeprefix("-"))
+    if quantity is not None and head == "-":
+        quantity = replace(quantity, value=-quantity.value)
     if quantity is None:
         return None
-    if head:
+    if head.strip("-"):
         quantity = _with_tail(quantity, tail)
     if quantity is not None and currency:
         if quantity.unit is not None or quantity.percent:
@@ -148,47 +156,22 @@ def _in_digits(head: str) -> Quantity | None:
     except UnreadableError:
         return None
     percent = tree[0] == "percent" or (tree[0] == "negative" and tree[1][0] == "percent")
-    return Quantity(value * 100 if percent else value, *_written(tree, value), percent=percent)
+    return Quantity(value * 100 if percent else value, *how_written(tree, value), percent=percent)
 
 
 def _in_words(said: str) -> Quantity | None:
-    if found := _PART_AFTER.search(said):
+    found = _PART_AFTER.search(said)
+    if found and found[1].casefold() not in NUMBER_WORDS:  # an hour and a half
         said = f"{said[: found.start()]}and {found[2]} {found[1]}"
     words = said.split()
     for count in range(min(len(words), 12), 0, -1):
         value = number_words(" ".join(words[:count]))
         if value is not None:
             tail = re.sub(r"^(?:of )?an? ", "", " ".join(words[count:]))
-            return _with_tail(Quantity(value, "digits", 0 if value.denominator == 1 else None), tail)
+            return _with_tail(
+                Quantity(value, "digits", 0 if value.denominator == 1 else None), tail
+            )
     return None
-
-
-def _written(tree: Tree, value: Value) -> tuple[Writing, int | None]:
-    while tree[0] in ("negative", "percent"):
-        tree = tree[1]
-    if tree[0] == "number":
-        return ("digits", tree[1].decimals) if tree[2] == "digits" else ("fraction", None)
-    if isinstance(value, Decimal):
-        return "closed form", None
-    if _is_scientific(tree):
-        return "digits", None
-    if tree[0] == "divide" and all(_is_integer(part) for part in tree[1:]):
-        return ("unevaluated" if value.denominator == 1 else "fraction"), None
-    return "unevaluated", None
-
-
-def _is_integer(tree: Tree) -> bool:
-    tree = tree[1] if tree[0] == "negative" else tree
-    return bool(tree[0] == "number" and tree[1].value.denominator == 1 and tree[2] == "digits")
-
-
-def _is_scientific(tree: Tree) -> bool:
-    """A power of ten, or a number times one."""
-    if tree[0] == "multiply" and tree[1][0] == "number":
-        tree = tree[2]
-    return bool(
-        tree[0] == "power" and _is_integer(tree[2]) and tree[1][0] == "number" and tree[1][1].value == 10
-    )
 
 
 def _with_tail(quantity: Quantity, tail: str) -> Quantity | None:
@@ -204,11 +187,23 @@ def _with_tail(quantity: Quantity, tail: str) -> Quantity | None:
     if tail.casefold() in ("percent", "per cent", "pct", "percentage"):
         return None if quantity.percent else replace(quantity, percent=True)
     unit = parse_unit(tail)
-    if unit is not None:
-        return None if quantity.percent else replace(quantity, unit=unit)
-    if not _NOUN.fullmatch(tail) or REFUSED & set(tail.casefold().split()):
+    if unit is None:
+        if not _NOUN.fullmatch(tail) or REFUSED & set(tail.casefold().split()):
+            return None
+        unit = _leading_unit(tail)
+    if unit is not None and quantity.percent:
         return None
-    return replace(quantity, noun=tail)
+    return replace(quantity, unit=unit, noun=tail)
+
+
+def _leading_unit(tail: str) -> Unit | None:
+    """The unit of ``years old``; not the preposition of ``in total``."""
+    words = tail.split()
+    for count in range(len(words) - 1, 0, -1):
+        head = " ".join(words[:count])
+        if len(head) > 1 and head != "in" and (unit := parse_unit(head)):
+            return unit
+    return None
 
 
 def _compound(said: str) -> Quantity | None:

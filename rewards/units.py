@@ -51,8 +51,8 @@ _METRIC: tuple[tuple[str, str, int | Fraction, Dimensions], ...] = (
 _INCH = Fraction(254, 10_000)  # metres
 _GALLON = Fraction(3_785_411_784, 10**12)  # cubic metres, US
 _OTHERS: tuple[tuple[str, int | Fraction | Decimal, str], ...] = (
-    ("in inch inches ''", _INCH, "m"),
-    ("ft foot feet", 12 * _INCH, "m"),
+    ("in inch inches '' \"", _INCH, "m"),
+    ("ft foot feet '", 12 * _INCH, "m"),
     ("yd yds yard yards", 36 * _INCH, "m"),
     ("mi mile miles", 63_360 * _INCH, "m"),
     ("lb lbs pound pounds", Fraction(45_359_237, 100_000), "g"),
@@ -71,7 +71,7 @@ _OTHERS: tuple[tuple[str, int | Fraction | Decimal, str], ...] = (
     ("pint pints", _GALLON / 8, "m3"),
     ("cup cups", _GALLON / 16, "m3"),
     ("° deg degree degrees", 1, "°"),
-    ("rad radian radians", 180 / PI, "°"),
+    ("rad radian radians", decimal(Fraction(180)) / PI, "°"),
     ("C °C celsius", 1, "°C"),
     ("F °F fahrenheit", 1, "°F"),
     ("K kelvin kelvins", 1, "K"),
@@ -89,10 +89,9 @@ _SPLIT = re.compile(r"\s*(?:(/|\bper\b)|([*·])|\^\{?(-?\d)\}?|([^\s/*·^\d{}]+)
 
 
 def _named() -> Iterator[tuple[str, Unit]]:
-    for names, symbols, factor, dimensions in _METRIC:
-        base = Unit(Fraction(factor), tuple(sorted(dimensions)))
+    for names, symbols, metric, dimensions in _METRIC:
         for power, prefixed in ((0, ("", "")), *((p, (s, w)) for s, (w, p) in _PREFIXES.items())):
-            unit = Unit(base.factor * Fraction(10) ** power, base.dimensions)
+            unit = Unit(metric * Fraction(10) ** power, tuple(sorted(dimensions)))
             symbol, word = prefixed
             for name in names.split():
                 yield word + name, unit
@@ -118,7 +117,9 @@ def parse_unit(text: str) -> Unit | None:
     >>> parse_unit("apples") is None
     True
     """
-    text = text.replace("°C", " celsius").replace("°F", " fahrenheit").replace("° ", "°").strip(" .")
+    text = (
+        text.replace("°C", " celsius").replace("°F", " fahrenheit").replace("° ", "°").strip(" .")
+    )
     text = _SHORT.get(text, text).replace("per cent", "%")
     if not text or len(text) > 60:
         return None

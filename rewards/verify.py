@@ -1,18 +1,89 @@
-"""Is a response right? The typed verifier's pipeline."""
+"""Is a response right? The typed verifier, from a response to a verdict.
+
+The committed answer is found (``extract``), it and the gold are read as the answer's type says,
+and the two readings are compared. Nothing is guessed from the response: unit, tolerance and
+options come from the problem's record. Nothing is evaluated as code.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from fractions import Fraction
 from time import perf_counter
+from typing import Any, NamedTuple
 
-from mstar.rewards.base import Answer
-from mstar.rewards.extract import extract as _extract
+from mstar.rewards.algebra import read_formula, same_formula
+from mstar.rewards.amounts import read_amount, same_amount
+from mstar.rewards.base import Answer, AnswerType
+from mstar.rewards.choice import read_choice, same_choice
+from mstar.rewards.comparison import Comparison
+from mstar.rewards.extract import Commitment, Form, Same, commit
+from mstar.rewards.intervals import read_interval, same_interval
+from mstar.rewards.sequences import read_sequence, same_sequence
+from mstar.rewards.times import (
+    read_clock,
+    read_day,
+    read_duration,
+    same_clock,
+    same_day,
+    same_duration,
+)
+from mstar.rewards.wording import read_text, read_truth, same_text, same_truth
+
+VERSION = "1"  # rises when the same response to the same gold may get another verdict
+
+
+class Kind(NamedTuple):
+    """How an answer type is read and compared; the reader returns None for what is not of it."""
+
+    read: Callable[[str, Answer], Any]
+    same: Callable[[Any, Any, Answer], Comparison]
+
+
+_AMOUNT = Kind(read_amount, same_amount)
+_SEQUENCE = Kind(read_sequence, same_sequence)
+_FORMULA = Kind(read_formula, same_formula)
+KINDS: dict[AnswerType, Kind] = {
+    "number": _AMOUNT,
+    "count": _AMOUNT,
+    "fraction": _AMOUNT,
+    "percent": _AMOUNT,
+    "year": _AMOUNT,
+    "chart_number": _AMOUNT,
+    "choice": Kind(read_choice, same_choice),
+    "yes_no": Kind(read_truth, same_truth),
+    "time": Kind(read_clock, same_clock),
+    "duration": Kind(read_duration, same_duration),
+    "date": Kind(read_day, same_day),
+    "list": _SEQUENCE,
+    "set": _SEQUENCE,
+    "tuple": _SEQUENCE,
+    "interval": Kind(read_interval, same_interval),
+    "equation": _FORMULA,
+    "expression": _FORMULA,
+    "text": Kind(read_text, same_text),
+}
+_CONFIDENCE: dict[Form, float] = {
+    "tag": 1.0, "box": 1.0, "heading": 1.0, "line": 1.0, "phrase": 0.9, "whole": 0.7,
+}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What the verifier says of one response."""
+    """What the verifier says of one response.
+
+    Attributes:
+        correct: whether the committed answer is the gold; False where that is not known.
+        confidence: how firmly the response committed to it, in [0, 1]: 1 for a tag, a box, a
+            heading or an ``Answer:`` line, 0.9 for "the answer is", 0.7 for a short response as a
+            whole; 1 where nothing was committed to, 0 where the verdict is not valid.
+        extracted: the committed answer's text; None where there is none.
+        method: the form of the commitment and the answer type, such as ``box/number``.
+        reason: why, in a few words: ``equal``, ``wrong unit``, ``no commitment``.
+        valid: False where the verifier could not decide: a gold that can't be read, or algebra
+            that ran out of time. Such a verdict is an abstention, not a wrong answer.
+        seconds: time it took.
+    """
 
     correct: bool
     confidence: float
@@ -24,21 +95,79 @@ class Verdict:
 
 
 def verify(response: str, answer: Answer, *, strict: bool = False) -> Verdict:
-    """Whether the response's committed answer is the gold (a first version)."""
+    r"""Whether a response commits to the gold answer.
+
+    Args:
+        response: the whole text that the policy wrote; any text at all, never evaluated.
+        answer: the gold and its type.
+        strict: count only a tag, a box, an ``Answer:`` line or a ``# Answer`` heading. Off, "the
+            answer is ..." and a short response as a whole count too.
+
+    >>> verify(r"3 + 4 = 7, so \boxed{7\text{ cm}}", Answer("number", "7", unit="cm")).correct
+    True
+    >>> verify("Answer: 7 or 8", Answer("number", "7")).reason
+    'not read as number'
+    """
     began = perf_counter()
-    said = _extract(response, strict=strict)
-    correct = said is not None and equivalent(said, answer.value, answer)
-    return Verdict(correct, 1.0, said, "first", "", True, perf_counter() - began)
+    kind = KINDS[answer.type]
+    gold = kind.read(answer.value, answer)
+    if gold is None:
+        reason = f"the gold can't be read as {answer.type}"
+        return Verdict(False, 0.0, None, "none", reason, False, perf_counter() - began)
+    found = commit(response, _same(answer), strict=strict)
+    if not isinstance(found, Commitment):
+        return Verdict(False, 1.0, None, "none", found, True, perf_counter() - began)
+    said = kind.read(found.text, answer)
+    if said is None:
+        result = Comparison(False, f"not read as {answer.type}")
+    else:
+        result = kind.same(gold, said, answer)
+    return Verdict(
+        correct=bool(result.same),
+        confidence=0.0 if result.same is None else _CONFIDENCE[found.form],
+        extracted=found.text,
+        method=f"{found.form}/{answer.type}",
+        reason=result.reason,
+        valid=result.same is not None,
+        seconds=perf_counter() - began,
+    )
 
 
 def extract(response: str, answer: Answer | None = None, *, strict: bool = False) -> str | None:
-    """The committed answer's text, or None."""
-    return _extract(response, strict=strict)
+    """The text of the answer that a response commits to; None where there is none.
+
+    With an answer, its type tells whether two commitments contradict: ``7`` and ``7 cm`` don't.
+    """
+    found = commit(response, _same(answer) if answer else None, strict=strict)
+    return found.text if isinstance(found, Commitment) else None
 
 
 def equivalent(one: str, other: str, answer: Answer | None) -> bool:
-    """Whether two committed answers say the same (a first version)."""
-    try:
-        return Fraction(one.strip(" .")) == Fraction(other.strip(" ."))
-    except (ValueError, ZeroDivisionError):
-        return one.casefold().strip(" .") == other.casefold().strip(" .")
+    """Whether two committed answers are the same under an answer's type; never looks at its gold.
+
+    Without an answer they are compared as text, and as amounts where both are. What can't be
+    read is equivalent to the same words only.
+    """
+    if one.casefold().split() == other.casefold().split():
+        return True
+    answer = answer or Answer("text", "")
+    kind = KINDS[answer.type]
+    left, right = kind.read(one, answer), kind.read(other, answer)
+    if left is None or right is None:
+        return False
+    return bool(kind.same(left, right, answer).same or kind.same(right, left, answer).same)
+
+
+def _same(answer: Answer) -> Same:
+    return lambda one, other: equivalent(one, other, answer)
+
+
+def audit(answer: Answer) -> str | None:
+    """What is wrong with a gold answer and what to do about it; None where nothing is.
+
+    >>> audit(Answer("number", "seven or eight"))[:46]
+    "gold 'seven or eight' can't be read as number;"
+    """
+    from mstar.rewards.gold import wrong_with  # it needs KINDS of this module
+
+    return wrong_with(answer, KINDS[answer.type], verify)

@@ -1,0 +1,116 @@
+"""When is one amount the same as the gold: units, per cent, rounding and tolerance."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from fractions import Fraction
+
+from mstar.rewards.arithmetic import Value, close, decimal
+from mstar.rewards.base import Answer
+from mstar.rewards.comparison import Comparison
+from mstar.rewards.prose import stated_quantity
+from mstar.rewards.quantities import Quantity
+from mstar.rewards.units import Unit, convert, parse_unit
+from mstar.rewards.vocabulary import NO_UNIT, PERCENT
+
+CHART_TOLERANCE = 0.05  # relative, of the relaxed accuracy of ChartQA
+SIGNIFICANT = 6  # digits that make a decimal as good as the exact value it rounds
+
+
+def read_amount(text: str, answer: Answer) -> Quantity | None:
+    """The amount that a text states; None if it is none of this answer's type."""
+    quantity = stated_quantity(text)
+    if quantity is None or quantity.writing == "unevaluated":
+        return None
+    if answer.type == "year" and (quantity.unit is not None or quantity.percent):
+        return None
+    whole = isinstance(quantity.value, Fraction) and quantity.value.denominator == 1
+    if quantity.writing == "fraction" and whole and answer.type != "fraction":
+        return None  # a division that was never carried out
+    return quantity
+
+
+def same_amount(gold: Quantity, said: Quantity, answer: Answer) -> Comparison:
+    """Compare two amounts in the unit and within the tolerance of the problem's record.
+
+    A bare number is in the record's unit. Without a tolerance the values must be equal, or the
+    said one must round to the decimals that the gold shows; an exact gold is also met by a
+    decimal with six significant digits that it rounds to.
+    """
+    if _in_percent(gold, answer):
+        if said.unit is not None:
+            return Comparison(False, "wrong unit")
+        best = _compare(gold, said.value, said.decimals, answer)
+        loose = answer.type == "percent" or answer.unit is None
+        if not best.same and not said.percent and loose:
+            return _compare(gold, _times(said.value, 100), None, answer)
+        return best
+    if said.percent:
+        return _compare(gold, _times(said.value, Fraction(1, 100)), None, answer)
+    value = _in_gold_unit(gold, said, answer)
+    if value is None:
+        return Comparison(False, "wrong unit")
+    exact = isinstance(gold.value, Fraction) and not gold.decimals and answer.tolerance is None
+    if exact and said.writing == "closed form" and value == said.value:
+        return Comparison(False, "unevaluated")  # 12 + pi - pi
+    return _compare(gold, value, said.decimals if value == said.value else None, answer)
+
+
+def _in_percent(gold: Quantity, answer: Answer) -> bool:
+    return answer.type == "percent" or gold.percent or (answer.unit or "").casefold() in PERCENT
+
+
+def _times(value: Value, factor: int | Fraction) -> Value:
+    return value * factor if isinstance(value, Fraction) else value * decimal(Fraction(factor))
+
+
+def _in_gold_unit(gold: Quantity, said: Quantity, answer: Answer) -> Value | None:
+    """The said value in the gold's unit; None where it is in a unit of another kind."""
+    wanted = parse_unit(answer.unit) if answer.unit else gold.unit
+    given = said.unit
+    if answer.unit and wanted is None:  # a counted noun, such as "games per year"
+        return said.value if given is None or _stems(answer.unit) & _stems(said.noun) else None
+    if wanted is None:
+        return said.value
+    if given is None:
+        bare = not said.noun or said.noun.split()[0].casefold() in NO_UNIT
+        return said.value if bare else None
+    value = convert(said.value, given, wanted)
+    if value is None and _is_degrees_of(given, wanted):
+        return said.value
+    return value
+
+
+def _is_degrees_of(given: Unit, wanted: Unit) -> bool:
+    """``20°`` where degrees Celsius or Fahrenheit are asked for."""
+    return given == parse_unit("°") and wanted in (parse_unit("°C"), parse_unit("°F"))
+
+
+def _stems(words: str) -> set[str]:
+    return {word.rstrip("s") for word in words.casefold().split()}
+
+
+def _compare(gold: Quantity, value: Value, decimals: int | None, answer: Answer) -> Comparison:
+    if close(gold.value, value):
+        return Comparison(True, "equal")
+    if answer.type in ("count", "year"):
+        return Comparison(False, "not equal")
+    distance = abs(decimal(gold.value) - decimal(value))
+    tolerance = answer.tolerance
+    if tolerance is None and answer.type == "chart_number":
+        tolerance = CHART_TOLERANCE
+    if tolerance is not None:
+        if distance <= Decimal(str(tolerance)) * abs(decimal(gold.value)):
+            return Comparison(True, "within tolerance")
+        return Comparison(False, "outside tolerance")
+    finer = gold.decimals and (decimals is None or decimals > gold.decimals)
+    if finer and distance <= Decimal(5).scaleb(-(gold.decimals or 0) - 1):
+        return Comparison(True, "rounds to the gold")
+    if gold.decimals is None and decimals and _rounds_well(distance, value, decimals):
+        return Comparison(True, "rounded to six digits or more")
+    return Comparison(False, "not equal")
+
+
+def _rounds_well(distance: Decimal, value: Value, decimals: int) -> bool:
+    digits = abs(int(decimal(value).scaleb(decimals)))
+    return len(str(digits)) >= SIGNIFICANT and distance <= Decimal(5).scaleb(-decimals - 1)

@@ -1,0 +1,207 @@
+"""Times of day, durations and dates as people write them."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, fields
+
+from mstar.rewards.amounts import same_amount
+from mstar.rewards.base import Answer
+from mstar.rewards.characters import BIDI
+from mstar.rewards.comparison import Comparison
+from mstar.rewards.latex import plain
+from mstar.rewards.numerals import number_words
+from mstar.rewards.prose import sentences, stated_quantity, without_denial, without_reason
+from mstar.rewards.quantities import Quantity
+from mstar.rewards.units import parse_unit
+from mstar.rewards.vocabulary import ALIASES, MONTHS, REFUSED, WEEKDAYS
+
+HALF_DAY = 720  # minutes
+_CLOCK = re.compile(
+    r"(?<![\d:.])(\d{1,2})(?:[:.h](\d{1,2}))?(?::(\d{2}))?(?![\d:])\s*"
+    r"(a\.?\s?m\b\.?|p\.?\s?m\b\.?|o'clock|hours\b|h\b)?"
+    r"(?:\s*(in the morning|in the afternoon|in the evening|at night))?"
+)
+_SPOKEN = re.compile(r"(.{1,30}?)(?: minutes?)? (past|after|to|till|before) (.{1,20})")
+_AROUND = re.compile(
+    r"^(?:(?:so|thus|it|it's|is|the|time|clock|shows|reads|says|at|about|exactly|now|answer)"
+    r"[ ,:]{1,3}){1,8}"
+)
+_PARTS = {"quarter": 15, "a quarter": 15, "half": 30}
+_DAY = re.compile(r"(\d{4})[-/.](\d{1,2})[-/.](\d{1,2})|(\d{1,2})[-/.](\d{1,2})[-/.](\d{4})")
+_HOURS_MINUTES = re.compile(r"(\d)\s?h(?:ours?|rs?)?\s?(\d{1,2})(?:\s?(?:m|mins?|minutes?))?$")
+_LEAD = re.compile(r"^(?:[a-z']{1,20} ){1,8}(?=\d)")
+_COLON = re.compile(r"(\d{1,3}):(\d{2})(?:\s?(?:h|hours?|hrs?))?")
+
+
+@dataclass(frozen=True, slots=True)
+class Clock:
+    """A time of day as it was written.
+
+    Attributes:
+        minutes: hour x 60 + minute, in [0, 1440).
+        half: whether morning or afternoon was said: ``am``, ``pm``, or "" where neither was.
+    """
+
+    minutes: int
+    half: str
+
+    @property
+    def of_day(self) -> int | None:
+        """Minutes since midnight; None where the half of the day is open."""
+        if self.half:
+            return self.minutes % HALF_DAY + (HALF_DAY if self.half == "pm" else 0)
+        return self.minutes if not 60 <= self.minutes < 780 else None
+
+
+@dataclass(frozen=True, slots=True)
+class Day:
+    """A date as far as it was written; None where it was not."""
+
+    year: int | None = None
+    month: int | None = None
+    day: int | None = None
+    weekday: int | None = None
+
+
+def read_clock(text: str, answer: Answer) -> Clock | None:
+    """The one time of day that a text gives; None if none or several."""
+    if BIDI.search(text):
+        return None
+    said = plain(without_denial(without_reason(text))).replace("{", "").replace("}", "").casefold()
+    said = (sentences(said) or [said])[-1].strip(" .,!")
+    if REFUSED & (set(said.split()) - {"to", "past", "over"}) or said.endswith("?"):
+        return None
+    bare = _AROUND.sub("", said)
+    found = _CLOCK.fullmatch(
+        bare + ("." if said.endswith(("a.m", "p.m")) else "")
+    ) or _CLOCK.fullmatch(bare)
+    if found:
+        return _clock(found) if found[2] or found[4] or found[5] else None
+    spoken = _spoken(bare)
+    if spoken:
+        return spoken
+    clocks = {_clock(each) for each in _CLOCK.finditer(said) if each[2]}
+    return clocks.pop() if len(clocks) == 1 else None
+
+
+def _clock(found: re.Match[str]) -> Clock | None:
+    hour, minute = int(found[1]), int(found[2] or 0)
+    half = (found[4] or "").replace(".", "").replace(" ", "")
+    part = found[5]
+    half = (
+        half if half in ("am", "pm") else "am" if part == "in the morning" else "pm" if part else ""
+    )
+    if hour > 23 or minute > 59 or int(found[3] or 0) > 0 or (half and not 1 <= hour <= 12):
+        return None if hour != 24 or minute else Clock(0, "")
+    return Clock(60 * hour + minute, half)
+
+
+def _spoken(said: str) -> Clock | None:
+    """``quarter to five``, ``half past three``, ``four forty-five``, ``noon``."""
+    if said in ("noon", "12 noon", "midday", "midnight", "12 midnight"):
+        return Clock(720, "am" if "midnight" in said else "pm")
+    half = ""
+    for ending, meaning in ((" am", "am"), (" pm", "pm"), (" a.m", "am"), (" p.m", "pm")):
+        if said.endswith(ending):
+            said, half = said.removesuffix(ending), meaning
+    said = said.removesuffix(" o'clock") if said.endswith(" o'clock") else said
+    found = _SPOKEN.fullmatch(said)
+    if found:
+        minutes, hour = (
+            _PARTS.get(found[1], _whole(found[1])),
+            _whole(found[3].removesuffix(" o'clock")),
+        )
+        if minutes is None or hour is None or not 1 <= hour <= 12 or minutes > 59:
+            return None
+        minutes = minutes if found[2] in ("past", "after") else -minutes
+        total = (60 * hour + minutes) % HALF_DAY
+        return Clock(total if total >= 60 else total + HALF_DAY, half)
+    parts = said.replace("-", " ").replace("oh ", "").split()
+    for cut in range(1, len(parts) + 1):
+        hour = _whole(" ".join(parts[:cut]))
+        minutes = _whole(" ".join(parts[cut:])) if cut < len(parts) else 0
+        if hour is not None and minutes is not None and 1 <= hour <= 12 and minutes <= 59:
+            return Clock(60 * hour + minutes, half)
+    return None
+
+
+def _whole(text: str) -> int | None:
+    if text.isascii() and text.isdigit() and len(text) < 4:
+        return int(text)
+    value = number_words(text)
+    return int(value) if value is not None and value.denominator == 1 and value < 1000 else None
+
+
+def same_clock(gold: Clock, said: Clock, answer: Answer) -> Comparison:
+    """The same reading of the dial, and of the day where the gold tells its half."""
+    if gold.of_day is not None and said.of_day is not None:
+        same = gold.of_day == said.of_day
+    elif gold.of_day is not None and not gold.half:
+        same = False  # 14:30 is not half past two in the morning
+    else:
+        same = (gold.minutes - said.minutes) % HALF_DAY == 0
+    return Comparison(same, "same time" if same else "other time")
+
+
+def read_duration(text: str, answer: Answer) -> Quantity | None:
+    """An amount of time; ``1:40`` is hours and minutes."""
+    said = plain(without_denial(without_reason(text))).strip(" .").casefold()
+    if REFUSED & set(said.split()) - {"and"}:
+        return None
+    colon = _COLON.fullmatch(said)
+    if colon and int(colon[2]) < 60:
+        said = f"{colon[1]} hours {colon[2]} minutes"
+    said = _LEAD.sub("", said)
+    said = _HOURS_MINUTES.sub(r"\1 hours \2 minutes", said)
+    quantity = stated_quantity(said)
+    if quantity is None or quantity.writing == "unevaluated" or BIDI.search(text):
+        return None
+    bare = answer.unit is not None and not quantity.noun
+    second, month = parse_unit("s"), parse_unit("month")
+    kinds = [unit.dimensions for unit in (second, month) if unit]
+    return quantity if bare or (quantity.unit and quantity.unit.dimensions in kinds) else None
+
+
+def same_duration(gold: Quantity, said: Quantity, answer: Answer) -> Comparison:
+    """Equal lengths of time, in any units of time."""
+    return same_amount(gold, said, answer)
+
+
+def read_day(text: str, answer: Answer) -> Day | None:
+    """The one date, weekday or month that a text gives; ``1/5/2020`` has the month first."""
+    said = plain(without_denial(without_reason(text))).casefold()
+    if REFUSED & set(said.split()) or BIDI.search(text):
+        return None
+    found: dict[str, set[int]] = {field.name: set() for field in fields(Day)}
+    for numeric in _DAY.finditer(said):
+        first, second = int(numeric[2] or numeric[4]), int(numeric[3] or numeric[5])
+        if numeric[4] and first > 12:
+            first, second = second, first
+        found["year"].add(int(numeric[1] or numeric[6]))
+        found["month"].add(first)
+        found["day"].add(second)
+    for word in re.findall(r"[a-z]+|\d+", _DAY.sub(" ", said)):
+        _note(ALIASES.get(word, word), found)
+    if any(len(values) > 1 for values in found.values()):
+        return None
+    day = Day(**{name: values.pop() for name, values in found.items() if values})
+    if not 1 <= (day.month or 1) <= 12 or not 1 <= (day.day or 1) <= 31:
+        return None
+    return day if day != Day() and (day.month or day.day is None) else None
+
+
+def _note(word: str, found: dict[str, set[int]]) -> None:
+    if word in MONTHS:
+        found["month"].add(MONTHS.index(word) + 1)
+    elif word in WEEKDAYS:
+        found["weekday"].add(WEEKDAYS.index(word))
+    elif word.isascii() and word.isdigit() and len(word) in (1, 2, 4):
+        found["year" if len(word) == 4 else "day"].add(int(word))
+
+
+def same_day(gold: Day, said: Day, answer: Answer) -> Comparison:
+    """All that the gold says is said, and equal."""
+    names = [field.name for field in fields(Day)]
+    same = all(getattr(gold, n) in (None, getattr(said, n)) for n in names)
+    return Comparison(same, "same date" if same else "other date")

@@ -1,0 +1,44 @@
+"""Words that the verifier's readers know."""
+
+from __future__ import annotations
+
+
+def listed(text: str) -> frozenset[str]:
+    """The words of a text as a set."""
+    return frozenset(text.split())
+
+
+_MONTHS = "january february march april may june july august september october november december"
+MONTHS = tuple(_MONTHS.split())
+_WEEKDAYS = "monday tuesday wednesday thursday friday saturday sunday"
+WEEKDAYS = tuple(_WEEKDAYS.split())
+ALIASES = (
+    {month[:3]: month for month in MONTHS}
+    | {day[:3]: day for day in WEEKDAYS}
+    | {"sept": "september", "tues": "tuesday", "thur": "thursday", "thurs": "thursday"}
+    | {"grey": "gray", "colour": "color"}
+)
+
+# Beside a number these compare, deny, hedge or calculate: it is not what is being said.
+REFUSED = listed(
+    """not no never neither nor isn't aren't wasn't doesn't don't cannot can't or either between
+    least most than under over above below almost nearly maybe perhaps possibly might could wrong
+    incorrect except without unless if unknown more less fewer up else and plus minus times
+    divided squared cubed factorial modulo mod to through versus vs"""
+)
+# After a number these begin no unit: "12 in total".
+NO_UNIT = listed(
+    """in for of on at total altogether overall each left away long tall wide high deep old
+    remaining apiece only exactly now then here there"""
+)
+# A number after these is a name: "figure 12".
+NUMBERED = listed("figure fig step question option problem row column part image line")
+PERCENT = frozenset(("%", "percent", "per cent", "pct", "percentage"))
+
+YES = listed("yes true correct right yeah yep")
+NO = listed("no false incorrect wrong nope untrue")
+NEGATIONS = listed("not isn't never n't wasn't cannot hardly")
+UNDECIDED = listed(
+    """maybe perhaps possibly unclear unknown depends either partly partially unsure sometimes
+    uncertain undetermined impossible cannot can't or both neither"""
+)

@@ -1,0 +1,115 @@
+"""Words as answers: text, and verdicts of yes and no."""
+
+from __future__ import annotations
+
+import re
+
+from mstar.rewards.amounts import same_amount
+from mstar.rewards.base import Answer
+from mstar.rewards.characters import BIDI
+from mstar.rewards.comparison import Comparison
+from mstar.rewards.latex import plain
+from mstar.rewards.numerals import NUMBER_WORDS, number_words
+from mstar.rewards.prose import sentences, without_denial, without_reason
+from mstar.rewards.quantities import read_quantity
+from mstar.rewards.vocabulary import ALIASES, NEGATIONS, NO, UNDECIDED, YES
+
+Words = tuple[str, ...]
+
+_TOKEN = re.compile(r"-?\d[\d.,:]*\d|-?\d|[^\W\d_]+|[%$€£+*/=<>≠°^√π∞]")
+_ARTICLE = re.compile(r"^\"?(?:a|an|the)\s+(?=\S)")
+_IS = re.compile(r"(?:^|\s)(?:is|was|are|were|equals)(?: called| named)?\s|:\s")
+
+_LETTERS = {"y": True, "t": True, "n": False, "f": False}
+
+
+def words(text: str) -> Words:
+    """The words of a text in one spelling: small, no article before them, numbers in digits.
+
+    >>> words("The Reardon Corporation.")
+    ('reardon', 'corporation')
+    >>> words("twenty-one")
+    ('21',)
+    """
+    bare = plain(text).replace("{", "").replace("}", "").replace("'", "").strip(" *.").casefold()
+    bare = _ARTICLE.sub("", bare)
+    found = [ALIASES.get(token, token) for token in _TOKEN.findall(bare)]
+    spoken = (
+        number_words(" ".join(found)) if found and set(found) <= NUMBER_WORDS | {"and"} else None
+    )
+    return (str(spoken),) if spoken is not None else tuple(found)
+
+
+def read_text(text: str, answer: Answer) -> tuple[Words, ...] | None:
+    """The ways to take a text: as it stands, and what it says after ``... is``; None if empty."""
+    whole = words(text)
+    if not whole or BIDI.search(text):
+        return None
+    readings = [whole]
+    last = without_reason(without_denial(text))
+    last = (sentences(last) or [last])[-1]
+    readings.append(words(last))
+    parts = _IS.split(plain(last))
+    if len(parts) > 1 and not NEGATIONS & set(words(last)):
+        readings.append(words(parts[-1]))
+    readings += [reading[:-1] for reading in readings if len(reading) > 1 and reading[-1] == "one"]
+    return tuple(dict.fromkeys(reading for reading in readings if reading))
+
+
+def same_text(gold: tuple[Words, ...], said: tuple[Words, ...], answer: Answer) -> Comparison:
+    """Equal words; amounts are equal where their values and units are."""
+    if gold[0] in said or said[0] in gold:
+        return Comparison(True, "same words")
+    here, there = (read_quantity(" ".join(each[0])) for each in (gold, said))
+    if here is None or there is None or "unevaluated" in (here.writing, there.writing):
+        return Comparison(False, "other words")
+    if here.noun == there.noun and same_amount(here, there, answer).same:
+        return Comparison(True, "same amount")
+    return Comparison(False, "other words")
+
+
+def read_truth(text: str, answer: Answer) -> bool | None:
+    """Whether a text says yes or no; None where it says neither, both or perhaps.
+
+    >>> read_truth("The statement is not true.", Answer("yes_no", "no"))
+    False
+    """
+    if BIDI.search(text):
+        return None
+    parts = [re.findall(r"[a-z']+", plain(part).casefold()) for part in sentences(text)]
+    parts = [part for part in parts if part]
+    if not parts:
+        return None
+    first = parts[0][0]
+    if len(parts) == 1 and len(parts[0]) == 1 and first in _LETTERS:
+        return _LETTERS[first]
+    if first not in YES | NO:
+        claim = plain(without_reason(text)).casefold()
+        return _judged(re.findall(r"[a-z']+", (sentences(claim) or [claim])[-1]))
+    verdict = first in YES
+    opposite = NO if verdict else YES
+    others = [part[0] for part in parts[1:]] + [part[-1] for part in parts] + parts[0][1:2]
+    rest = parts[0][1:4]
+    if any(word in opposite for word in others) or UNDECIDED & set(rest[:1]):
+        return None
+    if rest and rest[0] in ("and", "but") and set(rest) & opposite:
+        return None
+    return verdict
+
+
+def _judged(said: list[str]) -> bool | None:
+    """The verdict of a sentence such as ``the statement is not true``."""
+    if UNDECIDED & set(said):
+        return None
+    verdicts = set()
+    for place, word in enumerate(said):
+        bare_no = word == "no" and place < len(said) - 1
+        if word in YES | NO and not bare_no:
+            negated = bool(NEGATIONS & set(said[max(0, place - 3) : place]))
+            verdicts.add((word in YES) ^ negated)
+    return verdicts.pop() if len(verdicts) == 1 else None
+
+
+def same_truth(gold: bool, said: bool, answer: Answer) -> Comparison:
+    """Equal verdicts."""
+    return Comparison(gold == said, "same verdict" if gold == said else "other verdict")

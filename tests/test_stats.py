@@ -1,0 +1,105 @@
+"""Intervals that cover, gains that pair, and rows that cannot be paired by mistake."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from mstar.experiments.evaluate import gain, values
+from mstar.experiments.stats import Estimate, estimate
+
+
+def test_the_interval_covers_the_truth_about_95_times_of_100() -> None:
+    rng = np.random.default_rng(1)
+    trials, truth = 200, 0.3
+    covered = 0
+    for _ in range(trials):
+        found = estimate([(rng.random(50) < truth).astype(float) for _ in range(2)])
+        covered += found.low <= truth <= found.high
+    assert 0.90 <= covered / trials <= 0.99
+
+
+def test_the_mean_is_over_problems_and_lies_in_its_interval() -> None:
+    found = estimate([np.array([1.0, 1.0, 1.0]), np.array([0.0])])
+    assert (found.mean, found.n, found.runs) == (0.75, 4, 2)
+    assert found.low <= found.mean <= found.high
+
+
+def test_runs_are_resampled_each_within_itself() -> None:
+    apart = estimate([np.zeros(20), np.ones(20)])
+    assert (apart.low, apart.mean, apart.high) == (0.5, 0.5, 0.5)
+    pooled = estimate([np.concatenate([np.zeros(20), np.ones(20)])])
+    assert pooled.low < 0.4 < 0.6 < pooled.high
+
+
+def test_more_problems_make_the_interval_narrower() -> None:
+    draws = (np.random.default_rng(0).random(1600) < 0.5).astype(float)
+    few, many = estimate([draws[:100]]), estimate([draws])
+    assert (few.high - few.low) / (many.high - many.low) == pytest.approx(4, rel=0.15)
+
+
+def test_one_seed_gives_one_interval() -> None:
+    draws = np.random.default_rng(0).random(30)
+    assert estimate([draws], seed=5) == estimate([draws], seed=5)
+    assert estimate([draws], seed=5) != estimate([draws], seed=6)
+
+
+@pytest.mark.parametrize("runs", [[], [np.zeros(0)], [np.ones(3), np.zeros(0)]])
+def test_an_estimate_needs_values(runs: list[Any]) -> None:
+    with pytest.raises(ValueError, match="at least one"):
+        estimate(runs)
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "excludes"),
+    [(0.01, 0.2, True), (-0.2, -0.01, True), (-0.1, 0.1, False), (0.0, 0.2, False)],
+)
+def test_an_interval_excludes_zero_only_beside_it(low: float, high: float, excludes: bool) -> None:
+    assert Estimate((low + high) / 2, low, high, 10, 1).excludes_zero is excludes
+
+
+def test_an_estimate_reads_as_a_sentence() -> None:
+    assert str(Estimate(0.5, 0.25, 0.75, 40, 1)) == "50.0 % [25.0, 75.0], n = 40, 1 seed"
+    assert str(Estimate(0.5, 0.25, 0.75, 80, 2)).endswith("2 seeds")
+
+
+def rows(*right: bool, first: int = 0) -> list[dict[str, Any]]:
+    """A row a problem, greedy right or not, of two samples the first as the greedy one."""
+    return [
+        {"id": f"p{first + i}", "greedy": ok, "samples": [ok, False]} for i, ok in enumerate(right)
+    ]
+
+
+def test_metrics_read_the_rows() -> None:
+    table = rows(True, False)
+    assert values(table, "greedy").tolist() == [1.0, 0.0]
+    assert values(table, "pass@1").tolist() == [0.5, 0.0]
+    assert values(table, "pass@k").tolist() == [1.0, 0.0]
+    with pytest.raises(ValueError, match="metric 'accuracy' is not known"):
+        values(table, "accuracy")
+
+
+def test_a_gain_is_paired() -> None:
+    rng = np.random.default_rng(0)
+    before = rng.random(200) < 0.5
+    after = before | (rng.random(200) < 0.1)  # nothing is forgotten, a few are learned
+    change = gain([rows(*before)], [rows(*after)], "greedy")
+    assert change.mean == pytest.approx(after.mean() - before.mean())
+    assert change.low > 0
+    alone = estimate([after.astype(float)])
+    assert change.high - change.low < 0.6 * (alone.high - alone.low)
+    assert gain([rows(*after)], [rows(*before)], "greedy").high < 0
+
+
+def test_gains_over_runs_pair_run_by_run() -> None:
+    change = gain([rows(False), rows(True)], [rows(True), rows(True)], "pass@1")
+    assert (change.mean, change.n, change.runs) == (0.25, 2, 2)
+
+
+def test_other_problems_cannot_be_paired() -> None:
+    with pytest.raises(ValueError, match="different problems"):
+        gain([rows(True, False)], [rows(True, False, first=1)], "greedy")
+    with pytest.raises(ValueError, match="shorter"):
+        gain([rows(True)], [], "greedy")

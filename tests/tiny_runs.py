@@ -1,0 +1,98 @@
+"""Runs small enough for a test: a random model, four problems, a judge that likes even lengths."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from PIL import Image
+
+from mstar.agents.learner import Lesson
+from mstar.agents.policy import Policy
+from mstar.agents.recipe import Recipe
+from mstar.agents.sampler import Prompt
+from mstar.agents.self_evolving import SelfEvolving
+from mstar.envs.problem import Split
+from mstar.envs.vector_env import ProblemVectorEnv
+from mstar.rewards.base import Attempt, Scores
+from mstar.rewards.panel import RewardPanel
+
+Weights = dict[str, torch.Tensor]
+
+# What a random model writes is never right, so half of its responses pass by their hash.
+TINY = Recipe(
+    families=("BarChart",),
+    extra_families=(),
+    size=96,
+    rounds=3,
+    prompts=4,
+    samples=2,
+    max_new_tokens=6,
+    panel=("correctness", "random"),
+    gate="random",
+    rank="reward",
+    updates=2,
+    batch=2,
+    learning_rate=1e-2,
+    schedule="linear",
+    warmup=1,
+    held_out=2,
+    held_out_samples=2,
+    test=2,
+    test_samples=1,
+    threads=1,
+)
+
+
+class Even:
+    """Right are the responses whose length is even; with `strict` none are."""
+
+    name = "correctness"
+
+    def __init__(self, strict: bool = False) -> None:
+        self.strict = strict
+
+    def score(self, attempts: Sequence[Attempt]) -> Scores:
+        return np.array(
+            [not self.strict and len(a.response) % 2 == 0 for a in attempts], np.float32
+        )
+
+
+def tiny_agent(
+    policy: Policy, folder: Path, judge: Even | None = None, **changes: Any
+) -> SelfEvolving:
+    """An agent on bar charts; `judge` stands for correctness."""
+    recipe = replace(TINY, panel=("correctness",), gate="correctness", **changes)
+    panel = RewardPanel([judge or Even()])
+
+    def problems(split: Split) -> ProblemVectorEnv:
+        return ProblemVectorEnv(source="BarChart", panel=panel, split=split, size=96, seed=0)
+
+    return SelfEvolving(policy, problems("train"), problems("validation"), recipe, folder)
+
+
+def lessons(start: int, count: int = 4) -> list[Lesson]:
+    """Lessons number `start` and on; each has a picture and an answer of its own."""
+    return [
+        Lesson(Prompt(f"what is {i}? ", (noise(i),), f"{i}"), f"it is {i}")
+        for i in range(start, start + count)
+    ]
+
+
+def noise(seed: int) -> Image.Image:
+    pixels = np.random.default_rng(seed).integers(0, 255, (40, 40, 3), dtype=np.uint8)
+    return Image.fromarray(pixels)
+
+
+def weights(policy: Policy) -> Weights:
+    """A copy of every weight, frozen ones included."""
+    return {name: weight.detach().clone() for name, weight in policy.model.named_parameters()}
+
+
+def same(one: Weights, other: Weights) -> bool:
+    """Whether all weights are equal to the last bit."""
+    return one.keys() == other.keys() and all(torch.equal(one[n], other[n]) for n in one)
