@@ -96,12 +96,12 @@ def read(
         ValueError: nothing to read, broken lines, or columns that can't be told.
     """
     name = name_of(source)
+    where = source if isinstance(source, str) else name
     stream = iter(rows(source, pictures))
     head = list(islice(stream, HEAD))
     if not head:
-        raise ValueError(f"{source if isinstance(source, str) else name} is empty: it has no rows")
+        raise ValueError(f"{where} is empty: it has no rows")
     columns = list(dict.fromkeys(chain.from_iterable(row.cells for row in head)))
-    where = source if isinstance(source, str) else name
     chosen = choose_fields(fields, [c for c in columns if c != "_file"], where)
     drafts, faults = _drafts(chain(head, stream), chosen)
     form = chosen.answer_form

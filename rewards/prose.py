@@ -8,7 +8,7 @@ from mstar.rewards.arithmetic import close
 from mstar.rewards.latex import plain
 from mstar.rewards.numerals import NUMBER_WORDS, SCALES
 from mstar.rewards.quantities import Quantity, read_quantity
-from mstar.rewards.vocabulary import NUMBERED, REFUSED
+from mstar.rewards.vocabulary import BOUNDS, HARMLESS, NUMBERED, REFUSED
 
 WORDS = 60  # of the longest sentence that is read
 _SENTENCE_END = re.compile(r"(?<=[a-zA-Z]{2}[.!?;])\s+|(?<=[0-9)\]}%$*][.!?;])\s+|\n+")
@@ -22,6 +22,7 @@ _DENIED = re.compile(
     r"|\.\s(?:it is |it's )| but (?:it is |it's |rather )?)",
     re.IGNORECASE,
 )
+_BOUND = re.compile(r"\bat (?:least|most)\b", re.IGNORECASE)
 _PLAIN_WORD = re.compile(r"[\"']?[a-zA-Z][a-zA-Z'-]*[\"']?[.,;:!]?")
 _STARTS_NUMBER = re.compile(r"[-+]?[$€£¥₹]?[-+]?(?:\.?\d|\\(?:frac|sqrt))")
 
@@ -96,7 +97,10 @@ def _mentioned(sentence: str) -> Quantity | None:
     if any(numeric[end:]) or not all(_PLAIN_WORD.fullmatch(word) for word in others):
         return None
     lowered = {word.strip(".,;:!\"'").casefold() for word in others}
-    if lowered & REFUSED or (start and words[start - 1].casefold() in NUMBERED):
+    before = [word.casefold() for word in words[max(0, start - 2) : start]]
+    if lowered & (REFUSED - HARMLESS) or _BOUND.search(said):
+        return None
+    if BOUNDS & set(before) or NUMBERED & set(before[-1:]):
         return None
     return _with_unit(words[start:end], words[end:])
 

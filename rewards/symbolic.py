@@ -21,7 +21,7 @@ from time import monotonic
 
 from mstar.rewards.vocabulary import listed
 
-DEADLINE = 0.8  # seconds for one comparison
+DEADLINE = 3.0  # seconds for one comparison; the child gives itself less processor time
 START_DEADLINE = 30.0  # seconds for the imports of a new child
 LONGEST = 200  # characters of each side
 _COMMANDS = re.compile(r"\\([a-zA-Z]+)")

@@ -4,29 +4,39 @@ from __future__ import annotations
 
 import json
 import resource
+import signal
 import sys
 
 MEMORY = 3 << 30  # bytes of address space
-SECONDS = 5  # of processor time for one request, in case the parent is gone
+SECONDS = 0.7  # of processor time for one request; then the process ends, whatever it is doing
 
 
 def main() -> None:
     """Answer one line at a time until the input ends."""
-    from math_verify import parse, verify
-
-    resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
     replies, sys.stdout = sys.stdout, sys.stderr  # nothing else may write to the pipe
+    resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
+    compare("x", "x")  # imports and builds parsers, so that the first request finds them
     print("ready", file=replies, flush=True)
     for line in sys.stdin:
         used = resource.getrusage(resource.RUSAGE_SELF)
-        limit = int(used.ru_utime + used.ru_stime) + SECONDS
+        limit = int(used.ru_utime + used.ru_stime) + 5  # should the timer ever be taken over
         resource.setrlimit(resource.RLIMIT_CPU, (limit, resource.RLIM_INFINITY))
-        try:
-            gold, said = (parse(f"${text}$", parsing_timeout=None) for text in json.loads(line))
-            same = verify(gold, said, strict=True, timeout_seconds=None) if gold and said else None
-        except (Exception, RecursionError, MemoryError):  # whatever algebra raises, it is no answer
-            same = None
+        signal.setitimer(signal.ITIMER_PROF, SECONDS)  # nobody handles SIGPROF: it kills
+        same = compare(*json.loads(line))
+        signal.setitimer(signal.ITIMER_PROF, 0)
         print("?" if same is None else int(same), file=replies, flush=True)
+
+
+def compare(gold: str, said: str) -> bool | None:
+    """Whether math-verify calls two formulas equal; None where it can't read one of them."""
+    from math_verify import parse, verify
+
+    try:
+        left, right = (parse(f"${text}$", parsing_timeout=None) for text in (gold, said))
+        same = verify(left, right, strict=True, timeout_seconds=None) if left and right else None
+    except (Exception, RecursionError, MemoryError):  # whatever algebra raises, it is no answer
+        return None
+    return same
 
 
 if __name__ == "__main__":

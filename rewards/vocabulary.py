@@ -26,6 +26,9 @@ REFUSED = listed(
     incorrect except without unless if unknown more less fewer up else and plus minus times
     divided squared cubed factorial modulo mod to through versus vs"""
 )
+# In a sentence these only do so right before the number: "costs $2.71 more than a book" is $2.71.
+BOUNDS = listed("than least most under over above below almost nearly to through between up")
+HARMLESS = BOUNDS | listed("and more less fewer times")
 # After a number these begin no unit: "12 in total".
 NO_UNIT = listed(
     """in for of on at total altogether overall each left away long tall wide high deep old

@@ -122,7 +122,10 @@ def test_the_help_of_train_explains_every_field(say: Say) -> None:
         (["train", "--families", "BarChart", "Clok"], ["'Clok'", "Clock"]),
         (["train", "--extra-families", "Rulr"], ["'Rulr'", "Ruler"]),
         (["train", "--env", "no/such/problems.jsonl"], ["no/such/problems.jsonl", "no such file"]),
-        (["train", "--panel", "correctness", "niceness"], ["'niceness'", "known: correctness"]),
+        (
+            ["train", "--rank", "reward", "--panel", "correctness", "niceness"],
+            ["'niceness'", "known: correctness"],
+        ),
         (["train", "--gate", "brevity"], ["gate 'brevity' is not in the panel"]),
         (["train", "--rank", "brevity"], ["rank 'brevity'"]),
         (["train", "--level", "4"], ["level must be one of (1, 2, 3)"]),

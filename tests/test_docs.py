@@ -78,9 +78,7 @@ def test_the_commands_exist_with_these_options(
             if not options(words):
                 assert words[1] in cli.COMMANDS, line
                 continue
-            with pytest.raises(SystemExit) as ended:
-                cli.main([*command, "--help"])
-            assert ended.value.code == 0, line
+            assert cli.main([*command, "--help"]) == 0, line
             assert options(words) <= set(re.findall(r"--[\w-]+", capsys.readouterr().out)), line
         else:
             assert words[:1] in ([], ["git"], ["cd"]), f"nobody checks {line!r}"

@@ -103,7 +103,7 @@ def before_the_rename(patch: pytest.MonkeyPatch, number: int) -> None:
     plain = Path.replace
 
     def replace_file(path: Path, target: Path) -> Path:
-        if target.name == "rounds.jsonl" and len(path.read_text().splitlines()) == number + 1:
+        if Path(target).name == "rounds.jsonl" and len(path.read_text().splitlines()) == number + 1:
             raise Killed
         return plain(path, target)
 

@@ -116,7 +116,6 @@ def test_rounds_hold_fresh_problems_and_keep_what_passes(
         assert done.selection.solved == len(solved) / 4
         assert learned == len(done.selection.kept) == len(solved)
         assert done.dynamics.problems == done.dynamics.samples == 2
-    assert evolving.stage == "measuring"
 
 
 def test_one_seed_gives_one_run(loaded: Policy, tmp_path: Path) -> None:
@@ -229,5 +228,5 @@ def test_a_state_is_json_and_goes_on_where_it_was_taken(policy: Policy, tmp_path
     again = tiny_agent(policy, tmp_path / "other", rounds=1)
     again.restore(state, done.tuned.checkpoint)
     assert again.rounds_done == 1
-    assert again.env.draw(2) == evolving.env.draw(2)
+    assert [p.id for p in again.env.draw(2)] == [p.id for p in evolving.env.draw(2)]
     assert list(again.learn()) == []
