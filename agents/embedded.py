@@ -18,7 +18,7 @@ from transformers import (
 )
 from transformers.models.siglip.image_processing_pil_siglip import SiglipImageProcessorPil
 
-EMBEDDED = Path(__file__).parent / "embedded"  # the shipped checkpoint
+EMBEDDED = Path(__file__).parent / "embedded_model"  # the shipped checkpoint
 
 IMAGE_SIZE = 96  # pixels
 PATCH = 16  # pixels; (96 / 16)^2 = 36 image tokens

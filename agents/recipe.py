@@ -65,15 +65,15 @@ class Recipe:
     agent: AgentName = "continuous"
     env: str = "mstar/Mixture-v0"
     families: tuple[str, ...] = (
-        "BarChart",
         "Counting",
-        "Clock",
         "Dice",
+        "Ruler",
+        "Shapes",
     )
     level: int = 1
     size: int = 96
     model: str = "embedded"
-    rounds: int = 8
+    rounds: int = 6
     prompts: int = 256
     samples: int = 8
     temperature: float = 1.0
@@ -99,7 +99,7 @@ class Recipe:
     held_out_samples: int = 4
     test: int = 600
     test_samples: int = 8
-    extra_families: tuple[str, ...] = ("Ruler", "Shapes")
+    extra_families: tuple[str, ...] = ("BarChart", "Clock")
     seed: int = 0
     threads: int = 2
 

@@ -40,7 +40,7 @@ class Validate:
 
     Attributes:
         source: a path, or ``hub:NAME``.
-        fields: column by field where the names cannot be guessed, as ``--fields.question query``.
+        fields: column by field where the names cannot be guessed, as ``--fields question query``.
     """
 
     source: tyro.conf.Positional[str]

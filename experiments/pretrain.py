@@ -74,9 +74,9 @@ class Pretraining:
     batch: int = 32
     learning_rate: float = 3e-3
     mixture_learning_rate: float = 3e-4
-    careful: float = 0.18
-    slips: float = 0.25
-    right_guesses: float = 0.7
+    careful: float = 0.35
+    slips: float = 0.18
+    right_guesses: float = 0.9
     seed: int = 0
     threads: int = 2
     start: Path | None = None

@@ -35,6 +35,7 @@ _POINTS = tuple(
 _WORD = re.compile(
     r"(?<![a-zA-Z\\])(?!sqrt|sin|cos|tan|log|exp|arc)(?:[a-zA-Z]{3,}|or|and)(?![a-zA-Z])"
 )
+_INTRODUCED = re.compile(r"^(?:[a-zA-Z]{2,20} ){1,8}(?:is|are|equals):? ")
 _LABEL = re.compile(r"^\s*[a-zA-Z](?:_\{?\w{1,8}\}?|'|\([a-zA-Z]\))?\s*=\s*(?!=)")
 
 
@@ -43,7 +44,7 @@ class Formula:
     """An expression (one side) or an equation (two) as it was read.
 
     Attributes:
-        text: in plain form, without white space.
+        text: in plain form.
         sides: the trees; () where our parser does not know the notation.
         amount: for an expression without letters: its number and unit.
         intervals: for an inequality: what it leaves of the number line.
@@ -57,28 +58,27 @@ class Formula:
 
 def read_formula(text: str, answer: Answer) -> Formula | None:
     """An expression or equation; None if it is empty, too long, or several."""
-    said = plain(text).strip(" .")
+    said = _INTRODUCED.sub("", plain(text).strip(" ."))
     if not said or len(said) > LONGEST or BIDI.search(text) or said.endswith("?"):
         return None
-    compact = "".join(said.split())
     intervals = read_interval(said, answer) if re.search("[<>]", said) else None
     if intervals is not None:
-        return Formula(compact, intervals=intervals)
+        return Formula(said, intervals=intervals)
     label = _LABEL.match(said)
     if answer.type == "expression" and label and said.count("=") == 1:
         said = said[label.end() :]
     sides = tuple(map(_tree, said.split("=")))
     if None in sides or len(sides) != (2 if answer.type == "equation" else 1):
         amount = stated_quantity(text) if answer.type == "expression" else None
-        return None if _WORD.search(said) else Formula("".join(said.split()), amount=amount)
+        return None if _WORD.search(said) else Formula(said, amount=amount)
     trees = tuple(side for side in sides if side is not None)
     amount = stated_quantity(said) if len(trees) == 1 else None
-    return Formula("".join(said.split()), trees, amount)
+    return Formula(said, trees, amount)
 
 
 def same_formula(gold: Formula, said: Formula, answer: Answer) -> Comparison:
     """Equal as written, as amounts, at points of our own, or by computer algebra, in that order."""
-    if gold.text == said.text:
+    if gold.text.replace(" ", "") == said.text.replace(" ", ""):
         return Comparison(True, "as written")
     if gold.intervals or said.intervals:
         return same_interval(gold.intervals, said.intervals, answer)
@@ -94,6 +94,8 @@ def same_formula(gold: Formula, said: Formula, answer: Answer) -> Comparison:
         same = _identical(gold.sides, said.sides)
         if same is not None:
             return Comparison(same, "equal at all points" if same else "differs at a point")
+    if gold.sides and "\\" not in said.text:
+        return Comparison(False, "no formula")
     decided = same_symbolically(gold.text, said.text)
     reason = {True: "equal by algebra", False: "not equal by algebra", None: "undecided"}[decided]
     return Comparison(decided, reason)

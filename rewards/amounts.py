@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from decimal import Decimal
 from fractions import Fraction
 
@@ -47,9 +48,10 @@ def same_amount(gold: Quantity, said: Quantity, answer: Answer) -> Comparison:
         return best
     if said.percent:
         return _compare(gold, _times(said.value, Fraction(1, 100)), None, answer)
-    value = _in_gold_unit(gold, said, answer)
-    if value is None:
+    value, own = _in_gold_unit(gold, said, answer), _in_gold_unit(gold, gold, answer)
+    if value is None or own is None:
         return Comparison(False, "wrong unit")
+    gold = replace(gold, value=own)
     exact = isinstance(gold.value, Fraction) and not gold.decimals and answer.tolerance is None
     if exact and said.writing == "closed form" and value == said.value:
         return Comparison(False, "unevaluated")  # 12 + pi - pi

@@ -12,7 +12,8 @@ from mstar.rewards.characters import settle
 Form = Literal["tag", "box", "heading", "line", "phrase", "whole"]
 Same = Callable[[str, str], bool]
 
-LOOKED_AT = 8_000  # characters at the end of a response
+LOOKED_AT = 32_768  # characters at the end of a response
+MARKS = 64  # of one form that are looked at, from the end
 LONGEST = 300  # characters of an answer, or of a response that is all answer
 _RANK: dict[Form, int] = {"tag": 3, "box": 2, "heading": 1, "line": 1, "phrase": 0, "whole": 0}
 
@@ -139,7 +140,7 @@ def _explicit(text: str) -> list[Commitment] | str:
         return "answer tag never closed"
     if open_box and not tags:
         return "box never closed"
-    found = [*tags, *boxes, *_lines(text), *_phrases(text)]
+    found = [*tags, *boxes, *_lines(text)]
     return sorted(found, key=lambda each: (each.start, each.end))
 
 
@@ -153,7 +154,7 @@ def _tags(text: str) -> tuple[list[Commitment], bool]:
             inside = _tidy(text[opened.end() : mark.start()])
             found.append(Commitment(inside, "tag", opened.start(), mark.end()))
             opened = None
-    return found, opened is not None
+    return found[-MARKS:], opened is not None
 
 
 def _boxes(text: str) -> tuple[list[Commitment], bool]:
@@ -169,7 +170,7 @@ def _boxes(text: str) -> tuple[list[Commitment], bool]:
         if end is not None:
             covered = end + 1
             found.append(Commitment(_tidy(text[mark.end() : end]), "box", mark.start(), covered))
-    return found, cut
+    return found[-MARKS:], cut
 
 
 def _matching_braces(text: str) -> dict[int, int]:
@@ -184,23 +185,20 @@ def _matching_braces(text: str) -> dict[int, int]:
 
 
 def _lines(text: str) -> Iterator[Commitment]:
-    """``Answer: X`` and headings; where nothing follows on the line, the next line's text."""
-    for form, pattern in (("heading", _HEADING), ("line", _LINE)):
-        marks = list(pattern.finditer(text))
+    """``Answer: X``, headings and phrases."""
+    patterns: tuple[tuple[Form, re.Pattern[str]], ...] = (
+        ("heading", _HEADING),
+        ("line", _LINE),
+        ("phrase", _PHRASE),
+    )
+    for form, pattern in patterns:
+        marks = [*pattern.finditer(text)][-MARKS:]
         limits = [*(mark.start() for mark in marks), len(text)][1:]
         for mark, limit in zip(marks, limits, strict=bool(marks)):
             rest = text[mark.end() : limit]
-            body = rest.lstrip()
+            body = rest.lstrip()  # where nothing follows on the line, the next line's text
             said, end = body.split("\n", 1)[0], mark.end() + len(rest) - len(body)
-            yield Commitment(_tidy(said).rstrip("!"), form, mark.start(), end + len(said))  # type: ignore[arg-type]
-
-
-def _phrases(text: str) -> Iterator[Commitment]:
-    for mark in _PHRASE.finditer(text):
-        rest = text[mark.end() : mark.end() + LOOKED_AT // 8]
-        body = rest.lstrip()
-        said, end = body.split("\n", 1)[0], mark.end() + len(rest) - len(body)
-        yield Commitment(_tidy(said).rstrip("!"), "phrase", mark.start(), end + len(said))
+            yield Commitment(_tidy(said).rstrip("!"), form, mark.start(), end + len(said))
 
 
 def _whole(text: str) -> Commitment | str:
@@ -208,7 +206,8 @@ def _whole(text: str) -> Commitment | str:
         return "no commitment"
     if _MARKUP.search(text) or text.endswith("?"):
         return "no commitment"
-    return Commitment(_tidy(text).rstrip("!"), "whole", 0, len(text))
+    said = _tidy(text).rstrip("!")
+    return Commitment(said, "whole", 0, len(text)) if said else "empty"
 
 
 def _rivals(text: str, found: list[Commitment], chosen: Commitment) -> Iterator[Commitment]:

@@ -21,7 +21,7 @@ _APPROXIMATELY = re.compile(
 )
 _LABEL = re.compile(r"[a-zA-Z\\∠△θ][a-zA-Z0-9_{}()\\ '∠△θ°-]{0,60}")
 _TAIL = re.compile(r"\\[a-zA-Z]+|\d[eE][-+]?\d+|sqrt|pi(?![a-zA-Z])|([a-zA-Z°$€£¥₹¢µΩ\"'])")
-_NOUN = re.compile(r"[a-zA-Z][a-zA-Z'-]+(?:[ /][a-zA-Z][a-zA-Z'-]*){0,6}")
+_NOUN = re.compile(r"[a-zA-Z][a-zA-Z'-]+(?:[ /][a-zA-Z][a-zA-Z'-]*){0,6}(?:\^\d)?")
 _TIMES_TEN = re.compile(r"(?<=\d)\s?[xX]\s?(?=10\s?\^)")
 _APOSTROPHE = re.compile(r"(?<=\d)'(?=\d{3}(?!\d))")
 _AND_PART = re.compile(r"(?<=\d) and (a half|a quarter|three quarters)\b")

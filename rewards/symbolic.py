@@ -21,8 +21,8 @@ from time import monotonic
 
 from mstar.rewards.vocabulary import listed
 
-DEADLINE = 3.0  # seconds for one comparison; the child gives itself less processor time
-START_DEADLINE = 30.0  # seconds for the imports of a new child
+DEADLINE = 10.0  # seconds; the child gives itself less, in processor time
+START_DEADLINE = 60.0  # seconds for the imports of a new child
 LONGEST = 200  # characters of each side
 _COMMANDS = re.compile(r"\\([a-zA-Z]+)")
 _HARMLESS = listed(

@@ -142,7 +142,7 @@ def parse_unit(text: str) -> Unit | None:
         elif word in _POWERS:
             coming = _POWERS[word]
         elif word:
-            unit = _UNITS.get(word) or _UNITS.get(word.lower() if len(word) > 2 else word)
+            unit = _UNITS.get(word) or _UNITS.get(word.lower() if len(word) > 1 else word)
             if unit is None:
                 return None
             last = (unit, sign)

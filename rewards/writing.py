@@ -34,11 +34,10 @@ def _is_integer(tree: Tree) -> bool:
 
 def _is_scientific(tree: Tree) -> bool:
     """A power of ten, or a number times one."""
-    if tree[0] == "multiply" and tree[1][0] == "number":
+    if tree[0] == "multiply":
+        first = tree[1][1] if tree[1][0] == "negative" else tree[1]
+        if first[0] != "number":
+            return False
         tree = tree[2]
-    return bool(
-        tree[0] == "power"
-        and _is_integer(tree[2])
-        and tree[1][0] == "number"
-        and tree[1][1].value == 10
-    )
+    is_power = tree[0] == "power" and tree[1][0] == "number" and _is_integer(tree[2])
+    return bool(is_power and tree[1][1].value == 10)
