@@ -9,24 +9,23 @@ from mstar.experiments.evaluate import METRICS, Row, gain, values
 from mstar.experiments.run_folder import read_rows
 from mstar.experiments.stats import estimate
 
-HEAD = "| {} | test problems | metric | base, % | evolved, % | paired gain, points | n | seeds |"
-RULE = "|---|---|---|---|---|---|---|---|"
+HEAD = "| test problems | metric | base, % | evolved, % | paired gain, points | n | seeds |"
+RULE = "|---|---|---|---|---|---|---|"
 
 
-def compare_runs(runs: Sequence[Path], label: str = "recipe") -> str:
+def compare_runs(runs: Sequence[Path]) -> str:
     """A markdown table of base against evolved over runs that are seeds of one recipe.
 
     Intervals are 95 %, by bootstrap over problems within each run.
 
     Args:
         runs: folders with an ``evaluation.jsonl`` each.
-        label: what the first column says.
 
     Raises:
         ValueError: a folder has no evaluation.
     """
     tested = [_evaluation(run) for run in runs]
-    lines = [HEAD.format(label), RULE]
+    lines = [HEAD, RULE]
     for group in dict.fromkeys(row["group"] for row in tested[0]):
         for metric in METRICS:
             base = [_rows(rows, group, "base") for rows in tested]
@@ -35,7 +34,7 @@ def compare_runs(runs: Sequence[Path], label: str = "recipe") -> str:
             after = estimate([values(rows, metric) for rows in evolved])
             change = gain(base, evolved, metric)
             lines.append(
-                f"| {runs[0].name} | {group} | {metric} "
+                f"| {group} | {metric} "
                 f"| {100 * before.mean:.1f} [{100 * before.low:.1f}, {100 * before.high:.1f}] "
                 f"| {100 * after.mean:.1f} [{100 * after.low:.1f}, {100 * after.high:.1f}] "
                 f"| {100 * change.mean:+.1f} [{100 * change.low:+.1f}, {100 * change.high:+.1f}] "

@@ -10,7 +10,7 @@ from mstar.rewards.characters import BIDI
 from mstar.rewards.comparison import Comparison
 from mstar.rewards.latex import plain
 from mstar.rewards.mentions import mentions
-from mstar.rewards.prose import sentences, stated_quantity, without_denial, without_reason
+from mstar.rewards.prose import is_spray, sentences, stated_quantity, without_denial, without_reason
 from mstar.rewards.quantities import Quantity, read_quantity
 from mstar.rewards.times import read_clock, same_clock
 from mstar.rewards.wording import Words, read_truth, words
@@ -128,7 +128,9 @@ def _lettered(said: str, options: tuple[str, ...]) -> int | None:
 
 def _mentioned(text: str, options: tuple[str, ...]) -> int | None:
     parts = sentences(without_denial(without_reason(text)))
-    named, firm = mentions(parts[-1], options) if parts else (set(), set())
+    if not parts or is_spray(parts[-1]):
+        return None
+    named, firm = mentions(parts[-1], options)
     return next(iter(firm)) if len(named) == 1 and firm else None
 
 

@@ -15,6 +15,7 @@ from mstar.rewards.verify import verify
 class Correctness:
     """1 where the response's answer verifies against the gold, else 0.
 
+    Source: the verifiable accuracy reward of DeepSeek-R1 (arXiv 2501.12948), by our typed verifier.
     Abstains (NaN) where the problem is unlabelled and where the verifier could not decide: a
     malformed gold, or a symbolic comparison that ran out of time. That is never a 0.
 

@@ -13,6 +13,7 @@ from mstar.rewards.extract import well_formed
 class Format:
     r"""1 where the response ends with one commitment in a recognised form, else 0.
 
+    Source: the format reward of DeepSeek-R1 (arXiv 2501.12948), for the forms that we recognise.
     Exactly: outside a closed ``<think>`` block there is an ``<answer>`` tag, a ``\boxed{}``, an
     ``Answer:`` line or a ``# Answer`` heading that holds 1 to 300 characters; nothing but closing
     punctuation, mathematics delimiters and end-of-text tokens follows it; and no other such

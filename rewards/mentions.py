@@ -14,6 +14,7 @@ _LETTER = re.compile(  # not the article A, not the pronoun I
     r"|(?<![\w'.])([B-HJ-Z])(?![\w'])"
     r"|(?<![\w'.])([AI])(?=[.,;:!)]|$| (?:or|and|nor|because|since|is)\b)"
 )
+_CLOCK = re.compile(r"\d{1,2}:\d\d")
 _DENIED = re.compile(
     r"\b(?:not|isn't|never|than|instead of|exclude|eliminate|neither|nor)\s"
     r"(?:the |option |choice |be |\()*$",
@@ -30,8 +31,8 @@ def mentions(text: str, options: tuple[str, ...]) -> tuple[set[int], set[int]]:
     """The places of all options that a sentence names and doesn't deny, and of those named firmly.
 
     An option's text is named firmly where it can't be the end of a longer name: ``light green``
-    mentions the option ``green``, but does not pick it. Options that are amounts are left to who
-    reads amounts.
+    mentions the option ``green``, but does not pick it. Options that are amounts or times are left
+    to who reads those.
     """
     said = plain(text).replace("{", "").replace("}", "")
     named: set[int] = set()
@@ -44,7 +45,7 @@ def mentions(text: str, options: tuple[str, ...]) -> tuple[set[int], set[int]]:
     rest = said.casefold()
     texts = [(plain(option).casefold().strip(" ."), i) for i, option in enumerate(options)]
     for key, place in sorted(texts, key=lambda each: -len(each[0])):
-        if len(key) < 2 or read_quantity(key) is not None:
+        if len(key) < 2 or _CLOCK.match(key) or read_quantity(key) is not None:
             continue
         whole = re.compile(rf"(?<![\w-]){re.escape(key)}(?![\w-])")
         for mark in whole.finditer(rest):

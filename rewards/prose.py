@@ -23,6 +23,7 @@ _DENIED = re.compile(
     re.IGNORECASE,
 )
 _BOUND = re.compile(r"\bat (?:least|most)\b", re.IGNORECASE)
+_NUMBER = re.compile(r"\d[\d.:/]*")
 _PLAIN_WORD = re.compile(r"[\"']?[a-zA-Z][a-zA-Z'-]*[\"']?[.,;:!]?")
 _STARTS_NUMBER = re.compile(r"[-+]?[$€£¥₹]?[-+]?(?:\.?\d|\\(?:frac|sqrt))")
 
@@ -49,6 +50,15 @@ def without_denial(text: str) -> str:
     '13'
     """
     return _DENIED.sub("", text)
+
+
+def is_spray(text: str) -> bool:
+    """Whether a text rattles off a list instead of making a statement.
+
+    >>> is_spray("1, 2, 3, 4, yes")
+    True
+    """
+    return text.count(",") > 3 or len(_NUMBER.findall(text)) > 3
 
 
 def stated_quantity(text: str) -> Quantity | None:

@@ -11,7 +11,7 @@ from mstar.rewards.characters import BIDI
 from mstar.rewards.comparison import Comparison
 from mstar.rewards.latex import plain
 from mstar.rewards.numerals import number_words
-from mstar.rewards.prose import sentences, stated_quantity, without_denial, without_reason
+from mstar.rewards.prose import is_spray, sentences, stated_quantity, without_denial, without_reason
 from mstar.rewards.quantities import Quantity
 from mstar.rewards.units import parse_unit
 from mstar.rewards.vocabulary import ALIASES, MONTHS, REFUSED, WEEKDAYS
@@ -81,6 +81,8 @@ def read_clock(text: str, answer: Answer) -> Clock | None:
     spoken = _spoken(bare)
     if spoken:
         return spoken
+    if is_spray(said):
+        return None
     clocks = {_clock(each) for each in _CLOCK.finditer(said) if each[2]}
     return clocks.pop() if len(clocks) == 1 else None
 

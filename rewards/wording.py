@@ -10,7 +10,7 @@ from mstar.rewards.characters import BIDI
 from mstar.rewards.comparison import Comparison
 from mstar.rewards.latex import plain
 from mstar.rewards.numerals import NUMBER_WORDS, number_words
-from mstar.rewards.prose import sentences, without_denial, without_reason
+from mstar.rewards.prose import is_spray, sentences, without_denial, without_reason
 from mstar.rewards.quantities import read_quantity
 from mstar.rewards.vocabulary import ALIASES, NEGATIONS, NO, UNDECIDED, YES
 
@@ -78,7 +78,7 @@ def read_truth(text: str, answer: Answer) -> bool | None:
         return None
     parts = [re.findall(r"[a-z']+", plain(part).casefold()) for part in sentences(text)]
     parts = [part for part in parts if part]
-    if not parts:
+    if not parts or is_spray(without_reason(text)):
         return None
     first = parts[0][0]
     if len(parts) == 1 and len(parts[0]) == 1 and first in _LETTERS:

@@ -118,12 +118,12 @@ SAID: list[tuple[Answer, list[str], list[str]]] = [
      "oak"]),
     (Answer("set", "{4, 9}"), ["9, 4", r"\{4, 9\}", "x = 4 or x = 9"], ["4", "4, 9, 10"]),
     (Answer("set", "{-3, 3}"), [r"\pm 3"], ["3"]),
-    (Answer("tuple", "(2, -7)"), ["(2,-7)", r"\left(2, -7\right)", "x = 2, y = -7", 
+    (Answer("tuple", "(2, -7)"), ["(2,-7)", r"\left(2, -7\right)", "x = 2, y = -7",
      "y = -7, x = 2"],
      ["(-7, 2)", "(2, -7, 0)", "(2, 7)"]),
     (Answer("interval", "(2, 6]"), ["(2,6]", r"2 < x \le 6", r"6 \ge x > 2", r"x \in (2, 6]"],
      ["[2,6]", r"2 \le x < 6", "(2, 7]", "2"]),
-    (Answer("interval", r"(-\infty, 4)"), ["x < 4", "(-inf, 4)"], [r"x \le 4", "x > 4", 
+    (Answer("interval", r"(-\infty, 4)"), ["x < 4", "(-inf, 4)"], [r"x \le 4", "x > 4",
      r"(4, \infty)"]),
     (Answer("equation", "y = 3x - 1"), ["y=3x-1", "3x - 1 = y", "y + 1 = 3x", "2y = 6x - 2"],
      ["y = 3x + 1", "z = 3x - 1", "x = 3y - 1", "y"]),
@@ -457,6 +457,16 @@ def test_bombs_are_refused_at_once(kind: Any) -> None:
         verdict = verify(bomb, answer)
         assert not verdict.correct, (kind, bomb[:40])
         assert time.process_time() - began < 0.5, (kind, bomb[:40])
+
+
+@pytest.mark.parametrize(("answer", "right", "wrong"), SAID, ids=lambda x: str(x)[:40])
+def test_a_list_of_everything_that_ends_with_the_gold_is_wrong(
+    answer: Answer, right: list[str], wrong: list[str]
+) -> None:
+    for junk in (map(str, range(40)), ["apple", "7", "blue", "north", "none of these"], wrong[:5]):
+        said = ", ".join([*junk, answer.value])
+        assert not verify(f"Answer: {said}", answer).correct, said
+        assert not verify(boxed(said), answer).correct, said
 
 
 def test_nothing_is_ever_run(tmp_path: Path) -> None:

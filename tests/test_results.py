@@ -1,0 +1,33 @@
+"""The numbers of the papers come from the rows that are stored beside them."""
+
+from pathlib import Path
+
+import pytest
+
+from mstar.experiments.compare import compare_runs
+from mstar.experiments.evaluate import gain
+from mstar.experiments.run_folder import read_rows
+
+ROOT = Path(__file__).parent.parent
+RUNS = sorted((ROOT / "experiments" / "results" / "demo").glob("demo-seed-*"))
+
+
+def test_three_seeds_of_the_demo_are_stored() -> None:
+    assert [run.name for run in RUNS] == ["demo-seed-0", "demo-seed-1", "demo-seed-2"]
+
+
+@pytest.mark.parametrize("line", compare_runs(RUNS).splitlines() if RUNS else [])
+def test_the_table_of_the_readme_is_what_the_stored_rows_give(line: str) -> None:
+    assert line in (ROOT / "README.md").read_text()
+
+
+@pytest.mark.parametrize("metric", ["greedy", "pass@1"])
+@pytest.mark.parametrize("run", RUNS, ids=lambda run: run.name)
+def test_every_seed_gains_ten_points_on_unseen_problems(run: Path, metric: str) -> None:
+    rows = [row for row in read_rows(run / "evaluation.jsonl") if row["group"] == "trained"]
+    base = [row for row in rows if row["policy"] == "base"]
+    evolved = [row for row in rows if row["policy"] == "evolved"]
+    assert len(base) >= 500
+    change = gain([base], [evolved], metric)
+    assert change.mean >= 0.1
+    assert change.low > 0
