@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +28,7 @@ def rescore_run(run: Path, panel: Sequence[str], rule: str) -> list[str]:
     if rule not in RULES:
         raise ValueError(f"no rule {rule!r}; known: {', '.join(RULES)}")
     folder = RunFolder(run)
-    env = open_env(replace(folder.recipe(), panel=("correctness",)), "train")
+    env = open_env(folder.recipe(), "train")
     judges = RewardPanel([REWARDS[name]() for name in panel], rule=RULES[rule])
     lines = []
     for path in sorted((run / "rollouts").glob("*.parquet")):

@@ -126,14 +126,8 @@ def test_the_help_of_train_explains_every_field(say: Say) -> None:
             ["train", "--rank", "reward", "--panel", "correctness", "niceness"],
             ["'niceness'", "known: correctness"],
         ),
-        (["train", "--gate", "brevity"], ["gate 'brevity' is not in the panel"]),
-        (["train", "--rank", "brevity"], ["rank 'brevity'"]),
         (["train", "--level", "4"], ["level must be one of (1, 2, 3)"]),
         (["train", "--size", "20"], ["96 to 448"]),
-        (["train", "--rounds", "0"], ["rounds must be at least 1"]),
-        (["train", "--threads", "0"], ["threads must be at least 1"]),
-        (["train", "--seed", "-1"], ["seed must be 0 or more"]),
-        (["train", "--learning-rate", "0"], ["learning_rate must be above 0"]),
         (["report", "nowhere"], ["nowhere is not a run folder"]),
         (["rescore", "nowhere"], ["nowhere is not a run folder"]),
         (["rescore", "nowhere", "--panel", "niceness"], ["'niceness'"]),
@@ -161,7 +155,13 @@ def test_a_mistake_is_one_message(
         (["train", "--rounds", "three"], "three"),
         (["train", "--agent", "ppo"], "rest-em"),
         (["train", "--schedule", "polynomial"], "cosine"),
-        (["report"], "RUN"),
+        (["train", "--gate", "brevity"], "the gate 'brevity' is not in the panel"),
+        (["train", "--rank", "brevity"], "the rank 'brevity' is neither 'reward' nor in the panel"),
+        (["train", "--rounds", "0"], "rounds must be at least 1"),
+        (["train", "--threads", "0"], "threads must be at least 1"),
+        (["train", "--seed", "-1"], "seed must be 0 or more"),
+        (["train", "--learning-rate", "0"], "learning_rate must be above 0"),
+        (["report"], "the run's folder. (required)"),
         (["bench", "everything"], "sampler"),
     ],
 )
@@ -201,7 +201,10 @@ BROKEN = {
         [{**PLAIN, "choices": ["red", "green"], "answer": "blue"}],
         "'blue'",
     ),
-    "gold that its type cannot read": ([{**PLAIN, "type": "number", "answer": "many"}], "'many'"),
+    "gold that its type cannot read": (
+        [{**PLAIN, "answer_type": "number", "answer": "many"}],
+        "'many'",
+    ),
 }
 
 
@@ -331,7 +334,8 @@ def test_evaluate_takes_a_run_or_a_model(say: Say, finished: Path, model: Path) 
     assert [line.split()[:2] for line in of_model.out.splitlines()][:3] == [
         ["trained", metric] for metric in ("greedy", "pass@1", "pass@k")
     ]
-    one_message(say("evaluate", "nowhere", *SMALL), "model 'nowhere'")
+    nowhere = model.parent / "nowhere"
+    one_message(say("evaluate", nowhere, *SMALL), f"model '{nowhere}'", "neither a folder")
 
 
 def test_rescore_judges_stored_responses_by_another_panel(say: Say, finished: Path) -> None:
@@ -351,6 +355,33 @@ def test_compare_makes_a_table_of_runs(say: Say, finished: Path) -> None:
     assert all(line.endswith("| 2 |") for line in lines)
 
 
+def test_a_small_data_set_is_asked_each_problem_once(say: Say, model: Path, tmp_path: Path) -> None:
+    out, path = tmp_path / "run", problems(tmp_path)
+    words = ["train", "smoke", "--model", model, "--out", out, *SMALL]
+    assert say(*words, "--env", path, "--prompts", 30, "--test", 30, "--held-out", 30).code == 0
+    asked = [row["problem"] for row in read_rollouts(out / "rollouts" / "round-0001.parquet")]
+    assert len(asked) == 2 * len(set(asked)) < 2 * 10
+    evaluated = read_rows(out / "evaluation.jsonl")
+    assert {row["group"] for row in evaluated} == {"trained"}
+    tested = [row["id"] for row in evaluated if row["policy"] == "base"]
+    assert len(tested) == len(set(tested)) < 10
+    assert {problem.rpartition("/")[2] for problem in asked}.isdisjoint(
+        problem.rpartition("/")[2] for problem in tested
+    )
+    assert all(len(row["samples"]) == 1 for row in evaluated)
+    assert say("rescore", out, "--panel", "format").code == 0
+
+
+@pytest.mark.usefixtures("untrained")
+def test_a_benchmark_cannot_be_trained_on(say: Say, tmp_path: Path) -> None:
+    path = problems(tmp_path)
+    rows = [{**json.loads(line), "split": "test"} for line in path.read_text().splitlines()]
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    said = say("train", "smoke", "--env", path, "--out", tmp_path / "run")
+    one_message(said, "no problem in split", "benchmark")
+    assert not (tmp_path / "run").exists()
+
+
 # Environments
 
 
@@ -367,4 +398,6 @@ def test_envs_are_listed_shown_and_drawn(say: Say, tmp_path: Path) -> None:
     assert drawn.code == 0
     pictures = [Path(line) for line in drawn.out.splitlines()]
     assert [picture.stem for picture in pictures] == list(FAMILIES)
-    assert all(Image.open(picture).size[0] > 3 * 96 for picture in pictures)
+    for picture in pictures:
+        with Image.open(picture) as sheet:
+            assert sheet.width > 3 * 96

@@ -19,6 +19,7 @@ ROOT = Path(__file__).parents[1]
 FLOORS = ("rewards", "envs", "agents", "experiments")  # each may import those before it
 LONGEST_FILE = 260  # lines
 LONGEST_FUNCTION = 60  # lines, docstring included
+RECORDS = ROOT / "experiments" / "results"  # what README's numbers come from; no code reads it
 VAGUE = {"utils", "common", "helpers", "misc", "manager", "factory"}
 
 # Addresses that mean something in one workplace only. Written so that they don't match themselves.
@@ -151,7 +152,8 @@ def test_every_file_that_the_code_reads_is_package_data() -> None:
             path for pattern in patterns[f"mstar.{floor}"] for path in (ROOT / floor).glob(pattern)
         }
         inside = {path for path in files() if path.is_relative_to(ROOT / floor)}
-        assert {at(path) for path in inside - packed if path.suffix != ".py"} == set()
+        read = {path for path in inside if path.suffix != ".py" and RECORDS not in path.parents}
+        assert {at(path) for path in read - packed} == set()
 
 
 def test_a_type_checker_finds_each_folder() -> None:
