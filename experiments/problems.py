@@ -30,13 +30,17 @@ class Exam:
 
 
 def open_env(recipe: Recipe, split: Split, families: tuple[str, ...] = ()) -> ProblemVectorEnv:
-    """The recipe's problems of one split, judged by its panel."""
+    """The recipe's problems of one split, judged by its panel.
+
+    Raises:
+        ValueError: a name that does not exist, or a split with nothing in it.
+    """
     if recipe.env == MIXTURE or families:
         names = families or recipe.families
         source: ProblemSource = Mixture([open_source(name, level=recipe.level) for name in names])
     else:
         source = open_source(recipe.env, level=recipe.level)
-    return ProblemVectorEnv(
+    env = ProblemVectorEnv(
         source=source,
         num_envs=1,
         panel=recipe.panel,
@@ -44,6 +48,8 @@ def open_env(recipe: Recipe, split: Split, families: tuple[str, ...] = ()) -> Pr
         size=recipe.size,
         seed=recipe.seed,
     )
+    env.examiner.problem(recipe.seed, 0)  # an empty split is found before a model is loaded
+    return env
 
 
 def exams(recipe: Recipe) -> list[Exam]:
