@@ -101,7 +101,7 @@ class Recipe:
     test_samples: int = 8
     extra_families: tuple[str, ...] = ("BarChart", "Clock")
     seed: int = 0
-    threads: int = 2
+    threads: int = 1
 
     def __post_init__(self) -> None:
         for name in ("rounds", "prompts", "samples", "updates", "batch", "keep"):
