@@ -131,6 +131,7 @@ def reference_policy() -> Policy:
     tokenizer = train_tokenizer([], vocabulary=640)
     processor = build_processor(tokenizer)
     processor.patch_size = PATCH
+    processor.image_processor.size = {"height": SIZE, "width": SIZE}
     text = LlamaConfig(
         vocab_size=640,
         hidden_size=256,
