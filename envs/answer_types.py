@@ -17,6 +17,7 @@ ALIASES: Mapping[str, AnswerType] = {
     "numerical": "number",
     "boolean": "yes_no",
     "bool": "yes_no",
+    "yes/no": "yes_no",
     "multi_choice": "choice",
     "multiple_choice": "choice",
     "mcq": "choice",
@@ -80,6 +81,8 @@ def typed(
     Answer(type='number', value='8.20', choices=None, unit='$', tolerance=None)
     """
     value, found_unit = _without_unit(gold.strip())
+    if declared == "yes_no" and gold.strip() in ("0", "1"):
+        return Answer("yes_no", ("no", "yes")[int(gold)])
     number = bool(NUMBER.fullmatch(value)) and any(c.isdigit() for c in value)
     if declared is None or (declared == "chart_number" and not number):
         kind = _inferred(gold.strip(), number, question)

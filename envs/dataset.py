@@ -22,6 +22,11 @@ from mstar.envs.splits import divide, repeated
 DECODED = 2_000  # pictures that are decoded at load; of the others the header is read
 LISTED = 5  # faults in a message
 
+FROM_0 = (
+    "golds that may count options from 0 or from 1; taken as from 0. Say which, with "
+    "fields={'answer_form': 'index'} for 0 or 'number' for 1"
+)
+
 OnError = Literal["raise", "skip"]
 
 
@@ -43,6 +48,8 @@ class DatasetSource:
         if reading.faults and (on_error == "raise" or not reading.entries):
             raise ValueError(_message(reading))
         self.name = reading.name
+        if reading.doubt:
+            warnings.warn(f"{self.name}: {FROM_0}", stacklevel=2)
         self.fields = reading.fields
         self.skipped = reading.faults
         contents = [entry.content for entry in reading.entries]

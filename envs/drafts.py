@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from itertools import count
 
 from mstar.envs.answer_types import named_type, typed
+from mstar.envs.cell_texts import cleaned, gold_text, named, question_text
 from mstar.envs.fields import AnswerForm, FieldMap, look_up
 from mstar.envs.options import as_text, lettered, options, options_in, resolve
 from mstar.envs.problem import Split
@@ -18,13 +18,7 @@ from mstar.envs.stored_picture import StoredPicture
 from mstar.rewards.base import Answer, AnswerType
 
 LONGEST_QUESTION = LONGEST_PROMPT - 512  # characters; the rest is for the instruction
-LONGEST_GOLD = 2_000  # characters
 LONGEST_NAME = 200  # characters of an id
-PLACEHOLDER = re.compile(r"<image\s?(\d*)>")
-HINT = re.compile(r"Hint: Please answer[^\n]{0,200}\nQuestion:\s*")  # as MathVista words it
-LEAD = re.compile(r"\A(?:the\s+)?(?:final\s+|correct\s+)?answer(?:\s+is\b\s*:?|\s*:)\s*", re.I)
-
-WRAPPED = re.compile(r"\$([^$]+)\$|\\boxed\{(.+)\}|<answer>(.*)</answer>", re.S)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,24 +52,36 @@ class Draft:
     topic: str
 
 
-def draft(row: Row, fields: FieldMap, pictures: tuple[StoredPicture, ...]) -> Draft:
+def draft(
+    row: Row,
+    fields: FieldMap,
+    pictures: tuple[StoredPicture, ...],
+    drawn: tuple[StoredPicture, ...] = (),
+) -> Draft:
     """What a row says.
 
     Args:
         row: as it was read.
         fields: which column holds what.
         pictures: of the row, one or more.
+        drawn: the options that are pictures, where they are.
 
     Raises:
         ValueError: no question, texts that are too long, options or several answers that can't be
             read.
     """
-    written = as_text(look_up(row.cells, fields.question)).strip()
+    shown = pictures + drawn
+    written = question_text(look_up(row.cells, fields.question))
     _check_length("the question", written, LONGEST_QUESTION)
-    question = _cleaned(written, len(pictures))
-    gold = _gold_text(look_up(row.cells, fields.answer) if fields.answer else None)
+    numbers = count(1)
+    question = cleaned(written, len(shown), numbers)
+    gold = gold_text(look_up(row.cells, fields.answer) if fields.answer else None)
     declared = _declared(row, fields.type)
-    choices = tuple(_cleaned(choice, len(pictures)) for choice in _choices(row, fields))
+    if drawn:
+        choices = tuple(f"picture {len(pictures) + n}" for n in range(1, len(drawn) + 1))
+        gold = dict(zip((one.name for one in drawn), choices, strict=True)).get(gold, gold)
+    else:
+        choices = tuple(named(text, len(shown), numbers) for text in _choices(row, fields))
     if not choices and gold and declared in (None, "choice"):
         # Options in the question alone count only where the gold is one of them.
         choices = options_in(question)
@@ -87,7 +93,7 @@ def draft(row: Row, fields: FieldMap, pictures: tuple[StoredPicture, ...]) -> Dr
         where=row.where,
         id=_column(row, fields.id)[:LONGEST_NAME],
         question=question,
-        pictures=pictures,
+        pictures=shown,
         gold=gold,
         choices=choices,
         type=declared,
@@ -140,46 +146,6 @@ def _with_options(question: str, choices: tuple[str, ...]) -> str:
 def _check_length(what: str, text: str, most: int) -> None:
     if not 0 < len(text) <= most:
         raise ValueError(f"{what} has {len(text)} characters; 1 to {most} can be asked")
-
-
-def _cleaned(text: str, pictures: int) -> str:
-    """A text without placeholders; an inner one that is numbered says which picture it is."""
-    text = HINT.sub("", text)
-    found = list(PLACEHOLDER.finditer(text))
-    while found and not text[: found[0].start()].strip():
-        text = text[found.pop(0).end() :].strip()
-        found = list(PLACEHOLDER.finditer(text))
-    while found and not text[found[-1].end() :].strip():
-        text = text[: found.pop().start()].strip()
-
-    def named(place: re.Match[str]) -> str:
-        if not place[1]:
-            return ""
-        return f"picture {place[1]}" if pictures > 1 else "the picture"
-
-    return HINT.sub("", PLACEHOLDER.sub(named, text)).strip()
-
-
-def _gold_text(value: Any) -> str:
-    if isinstance(value, list):
-        texts = {as_text(item).strip() for item in value}
-        if len(texts) > 1:
-            raise ValueError(
-                f"several answers, {sorted(texts)!r:.120}; map the one that counts, such as "
-                "fields={'answer': 'answers.0'}"
-            )
-        return next(iter(texts), "")
-    if isinstance(value, dict):
-        raise ValueError(
-            f"the answer is an object with {sorted(value)!r:.120}; map what is inside, such as "
-            f"fields={{'answer': 'answer.{next(iter(value), 'text')}'}}"
-        )
-    text = as_text(value).strip()
-    if len(text) > LONGEST_GOLD:
-        raise ValueError(f"the answer has {len(text)} characters; {LONGEST_GOLD} are the most")
-    text = LEAD.sub("", text).strip()
-    wrapped = WRAPPED.fullmatch(text)
-    return next(part for part in wrapped.groups() if part).strip() if wrapped else text
 
 
 def _declared(row: Row, column: str | None) -> AnswerType | None:

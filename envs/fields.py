@@ -13,33 +13,39 @@ from mstar.rewards.base import ANSWER_TYPES
 AnswerForm = Literal["auto", "text", "letter", "index", "number"]
 BRACED = re.compile(r"\{([^{}]+)\}")
 
-# How columns are called in published sets; the first that is there is taken.
-NAMES: Mapping[str, tuple[str, ...]] = {
-    "question": ("question", "query", "problem", "prompt", "sentence", "problem_text", "input"),
-    "image": (
-        "decoded_image",
-        "image",
-        "images",
-        "img",
-        "picture",
-        "pictures",
-        "image_path",
-        "img_path",
-        "image_file",
-        "file_name",
-        "imgname",
-        "filename",
+# How columns are called in published sets, in lower case without "_", "-" and blanks; the first
+# that is there is taken.
+NAMES: Mapping[str, str] = {
+    "question": (
+        "question query problem questiontext questionstring prompt sentence problemtext"
+        " instruction input conversations messages conversation text"
     ),
-    "answer": ("answer", "gold", "label", "ground_truth", "correct_answer", "target", "answers"),
-    "choices": ("choices", "options", "candidates", "multiple_choices"),
-    "type": ("answer_type",),
-    "unit": ("unit",),
-    "tolerance": ("tolerance", "rel_tol"),
-    "id": ("id", "pid", "index", "qid", "question_id", "uid", "identifier", "problem_id", "_key"),
-    "split": ("split",),
-    "topic": ("task", "category", "topic", "subject"),
+    "image": (
+        "decodedimage image images img picture pictures imagepath imgpath picturepath figurepath"
+        " imagefile filename imgname imagename imagefilename imagelist imagepaths imageurls"
+        " queryimage figure imageid imgid"
+    ),
+    "answer": (
+        "answer gold groundtruth gtanswer correctanswer correctoption correctchoice"
+        " correctchoiceidx correctidx correctindex correct answerkey answeridx answerindex"
+        " answerlabel finalanswer answertext multiplechoiceanswer label target gt answers"
+    ),
+    "choices": (
+        "choices options option candidates multiplechoices multichoiceoptions answerchoices"
+        " choiceimages choicesimage imagechoices"
+    ),
+    "type": "answertype",
+    "unit": "unit",
+    "tolerance": "tolerance reltol",
+    "id": ("id pid index idx qid questionid sampleindex sampleid uid identifier problemid key"),
+    "split": "split",
+    "topic": "task category topic subject subtask subfield knowledgeconcept",
 }
+TALKS = ("conversations", "messages", "conversation")  # with the question and its answer
 NUMBERED = re.compile(r"(image|img|picture)_?\d+|(left|right)_image", re.I)
+OPTION_COLUMN = re.compile(  # of one option: A, choice_b, "Option 3"
+    r"(?:option|choice|opt|choice[ _-]?image)[ _-]?([a-h]|\d{1,2})|([A-H])",
+)
 LETTER_COLUMNS = ("A", "B", "C", "D", "E", "F", "G", "H")
 NEEDED = ("question", "image", "answer")
 
@@ -109,16 +115,22 @@ def look_up(cells: Mapping[str, Any], column: str) -> Any:
 
 def guess(columns: Sequence[str]) -> FieldMap:
     """The map that the columns' names suggest."""
-    lower = {column.lower(): column for column in reversed(columns)}
+    plain = {_plain(column): column for column in reversed(columns)}
     found: dict[str, Any] = {}
     for key, names in NAMES.items():
-        column = next((lower[name] for name in names if name in lower), None)
+        column = next((plain[name] for name in names.split() if name in plain), None)
         if column is not None:
             found[key] = (column,) if key == "image" else column
-    if numbered := tuple(column for column in columns if NUMBERED.fullmatch(column)):
-        found.setdefault("image", numbered)
-    if "choices" not in found and {"A", "B"} <= set(columns):
-        found["choices"] = tuple(letter for letter in LETTER_COLUMNS if letter in columns)
+    numbered = [column for column in columns if NUMBERED.fullmatch(column)]
+    if numbered and not any(name in plain for name in ("decodedimage", "image", "images")):
+        found["image"] = tuple(sorted(numbered, key=_ordinal))
+    one_each = [column for column in columns if OPTION_COLUMN.fullmatch(_option_name(column))]
+    if "choices" not in found and len(one_each) > 1:
+        found["choices"] = tuple(sorted(one_each, key=_ordinal))
+    if _plain(found.get("question", "")) in TALKS:
+        found.setdefault("answer", found["question"])
+    if _plain(found.get("answer", "")).endswith(("idx", "index")):
+        found["answer_form"] = "index"
     return FieldMap(**found)
 
 
@@ -205,6 +217,20 @@ def _there(column: str, columns: Sequence[str]) -> bool:
     if braced := BRACED.findall(column):
         return all(_there(part, columns) for part in braced)
     return column.partition(".")[0] in columns
+
+
+def _plain(column: str) -> str:
+    return re.sub(r"[\s_-]", "", column).lower()
+
+
+def _option_name(column: str) -> str:
+    """A name of one letter as it stands, for "a" is no option; others in lower case."""
+    return column if len(column) == 1 else column.lower()
+
+
+def _ordinal(column: str) -> tuple[str, int]:
+    digits = re.sub(r"\D", "", column)
+    return re.sub(r"\d", "", column), int(digits) if digits and len(digits) < 5 else 0
 
 
 def _filled(value: Any) -> Any:

@@ -33,7 +33,11 @@ def options(value: Any) -> tuple[str, ...]:
     if isinstance(value, str):
         value = _from_text(value.strip())
     if isinstance(value, Mapping):
-        value = [value[key] for key in sorted(value)]
+        texts = value.get("text")  # beside their labels
+        ordered = sorted(value, key=lambda key: (len(str(key)), str(key)))
+        value = texts if isinstance(texts, list) else [value[key] for key in ordered]
+    if isinstance(value, list) and all(isinstance(v, dict) and "text" in v for v in value):
+        value = [one["text"] for one in value]
     if isinstance(value, (list, tuple)):
         texts = [as_text(item).strip() for item in value]
         found = _unmarked(tuple(text for text in texts if text and text.lower() != "nan"))
@@ -91,8 +95,14 @@ def form_of(golds: Sequence[tuple[str, Sequence[str]]]) -> AnswerForm:
     Args:
         golds: each gold, and its options.
     """
-    fits = {form: sum(resolve(g, c, form) is not None for g, c in golds) for form in FORMS}
+    fits = _fits(golds)
     return max(FORMS, key=lambda form: fits[form])
+
+
+def from_0_or_1(golds: Sequence[tuple[str, Sequence[str]]]) -> bool:
+    """Whether the golds are numbers of options that may be counted from 0 or from 1."""
+    fits = _fits(golds)
+    return fits["index"] == fits["number"] > max(fits["text"], fits["letter"])
 
 
 def lettered(question: str, choices: Sequence[str]) -> str:
@@ -171,6 +181,10 @@ def _unmarked(choices: tuple[str, ...]) -> tuple[str, ...]:
         if choices and all(short and short != choice for short, choice in pairs):
             return tuple(stripped)
     return choices
+
+
+def _fits(golds: Sequence[tuple[str, Sequence[str]]]) -> dict[AnswerForm, int]:
+    return {form: sum(resolve(g, c, form) is not None for g, c in golds) for form in FORMS}
 
 
 def _plain(text: str) -> str:

@@ -14,11 +14,14 @@ from typing import Any
 from PIL import Image
 
 from mstar.envs.fields import look_up
+from mstar.envs.options import options
 from mstar.envs.rows import Row
 from mstar.envs.stored_picture import StoredPicture
 
 LONGEST_PATH = 1_024  # characters; a longer text is a picture in base64
 BASE64 = ("iVBORw0KGgo", "/9j/", "R0lGOD", "UklGR")  # how PNG, JPEG, GIF and WebP begin in it
+
+ENDINGS = (".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp")
 
 
 def pictures_of(row: Row, columns: tuple[str, ...]) -> tuple[StoredPicture, ...]:
@@ -32,11 +35,42 @@ def pictures_of(row: Row, columns: tuple[str, ...]) -> tuple[StoredPicture, ...]
         ValueError: no picture at all, an address, or a path that leaves the folder.
     """
     values = [look_up(row.cells, column) for column in columns]
+    values = [_listed(value) for value in values]
     flat = [v for value in values for v in (value if isinstance(value, list) else [value])]
     found = [_picture(value, row) for value in flat if not _empty(value)]
     if not found:
         raise ValueError(f"no picture in {' or '.join(map(repr, columns))}")
     return tuple(found)
+
+
+def option_pictures(row: Row, columns: str | tuple[str, ...] | None) -> tuple[StoredPicture, ...]:
+    """The options of a row that are pictures; () where they are texts or there are none.
+
+    Args:
+        row: as it was read.
+        columns: the column with the list of them, or one column for each.
+
+    Raises:
+        ValueError: an address, or a path that leaves the folder.
+    """
+    cells = columns if isinstance(columns, tuple) else (columns,) if columns else ()
+    values = [look_up(row.cells, column) for column in cells]
+    if len(values) == 1:
+        (value,) = values
+        named = isinstance(value, str) and value.rstrip("]'\" ").lower().endswith(ENDINGS)
+        values = list(options(value)) if named else value if isinstance(value, list) else []
+    held = [value for value in values if value is not None and value != ""]
+    if len(held) < 2 or not all(_is_picture(value) for value in held):
+        return ()
+    return tuple(_picture(value, row) for value in held)
+
+
+def _is_picture(value: Any) -> bool:
+    if isinstance(value, str):
+        return value.lower().endswith(ENDINGS)
+    if isinstance(value, Mapping):
+        return "bytes" in value
+    return isinstance(value, bytes | Image.Image) or callable(value)
 
 
 def _picture(value: Any, row: Row) -> StoredPicture:
@@ -60,6 +94,13 @@ def _picture(value: Any, row: Row) -> StoredPicture:
     return StoredPicture(_inside(value, row), value)
 
 
+def _listed(value: Any) -> Any:
+    """A list that a table of text had to write as text."""
+    if isinstance(value, str) and value[:1] == "[" and value[-1:] == "]":
+        return list(options(value))
+    return value
+
+
 def _empty(value: Any) -> bool:
     if isinstance(value, Mapping):
         return value.get("bytes") is None and not value.get("path")
@@ -75,14 +116,21 @@ def _inside(text: str, row: Row) -> Path:
     if "\0" in text:
         raise ValueError(f"picture {text!r} is no path")
     root = _real(os.path.abspath(row.root))
-    places = [os.path.realpath(folder / text) for folder in dict.fromkeys((row.folder, row.root))]
+    names = [text] if Path(text).suffix else [text, *(text + ending for ending in ENDINGS[:3])]
+    tried = [folder / name for folder in dict.fromkeys((row.folder, row.root)) for name in names]
+    places = [os.path.realpath(place) for path in tried for place in (path, _in_images(path))]
     inside = [place for place in places if place.startswith(os.path.join(root, ""))]
-    if not inside:
+    there = next(filter(os.path.lexists, places), None)
+    if not inside or (there is not None and there not in inside):
         raise ValueError(
             f"picture {text} lies outside of {row.root}; move it there, or name the folder of the "
             "pictures with pictures=..."
         )
     return Path(next(filter(os.path.isfile, inside), inside[0]))
+
+
+def _in_images(path: Path) -> Path:
+    return path.parent / "images" / path.name
 
 
 @lru_cache(maxsize=4)

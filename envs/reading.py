@@ -10,8 +10,8 @@ from typing import Any, Literal, NamedTuple
 
 from mstar.envs.drafts import Draft, answer_of, asked, draft
 from mstar.envs.fields import AnswerForm, FieldMap
-from mstar.envs.options import form_of
-from mstar.envs.pictures_of_row import pictures_of
+from mstar.envs.options import form_of, from_0_or_1
+from mstar.envs.pictures_of_row import option_pictures, pictures_of
 from mstar.envs.readers import rows
 from mstar.envs.rows import Row
 from mstar.envs.schemas import choose_fields
@@ -66,6 +66,7 @@ class Reading:
         name: of the set.
         fields: which column was taken for what.
         form: what the golds of problems with options are.
+        doubt: whether it can't be told if options are counted from 0, as is taken, or from 1.
         entries: in the order of the rows.
         faults: of the other rows.
     """
@@ -73,6 +74,7 @@ class Reading:
     name: str
     fields: FieldMap
     form: AnswerForm
+    doubt: bool
     entries: tuple[Entry, ...]
     faults: tuple[Fault, ...]
 
@@ -104,9 +106,12 @@ def read(
     columns = list(dict.fromkeys(chain.from_iterable(row.cells for row in head)))
     chosen = choose_fields(fields, [c for c in columns if c != "_file"], where)
     drafts, faults = _drafts(chain(head, stream), chosen)
-    form = chosen.answer_form
+    form, doubt = chosen.answer_form, False
     if form == "auto":
-        form = form_of([(d.gold, d.choices) for d in drafts if d.choices and d.gold])
+        golds = [(d.gold, d.choices) for d in drafts if d.choices and d.gold]
+        form, doubt = form_of(golds), from_0_or_1(golds)
+        if doubt and isinstance(chosen.choices, tuple) and chosen.choices[0].endswith("1"):
+            form, doubt = "number", False  # as the columns are counted
     entries: list[Entry] = []
     left = decoded
     for one in drafts:
@@ -116,7 +121,7 @@ def read(
             faults.append(found)
         else:
             entries.append(found)
-    return Reading(name, chosen, form, tuple(entries), tuple(faults))
+    return Reading(name, chosen, form, doubt, tuple(entries), tuple(faults))
 
 
 def name_of(source: Source) -> str:
@@ -140,11 +145,12 @@ def _drafts(stream: Iterable[Row], fields: FieldMap) -> tuple[list[Draft], list[
     for row in stream:
         try:
             pictures = pictures_of(row, fields.image)
+            drawn = option_pictures(row, fields.choices)
         except ValueError as error:
             faults.append(Fault(row.where, "picture", str(error)))
             continue
         try:
-            drafts.append(draft(row, fields, pictures))
+            drafts.append(draft(row, fields, pictures, drawn))
         except ValueError as error:
             faults.append(Fault(row.where, "row", str(error)))
     return drafts, faults

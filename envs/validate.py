@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
+from mstar.envs.dataset import FROM_0
 from mstar.envs.family import SPLITS
 from mstar.envs.options import LETTERS, resolve
 from mstar.envs.problem import Split
@@ -78,6 +79,13 @@ def _findings(reading: Reading, splits: Sequence[Split]) -> Iterable[Finding]:
         _named(doubtful),
         "golds that are one option as a text and another as a letter",
     )
+    if reading.doubt:
+        among = [entry for entry in entries if entry.draft.choices and entry.answer]
+        yield from _finding("error", "choices", _named(among), FROM_0)
+    letters = [entry for entry in entries if _is_lone_letter(entry)]
+    yield from _finding(
+        "warning", "choices", _named(letters), "golds that are a letter, and no options are found"
+    )
     yield from _repetitions(entries)
     yield from _shared_pictures(entries, splits)
     uses = Counter(entry.draft.id for entry in entries if entry.draft.id)
@@ -125,6 +133,11 @@ def _is_ambiguous(entry: Entry) -> bool:
     choices = entry.draft.choices
     places = {resolve(entry.draft.gold, choices, form) for form in ("text", "letter")}
     return len(places - {None}) > 1
+
+
+def _is_lone_letter(entry: Entry) -> bool:
+    gold = entry.draft.gold
+    return not entry.draft.choices and len(gold) == 1 and gold in LETTERS[:8]
 
 
 def _blind(labelled: Sequence[Entry]) -> dict[str, float]:
