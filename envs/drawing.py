@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
+from typing import Any
 
 from PIL import Image, ImageDraw, ImageFont
 
@@ -27,14 +29,6 @@ COLORS: dict[str, Color] = {
 DEFAULT_SIZE = 112  # pixels
 
 
-@lru_cache(maxsize=64)
-def _font(pixels: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
-    font = ImageFont.load_default(size=pixels)  # Pillow's own font: nothing to ship
-    if isinstance(font, ImageFont.FreeTypeFont):  # drawing a text is mostly making its mask
-        font.getmask2 = lru_cache(maxsize=512)(font.getmask2)  # type: ignore[method-assign,assignment]
-    return font
-
-
 @dataclass
 class Drawing:
     """A list of marks; coordinates and widths are shares of the picture's side.
@@ -46,24 +40,22 @@ class Drawing:
     """
 
     background: Color = WHITE
-    marks: list[Callable[[ImageDraw.ImageDraw, int], None]] = field(default_factory=list)
+    # What to call with a canvas and its side, and what follows them: plain values, so that equal
+    # drawings are equal and a drawing can be pickled.
+    marks: list[tuple[Any, ...]] = field(default_factory=list)
 
     def render(self, size: int | None = None) -> Image.Image:
         """Draw at `size` x `size` pixels, RGB."""
         side = size or DEFAULT_SIZE
         image = Image.new("RGB", (side, side), self.background)
         draw = ImageDraw.Draw(image)
-        for mark in self.marks:
-            mark(draw, side)
+        for mark, *given in self.marks:
+            mark(draw, side, *given)
         return image
 
     def line(self, points: Sequence[Point], color: Color = INK, width: float = 0.01) -> None:
         """A line through two or more points."""
-
-        def mark(draw: ImageDraw.ImageDraw, side: int) -> None:
-            draw.line(_pixels(points, side), fill=color, width=_width(width, side), joint="curve")
-
-        self.marks.append(mark)
+        self.marks.append((_line, tuple(points), color, width))
 
     def rectangle(
         self,
@@ -74,11 +66,7 @@ class Drawing:
         width: float = 0.01,
     ) -> None:
         """A rectangle from its left top to its right bottom corner."""
-
-        def mark(draw: ImageDraw.ImageDraw, side: int) -> None:
-            draw.rectangle(_pixels([low, high], side), fill, outline, _width(width, side))
-
-        self.marks.append(mark)
+        self.marks.append((_rectangle, (low, high), fill, outline, width))
 
     def ellipse(
         self,
@@ -90,12 +78,8 @@ class Drawing:
     ) -> None:
         """A circle, or an ellipse where `radius` is (x radius, y radius)."""
         rx, ry = radius if isinstance(radius, tuple) else (radius, radius)
-        box = [(center[0] - rx, center[1] - ry), (center[0] + rx, center[1] + ry)]
-
-        def mark(draw: ImageDraw.ImageDraw, side: int) -> None:
-            draw.ellipse(_pixels(box, side), fill, outline, _width(width, side))
-
-        self.marks.append(mark)
+        box = ((center[0] - rx, center[1] - ry), (center[0] + rx, center[1] + ry))
+        self.marks.append((_ellipse, box, fill, outline, width))
 
     def pie(
         self,
@@ -107,25 +91,17 @@ class Drawing:
         outline: Color | None = None,
     ) -> None:
         """A sector from `start` to `end` degrees, clockwise, 0 at three o'clock."""
-        box = [
+        box = (
             (center[0] - radius, center[1] - radius),
             (center[0] + radius, center[1] + radius),
-        ]
-
-        def mark(draw: ImageDraw.ImageDraw, side: int) -> None:
-            draw.pieslice(_pixels(box, side), start, end, fill, outline)
-
-        self.marks.append(mark)
+        )
+        self.marks.append((_pie, box, start, end, fill, outline))
 
     def polygon(
         self, points: Sequence[Point], fill: Color | None = None, outline: Color | None = None
     ) -> None:
         """A closed polygon."""
-
-        def mark(draw: ImageDraw.ImageDraw, side: int) -> None:
-            draw.polygon(_pixels(points, side), fill, outline)
-
-        self.marks.append(mark)
+        self.marks.append((_polygon, tuple(points), fill, outline))
 
     def text(
         self,
@@ -139,17 +115,74 @@ class Drawing:
 
         At 96 pixels a height of 0.09 is the least that can be read.
         """
-
-        def mark(draw: ImageDraw.ImageDraw, side: int) -> None:
-            x, y = at[0] * side, at[1] * side
-            draw.text((x, y), text, fill=color, font=_font(round(height * side)), anchor=anchor)
-
-        self.marks.append(mark)
+        self.marks.append((_text, at, text, height, color, anchor))
 
 
 def text_width(text: str, height: float) -> float:
     """The width of a text of that height, as a share of the side; for layout without overlap."""
     return float(_font(100).getlength(text)) / 100 * height
+
+
+def _line(
+    draw: ImageDraw.ImageDraw, side: int, points: Sequence[Point], color: Color, width: float
+) -> None:
+    draw.line(_pixels(points, side), fill=color, width=_width(width, side), joint="curve")
+
+
+def _rectangle(
+    draw: ImageDraw.ImageDraw,
+    side: int,
+    box: Sequence[Point],
+    fill: Color | None,
+    outline: Color | None,
+    width: float,
+) -> None:
+    draw.rectangle(_pixels(box, side), fill, outline, _width(width, side))
+
+
+def _ellipse(
+    draw: ImageDraw.ImageDraw,
+    side: int,
+    box: Sequence[Point],
+    fill: Color | None,
+    outline: Color | None,
+    width: float,
+) -> None:
+    draw.ellipse(_pixels(box, side), fill, outline, _width(width, side))
+
+
+def _pie(draw: ImageDraw.ImageDraw, side: int, box: Sequence[Point], *how: Any) -> None:
+    draw.pieslice(_pixels(box, side), *how)
+
+
+def _polygon(draw: ImageDraw.ImageDraw, side: int, points: Sequence[Point], *how: Any) -> None:
+    draw.polygon(_pixels(points, side), *how)
+
+
+def _text(draw: ImageDraw.ImageDraw, side: int, at: Point, text: str, *how: Any) -> None:
+    height, color, anchor = how
+    mask, left, top = _mask(text, round(height * side), anchor)
+    draw.bitmap((_whole(at[0] * side) + left, _whole(at[1] * side) + top), mask, color)
+
+
+@lru_cache(maxsize=2048)
+def _mask(text: str, pixels: int, anchor: str) -> tuple[Image.Image, int, int]:
+    """The shape of a text, and where its left top corner lies from its anchor, in pixels."""
+    font = _font(pixels)
+    left, top, right, bottom = map(int, font.getbbox(text, anchor=anchor))
+    mask = Image.new("L", (right - left, bottom - top))
+    ImageDraw.Draw(mask).text((-left, -top), text, fill=255, font=font, anchor=anchor)
+    return mask, left, top
+
+
+@lru_cache(maxsize=64)
+def _font(pixels: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
+    return ImageFont.load_default(size=pixels)  # Pillow's own font: nothing to ship
+
+
+def _whole(pixel: float) -> int:
+    """The nearest whole pixel, the lower one from the middle: as Pillow places a text."""
+    return math.ceil(pixel - 0.5)
 
 
 def _pixels(points: Sequence[Point], side: int) -> list[tuple[float, float]]:
