@@ -7,20 +7,25 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib.metadata import PackageNotFoundError, version
-from typing import Any, TypedDict
+from typing import Any, Literal, TypedDict, get_args
 
 import numpy as np
 from gymnasium import spaces
 
 from mstar.envs.canvas import on_canvas
+from mstar.envs.choice_form import choice_form
 from mstar.envs.family import SPLITS
+from mstar.envs.instructions import INSTRUCTIONS
 from mstar.envs.open import open_source
 from mstar.envs.problem import Problem, Split
 from mstar.envs.response_space import LONGEST_PROMPT, LONGEST_RESPONSE, UnicodeText
 from mstar.envs.source import Mixture, ProblemSource, find
+from mstar.envs.unlabelled import unlabelled
 from mstar.rewards.panel import RewardPanel, ScoreTable
 
-INSTRUCTION = 'Reason step by step. End with a line "Answer: ..."'
+INSTRUCTION = INSTRUCTIONS["en"]["steps"]
+Form = Literal["open", "choice"]
+FORMS: tuple[Form, ...] = get_args(Form)
 PANEL = ("correctness", "format")  # where none is named
 SIZES = range(96, 449)  # pixels
 
@@ -40,6 +45,8 @@ class Setting(TypedDict, total=False):
         size: side of the picture in pixels, 96 to 448; 112 if left out.
         panel: names of reward models, or a live panel; correctness and format if left out.
         instruction: follows the question in the prompt; ``INSTRUCTION`` if left out.
+        form: open (if left out), or choice: open questions get options to choose from.
+        unlabelled: share of the problems whose answers are withheld; 0 if left out.
     """
 
     source: str | Mapping[str, Any] | ProblemSource
@@ -49,6 +56,8 @@ class Setting(TypedDict, total=False):
     size: int
     panel: RewardPanel | Sequence[str] | None
     instruction: str
+    form: Form
+    unlabelled: float
 
 
 @dataclass(frozen=True, eq=False)
@@ -90,9 +99,9 @@ class Examiner:
 
     def prompt(self, problem: Problem) -> str:
         """The text that is asked: the question, and the instruction on a line of its own."""
-        if not self.instruction:
-            return problem.question
-        return f"{problem.question}\n{self.instruction}"
+        own = problem.instruction
+        instruction = self.instruction if own is None else own
+        return f"{problem.question}\n{instruction}" if instruction else problem.question
 
     def pose(self, problem: Problem) -> tuple[Observation, Info]:
         """The first observation of a problem and the info beside it, both fresh."""
@@ -162,6 +171,8 @@ def examiner(setting: Setting) -> Examiner:
         raise ValueError(f"split must be one of {SPLITS}, got {split!r}")
     if size not in SIZES:
         raise ValueError(f"size must be {SIZES[0]} to {SIZES[-1]} pixels, got {size!r}")
+    if setting.get("form", "open") not in FORMS:
+        raise ValueError(f"form must be one of {FORMS}, got {setting['form']!r}")
     panel = setting.get("panel")
     return Examiner(
         source=_source(setting),
@@ -197,10 +208,16 @@ def checked_options(options: Mapping[str, Any] | None) -> Mapping[str, Any]:
 
 def _source(setting: Setting) -> ProblemSource:
     level = setting.get("level", 1)
+    source: Any = setting.get("source")
     if "families" in setting:
-        return Mixture([open_source(name, level) for name in setting["families"]])
-    source = setting["source"]
-    return open_source(source, level) if isinstance(source, (str, Mapping)) else source
+        source = Mixture([open_source(name, level) for name in setting["families"]])
+    elif isinstance(source, (str, Mapping)):
+        source = open_source(source, level)
+    if setting.get("form") == "choice":
+        source = choice_form(source)
+    share = setting.get("unlabelled", 0.0)
+    found: ProblemSource = source if share == 0 else unlabelled(source, share)
+    return found
 
 
 def _panel(names: Sequence[str]) -> RewardPanel:

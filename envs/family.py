@@ -126,6 +126,10 @@ class Family(ABC):
         wordings = self.wordings[template]
         return wordings[style.wording % len(wordings)].format(**fields)
 
+    def reword(self, latent: Latent, wording: int) -> str:
+        """The question of a latent in another wording; no picture is rendered for it."""
+        return self.build(latent, Style(wording=wording)).question
+
     def draw(self, rng: np.random.Generator) -> Problem:
         """Draw one problem with its twin; all chance comes from `rng`."""
         latent, style = self.latent(rng), Style.draw(rng)

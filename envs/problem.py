@@ -46,7 +46,10 @@ class Problem:
         template: which kind of question of the family this is.
         distractors: wrong answers that a careless reader would give.
         twin: the same question about another picture, with another answer.
-        tags: what the reports group by: family, level, wording.
+        tags: what the reports group by: family, level, wording, phrasing.
+        instruction: follows the question in the prompt; None is the environment's own.
+        kind: how answers are read where none is given: type, options and unit; its value is "".
+        withheld: the same problem with its label, which nothing but measurement may look at.
     """
 
     id: str
@@ -59,6 +62,9 @@ class Problem:
     distractors: tuple[str, ...] = ()
     twin: Problem | None = None
     tags: Mapping[str, str] = field(default_factory=dict)
+    instruction: str | None = None
+    kind: Answer | None = None
+    withheld: Problem | None = None
 
     @property
     def solution(self) -> str:
@@ -83,6 +89,7 @@ class Problem:
             facts=tuple(step.value for step in self.steps if step.kind == "perceive"),
             twin=self.twin.answer if self.twin else None,
             twin_pictures=self.twin.pictures if self.twin else (),
+            kind=self.kind,
             **measured,
         )
 

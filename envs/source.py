@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
 from mstar.envs.families import FAMILIES
@@ -57,6 +57,32 @@ class Mixture:
         return self.sources[which].problem(split, seed, number)
 
 
+class View:
+    """The problems of a source, each put another way by a function of it alone.
+
+    Args:
+        source: where they come from.
+        change: puts a problem another way; it keeps the id.
+    """
+
+    def __init__(self, source: ProblemSource, change: Callable[[Problem], Problem]) -> None:
+        self.source, self.change = source, change
+
+    @property
+    def name(self) -> str:
+        """As of the source."""
+        return self.source.name
+
+    @property
+    def size(self) -> int | None:
+        """As of the source."""
+        return self.source.size
+
+    def problem(self, split: Split, seed: int, index: int) -> Problem:
+        """Problem number `index` of a seed in a split: always the same one."""
+        return self.change(self.source.problem(split, seed, index))
+
+
 class Cursor:
     """The place in a source: the seed, and the index of the next problem.
 
@@ -98,6 +124,8 @@ def find(source: ProblemSource, split: Split, problem_id: str) -> Problem:
     Raises:
         ValueError: there is no such problem, or its family has gone on to another version.
     """
+    if isinstance(source, View):
+        return source.change(find(source.source, split, problem_id))
     parts = FAMILY_ID.fullmatch(problem_id)
     if parts is not None and parts[1] in FAMILIES:
         family = FAMILIES[parts[1]](int(parts[4]))

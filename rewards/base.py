@@ -86,6 +86,7 @@ class Attempt:
         twin_pictures: the twin's pictures.
         certainty: mean over tokens of KL(uniform || policy) in nats, where the sampler kept it.
         logprob: sum of the response's token log-probabilities, where the sampler kept it.
+        kind: how answers are read where there is no gold: type, options and unit; its value is "".
     """
 
     question: str
@@ -98,6 +99,7 @@ class Attempt:
     twin_pictures: tuple[Picture, ...] = ()
     certainty: float | None = None
     logprob: float | None = None
+    kind: Answer | None = None
 
 
 class RewardModel(Protocol):

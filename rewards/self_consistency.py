@@ -52,7 +52,7 @@ def votes(group: Sequence[Attempt]) -> NDArray[np.int64]:
     transitive, so classes form around their most frequent wording, in an order that does not
     depend on that of the group.
     """
-    kind = group[0].answer
+    kind = group[0].answer or group[0].kind
     said = [extract(attempt.response, kind) for attempt in group]
     counts = Counter(answer for answer in said if answer is not None)
     classes: dict[str, str] = {}  # each wording, and the wording that stands for its class

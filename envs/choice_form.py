@@ -1,0 +1,165 @@
+"""Open questions made into multiple choice, so that no option betrays itself."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from functools import partial
+
+import numpy as np
+
+from mstar.envs.families import FAMILIES
+from mstar.envs.family import Family, Style
+from mstar.envs.lettering import Asked, Lettering, put_together
+from mstar.envs.options import LETTERS
+from mstar.envs.problem import Problem
+from mstar.envs.source import ProblemSource, View
+from mstar.rewards.base import Answer
+
+OPTIONS = 4
+KIN = 2  # answers that the same question has about other pictures, beside the twin's
+WHOLE = re.compile(r"\d{1,9}")
+CLOCK = re.compile(r"(\d{1,2}):(\d{2})")
+
+
+def choice_form(source: ProblemSource, options: int = OPTIONS) -> View:
+    """A source whose open questions are asked as multiple choice; see ``as_choice``."""
+    return View(source, partial(as_choice, options=options))
+
+
+def as_choice(problem: Problem, seed: int = 0, options: int = OPTIONS) -> Problem:
+    """The problem with options to choose from: its answer, wrong answers, and near numbers.
+
+    Where the gold stands, and its rank in size where the options are numbers or times, are by
+    chance, so that neither the place nor the middle gives it away. No two options are equal for
+    the verifier. A question with fewer wrong answers than that, such as yes or no, gets fewer
+    options; one that has none, or options already, stays as it is.
+
+    Args:
+        problem: its id and the seed decide the options.
+        seed: another one gives other options in another order.
+        options: how many, 2 to 26.
+
+    Raises:
+        ValueError: a number of options outside that range.
+    """
+    if not 2 <= options <= len(LETTERS):
+        raise ValueError(f"options must be 2 to {len(LETTERS)}, got {options}")
+    gold = problem.answer
+    if gold is None or gold.choices:
+        return problem
+    rng = chance(problem.id, seed)
+    wrong = _wrong(problem, gold, options - 1, rng)
+    if not wrong:
+        return problem
+    texts = [gold.value, *wrong]
+    choices = tuple(texts[i] for i in rng.permutation(len(texts)))
+    question = put_together(Asked(problem.question, None, ""), choices, lettering_for(choices))
+    chosen = replace(
+        problem,
+        question=question,
+        answer=Answer("choice", gold.value, choices),
+        distractors=tuple(wrong),
+    )
+    return replace(chosen, twin=_twin(problem, question, choices))
+
+
+def lettering_for(choices: Sequence[str]) -> Lettering:
+    """Letters in brackets; none where an option is itself a letter and could be taken for one."""
+    return "-" if any(len(c) == 1 and c.upper() in LETTERS for c in choices) else "(A)"
+
+
+def family_of(problem: Problem) -> Family | None:
+    """The family that drew a problem, at its level; None for a stored one."""
+    kind = FAMILIES.get(problem.tags.get("family", ""))
+    return kind(int(problem.tags["level"])) if kind and problem.latent else None
+
+
+def chance(problem_id: str, seed: int) -> np.random.Generator:
+    """A generator of a problem and a seed, the same on every machine."""
+    digest = hashlib.sha256(problem_id.encode()).digest()
+    return np.random.default_rng([int.from_bytes(digest[:8], "big"), seed])
+
+
+def _twin(problem: Problem, question: str, choices: tuple[str, ...]) -> Problem | None:
+    """The twin with the same options, where its gold is among them; None where it isn't."""
+    twin = problem.twin
+    if twin is None or twin.answer is None or twin.answer.value not in choices:
+        return None
+    answer = Answer("choice", twin.answer.value, choices)
+    return replace(twin, question=question, answer=answer)
+
+
+def _wrong(problem: Problem, gold: Answer, count: int, rng: np.random.Generator) -> list[str]:
+    careless = [problem.distractors[i] for i in rng.permutation(len(problem.distractors))]
+    kin, size = _kin(problem, rng), _size(gold.value)
+    if size is None:
+        return _told_apart(gold, [*kin, *careless], count)
+    candidates = [*kin, *careless, *_near(gold, rng)]
+    below = _told_apart(gold, [w for w in candidates if _before(w, size)], count)
+    above = _told_apart(gold, [w for w in candidates if not _before(w, size)], count, below)
+    least, most = max(0, count - len(above)), min(count, len(below))
+    if least > most:
+        return [*below, *above]
+    rank = int(rng.integers(least, most + 1))
+    return [*below[:rank], *above[: count - rank]]
+
+
+def _kin(problem: Problem, rng: np.random.Generator) -> list[str]:
+    """Answers to the same question about other pictures: as likely as the gold for the blind."""
+    twin = problem.twin.answer.value if problem.twin and problem.twin.answer else None
+    own = [] if twin is None else [twin]
+    family = family_of(problem)
+    if family is None:
+        return own
+    others = [family.build(family.vary(dict(problem.latent), rng), Style()) for _ in range(KIN)]
+    return own + [other.answer.value for other in others if other.answer]
+
+
+def _told_apart(
+    gold: Answer, candidates: Sequence[str], count: int, others: Sequence[str] = ()
+) -> list[str]:
+    """The first `count` candidates that the verifier takes for different answers."""
+    from mstar.rewards.verify import equivalent  # here, so that environments do without it
+
+    found: list[str] = []
+    for candidate in candidates:
+        if len(found) == count:
+            break
+        if not any(equivalent(c, candidate, gold) for c in (gold.value, *others, *found)):
+            found.append(candidate)
+    return found
+
+
+def _near(gold: Answer, rng: np.random.Generator) -> list[str]:
+    """Numbers or times about the gold, at steps that don't tell it by its last digit."""
+    clock = CLOCK.fullmatch(gold.value)
+    whole = WHOLE.fullmatch(gold.value)
+    if not clock and not whole:
+        return []
+    write: Callable[[int], str] = _clock_text if clock else str
+    value = int(_size(gold.value) or 0)
+    step = next(s for s in (10, 5, 1) if value % s == 0 and (value > 2 * s or s == 1))
+    shifts = [int(s) * step for s in rng.permutation(np.arange(1, 6))]
+    values = [v for s in shifts for v in (value - s, value + s)]
+    return [write(v) for v in values if v >= (60 if clock else 0) and not (clock and v >= 780)]
+
+
+def _clock_text(minutes: int) -> str:
+    return f"{minutes // 60}:{minutes % 60:02d}"
+
+
+def _size(text: str) -> float | None:
+    if clock := CLOCK.fullmatch(text):
+        return 60.0 * int(clock[1]) + int(clock[2])
+    try:
+        return float(text) if len(text) < 20 else None
+    except ValueError:
+        return None
+
+
+def _before(text: str, size: float) -> bool:
+    found = _size(text)
+    return found is not None and found < size

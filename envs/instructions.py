@@ -1,0 +1,59 @@
+"""What is asked beside the question: in several styles, and in several languages."""
+
+from __future__ import annotations
+
+from typing import Literal, get_args
+
+InstructionStyle = Literal["steps", "brief", "none", "boxed", "polite"]
+STYLES: tuple[InstructionStyle, ...] = get_args(InstructionStyle)
+
+# A language is one more entry with every style. "Answer:" stays as it is in all of them: that is
+# what the verifier reads.
+INSTRUCTIONS: dict[str, dict[InstructionStyle, str]] = {
+    "en": {
+        "steps": 'Reason step by step. End with a line "Answer: ..."',
+        "brief": 'Reply with one line only: "Answer: ..."',
+        "none": "",
+        "boxed": r"Reason step by step, and put your final answer within \boxed{}.",
+        "polite": (
+            "Could you please explain how you get there, and then finish with a line that says "
+            '"Answer: ..."? Thank you!'
+        ),
+    },
+    "de": {
+        "steps": 'Denke Schritt für Schritt nach. Schließe mit einer Zeile "Answer: ..."',
+        "brief": 'Antworte nur mit einer einzigen Zeile: "Answer: ..."',
+        "none": "",
+        "boxed": r"Denke Schritt für Schritt nach und schreibe das Endergebnis in \boxed{}.",
+        "polite": (
+            "Könntest du bitte erklären, wie du darauf kommst, und dann mit einer Zeile "
+            '"Answer: ..." schließen? Vielen Dank!'
+        ),
+    },
+    "fr": {
+        "steps": "Raisonne étape par étape. Termine par une ligne « Answer: ... »",
+        "brief": "Réponds par une seule ligne : « Answer: ... »",
+        "none": "",
+        "boxed": r"Raisonne étape par étape et écris la réponse finale dans \boxed{}.",
+        "polite": (
+            "Pourrais-tu expliquer comment tu y arrives, puis terminer par une ligne "
+            "« Answer: ... », s'il te plaît ? Merci !"
+        ),
+    },
+}
+
+
+def instruction(style: InstructionStyle, language: str = "en") -> str:
+    """The instruction of a style in a language; "" for ``none``.
+
+    >>> instruction("brief")
+    'Reply with one line only: "Answer: ..."'
+
+    Raises:
+        ValueError: a style or a language that there is not.
+    """
+    if language not in INSTRUCTIONS:
+        raise ValueError(f"no instructions in {language!r}; there are: {', '.join(INSTRUCTIONS)}")
+    if style not in STYLES:
+        raise ValueError(f"no instruction {style!r}; there are: {', '.join(STYLES)}")
+    return INSTRUCTIONS[language][style]
