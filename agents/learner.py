@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import queue
-import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Generic
 
 import datasets
-import torch
 from transformers import PrinterCallback, TrainerCallback
 from trl import SFTConfig, SFTTrainer
 
 from mstar.agents.policy import Policy
 from mstar.agents.recipe import Schedule
 from mstar.agents.sampler import Prompt
+from mstar.agents.turns import Task, Turns
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,12 +54,23 @@ class Tuning:
 
 @dataclass(frozen=True, slots=True)
 class Tuned:
-    """What a round of fine-tuning did: mean loss, updates since the start, learning rate now."""
+    """What a round of fine-tuning did.
+
+    Attributes:
+        loss: mean over the round's updates.
+        updates: of the optimizer since the start.
+        learning_rate: after the last of them.
+        lessons: responses that the round trained on, each as often as it was seen.
+        checkpoint: the folder with weights, optimizer and schedule.
+        scored: responses that were read once more without training, each as often as it was.
+    """
 
     loss: float
     updates: int
     learning_rate: float
+    lessons: int
     checkpoint: Path
+    scored: int = 0
 
 
 class LiveTrainer:
@@ -86,11 +95,8 @@ class LiveTrainer:
     ) -> None:
         self._pool = _Pool(policy)
         self._tuning = tuning
-        self._lessons: queue.SimpleQueue[list[Lesson] | None] = queue.SimpleQueue()
-        self._results: queue.SimpleQueue[Tuned | BaseException] = queue.SimpleQueue()
+        self._turns: Turns[list[Lesson], Tuned] = Turns("live-trainer")
         self._policy, self._folder, self._resume = policy, folder, resume
-        self._threads = torch.get_num_threads()
-        self._thread: threading.Thread | None = None
         self.trainer: SFTTrainer | None = None
 
     def fine_tune(self, lessons: Sequence[Lesson]) -> Tuned:
@@ -105,20 +111,13 @@ class LiveTrainer:
             raise ValueError("fine_tune needs at least one lesson; skip the round instead")
         slots = self._tuning.updates * self._tuning.batch
         filled = [lessons[i % len(lessons)] for i in range(slots)]
-        if self._thread is None:
+        if not self._turns.started:
             self._start(filled)
-        self._lessons.put(filled)
-        result = self._results.get()
-        if isinstance(result, BaseException):
-            self._results.put(result)  # the thread has ended: whoever asks again is told the same
-            raise result
-        return result
+        return self._turns.ask(filled)
 
     def close(self) -> None:
         """Let the trainer end; the policy keeps its weights."""
-        if self._thread is not None:
-            self._lessons.put(None)
-            self._thread.join()
+        self._turns.close()
 
     def _start(self, first: list[Lesson]) -> None:
         self._pool.lessons = first  # the trainer looks into a row to see that there are images
@@ -131,20 +130,14 @@ class LiveTrainer:
             args=self._config(),
             train_dataset=table,
             processing_class=self._policy.processor,
-            callbacks=[_Rounds(self)],
+            callbacks=[Rounds(self._turns, self._pool.hold)],
         )
         self.trainer.remove_callback(PrinterCallback)  # the run has its own display
-        self._thread = threading.Thread(target=self._run, name="live-trainer", daemon=True)
-        self._thread.start()
-
-    def _run(self) -> None:
-        torch.set_num_threads(self._threads)  # OpenMP keeps this per thread
-        try:
-            assert self.trainer is not None
-            self.trainer.train(resume_from_checkpoint=str(self._resume) if self._resume else None)
-            self._results.put(_EndedError(f"all {self._tuning.rounds} rounds have been trained"))
-        except BaseException as error:
-            self._results.put(error)
+        trainer, resume = self.trainer, str(self._resume) if self._resume else None
+        self._turns.start(
+            lambda: trainer.train(resume_from_checkpoint=resume),
+            f"all {self._tuning.rounds} rounds have been trained",
+        )
 
     def _config(self) -> SFTConfig:
         tuning = self._tuning
@@ -192,42 +185,47 @@ class _Pool:
             "images": [list(lesson.prompt.images) for lesson in lessons],
         }
 
+    def hold(self, lessons: list[Lesson]) -> int:
+        """Put a round's lessons into the slots."""
+        self.lessons = lessons
+        return len(lessons)
+
     def __getstate__(self) -> dict[str, Any]:
         return {}  # data sets hash a transform to name a cache; this one has none
 
 
-class _Rounds(TrainerCallback):
-    """Hands the turn over: lessons in at the head of an epoch, results out after its checkpoint."""
+class Rounds(TrainerCallback, Generic[Task]):
+    """Hands the turn over: a task in at the head of an epoch, the result out after its checkpoint.
 
-    def __init__(self, live: LiveTrainer) -> None:
-        self._live = live
+    Args:
+        turns: with the loop.
+        begin: makes a task the present one; returns how many responses the round trains on.
+    """
+
+    def __init__(self, turns: Turns[Task, Tuned], begin: Callable[[Task], int]) -> None:
+        self._turns, self._begin = turns, begin
         self._losses: list[float] = []
+        self._lessons = 0
 
-    def on_epoch_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-        trainer, lessons = self._live.trainer, self._live._lessons.get()
-        assert trainer is not None
-        if lessons is None:
-            raise _EndedError("this trainer was closed; a new one goes on from its checkpoint")
-        self._live._pool.lessons = lessons
+    def on_epoch_begin(self, args: Any, state: Any, control: Any, **parts: Any) -> None:
+        """Wait for the round's task."""
+        self._lessons = self._begin(self._turns.receive())
         self._losses.clear()
-        trainer.model.train()
+        parts["model"].train()
 
     def on_log(self, args: Any, state: Any, control: Any, logs: Any = None, **_: Any) -> None:
+        """Take note of a loss."""
         if logs and "loss" in logs:
             self._losses.append(float(logs["loss"]))
 
-    def on_save(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-        trainer = self._live.trainer
-        assert trainer is not None
-        self._live._results.put(
+    def on_save(self, args: Any, state: Any, control: Any, **parts: Any) -> None:
+        """The round is over, and its checkpoint written."""
+        self._turns.answer(
             Tuned(
                 loss=sum(self._losses) / max(1, len(self._losses)),
                 updates=state.global_step,
-                learning_rate=float(trainer.lr_scheduler.get_last_lr()[0]),
+                learning_rate=float(parts["lr_scheduler"].get_last_lr()[0]),
+                lessons=self._lessons,
                 checkpoint=Path(args.output_dir) / f"checkpoint-{state.global_step}",
             )
         )
-
-
-class _EndedError(RuntimeError):
-    """No more rounds: the horizon is reached, or the trainer was closed between two of them."""

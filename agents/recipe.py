@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from math import inf
+from typing import Literal, get_args
 
 from mstar.agents.explore import ControllerName
+from mstar.envs.examiner import Form
+from mstar.envs.phrasing import Axis
 
 Inherit = Literal["policy+optimizer+schedule", "policy", "nothing"]
 Schedule = Literal["constant", "constant_with_warmup", "linear", "cosine"]
 SelectionRule = Literal["all", "random-k", "top-k", "shortest-k", "threshold"]
-AgentName = Literal["continuous", "iterative-rft", "rest-em"]
+OnlineName = Literal["grpo", "dr-grpo", "dapo", "gspo", "rloo", "online-dpo"]
+AgentName = Literal["continuous", "iterative-rft", "rest-em", "star", "sft", OnlineName]
 
-# What each agent inherits from one round to the next; otherwise they are one loop.
+# What each agent inherits from one round to the next; the first three otherwise are one loop.
 INHERITS: dict[AgentName, Inherit] = {
     "continuous": "policy+optimizer+schedule",
     "iterative-rft": "policy",
     "rest-em": "nothing",
+    "star": "nothing",
+    "sft": "policy+optimizer+schedule",
 }
 
 
@@ -29,6 +35,9 @@ class Recipe:
         env: environment id, a path to problems, or ``hub:NAME``.
         families: families of a mixture, used when ``env`` is ``mstar/Mixture-v0``.
         level: difficulty of generated problems, 1 to 3.
+        form: open, or choice: open questions get options to choose from.
+        unlabelled: share of the training problems whose answers are withheld.
+        phrasings: what of the prompts varies from problem to problem and round to round.
         size: side of generated pictures, in pixels, 96 to 448.
         model: ``embedded``, a folder, or a hub name.
         rounds: sample, judge, select, fine-tune, measure, adjust: so many times.
@@ -38,6 +47,8 @@ class Recipe:
         max_new_tokens: longest response.
         batch_rows: responses written at the same time; fewer need less memory.
         panel: names of the reward models that judge.
+        weights: of the panel's reward models in the combined reward, in their order; if none are
+            given, 1 each, but the gate alone for the online agents, which learn from the reward.
         gate: the score that must be 1 for a response to be learned from.
         rank: the score that ranks what passed the gate; ``reward`` is the combined one.
         selection: which of those that passed are kept.
@@ -46,7 +57,10 @@ class Recipe:
         controller: what moves temperature and threshold between rounds.
         updates: optimizer updates of a round.
         batch: responses of an update.
-        learning_rate: after warm-up.
+        learning_rate: after warm-up, of fine-tuning.
+        online_learning_rate: after warm-up, of the online agents.
+        minibatches: updates from one sampling of an online agent; 1 is strictly on-policy.
+        beta: an online agent's pull to the base policy; None takes that of its paper.
         schedule: of the learning rate, by its name in transformers.
         warmup: updates of linear warm-up.
         lora_rank: 0 trains all weights; above, a LoRA of this rank on all linear layers.
@@ -71,6 +85,9 @@ class Recipe:
         "Shapes",
     )
     level: int = 1
+    form: Form = "open"
+    unlabelled: float = 0.0
+    phrasings: tuple[Axis, ...] = ()
     size: int = 96
     model: str = "embedded"
     rounds: int = 6
@@ -80,6 +97,7 @@ class Recipe:
     max_new_tokens: int = 64
     batch_rows: int = 256
     panel: tuple[str, ...] = ("correctness", "format", "self_certainty")
+    weights: tuple[float, ...] = ()
     gate: str = "correctness"
     rank: str = "self_certainty"
     selection: SelectionRule = "random-k"
@@ -89,6 +107,9 @@ class Recipe:
     updates: int = 12
     batch: int = 32
     learning_rate: float = 3e-4
+    online_learning_rate: float = 1e-4
+    minibatches: int = 4
+    beta: float | None = None
     schedule: Schedule = "constant_with_warmup"
     warmup: int = 10
     lora_rank: int = 0
@@ -104,7 +125,11 @@ class Recipe:
     threads: int = 1
 
     def __post_init__(self) -> None:
-        for name in ("rounds", "prompts", "samples", "updates", "batch", "keep"):
+        if self.agent not in get_args(AgentName):
+            raise ValueError(
+                f"there is no agent {self.agent!r}; known: {', '.join(get_args(AgentName))}"
+            )
+        for name in ("rounds", "prompts", "samples", "updates", "batch", "minibatches", "keep"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
         for name in (
@@ -118,11 +143,14 @@ class Recipe:
         ):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
-        if not self.learning_rate > 0:
-            raise ValueError(f"learning_rate must be above 0, got {self.learning_rate}")
+        for name in ("learning_rate", "online_learning_rate"):
+            if not getattr(self, name) > 0:
+                raise ValueError(f"{name} must be above 0, got {getattr(self, name)}")
         for name in ("warmup", "lora_rank", "seed"):
             if getattr(self, name) < 0:
                 raise ValueError(f"{name} must be 0 or more, got {getattr(self, name)}")
+        if not 0 <= self.unlabelled <= 1:
+            raise ValueError(f"unlabelled must lie in [0, 1], got {self.unlabelled}")
         if self.gate not in self.panel:
             raise ValueError(
                 f"the gate {self.gate!r} is not in the panel {self.panel}; add it to the panel"
@@ -131,3 +159,20 @@ class Recipe:
             raise ValueError(
                 f"the rank {self.rank!r} is neither 'reward' nor in the panel {self.panel}"
             )
+        if self.weights and len(self.weights) != len(self.panel):
+            raise ValueError(
+                f"{len(self.weights)} weights are given for the panel {self.panel}; give one for "
+                "each, in its order"
+            )
+        if self.weights and not (min(self.weights) >= 0 and 0 < sum(self.weights) < inf):
+            raise ValueError(f"weights must be finite, >= 0 and not all 0, got {self.weights}")
+        if self.beta is not None and not 0 <= self.beta < inf:
+            raise ValueError(f"beta must be finite and >= 0, got {self.beta}")
+
+    @property
+    def reward_weights(self) -> dict[str, float]:
+        """Weight of each reward model in the combined reward, by name."""
+        if self.weights:
+            return dict(zip(self.panel, self.weights, strict=True))
+        online = self.agent in get_args(OnlineName)
+        return {name: float(not online or name == self.gate) for name in self.panel}

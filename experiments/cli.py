@@ -81,19 +81,32 @@ class EvaluateOptions:
     Attributes:
         subject: a run's folder, a model's folder, or a hub name.
         recipe: which problems, how many, and how they are sampled.
+        variants: in how many phrasings to ask every problem, greedily; 0 asks as drawn only.
+            ``--phrasings`` says what varies, everything if left out.
         json: print the result as JSON.
     """
 
     subject: tyro.conf.Positional[str]
     recipe: tyro.conf.OmitArgPrefixes[Recipe] = field(default_factory=Recipe)
+    variants: int = 0
     json: bool = False
 
 
 def evaluate_command(arguments: list[str]) -> None:
     """``mstar evaluate RUN|MODEL``."""
     options = tyro.cli(EvaluateOptions, args=arguments, prog="mstar evaluate")
-    from mstar.experiments.train import evaluate_subject
+    from mstar.experiments.train import evaluate_subject, variants_of_subject
+    from mstar.experiments.variants import by_variant, consistency
 
+    if options.variants:
+        rows = variants_of_subject(options.subject, options.recipe, options.variants)
+        table = [*by_variant(rows), *consistency(rows)]
+        if options.json:
+            print(json.dumps({"rows": rows, "table": [line.as_json() for line in table]}))
+            return
+        for line in table:
+            print(f"{line.group:12} {line.variant:60} {line.estimate}")
+        return
     results = evaluate_subject(options.subject, options.recipe)
     if options.json:
         print(json.dumps(results))

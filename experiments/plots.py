@@ -44,7 +44,8 @@ def exploration(rounds: Sequence[Row]) -> str:
     chosen = [
         (x, row["plan"]["temperature"]) for x, row in zip(seen, rounds, strict=True) if row["plan"]
     ]
-    axes.step(*zip(*chosen, strict=True), where="pre", color=ORANGE, label="temperature")
+    if chosen:  # an agent that samples nothing has no temperature
+        axes.step(*zip(*chosen, strict=True), where="pre", color=ORANGE, label="temperature")
     axes.set_ylim(bottom=0)
     axes.legend(frameon=False, fontsize=8)
     return _svg(figure)
@@ -54,7 +55,7 @@ def selection(rounds: Sequence[Row]) -> str:
     """What share of the responses was right, and of the problems solved, round by round."""
     rows = [row for row in rounds if row["selection"]]
     figure, axes = _axes("share")
-    seen = problems_seen(rounds)[-len(rows) :]
+    seen = problems_seen(rounds)[len(rounds) - len(rows) :]
     axes.plot(seen, [r["selection"]["solved"] for r in rows], color=BLUE, label="problems solved")
     axes.plot(seen, [r["selection"]["passed"] for r in rows], color=ORANGE, label="responses right")
     axes.set_ylim(0, 1)

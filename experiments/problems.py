@@ -47,7 +47,10 @@ def open_env(recipe: Recipe, split: Split, families: tuple[str, ...] = ()) -> Pr
         split=split,
         size=recipe.size,
         seed=recipe.seed,
+        form=recipe.form,
+        unlabelled=recipe.unlabelled if split == "train" else 0.0,
     )
+    env.examiner.panel.weights.update(recipe.reward_weights)
     env.examiner.problem(recipe.seed, 0)  # an empty split is found before a model is loaded
     return env
 

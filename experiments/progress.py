@@ -9,8 +9,8 @@ from rich.console import Console
 from rich.live import Live
 from rich.text import Text
 
+from mstar.agents.agent import Agent
 from mstar.agents.round import Round
-from mstar.agents.self_evolving import SelfEvolving
 
 
 class Progress:
@@ -22,7 +22,7 @@ class Progress:
 
     def __init__(self, console: Console) -> None:
         self.console = console
-        self._agent: SelfEvolving | None = None
+        self._agent: Agent | None = None
         self._accuracy = "not measured yet"
         self._what = "starting"
         self._started = self._counted = (time.monotonic(), 0)
@@ -42,7 +42,7 @@ class Progress:
         if self.console.is_terminal:
             self._live.stop()
 
-    def watch(self, agent: SelfEvolving) -> None:
+    def watch(self, agent: Agent) -> None:
         """Follow this agent from now on."""
         self._agent = agent
 
@@ -57,7 +57,8 @@ class Progress:
         dynamics = done.dynamics
         spread = next(iter(dynamics.spread.values()))
         self._accuracy = f"greedy {100 * dynamics.greedy:.1f} %"
-        kept = f"{len(done.selection.kept):5d} kept" if done.selection else "   the base"
+        kept = f"{len(done.selection.kept):5d} kept" if done.selection else "          "
+        kept = kept if done.number else "   the base"
         temperature = f"T {done.plan.temperature:.1f}" if done.plan else "     "
         self.console.print(
             f"round {done.number:2d}  {kept}  {temperature}  {self._accuracy}  "

@@ -19,6 +19,7 @@ from mstar.experiments.evaluate import METRICS, gain, values
 from mstar.experiments.problems import open_env
 from mstar.experiments.run_folder import Row, RunFolder, read_rollouts, read_rows
 from mstar.experiments.stats import Estimate, estimate
+from mstar.experiments.variants import Line, by_variant, consistency, in_training
 
 TEMPLATE = Path(__file__).parent / "report.html.jinja"
 SHOWN = 12  # problems on the page of rollouts
@@ -100,10 +101,20 @@ def write_report(folder: RunFolder) -> Path:
         figures=_figures(rounds, rows),
         examples=_examples(folder, recipe, rounds),
         cost=rounds[-1]["cost"],
+        variants=_variants(folder),
     )
     path = folder.path / "report.html"
     path.write_text(page)
     return path
+
+
+def _variants(folder: RunFolder) -> list[Line]:
+    """How it did in the phrasings of its training, and where it was tested in several."""
+    stored: list[Row] = []
+    for path in sorted((folder.path / "rollouts").glob("*.parquet")):
+        stored += read_rollouts(path, ["problem", "phrasing", "oracle"])
+    tested = read_rows(folder.path / "variants.jsonl")
+    return [*in_training(stored), *by_variant(tested), *consistency(tested)]
 
 
 def _families(rows: list[Row]) -> list[Comparison]:

@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mstar.envs.phrasing import Phrasing, phrase
 from mstar.envs.problem import Problem
 from mstar.experiments.problems import open_env
-from mstar.experiments.run_folder import RunFolder, read_rollouts
+from mstar.experiments.run_folder import Row, RunFolder, read_rollouts
 from mstar.rewards import REWARDS, RULES
 from mstar.rewards.panel import RewardPanel
 
@@ -33,13 +34,13 @@ def rescore_run(run: Path, panel: Sequence[str], rule: str) -> list[str]:
     lines = []
     for path in sorted((run / "rollouts").glob("*.parquet")):
         rows = read_rollouts(path)
-        problems: dict[str, Problem] = {}
+        problems: dict[tuple[str, str], Problem] = {}
         for row in rows:
-            if row["problem"] not in problems:
-                problems[row["problem"]] = env.examiner.find(row["problem"])
+            if (asked := _asked(row)) not in problems:
+                problems[asked] = phrase(env.examiner.find(asked[0]), Phrasing.read(asked[1]))
         table = judges.score(
             [
-                problems[row["problem"]].attempt(
+                problems[_asked(row)].attempt(
                     row["response"], certainty=row["certainty"], logprob=row["logprob"]
                 )
                 for row in rows
@@ -49,6 +50,11 @@ def rescore_run(run: Path, panel: Sequence[str], rule: str) -> list[str]:
         before = _mean(np.array([row["reward"] for row in rows]))
         lines.append(f"{path.stem}  {means}  reward {_mean(table.reward)} (was {before})")
     return lines
+
+
+def _asked(row: Row) -> tuple[str, str]:
+    """The problem and how it was asked; runs from before phrasings asked as drawn."""
+    return row["problem"], row.get("phrasing", "")
 
 
 def _mean(scores: NDArray[Any]) -> str:

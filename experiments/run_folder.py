@@ -27,6 +27,7 @@ import pyarrow.parquet as pq
 from mstar.agents.collect import Rollout
 from mstar.agents.recipe import Recipe
 from mstar.agents.round import Round
+from mstar.envs.unlabelled import is_right
 
 Row = dict[str, Any]
 PACKAGES = ("mstar-rl", "torch", "transformers", "trl", "peft", "gymnasium", "numpy", "pillow")
@@ -173,6 +174,7 @@ def write_rollouts(path: Path, rollouts: Sequence[Rollout], kept: set[int]) -> N
     columns: dict[str, list[Any]] = {
         "problem": [r.problem.id for r in rollouts],
         "question": [r.problem.question for r in rollouts],
+        "phrasing": [r.problem.tags.get("phrasing", "") for r in rollouts],
         "answer": [r.problem.answer.value if r.problem.answer else None for r in rollouts],
         "response": [r.response.text for r in rollouts],
         "tokens": [len(r.response.tokens) for r in rollouts],
@@ -184,6 +186,7 @@ def write_rollouts(path: Path, rollouts: Sequence[Rollout], kept: set[int]) -> N
         "version": [r.version for r in rollouts],
         "reward": [r.reward for r in rollouts],
         "kept": [i in kept for i in range(len(rollouts))],
+        "oracle": [_is_right(r) for r in rollouts],
     }
     for name in rollouts[0].scores:
         columns[f"score/{name}"] = [r.scores[name] for r in rollouts]
@@ -192,9 +195,19 @@ def write_rollouts(path: Path, rollouts: Sequence[Rollout], kept: set[int]) -> N
     partial.replace(path)
 
 
-def read_rollouts(path: Path) -> list[Row]:
-    """The rows that ``write_rollouts`` wrote."""
-    rows: list[Row] = pq.read_table(path).to_pylist()
+def _is_right(rollout: Rollout) -> bool | None:
+    """Whether it is right, by the withheld answer too; None where nobody knows."""
+    judged = rollout.scores.get("correctness", float("nan"))
+    if judged == judged:
+        return judged == 1.0
+    return is_right(rollout.problem, rollout.response.text)
+
+
+def read_rollouts(path: Path, columns: Sequence[str] | None = None) -> list[Row]:
+    """The rows that ``write_rollouts`` wrote, or some columns; an older run may lack some."""
+    there = pq.read_schema(path).names
+    wanted = None if columns is None else [name for name in columns if name in there]
+    rows: list[Row] = pq.read_table(path, columns=wanted).to_pylist()
     return rows
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -11,17 +12,20 @@ import torch
 from rich.console import Console
 from transformers.utils import logging
 
+from mstar.agents.agents import AGENTS
 from mstar.agents.embedded import EMBEDDED
 from mstar.agents.policy import Policy
 from mstar.agents.recipe import Recipe
 from mstar.agents.sampler import LocalSampler
-from mstar.agents.self_evolving import SelfEvolving, mix
+from mstar.agents.seeds import mix
+from mstar.envs.phrasing import AXES, variants
 from mstar.experiments.evaluate import METRICS, Row, evaluate, values
 from mstar.experiments.problems import Exam, exams, open_env
 from mstar.experiments.progress import Progress
 from mstar.experiments.report import write_report
 from mstar.experiments.run_folder import RunFolder, read_rows, write_rows
 from mstar.experiments.stats import estimate
+from mstar.experiments.variants import ask_variants
 
 
 def train(recipe: Recipe, out: Path, console: Console) -> RunFolder:
@@ -42,7 +46,7 @@ def train(recipe: Recipe, out: Path, console: Console) -> RunFolder:
     folder = RunFolder.create(out, recipe)
     policy = load_policy(recipe)
     with Progress(console) as progress:
-        agent = SelfEvolving(policy, env, held_out, recipe, folder.trainer())
+        agent = AGENTS[recipe.agent](policy, env, held_out, recipe, folder.trainer())
         if rounds := folder.rounds():
             agent.restore(rounds[-1]["state"], folder.newest_checkpoint())
             progress.say(f"going on after round {rounds[-1]['number']}")
@@ -65,6 +69,8 @@ def prepare_torch(threads: int) -> None:
     os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     logging.disable_progress_bar()  # one live line is enough
+    # peft asks every model for a property that transformers 5 has renamed; we never do.
+    warnings.filterwarnings("ignore", "`is_gradient_checkpointing` is deprecated", FutureWarning)
     torch.set_num_threads(threads)
 
 
@@ -99,6 +105,41 @@ def test_run(
 
 def evaluate_subject(subject: str, recipe: Recipe) -> dict[str, dict[str, str]]:
     """Accuracy of a run's newest policy, or of any model, by group of test problems and metric."""
+    recipe, tests, policy = _opened(subject, recipe)
+    results = {}
+    for exam in tests:
+        rows = sit(exam, policy, recipe)
+        results[exam.group] = {metric: str(estimate([values(rows, metric)])) for metric in METRICS}
+    return results
+
+
+def variants_of_subject(subject: str, recipe: Recipe, count: int) -> list[Row]:
+    """Greedy answers to every test problem in `count` phrasings; kept in the folder of a run.
+
+    The recipe that is handed in says what varies, all axes if it names none.
+
+    Returns:
+        A row a problem and phrasing; see ``ask_variants``.
+
+    Raises:
+        ValueError: fewer than two phrasings, or more than the axes give.
+    """
+    if count < 2:
+        raise ValueError(f"a comparison needs at least two phrasings, got {count}")
+    phrasings = variants(count, recipe.phrasings or AXES, recipe.seed)
+    recipe, tests, policy = _opened(subject, recipe)
+    sampler = LocalSampler(policy, recipe.max_new_tokens, recipe.batch_rows)
+    rows: list[Row] = []
+    for exam in tests:
+        seed = mix(recipe.seed, 0, 4)
+        rows += ask_variants(sampler, exam.env, exam.problems, phrasings, seed, group=exam.group)
+    if (Path(subject) / "recipe.json").exists():
+        write_rows(Path(subject) / "variants.jsonl", rows)
+    return rows
+
+
+def _opened(subject: str, recipe: Recipe) -> tuple[Recipe, list[Exam], Policy]:
+    """A run's own recipe and newest policy, or another model under the recipe; and its tests."""
     prepare_torch(recipe.threads)
     run = RunFolder(Path(subject))
     checkpoint = None
@@ -106,12 +147,7 @@ def evaluate_subject(subject: str, recipe: Recipe) -> dict[str, dict[str, str]]:
         recipe, checkpoint = run.recipe(), run.newest_checkpoint()
     else:
         recipe = replace(recipe, model=subject)
-    tests, policy = exams(recipe), load_policy(recipe, checkpoint)
-    results = {}
-    for exam in tests:
-        rows = sit(exam, policy, recipe)
-        results[exam.group] = {metric: str(estimate([values(rows, metric)])) for metric in METRICS}
-    return results
+    return recipe, exams(recipe), load_policy(recipe, checkpoint)
 
 
 def sit(exam: Exam, policy: Policy, recipe: Recipe, /, **labels: str) -> list[Row]:

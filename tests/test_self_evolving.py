@@ -14,7 +14,7 @@ import torch
 from tiny_models import save_tiny_model
 from tiny_runs import Even, Weights, same, tiny_agent, weights
 
-from mstar.agents import self_evolving
+from mstar.agents import agent as agents_agent
 from mstar.agents.collect import Rollout, by_problem
 from mstar.agents.dynamics import Dynamics, measure
 from mstar.agents.explore import SWEEP
@@ -179,7 +179,7 @@ def test_the_sweep_of_every_second_round_decides_the_next_temperature(
         spread = {t: replace(s, reward_pass_2=float(t == 0.5)) for t, s in found.spread.items()}
         return replace(found, spread=spread)
 
-    monkeypatch.setattr(self_evolving, "measure", measured)
+    monkeypatch.setattr(agents_agent, "measure", measured)
     evolving = tiny_agent(policy, tmp_path, controller="reward-pass@2")
     rounds = list(evolving.learn())
     evolving.close()

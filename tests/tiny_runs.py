@@ -11,6 +11,8 @@ import numpy as np
 import torch
 from PIL import Image
 
+from mstar.agents.agent import Agent
+from mstar.agents.agents import AGENTS
 from mstar.agents.learner import Lesson
 from mstar.agents.policy import Policy
 from mstar.agents.recipe import Recipe
@@ -73,6 +75,17 @@ def tiny_agent(
         return ProblemVectorEnv(source="BarChart", panel=panel, split=split, size=96, seed=0)
 
     return SelfEvolving(policy, problems("train"), problems("validation"), recipe, folder)
+
+
+def agent_of(policy: Policy, folder: Path, panel: RewardPanel, **changes: Any) -> Agent:
+    """Any agent on bar charts, judged by a panel; `changes` to the recipe name the agent."""
+    named = {"panel": panel.names, "gate": panel.names[0], "minibatches": 2, **changes}
+    recipe = replace(TINY, **named)
+
+    def problems(split: Split) -> ProblemVectorEnv:
+        return ProblemVectorEnv(source="BarChart", panel=panel, split=split, size=96, seed=0)
+
+    return AGENTS[recipe.agent](policy, problems("train"), problems("validation"), recipe, folder)
 
 
 def lessons(start: int, count: int = 4) -> list[Lesson]:

@@ -1,0 +1,191 @@
+"""What every agent is: turns of practice, each measured on the same problems and paid for."""
+
+from __future__ import annotations
+
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from mstar.agents.collect import Rollout, collect, distinct
+from mstar.agents.dynamics import Dynamics, measure
+from mstar.agents.explore import CONTROLLERS, SamplingPlan
+from mstar.agents.learner import Tuned
+from mstar.agents.policy import Policy
+from mstar.agents.recipe import Recipe
+from mstar.agents.round import Cost, Round
+from mstar.agents.sampler import LocalSampler, Prompt
+from mstar.agents.seeds import mix
+from mstar.agents.select import Selection
+from mstar.envs.phrasing import phrased
+from mstar.envs.problem import Problem
+from mstar.envs.vector_env import ProblemVectorEnv
+
+
+class Agent(ABC):
+    """A policy and a way to make it better, round by round.
+
+    A way to learn is one file with one subclass, whose ``turn`` does one round. What all of them
+    share is here: the held-out problems that every round ends with, the bill, and the state from
+    which a killed run goes on. Equal recipes so spend and measure alike, whatever the agent.
+
+    Args:
+        policy: trained in place.
+        env: the problems that it learns from.
+        held_out: the problems that it is measured on.
+        recipe: all settings.
+        folder: where trainers write their checkpoints.
+    """
+
+    def __init__(
+        self,
+        policy: Policy,
+        env: ProblemVectorEnv,
+        held_out: ProblemVectorEnv,
+        recipe: Recipe,
+        folder: Path,
+    ) -> None:
+        self.policy, self.env, self.held_out, self.recipe = policy, env, held_out, recipe
+        self.folder = folder
+        self.sampler = LocalSampler(policy, recipe.max_new_tokens, recipe.batch_rows)
+        self.controller = CONTROLLERS[recipe.controller](
+            SamplingPlan(recipe.temperature, recipe.samples, recipe.keep, recipe.threshold)
+        )
+        # The same problems after every round.
+        self._measured = distinct(held_out.draw(recipe.held_out))
+        self.stage = "starting"  # for whoever watches
+        self.rounds_done = -1  # not even the base has been measured
+        self.cost = Cost()
+        self._checkpoint: Path | None = None
+        self._laps: dict[str, float] = {}
+        self._clock = time.monotonic()
+
+    @abstractmethod
+    def turn(self, number: int) -> Round:
+        """Practise one round, the `number`-th; ends with ``finish``."""
+
+    def close(self) -> None:
+        """Let go of threads and trainers; nothing more can be learned then."""
+        self.stage = "closed"
+
+    def learn(self, rounds: int | None = None) -> Iterator[Round]:
+        """Go on until `rounds` rounds are done; yields each, the measured base first.
+
+        Args:
+            rounds: in all, those done before included; the recipe's number if None.
+
+        Raises:
+            ValueError: more rounds than the recipe has, where its schedule ends.
+        """
+        last = self.recipe.rounds if rounds is None else rounds
+        if last > self.recipe.rounds:
+            raise ValueError(
+                f"{last} rounds were asked for, but the recipe has {self.recipe.rounds}"
+            )
+        if self.rounds_done < 0:
+            self._start_clock()
+            yield self.finish(0)
+        for number in range(self.rounds_done + 1, last + 1):
+            self._start_clock()
+            yield self.turn(number)
+
+    def draw(self, number: int) -> list[Problem]:
+        """The fresh problems of a round, each once, asked the way that the recipe lets vary."""
+        drawn = distinct(self.env.draw(self.recipe.prompts))
+        return phrased(drawn, self.recipe.phrasings, mix(self.recipe.seed, number, 5))
+
+    def finish(
+        self,
+        number: int,
+        plan: SamplingPlan | None = None,
+        rollouts: Sequence[Rollout] = (),
+        selection: Selection | None = None,
+        tuned: Tuned | None = None,
+    ) -> Round:
+        """Measure the policy, let the controller adjust, and sum the round up."""
+        dynamics = self._measure(number)
+        self.lap("measure")
+        self.controller.observe(number, dynamics)
+        self.rounds_done = number
+        self.cost = self._spent(tuned)
+        laps = dict(self._laps)
+        return Round(
+            number, plan, rollouts, selection, tuned, dynamics, self.cost, self.state(), laps
+        )
+
+    def lap(self, stage: str) -> None:
+        """A stage of the round ends here."""
+        now = time.monotonic()
+        self._laps[stage] = self._laps.get(stage, 0.0) + now - self._clock
+        self._clock = now
+
+    def state(self) -> dict[str, Any]:
+        """All that ``restore`` needs beside the checkpoint, as JSON values."""
+        return {
+            "round": self.rounds_done,
+            "env": self.env.state(),
+            "controller": self.controller.state(),
+            "cost": asdict(self.cost),
+        }
+
+    def restore(self, state: Mapping[str, Any], checkpoint: Path | None) -> None:
+        """Go on after a committed round.
+
+        Args:
+            state: of that round.
+            checkpoint: the newest one, whose weights the policy takes over; None where no round
+                has trained yet.
+        """
+        if checkpoint is not None:
+            self.policy.load_weights(checkpoint)
+        self.rounds_done = int(state["round"])
+        self.env.restore(state["env"])
+        self.controller.restore(state["controller"])
+        self.cost = Cost(**state["cost"])
+        self._checkpoint = checkpoint
+
+    def act(self, observations: Mapping[str, Any]) -> list[str]:
+        """Greedy answers to a batch of observations of the vector environment."""
+        from PIL import Image
+
+        prompts = [
+            Prompt(text=str(text), images=(Image.fromarray(image),), key=str(index))
+            for index, (image, text) in enumerate(
+                zip(observations["image"], observations["prompt"], strict=True)
+            )
+        ]
+        return [group[0].text for group in self.sampler.sample(prompts, 1, 0.0, 0)]
+
+    def _start_clock(self) -> None:
+        self._clock, self._laps = time.monotonic(), {}
+
+    def _measure(self, number: int) -> Dynamics:
+        recipe = self.recipe
+        self.stage = "measuring"
+        probes = self.controller.probes(number)
+        probed = collect(
+            self.sampler,
+            self.held_out,
+            self._measured,
+            [0.0, *(t for t in probes for _ in range(recipe.held_out_samples))],
+            seed=mix(recipe.seed, 0, 3),  # the same noise every round: differences are paired
+            version=number,
+        )
+        return measure(probed, recipe.rank)
+
+    def _spent(self, tuned: Tuned | None) -> Cost:
+        sampler, before = self.sampler, self.cost
+        read, written = sampler.prompt_tokens, sampler.tokens_generated
+        mean = read / max(1, sampler.prompts_prefilled) + written / max(1, sampler.responses)
+        trained = mean * (tuned.lessons if tuned else 0)
+        scored = mean * (tuned.scored if tuned else 0)
+        cost = Cost(
+            before.responses + sampler.responses,
+            before.tokens + written,
+            before.flops + self.policy.size * (2.0 * (read + written + scored) + 6.0 * trained),
+            before.seconds + sum(self._laps.values()),
+        )
+        sampler.reset_counts()
+        return cost

@@ -1,0 +1,190 @@
+"""Every agent by its name: two rounds, weights that move, one bill, one error for a wrong name."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import get_args
+
+import numpy as np
+import pytest
+import torch
+from tiny_models import save_tiny_model
+from tiny_runs import TINY, Even, agent_of, same, weights
+
+from mstar.agents.agents import AGENTS
+from mstar.agents.learner import Lesson, LiveTrainer, Tuned
+from mstar.agents.policy import Policy
+from mstar.agents.recipe import AgentName, Recipe
+from mstar.agents.sampler import LocalSampler, Prompt, Response
+from mstar.agents.sft import Sft
+from mstar.envs.problem import Problem
+from mstar.envs.vector_env import ProblemVectorEnv
+from mstar.experiments.cli import main
+from mstar.rewards.base import Attempt, Scores
+from mstar.rewards.panel import RewardPanel
+
+
+@pytest.fixture(autouse=True, scope="module")
+def one_thread() -> Iterator[None]:
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.fixture(scope="module")
+def loaded(tmp_path_factory: pytest.TempPathFactory) -> Policy:
+    folder = save_tiny_model("llava", tmp_path_factory.mktemp("models") / "llava")
+    policy = Policy.load(str(folder), device="cpu")
+    # Every fourth token ends a response: DAPO learns from none that was cut.
+    policy.model.generation_config.eos_token_id = [1, *range(4, 72)]
+    return policy
+
+
+@pytest.fixture
+def policy(loaded: Policy) -> Policy:
+    return Policy(copy.deepcopy(loaded.model), loaded.processor)
+
+
+@pytest.mark.parametrize("agent", AGENTS)
+def test_every_agent_learns_for_two_rounds_and_says_what_it_did(
+    policy: Policy, loaded: Policy, tmp_path: Path, agent: AgentName
+) -> None:
+    learner = agent_of(policy, tmp_path, RewardPanel([Even()]), agent=agent, rounds=2)
+    base, *rounds = learner.learn()
+    learner.close()
+    assert base.tuned is None
+    assert [done.number for done in rounds] == [1, 2]
+    assert not same(weights(policy), weights(loaded))
+    before = base.cost
+    for done in rounds:
+        assert done.tuned is not None
+        assert list(done.tuned.checkpoint.glob("*.safetensors"))
+        measured = done.dynamics.problems * (1 + done.dynamics.samples)
+        assert done.cost.responses - before.responses == measured + len(done.rollouts)
+        assert done.cost.tokens > before.tokens
+        assert done.cost.flops - before.flops > 6 * policy.size * done.tuned.lessons
+        assert len(done.rollouts) >= (0 if agent == "sft" else 8)
+        before = done.cost
+
+
+def test_the_table_holds_every_name_once() -> None:
+    assert set(AGENTS) == set(get_args(AgentName))
+
+
+def test_an_unknown_agent_is_named_beside_the_known_ones(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    with pytest.raises(ValueError, match=r"no agent 'ppo'; known: .*grpo, .*online-dpo"):
+        Recipe(agent="ppo")  # type: ignore[arg-type]
+    assert main(["train", "--agent", "ppo"]) != 0
+    shown = capsys.readouterr().err
+    assert "ppo" in shown
+    assert "dr-grpo" in shown
+
+
+class Watched:
+    """The prompts that were sampled from and the lessons that were learned."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.asked: list[list[str]] = []
+        self.lessons: list[list[Lesson]] = []
+        sample, fine_tune = LocalSampler.sample, LiveTrainer.fine_tune
+
+        def sampled(
+            sampler: LocalSampler,
+            prompts: Sequence[Prompt],
+            samples: int | Sequence[int],
+            temperature: float | Sequence[float],
+            seed: int,
+        ) -> list[list[Response]]:
+            self.asked.append([prompt.text for prompt in prompts])
+            return sample(sampler, prompts, samples, temperature, seed)
+
+        def tuned(live: LiveTrainer, lessons: Sequence[Lesson]) -> Tuned:
+            self.lessons.append(list(lessons))
+            return fine_tune(live, lessons)
+
+        monkeypatch.setattr(LocalSampler, "sample", sampled)
+        monkeypatch.setattr(LiveTrainer, "fine_tune", tuned)
+
+
+class Second:
+    """Right is whoever answers a problem that has been asked before."""
+
+    name = "correctness"
+
+    def __init__(self) -> None:
+        self.seen: set[str] = set()
+
+    def score(self, attempts: Sequence[Attempt]) -> Scores:
+        scores = np.array([a.group in self.seen for a in attempts], np.float32)
+        self.seen |= {attempt.group for attempt in attempts}
+        return scores
+
+
+def test_star_hints_at_the_answer_of_what_it_missed_and_learns_without_the_hint(
+    policy: Policy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    watched = Watched(monkeypatch)
+    star = agent_of(policy, tmp_path, RewardPanel([Second()]), agent="star", rounds=1)
+    _, done = star.learn()
+    star.close()
+    _, first, hinted, _ = watched.asked  # measure, sample, ask again, measure
+    golds = {r.problem.answer.value for r in done.rollouts if r.problem.answer}
+    assert [text.rpartition("\n")[0] for text in hinted] == first
+    assert {text.rpartition("\n")[2] for text in hinted} == {
+        f"The answer is {gold}: explain why." for gold in golds
+    }
+    (lessons,) = watched.lessons
+    assert {lesson.prompt.text for lesson in lessons} == set(first)
+    assert done.selection is not None
+    assert min(done.selection.kept) >= 8  # only what was found with a hint is right
+    responses = [done.rollouts[i].response.text for i in done.selection.kept]
+    assert sorted(lesson.response for lesson in lessons) == sorted(responses)
+
+
+def test_star_does_not_ask_again_what_it_solved(policy: Policy, tmp_path: Path) -> None:
+    class Always(Even):
+        def score(self, attempts: Sequence[Attempt]) -> Scores:
+            return np.ones(len(attempts), np.float32)
+
+    star = agent_of(policy, tmp_path, RewardPanel([Always()]), agent="star", rounds=1)
+    *_, done = star.learn()
+    star.close()
+    assert len(done.rollouts) == 8
+
+
+def test_sft_learns_the_worked_solutions_of_the_problems_that_the_loop_would_sample(
+    policy: Policy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    watched = Watched(monkeypatch)
+    sft = agent_of(policy, tmp_path, RewardPanel([Even()]), agent="sft", rounds=1)
+    problems = ProblemVectorEnv(source="BarChart", size=96, seed=0).draw(4)
+    _, done = sft.learn()
+    sft.close()
+    assert len(watched.asked) == 2  # it measures and never samples to learn
+    (lessons,) = watched.lessons
+    assert [lesson.response for lesson in lessons] == [p.solution for p in problems]
+    assert done.tuned is not None
+    assert done.tuned.updates == TINY.updates
+
+
+def test_sft_without_worked_solutions_is_an_error_that_says_so(
+    policy: Policy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sft = agent_of(policy, tmp_path, RewardPanel([Even()]), agent="sft", rounds=1)
+    assert isinstance(sft, Sft)
+    draw = sft.env.draw
+
+    def bare(count: int) -> list[Problem]:
+        return [replace(problem, steps=()) for problem in draw(count)]
+
+    monkeypatch.setattr(sft.env, "draw", bare)
+    rounds = sft.learn()
+    next(rounds)
+    with pytest.raises(ValueError, match="sft needs worked solutions, and none of 4 problems"):
+        next(rounds)
