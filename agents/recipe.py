@@ -49,6 +49,8 @@ class Recipe:
         panel: names of the reward models that judge.
         weights: of the panel's reward models in the combined reward, in their order; if none are
             given, 1 each, but the gate alone for the online agents, which learn from the reward.
+        step_judge: folder of the process reward model, for a panel with ``process``; ``embedded``
+            is the one that ships.
         gate: the score that must be 1 for a response to be learned from.
         rank: the score that ranks what passed the gate; ``reward`` is the combined one.
         selection: which of those that passed are kept.
@@ -98,6 +100,7 @@ class Recipe:
     batch_rows: int = 256
     panel: tuple[str, ...] = ("correctness", "format", "self_certainty")
     weights: tuple[float, ...] = ()
+    step_judge: str = "embedded"
     gate: str = "correctness"
     rank: str = "self_certainty"
     selection: SelectionRule = "random-k"

@@ -59,7 +59,7 @@ def train_command(arguments: list[str]) -> None:
         TrainOptions,
         args=arguments,
         prog="mstar train [RECIPE]",
-        description=f"Recipes: {', '.join(RECIPES)}. Every field below can be overridden.",
+        description=f"Recipes: {', '.join(RECIPES)}. Any field below can be changed.",
         default=TrainOptions(recipe=RECIPES[name], out=Path("runs") / name),
     )
     from mstar.experiments.report import summarise  # torch loads only once the arguments are right

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from mstar.agents.collect import distinct
+from mstar.agents.judges import panel_of
 from mstar.agents.recipe import Recipe
 from mstar.envs.open import open_source
 from mstar.envs.problem import Problem, Split
@@ -43,14 +44,13 @@ def open_env(recipe: Recipe, split: Split, families: tuple[str, ...] = ()) -> Pr
     env = ProblemVectorEnv(
         source=source,
         num_envs=1,
-        panel=recipe.panel,
+        panel=panel_of(recipe),
         split=split,
         size=recipe.size,
         seed=recipe.seed,
         form=recipe.form,
         unlabelled=recipe.unlabelled if split == "train" else 0.0,
     )
-    env.examiner.panel.weights.update(recipe.reward_weights)
     env.examiner.problem(recipe.seed, 0)  # an empty split is found before a model is loaded
     return env
 

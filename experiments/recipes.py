@@ -13,6 +13,14 @@ RECIPES: dict[str, Recipe] = {
     "default": DEFAULT,
     # The temperature follows the paper's sweep of Reward-Pass@2 every second round.
     "adaptive": replace(DEFAULT, controller="reward-pass@2"),
+    # All of M-STaR: the process reward picks among right answers, and the temperature follows it.
+    "mstar": replace(
+        DEFAULT,
+        panel=("correctness", "format", "process"),
+        rank="process",
+        selection="top-k",
+        controller="reward-pass@2",
+    ),
     # The paper's other two ways to follow one round with the next.
     "iterative-rft": replace(DEFAULT, agent="iterative-rft"),
     "rest-em": replace(DEFAULT, agent="rest-em"),

@@ -12,6 +12,7 @@ from mstar.rewards.format import Format
 from mstar.rewards.grounding import ImageAblation, TwinGrounding
 from mstar.rewards.health import ModelHealth, adapted_weights, agreement, panel_health, spearman
 from mstar.rewards.panel import RewardPanel, Rule, ScoreTable
+from mstar.rewards.process import ProcessReward
 from mstar.rewards.proxy_guard import Frozen, ProxyGuard
 from mstar.rewards.repetition import Repetition
 from mstar.rewards.rescoring import recombine, rescore
@@ -49,6 +50,7 @@ __all__ = [
     "ImageAblation",
     "MajorityOnly",
     "ModelHealth",
+    "ProcessReward",
     "ProxyGuard",
     "RandomReward",
     "Repetition",
