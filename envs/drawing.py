@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -162,7 +161,9 @@ def _polygon(draw: ImageDraw.ImageDraw, side: int, points: Sequence[Point], *how
 def _text(draw: ImageDraw.ImageDraw, side: int, at: Point, text: str, *how: Any) -> None:
     height, color, anchor = how
     mask, left, top = _mask(text, round(height * side), anchor)
-    draw.bitmap((_whole(at[0] * side) + left, _whole(at[1] * side) + top), mask, color)
+    # To the nearest whole pixel, as Pillow places a text: right and upwards from the middle.
+    x, y = int(at[0] * side * 64 + 0.5), int(at[1] * side * 64 + 0.5)
+    draw.bitmap(((x + 32) // 64 + left, -((32 - y) // 64) + top), mask, color)
 
 
 @lru_cache(maxsize=2048)
@@ -178,11 +179,6 @@ def _mask(text: str, pixels: int, anchor: str) -> tuple[Image.Image, int, int]:
 @lru_cache(maxsize=64)
 def _font(pixels: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
     return ImageFont.load_default(size=pixels)  # Pillow's own font: nothing to ship
-
-
-def _whole(pixel: float) -> int:
-    """The nearest whole pixel, the lower one from the middle: as Pillow places a text."""
-    return math.ceil(pixel - 0.5)
 
 
 def _pixels(points: Sequence[Point], side: int) -> list[tuple[float, float]]:
