@@ -20,7 +20,7 @@ from mstar.agents.policy import Policy
 from mstar.agents.practice import Column, Exercise, Practice, column_weights, telling
 from mstar.agents.recipe import OnlineName, Recipe
 from mstar.agents.round import Round
-from mstar.agents.scoring import keep_reference, set_temperature, without_head
+from mstar.agents.scoring import set_temperature, without_head
 from mstar.agents.turns import Turns
 from mstar.envs.vector_env import ProblemVectorEnv
 
@@ -58,7 +58,6 @@ class Online(Agent):
         self._turns: Turns[Exercise, Tuned] = Turns("online-trainer")
         # Taken now: a resumed policy is no longer the base.
         self._base = copy.deepcopy(policy.model) if recipe.agent == "online-dpo" else None
-        self._adapter = policy.weights() if recipe.lora_rank else {}
         self.trainer: Any = None
 
     def turn(self, number: int) -> Round:
@@ -101,7 +100,6 @@ class Online(Agent):
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", "You are using 'rollout_func'", UserWarning)
             self.trainer = TRAINERS[name](practising, columns, table)
-        keep_reference(self.policy, self._adapter)
         self.trainer.remove_callback(PrinterCallback)  # the run has its own display
         resume = str(self._checkpoint) if self._checkpoint else None
         self._turns.start(

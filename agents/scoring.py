@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from types import MethodType
 from typing import Any
 
-import torch
 from trl.trainer.utils import add_fused_lm_head
 
 from mstar.agents.policy import Policy
@@ -33,22 +31,6 @@ def set_temperature(trainer: Any, policy: Policy, temperature: float) -> None:
         reference = trainer.accelerator.unwrap_model(trainer.ref_model)
         without_head(reference)
         add_fused_lm_head(reference, temperature)
-
-
-def keep_reference(policy: Policy, base: Mapping[str, torch.Tensor]) -> None:
-    """Make the base the reference of a policy with LoRA that goes on from a checkpoint.
-
-    TRL copies the adapter as it finds it, which is the base only where nothing has been learned.
-
-    Args:
-        policy: that a trainer has just been made for.
-        base: the adapter's weights at the start, by name.
-    """
-    places = dict(policy.model.named_parameters())
-    with torch.no_grad():
-        for name, weight in base.items():
-            if (copied := name.replace(".default.", ".ref.")) != name and copied in places:
-                places[copied].copy_(weight)
 
 
 def without_head(network: Any) -> None:

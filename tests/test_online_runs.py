@@ -73,6 +73,7 @@ def test_a_killed_run_goes_on_to_the_same_end(
 ) -> None:
     # The pull to the base is there, so that a resumed run must know the base and not itself.
     recipe = replace(TINY, model=model, agent=agent, minibatches=4, beta=0.1, lora_rank=lora_rank)
+    recipe = replace(recipe, online_learning_rate=1e-2, warmup=0)  # far from the base at once
     expected = came_to(run(recipe, tmp_path / "unbroken"))
     with pytest.MonkeyPatch.context() as patch:
         kill(patch)
