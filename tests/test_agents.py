@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import copy
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import get_args
 
 import numpy as np
 import pytest
-import torch
 from tiny_models import save_tiny_model
 from tiny_runs import TINY, Even, agent_of, same, weights
 
@@ -27,14 +25,6 @@ from mstar.rewards.base import Attempt, Scores
 from mstar.rewards.panel import RewardPanel
 
 
-@pytest.fixture(autouse=True, scope="module")
-def one_thread() -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
 @pytest.fixture(scope="module")
 def loaded(tmp_path_factory: pytest.TempPathFactory) -> Policy:
     folder = save_tiny_model("llava", tmp_path_factory.mktemp("models") / "llava")
@@ -42,11 +32,6 @@ def loaded(tmp_path_factory: pytest.TempPathFactory) -> Policy:
     # Every fourth token ends a response: DAPO learns from none that was cut.
     policy.model.generation_config.eos_token_id = [1, *range(4, 72)]
     return policy
-
-
-@pytest.fixture
-def policy(loaded: Policy) -> Policy:
-    return Policy(copy.deepcopy(loaded.model), loaded.processor)
 
 
 @pytest.mark.parametrize("agent", AGENTS)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,14 +14,6 @@ from mstar.agents.policy import Policy
 from mstar.agents.sampler import LocalSampler, Prompt
 from mstar.envs.vector_env import ProblemVectorEnv
 from mstar.experiments.train import load_policy
-
-
-@pytest.fixture(autouse=True, scope="module")
-def one_thread() -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 def answers(policy: Policy) -> list[tuple[int, ...]]:

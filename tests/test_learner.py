@@ -6,37 +6,16 @@ import copy
 import math
 import shutil
 import threading
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
-from tiny_models import save_tiny_model
 from tiny_runs import lessons, noise, same, weights
 
 from mstar.agents.learner import Lesson, LiveTrainer, Tuning
 from mstar.agents.policy import Policy
 from mstar.agents.sampler import Prompt
-
-
-@pytest.fixture(autouse=True, scope="module")
-def one_thread() -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
-@pytest.fixture(scope="module")
-def loaded(tmp_path_factory: pytest.TempPathFactory) -> Policy:
-    folder = save_tiny_model("llava", tmp_path_factory.mktemp("models") / "llava")
-    return Policy.load(str(folder), device="cpu")
-
-
-@pytest.fixture
-def policy(loaded: Policy) -> Policy:
-    return Policy(copy.deepcopy(loaded.model), loaded.processor)
 
 
 def tuning(**changes: Any) -> Tuning:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import copy
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,7 +10,6 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from tiny_models import save_tiny_model
 from tiny_runs import Even, agent_of, same, weights
 
 from mstar.agents.collect import Rollout
@@ -27,29 +25,6 @@ from mstar.rewards.base import Attempt, RewardModel, Scores
 from mstar.rewards.panel import RewardPanel
 
 ONLINE: tuple[AgentName, ...] = ("grpo", "rloo", "online-dpo")  # one of each trainer
-
-
-@pytest.fixture(autouse=True, scope="module")
-def one_thread() -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
-@pytest.fixture(scope="module")
-def model(tmp_path_factory: pytest.TempPathFactory) -> str:
-    return str(save_tiny_model("llava", tmp_path_factory.mktemp("models") / "llava"))
-
-
-@pytest.fixture(scope="module")
-def loaded(model: str) -> Policy:
-    return Policy.load(model, device="cpu")
-
-
-@pytest.fixture
-def policy(loaded: Policy) -> Policy:
-    return Policy(copy.deepcopy(loaded.model), loaded.processor)
 
 
 class Judge:

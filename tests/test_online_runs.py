@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import copy
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,7 +12,6 @@ import numpy as np
 import pytest
 import torch
 from test_resume import Killed, came_to, raise_at, run
-from tiny_models import save_tiny_model
 from tiny_runs import TINY, Even, agent_of, weights
 
 from mstar.agents import practice as practices
@@ -28,29 +26,6 @@ from mstar.experiments.run_folder import RunFolder
 from mstar.rewards.panel import RewardPanel
 
 ONLINE: tuple[AgentName, ...] = ("grpo", "rloo", "online-dpo")  # one of each trainer
-
-
-@pytest.fixture(autouse=True, scope="module")
-def one_thread() -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
-@pytest.fixture(scope="module")
-def model(tmp_path_factory: pytest.TempPathFactory) -> str:
-    return str(save_tiny_model("llava", tmp_path_factory.mktemp("models") / "llava"))
-
-
-@pytest.fixture(scope="module")
-def loaded(model: str) -> Policy:
-    return Policy.load(model, device="cpu")
-
-
-@pytest.fixture
-def policy(loaded: Policy) -> Policy:
-    return Policy(copy.deepcopy(loaded.model), loaded.processor)
 
 
 def killed_while_sampling(patch: pytest.MonkeyPatch) -> None:

@@ -8,16 +8,14 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
 import pytest
-import torch
 from rich.console import Console
 from safetensors.torch import load_file
-from tiny_models import save_tiny_model
 from tiny_runs import TINY
 
 from mstar.agents import agent as agents_agent
@@ -35,18 +33,6 @@ Arm = Callable[[pytest.MonkeyPatch, int], None]
 
 class Killed(BaseException):
     """Stands for a process that ends where it is raised."""
-
-
-@pytest.fixture(autouse=True, scope="module")
-def one_thread() -> Iterator[None]:
-    before = torch.get_num_threads()
-    yield
-    torch.set_num_threads(before)
-
-
-@pytest.fixture(scope="module")
-def model(tmp_path_factory: pytest.TempPathFactory) -> str:
-    return str(save_tiny_model("llava", tmp_path_factory.mktemp("models") / "llava"))
 
 
 @pytest.fixture(scope="module")

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import pytest
-import torch
-from tiny_models import save_tiny_model
 from tiny_runs import Even, Weights, same, tiny_agent, weights
 
 from mstar.agents import agent as agents_agent
@@ -21,25 +19,6 @@ from mstar.agents.explore import SWEEP
 from mstar.agents.learner import Lesson, LiveTrainer, Tuned
 from mstar.agents.policy import Policy
 from mstar.envs.vector_env import ProblemVectorEnv
-
-
-@pytest.fixture(autouse=True, scope="module")
-def one_thread() -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
-@pytest.fixture(scope="module")
-def loaded(tmp_path_factory: pytest.TempPathFactory) -> Policy:
-    folder = save_tiny_model("llava", tmp_path_factory.mktemp("models") / "llava")
-    return Policy.load(str(folder), device="cpu")
-
-
-@pytest.fixture
-def policy(loaded: Policy) -> Policy:
-    return Policy(copy.deepcopy(loaded.model), loaded.processor)
 
 
 class Watched:

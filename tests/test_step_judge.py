@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -23,14 +22,6 @@ from mstar.experiments.step_errors import first_error_f1
 from mstar.experiments.train_step_judge import JudgeTraining, examined, fit
 from mstar.rewards.base import Attempt
 from mstar.rewards.process import ProcessReward, Steps, first_error, largest_drop
-
-
-@pytest.fixture(autouse=True, scope="module")
-def one_thread() -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 @pytest.fixture
