@@ -42,7 +42,7 @@ class BestOf:
     out: Path
     model: str = "embedded"
     step_judge: str = "embedded"
-    problems: int = 200
+    problems: int = 50
     seeds: tuple[int, ...] = (0, 1, 2)
 
 
@@ -93,26 +93,41 @@ def picked(row: Row, size: int) -> dict[str, float]:
 
 
 def _vote(answers: Sequence[str], weights: np.ndarray) -> int:
-    """The first sample with the answer that weighs most; no answer has no vote."""
+    """The first sample with the answer that weighs most, by its text; no answer has no vote."""
     totals: dict[str, float] = defaultdict(float)
     for answer, weight in zip(answers, weights, strict=True):
         totals[answer] += float(weight) if answer else 0.0
     return answers.index(max(totals, key=lambda answer: totals[answer]))
 
 
-def best_of(settings: BestOf, console: Console) -> list[Row]:
-    """Sample, score, store the rows, and print the curves with 95 % intervals."""
-    prepare_torch(1)
-    runs = [sampled(settings, seed) for seed in settings.seeds]
-    rows = [row for run in runs for row in run]
-    write_rows(settings.out, rows)
+def best_of_table(rows: Sequence[Row]) -> str:
+    """The share right of each way to pick, by N, as a markdown table with 95 % intervals.
+
+    Args:
+        rows: a row a problem, of one or more seeds; intervals resample problems within a seed.
+    """
+    runs = [[row for row in rows if row["seed"] == seed] for seed in _seeds(rows)]
+    ways = list(picked(rows[0], 1))
+    lines = [f"| N | {' | '.join(ways)} |", "|---" * (len(ways) + 1) + "|"]
     for size in SIZES:
         found = [[picked(row, size) for row in run] for run in runs]
-        for way in found[0][0]:
-            curve = estimate([np.array([row[way] for row in run]) for run in found])
-            console.print(f"N = {size:2}  {way:18} {curve}")
+        cells = [estimate([np.array([row[way] for row in run]) for run in found]) for way in ways]
+        shown = [f"{100 * c.mean:.1f} [{100 * c.low:.1f}, {100 * c.high:.1f}]" for c in cells]
+        lines.append(f"| {size} | {' | '.join(shown)} |")
+    return "\n".join(lines)
+
+
+def _seeds(rows: Sequence[Row]) -> list[int]:
+    return sorted({row["seed"] for row in rows})
+
+
+def best_of(settings: BestOf) -> list[Row]:
+    """Sample and score; the rows are stored and returned."""
+    prepare_torch(1)
+    rows = [row for seed in settings.seeds for row in sampled(settings, seed)]
+    write_rows(settings.out, rows)
     return rows
 
 
 if __name__ == "__main__":
-    best_of(tyro.cli(BestOf), Console())
+    Console().print(best_of_table(best_of(tyro.cli(BestOf))), soft_wrap=True)

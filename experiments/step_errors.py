@@ -10,6 +10,7 @@ import numpy as np
 from mstar.experiments.run_folder import Row
 
 RESAMPLES = 2_000
+SOURCES = {"exact and slipped": ("exact", "slip"), "the policy's own": ("own",)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,12 +35,27 @@ class FirstErrorF1:
     wrong: int
     right: int
 
-    def __str__(self) -> str:
-        return (
-            f"F1 {100 * self.f1:.1f} [{100 * self.low:.1f}, {100 * self.high:.1f}]  "
-            f"found {100 * self.found:.1f} % of {self.wrong}  "
-            f"spared {100 * self.spared:.1f} % of {self.right}"
-        )
+
+def error_table(rows: Sequence[Row]) -> str:
+    """The F1 by responses and kind of first error, as a markdown table.
+
+    Args:
+        rows: a row a response, with ``source`` beside what ``first_error_f1`` reads.
+    """
+    lines = [
+        "| responses | first error | F1 | found at its place | right ones spared |",
+        "|---|---|---|---|---|",
+    ]
+    for name, sources in SOURCES.items():
+        shown = [row for row in rows if row["source"] in sources]
+        for kind in ("", *sorted({row["kind"] for row in shown} - {""})):
+            it = first_error_f1(shown, kind)
+            lines.append(
+                f"| {name} | {kind or 'any'} "
+                f"| {100 * it.f1:.1f} [{100 * it.low:.1f}, {100 * it.high:.1f}] "
+                f"| {100 * it.found:.1f} % of {it.wrong} | {100 * it.spared:.1f} % of {it.right} |"
+            )
+    return "\n".join(lines)
 
 
 def first_error_f1(rows: Sequence[Row], kind: str = "", seed: int = 0) -> FirstErrorF1:

@@ -27,7 +27,7 @@ from mstar.envs.problem import Problem
 from mstar.envs.vector_env import ProblemVectorEnv
 from mstar.experiments.problems import open_env
 from mstar.experiments.run_folder import Row, write_rows
-from mstar.experiments.step_errors import first_error_f1
+from mstar.experiments.step_errors import error_table
 from mstar.experiments.train import load_policy, prepare_torch
 from mstar.rewards.process import first_error
 
@@ -162,8 +162,4 @@ def train_step_judge(settings: JudgeTraining, console: Console) -> list[Row]:
 if __name__ == "__main__":
     terminal = Console()
     tested = train_step_judge(tyro.cli(JudgeTraining), terminal)
-    for sources in (("exact", "slip"), ("own",)):
-        shown = [row for row in tested if row["source"] in sources]
-        for kind in ("", *sorted({row["kind"] for row in shown} - {""})):
-            found = first_error_f1(shown, kind)
-            terminal.print(f"{' and '.join(sources):15} {kind or 'all':9} {found}")
+    terminal.print(error_table(tested), soft_wrap=True)

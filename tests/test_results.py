@@ -1,15 +1,18 @@
-"""The numbers of the papers come from the rows that are stored beside them."""
+"""The numbers that README and cards give come from rows that are stored."""
 
 from pathlib import Path
 
 import pytest
 
+from mstar.experiments.best_of import best_of_table
 from mstar.experiments.compare import compare_runs
 from mstar.experiments.evaluate import gain
 from mstar.experiments.run_folder import read_rows
+from mstar.experiments.step_errors import error_table
 
 ROOT = Path(__file__).parent.parent
-RUNS = sorted((ROOT / "experiments" / "results" / "demo").glob("demo-seed-*"))
+RESULTS = ROOT / "experiments" / "results"
+RUNS = sorted((RESULTS / "demo").glob("demo-seed-*"))
 
 
 def test_three_seeds_of_the_demo_are_stored() -> None:
@@ -31,3 +34,10 @@ def test_every_seed_gains_ten_points_on_unseen_problems(run: Path, metric: str) 
     change = gain([base], [evolved], metric)
     assert change.mean >= 0.1
     assert change.low > 0
+
+
+def test_the_tables_of_the_step_judge_are_what_the_stored_rows_give() -> None:
+    card = (ROOT / "agents" / "step_judge_model" / "README.md").read_text()
+    rows = RESULTS / "step_judge"
+    assert error_table(read_rows(rows / "errors.jsonl")) in card
+    assert best_of_table(read_rows(rows / "best_of.jsonl")) in card
