@@ -9,6 +9,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from PIL import Image
+
 from mstar.agents.collect import Rollout, collect, distinct
 from mstar.agents.dynamics import Dynamics, measure
 from mstar.agents.explore import CONTROLLERS, SamplingPlan
@@ -148,8 +150,6 @@ class Agent(ABC):
 
     def act(self, observations: Mapping[str, Any]) -> list[str]:
         """Greedy answers to a batch of observations of the vector environment."""
-        from PIL import Image
-
         prompts = [
             Prompt(text=str(text), images=(Image.fromarray(image),), key=str(index))
             for index, (image, text) in enumerate(

@@ -13,7 +13,7 @@ from safetensors.torch import load_file, save_file
 
 from mstar.agents.policy import Policy
 from mstar.agents.sampler import Prompt, evaluating
-from mstar.envs.instructions import INSTRUCTIONS
+from mstar.envs.examiner import INSTRUCTION
 from mstar.rewards.base import Attempt
 from mstar.rewards.process import Steps, steps_of
 
@@ -93,7 +93,7 @@ class StepJudge:
     def prompt(self, attempt: Attempt) -> Prompt:
         """What stands before the response: pictures, question and the plain instruction."""
         pictures = tuple(picture.render(self.size) for picture in attempt.pictures)
-        return Prompt(f"{attempt.question}\n{INSTRUCTIONS['en']['steps']}", pictures, attempt.group)
+        return Prompt(f"{attempt.question}\n{INSTRUCTION}", pictures, attempt.group)
 
     def logits(
         self, prompts: Sequence[Prompt], steps: Sequence[Sequence[str]]
