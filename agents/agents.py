@@ -10,7 +10,9 @@ from mstar.agents.sft import Sft
 from mstar.agents.star import Star
 
 AGENTS: dict[AgentName, type[Agent]] = {
-    # They learn from their own best answers, and differ in what a round inherits.
+    # They learn from their own best answers, and differ in what a round inherits; `mstar` is
+    # `continuous` with a process reward and a controller that moves, see the recipe.
+    "mstar": SelfEvolving,
     "continuous": SelfEvolving,
     "iterative-rft": SelfEvolving,
     "rest-em": SelfEvolving,

@@ -14,10 +14,11 @@ Inherit = Literal["policy+optimizer+schedule", "policy", "nothing"]
 Schedule = Literal["constant", "constant_with_warmup", "linear", "cosine"]
 SelectionRule = Literal["all", "random-k", "top-k", "shortest-k", "threshold"]
 OnlineName = Literal["grpo", "dr-grpo", "dapo", "gspo", "rloo", "online-dpo"]
-AgentName = Literal["continuous", "iterative-rft", "rest-em", "star", "sft", OnlineName]
+AgentName = Literal["mstar", "continuous", "iterative-rft", "rest-em", "star", "sft", OnlineName]
 
-# What each agent inherits from one round to the next; the first three otherwise are one loop.
+# What each agent inherits from one round to the next; the first four otherwise are one loop.
 INHERITS: dict[AgentName, Inherit] = {
+    "mstar": "policy+optimizer+schedule",
     "continuous": "policy+optimizer+schedule",
     "iterative-rft": "policy",
     "rest-em": "nothing",
@@ -131,6 +132,12 @@ class Recipe:
         if self.agent not in get_args(AgentName):
             raise ValueError(
                 f"there is no agent {self.agent!r}; known: {', '.join(get_args(AgentName))}"
+            )
+        if self.agent == "mstar" and ("process" not in self.panel or self.controller == "fixed"):
+            raise ValueError(
+                "agent 'mstar' is continuous training with a process reward in its panel and a "
+                f"controller that moves; got the panel {self.panel} and the controller "
+                f"{self.controller!r}. The recipe 'mstar' has both; without them it is 'continuous'"
             )
         for name in ("rounds", "prompts", "samples", "updates", "batch", "minibatches", "keep"):
             if getattr(self, name) < 1:

@@ -8,6 +8,7 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -50,11 +51,7 @@ class TrainOptions:
 
 def train_command(arguments: list[str]) -> None:
     """``mstar train [RECIPE] [--FIELD VALUE ...]``."""
-    name = "default"
-    if arguments and not arguments[0].startswith("-"):
-        name = arguments.pop(0)
-        if name not in RECIPES:
-            raise ValueError(unknown("recipe", name, RECIPES))
+    name = _recipe_name(arguments)
     options = tyro.cli(
         TrainOptions,
         args=arguments,
@@ -72,6 +69,18 @@ def train_command(arguments: list[str]) -> None:
     else:
         print(summary.text())
         print(f"report: {folder.path / 'report.html'}")
+
+
+def _recipe_name(arguments: list[str]) -> str:
+    """The recipe to start from: the one named first, or else that of the agent, if it has one."""
+    if arguments and not arguments[0].startswith("-"):
+        name = arguments.pop(0)
+        if name not in RECIPES:
+            raise ValueError(unknown("recipe", name, RECIPES))
+        return name
+    words = " ".join(arguments).replace("=", " ").split()
+    agents = [word for before, word in pairwise(words) if before == "--agent"]
+    return agents[-1] if agents and agents[-1] in RECIPES else "default"
 
 
 @dataclass(frozen=True)

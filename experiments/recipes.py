@@ -1,4 +1,7 @@
-"""Named recipes; ``mstar train NAME`` takes one, and any field can be overridden."""
+"""Named recipes; ``mstar train NAME`` takes one, and any field can be overridden.
+
+One that is called like an agent is where ``--agent NAME`` starts from.
+"""
 
 from __future__ import annotations
 
@@ -16,6 +19,7 @@ RECIPES: dict[str, Recipe] = {
     # All of M-STaR: the process reward picks among right answers, and the temperature follows it.
     "mstar": replace(
         DEFAULT,
+        agent="mstar",
         panel=("correctness", "format", "process"),
         rank="process",
         selection="top-k",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import get_args
+from typing import Any, get_args
 
 import numpy as np
 import pytest
@@ -21,8 +21,18 @@ from mstar.agents.sft import Sft
 from mstar.envs.problem import Problem
 from mstar.envs.vector_env import ProblemVectorEnv
 from mstar.experiments.cli import main
+from mstar.experiments.recipes import RECIPES
 from mstar.rewards.base import Attempt, Scores
 from mstar.rewards.panel import RewardPanel
+
+
+class Longest:
+    """Stands for a process reward: the longer, the better."""
+
+    name = "process"
+
+    def score(self, attempts: Sequence[Attempt]) -> Scores:
+        return np.array([min(1.0, len(a.response) / 64) for a in attempts], np.float32)
 
 
 @pytest.fixture(scope="module")
@@ -38,7 +48,15 @@ def loaded(tmp_path_factory: pytest.TempPathFactory) -> Policy:
 def test_every_agent_learns_for_two_rounds_and_says_what_it_did(
     policy: Policy, loaded: Policy, tmp_path: Path, agent: AgentName
 ) -> None:
-    learner = agent_of(policy, tmp_path, RewardPanel([Even()]), agent=agent, rounds=2)
+    whole: dict[str, Any] = {"controller": "reward-pass@2", "rank": "process"}
+    learner = agent_of(
+        policy,
+        tmp_path,
+        RewardPanel([Even(), Longest()] if agent == "mstar" else [Even()]),
+        agent=agent,
+        rounds=2,
+        **(whole if agent == "mstar" else {}),
+    )
     base, *rounds = learner.learn()
     learner.close()
     assert base.tuned is None
@@ -48,7 +66,8 @@ def test_every_agent_learns_for_two_rounds_and_says_what_it_did(
     for done in rounds:
         assert done.tuned is not None
         assert list(done.tuned.checkpoint.glob("*.safetensors"))
-        measured = done.dynamics.problems * (1 + done.dynamics.samples)
+        sampled = done.dynamics.samples * len(done.dynamics.spread)
+        measured = done.dynamics.problems * (1 + sampled)
         assert done.cost.responses - before.responses == measured + len(done.rollouts)
         assert done.cost.tokens > before.tokens
         assert done.cost.flops - before.flops > 6 * policy.size * done.tuned.lessons
@@ -69,6 +88,30 @@ def test_an_unknown_agent_is_named_beside_the_known_ones(
     shown = capsys.readouterr().err
     assert "ppo" in shown
     assert "dr-grpo" in shown
+
+
+def test_mstar_without_its_process_reward_or_with_a_fixed_plan_is_called_what_it_is() -> None:
+    assert RECIPES["mstar"].agent == "mstar"
+    for changes in ({"controller": "fixed"}, {"panel": ("correctness",), "rank": "reward"}):
+        with pytest.raises(ValueError, match="without them it is 'continuous'"):
+            replace(RECIPES["mstar"], **changes)  # type: ignore[arg-type]
+
+
+def test_an_agent_starts_from_the_recipe_of_its_name(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    ran: list[Recipe] = []
+
+    def remember(recipe: Recipe, *_: object) -> None:
+        ran.append(recipe)
+        raise ValueError("far enough")
+
+    monkeypatch.setattr("mstar.experiments.train.train", remember)
+    for words in (["--agent", "mstar"], ["--agent=mstar"], ["adaptive", "--agent", "rest-em"]):
+        assert main(["train", *words, "--keep", "3", "--out", str(tmp_path / "run")]) == 1
+    wanted = replace(RECIPES["mstar"], keep=3)
+    assert ran[:2] == [wanted, wanted]
+    assert ran[2] == replace(RECIPES["adaptive"], agent="rest-em", keep=3)
 
 
 class Watched:
