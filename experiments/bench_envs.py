@@ -27,9 +27,9 @@ def bench_envs(seconds_each: float = 1.0, panel: Sequence[str] | None = None) ->
         and a last one, named ``median``.
     """
     rows = [_family(name, seconds_each, panel) for name in FAMILIES]
-    rates = [float(row["pairs_per_second"]) for row in rows]
+    median = float(np.median([float(row["pairs_per_second"]) for row in rows]))
     pairs = sum(int(row["pairs"]) for row in rows)
-    rows.append({"family": "median", "pairs": pairs, "pairs_per_second": float(np.median(rates))})
+    rows.append({"family": "median", "pairs": pairs, "pairs_per_second": round(median, 1)})
     return rows
 
 
@@ -42,7 +42,7 @@ def _family(name: str, seconds: float, panel: Sequence[str] | None) -> Row:
     while (spent := time.process_time() - started) < seconds:
         _pair(env)
         pairs += 1
-    return {"family": name, "pairs": pairs, "pairs_per_second": pairs / spent}
+    return {"family": name, "pairs": pairs, "pairs_per_second": round(pairs / spent, 1)}
 
 
 def _pair(env: ProblemEnv) -> None:

@@ -1,11 +1,17 @@
+import warnings
 from collections.abc import Callable
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 import gymnasium
 import numpy as np
 import pytest
+from datasets import Dataset
 from env_doubles import LIGHT, Stored, env
 from gymnasium.envs.registration import EnvSpec
+from tiny_models import llava
+from trl import GRPOConfig, GRPOTrainer
 
 from mstar.envs import (
     FAMILIES,
@@ -14,6 +20,7 @@ from mstar.envs import (
     Caption,
     CaptionOnly,
     ImageOnly,
+    ProblemEnv,
     Stepwise,
     VectorReward,
     trl_environment,
@@ -132,3 +139,42 @@ def test_the_trl_adapter_poses_a_row_and_steps_once_for_all_rewards() -> None:
 def test_the_trl_adapter_refuses_a_row_that_names_no_problem() -> None:
     with pytest.raises(ValueError, match="a row must have a problem_id or an index"):
         trl_environment(env)().reset(prompt="")
+
+
+CALLS = (  # TRL wants a template that can show calls of tools, though there are no tools here
+    "{% for call in message['tool_calls'] or [] %}{{ call['function'] | tojson }}{% endfor %}"
+)
+
+
+def test_a_grpo_step_of_trl_runs_on_our_environments(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TRL_EXPERIMENTAL_SILENCE", "1")
+    model, processor = llava()
+    template = processor.chat_template.replace("{% generation %}", "{% generation %}" + CALLS)
+    template = template.replace("{% if message['content'] is string %}",
+        "{% if not message['content'] %}{% elif message['content'] is string %}")  # fmt: skip
+    processor.chat_template = processor.tokenizer.chat_template = template
+    problems = [f"BarChart-v0/train/L1/0/{index}" for index in range(2)]
+    asked = [{"role": "user", "content": ""}]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the trainer's own deprecations
+        trainer = GRPOTrainer(
+            model,
+            reward_funcs=trl_rewards(["repetition", "brevity", "reward"]),
+            args=GRPOConfig(
+                output_dir=str(tmp_path), per_device_train_batch_size=4, num_generations=2,
+                max_completion_length=8, max_steps=1, use_cpu=True, report_to="none",
+                save_strategy="no", logging_steps=1, disable_tqdm=True,
+            ),
+            train_dataset=Dataset.from_list([{"prompt": asked, "problem_id": i} for i in problems]),
+            processing_class=processor,
+            environment_factory=trl_environment(
+                partial(ProblemEnv, source="BarChart", panel=LIGHT)
+            ),
+        )  # fmt: skip
+        trainer.train()
+    logged = trainer.state.log_history[0]
+    assert 0 < logged["rewards/repetition/mean"] == logged["rewards/reward/mean"] <= 1
+    assert logged["rewards/brevity/mean"] is None  # it needs the group, and says so
+    assert logged["num_tokens"] > 4 * 100  # the prompts hold question, instruction and picture

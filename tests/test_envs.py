@@ -1,7 +1,10 @@
+import hashlib
 import json
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import gymnasium
@@ -10,11 +13,13 @@ import pytest
 from env_doubles import LIGHT, Stored, env
 from gymnasium.envs.registration import EnvSpec
 from gymnasium.utils.env_checker import check_env
-from gymnasium.wrappers import RecordEpisodeStatistics, TimeLimit
+from gymnasium.wrappers import RecordEpisodeStatistics, RecordVideo, TimeLimit
+from PIL import Image
 
 from mstar.envs import FAMILIES, INSTRUCTION, Mixture, ProblemEnv
 
 IDS = [id_ for id_ in gymnasium.registry if id_.startswith("mstar/")]
+GOLDEN = Path(__file__).with_name("golden_problems.json")
 
 # What every registered id promises
 
@@ -49,6 +54,29 @@ def test_the_exact_solution_gets_the_whole_reward_of_the_default_panel(name: str
 def test_every_family_and_the_mixture_are_registered() -> None:
     named = {f"mstar/{name}-v{family.version}" for name, family in FAMILIES.items()}
     assert set(IDS) == named | {"mstar/Mixture-v0"}
+
+
+@pytest.mark.parametrize("id_", IDS)
+def test_a_seed_draws_the_problems_that_it_always_drew(id_: str) -> None:
+    hashes = {level: golden_hash(id_, level) for level in ("1", "2", "3")}
+    assert hashes == json.loads(GOLDEN.read_text())[id_], (
+        f"{id_} draws other problems: raise the family's version and take these hashes down"
+    )
+
+
+def golden_hash(id_: str, level: str) -> str:
+    """Of what is asked, not of pixels: latents, questions and answers of several problems."""
+    asked = gymnasium.make(id_, level=int(level), split="test").unwrapped
+    assert isinstance(asked, ProblemEnv)
+    total = hashlib.sha256()
+    for seed in (0, 7):
+        asked.reset(seed=seed)
+        for _ in range(24 if "Mixture" in id_ else 6):
+            problem = asked.problem
+            latent = json.dumps(problem.latent, sort_keys=True)
+            total.update(f"{problem.id}\0{latent}\0{problem.question}\0{problem.answer}\n".encode())
+            asked.reset()
+    return total.hexdigest()[:16]
 
 
 def test_importing_the_environments_loads_no_torch() -> None:
@@ -212,14 +240,40 @@ def test_episode_statistics_and_a_time_limit_work_as_on_any_environment() -> Non
     assert (info["episode"]["r"], info["episode"]["l"]) == (0.5, 1)
 
 
-def test_a_video_of_the_cards_can_be_recorded(tmp_path: Path) -> None:
-    pytest.importorskip("moviepy")
-    from gymnasium.wrappers import RecordVideo
+class Clip:
+    """Stands in for moviepy's clip, whose releases so far do not admit the Pillow tested here."""
 
-    asked = RecordVideo(
-        env(render_mode="rgb_array"), str(tmp_path / "videos"), episode_trigger=lambda _: True
-    )
+    def __init__(self, frames: Sequence[Any], fps: float) -> None:
+        self.frames, self.fps = [Image.fromarray(frame) for frame in frames], fps
+
+    def write_videofile(self, path: str, **_: Any) -> None:
+        first, *rest = self.frames
+        assert {frame.size for frame in self.frames} == {first.size}
+        pause = round(1000 / self.fps)
+        first.save(path, "GIF", save_all=True, append_images=rest, duration=pause)
+
+
+def record(folder: Path) -> Path:
+    asked = RecordVideo(env(render_mode="rgb_array"), str(folder), episode_trigger=lambda _: True)
     asked.reset(seed=1)
     asked.step("Answer: 3")
     asked.close()
-    assert list(tmp_path.glob("videos/*.mp4"))
+    (video,) = folder.glob("*.mp4")
+    return video
+
+
+def test_a_video_shows_the_card_before_and_after_the_response(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    module: Any = ModuleType("moviepy.video.io.ImageSequenceClip")
+    module.ImageSequenceClip = Clip
+    monkeypatch.setitem(sys.modules, "moviepy", ModuleType("moviepy"))
+    monkeypatch.setitem(sys.modules, module.__name__, module)
+    with Image.open(record(tmp_path / "videos")) as video:
+        assert video.size == (960, 480)
+        assert getattr(video, "n_frames", 1) == 2
+
+
+def test_a_video_of_the_cards_can_be_recorded_with_moviepy(tmp_path: Path) -> None:
+    pytest.importorskip("moviepy", reason="moviepy 2.2 demands a Pillow below 12")
+    assert record(tmp_path / "videos").stat().st_size > 1000
