@@ -12,37 +12,25 @@ from __future__ import annotations
 import json
 import math
 import time
-from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 import tyro
 from rich.console import Console
-from torch.utils.data import DataLoader, IterableDataset
+from torch.utils.data import DataLoader
 from transformers import LlavaForConditionalGeneration, LlavaProcessor
 
-from mstar.agents.embedded import (
-    ASSISTANT,
-    END,
-    IMAGE,
-    IMAGE_SIZE,
-    USER,
-    build_model,
-    build_processor,
-    train_tokenizer,
-)
-from mstar.envs.examiner import INSTRUCTION
-from mstar.envs.families import FAMILIES
-from mstar.envs.family import Latent
-from mstar.envs.problem import Problem
-from mstar.envs.slips import slip
+from mstar.agents.embedded import build_model, build_processor, train_tokenizer
+from mstar.experiments.corpus import Corpus, Mixture, corpus_texts
 
-# Four families that self-evolution practises later, and two that it never sees.
-READ = (*("BarChart",) * 3, *("Counting", "Dice") * 2, "Clock", "Ruler", "Shapes")
-IGNORED = -100  # the label that the loss leaves out
+# The first six are those of the default recipe: four that self-evolution practises, two to test on.
+READ = (
+    *("BarChart", "Counting", "Counting", "Dice", "Clock", "Ruler", "Shapes"),
+    *("Pictograph", "Venn", "Coins", "IconArithmetic"),
+)
+FLOOR = 0.05  # of the peak learning rate, at the end of stage 1
 
 
 @dataclass(frozen=True)
@@ -52,172 +40,126 @@ class Pretraining:
     Attributes:
         out: folder for the checkpoint and its card.
         families: what the model learns to read, in turn; a name that stands twice comes up twice.
-        level: difficulty of the problems.
+        levels: shares of the levels 1, 2 and 3.
+        choice: share of the problems that are multiple choice.
+        phrased: share that is asked in another wording, instruction or language.
         reading_steps: updates of stage 1.
+        batch: problems per update of stage 1.
+        learning_rate: peak of stage 1, reached after `warmup` updates, then a cosine.
+        warmup: updates of linear warm-up in stage 1.
         mixture_steps: updates of stage 2.
-        batch: problems per update.
-        learning_rate: peak of stage 1, reached after 50 updates, then a cosine to a tenth.
+        mixture_batch: problems per update of stage 2.
         mixture_learning_rate: constant through stage 2.
         careful: share of careful chains in stage 2; the rest is guesses and slips.
         slips: share of chains with one wrong step in stage 2.
         right_guesses: share of the bare guesses that are right.
         seed: of weights, problems and mixture.
-        threads: of torch.
+        threads: of torch on a CPU.
+        workers: processes that draw problems; the batches are the same whatever their number.
+        device: where to train; the graphics card if there is one.
+        minutes: of stage 1 at most, 0 for no limit: the schedule then follows the clock.
         start: a checkpoint whose weights to go on from, with the steps above to come.
     """
 
     out: Path
     families: tuple[str, ...] = READ
-    level: int = 1
-    reading_steps: int = 2600
-    mixture_steps: int = 300
-    batch: int = 32
+    levels: tuple[float, float, float] = (0.7, 0.2, 0.1)
+    choice: float = 0.15
+    phrased: float = 0.5
+    reading_steps: int = 5000
+    batch: int = 256
     learning_rate: float = 3e-3
+    warmup: int = 200
+    mixture_steps: int = 300
+    mixture_batch: int = 32
     mixture_learning_rate: float = 3e-4
     careful: float = 0.35
     slips: float = 0.18
     right_guesses: float = 0.9
     seed: int = 0
     threads: int = 2
+    workers: int = 1
+    device: str = "cuda" if torch.cuda.is_available() else "cpu"
+    minutes: float = 0.0
     start: Path | None = None
 
-
-# Everything that a picture says, after the question: a tower learns to see more from one picture.
-DESCRIBE: dict[str, Callable[[Latent], str]] = {
-    "BarChart": lambda latent: _pairs(latent["colors"], latent["values"]),
-    "Counting": lambda latent: "\n".join(
-        " ".join(cell or "none" for cell in latent["cells"][row : row + 4]) for row in (0, 4, 8)
-    ),
-    "Clock": lambda latent: f"{latent['hour']} {latent['minute']}",
-    "Shapes": lambda latent: "\n".join(
-        f"{f['color']} {f['kind']} {' '.join(map(str, f['numbers']))}" for f in latent["figures"]
-    ),
-    "Ruler": lambda latent: _pairs(
-        latent["colors"], [f"{low} {high}" for low, high in latent["ends"]]
-    ),
-    "Dice": lambda latent: _pairs(latent["colors"], latent["pips"]),
-}
-DESCRIBE_PROMPT = "Describe the picture."
-
-
-class Corpus(IterableDataset[dict[str, Any]]):
-    """Endless batches of problems with a solution, ready for the model."""
-
-    def __init__(self, settings: Pretraining, processor: LlavaProcessor, mixed: bool) -> None:
-        self.settings, self.processor, self.mixed = settings, processor, mixed
-
-    def __iter__(self) -> Iterator[dict[str, Any]]:
-        settings = self.settings
-        families = [FAMILIES[name](settings.level) for name in settings.families]
-        rng = np.random.default_rng([settings.seed, int(self.mixed)])
-        seed = 2 * settings.seed + int(self.mixed)
-        index = 0
-        while True:
-            prompts: list[str] = []
-            completions: list[str] = []
-            extras: list[str] = []
-            images: list[Any] = []
-            for _ in range(settings.batch):
-                family = families[index % len(families)]
-                problem = family.problem("train", seed, index)
-                prompts.append(f"{USER}{IMAGE}{problem.question}\n{INSTRUCTION}{ASSISTANT}")
-                completions.append(self._solution(problem, rng) + END)
-                extras.append("" if self.mixed else self._description(problem))
-                images.append(problem.pictures[0].render(IMAGE_SIZE))
-                index += 1
-            yield self._collate(prompts, completions, extras, images)
-
-    def _solution(self, problem: Problem, rng: np.random.Generator) -> str:
-        """Careful, or in the mixture also a slip or a bare guess."""
-        settings, draw = self.settings, rng.random()
-        if not self.mixed or draw < settings.careful:
-            return problem.solution
-        wrong = slip(problem, rng)
-        if draw < settings.careful + settings.slips and wrong is not None:
-            return wrong.text
-        assert problem.answer is not None
-        right = wrong is None or rng.random() < settings.right_guesses
-        return f"Answer: {problem.answer.value if right else wrong.answer}"  # type: ignore[union-attr]
-
-    def _description(self, problem: Problem) -> str:
-        text = DESCRIBE[problem.tags["family"]](dict(problem.latent))
-        return f"{USER}{DESCRIBE_PROMPT}{ASSISTANT}{text}{END}"
-
-    def _collate(
-        self, prompts: list[str], completions: list[str], extras: list[str], images: list[Any]
-    ) -> dict[str, Any]:
-        """Turns of a conversation as one row; the loss is on what the assistant says."""
-        texts = [p + c + e for p, c, e in zip(prompts, completions, extras, strict=True)]
-        batch = self.processor(
-            text=texts,
-            images=images,
-            padding=True,
-            padding_side="right",
-            return_tensors="pt",
+    @property
+    def reading(self) -> Mixture:
+        """The corpus of stage 1."""
+        return Mixture(
+            self.families, self.levels, self.choice, self.phrased, 1.0, 0.0, 1.0, described=True
         )
-        ids = batch["input_ids"]
-        user, assistant = self.processor.tokenizer.convert_tokens_to_ids([USER, ASSISTANT])
-        turn = (ids == assistant).cumsum(1) - (ids == user).cumsum(
-            1
-        )  # 0 while the assistant speaks
-        spoken = (turn == 0) & (ids != assistant) & (batch["attention_mask"] == 1)
-        labels = ids.masked_fill(~spoken, IGNORED)
-        return {**batch, "labels": labels}
 
-
-def _pairs(names: Sequence[str], values: Sequence[object]) -> str:
-    return "\n".join(f"{name} {value}" for name, value in zip(names, values, strict=True))
-
-
-def corpus_texts(settings: Pretraining, count: int = 4000) -> Iterator[str]:
-    """Questions and solutions that the tokenizer learns its merges from."""
-    for index in range(count):
-        name = settings.families[index % len(settings.families)]
-        problem = FAMILIES[name](settings.level).problem("train", settings.seed, index)
-        described = DESCRIBE[name](dict(problem.latent))
-        asked = f"{problem.question}\n{INSTRUCTION}\n{problem.solution}"
-        yield f"{asked}\n{DESCRIBE_PROMPT}\n{described}"
+    @property
+    def mixture(self) -> Mixture:
+        """The corpus of stage 2."""
+        return Mixture(
+            self.families,
+            self.levels,
+            self.choice,
+            self.phrased,
+            self.careful,
+            self.slips,
+            self.right_guesses,
+            described=False,
+        )
 
 
 def train_stage(
     model: Any, processor: LlavaProcessor, settings: Pretraining, mixed: bool, console: Console
-) -> list[float]:
-    """One stage of plain next-token training on completions; the loss of every update."""
+) -> int:
+    """One stage of plain next-token training on completions; the number of updates made."""
     steps = settings.mixture_steps if mixed else settings.reading_steps
     peak = settings.mixture_learning_rate if mixed else settings.learning_rate
+    batch_size = settings.mixture_batch if mixed else settings.batch
     optimizer = torch.optim.AdamW(
         model.parameters(), peak, betas=(0.9, 0.98), weight_decay=0.05, fused=True
     )
-    loader = DataLoader(Corpus(settings, processor, mixed), batch_size=None, num_workers=1)
-    losses: list[float] = []
-    started = time.monotonic()
+    mixture = settings.mixture if mixed else settings.reading
+    corpus = Corpus(mixture, processor, batch_size, seed=2 * settings.seed + mixed)
+    loader = DataLoader(corpus, batch_size=None, num_workers=settings.workers, prefetch_factor=4)
+    recent: list[torch.Tensor] = []
+    started, step, share = time.monotonic(), 0, 0.0
     model.train()
-    for step, batch in zip(range(steps), loader, strict=False):
+    for batch in loader:
+        minutes = (time.monotonic() - started) / 60
+        share = step / max(1, steps)
+        if not mixed and settings.minutes:
+            share = max(share, minutes / settings.minutes)
+        if share >= 1:
+            break
         for group in optimizer.param_groups:
-            group["lr"] = peak if mixed else peak * _schedule(step, steps)
-        loss = model(**batch).loss
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-        optimizer.step()
-        optimizer.zero_grad()
-        losses.append(float(loss.detach()))
-        if step % 50 == 49:
-            rate = (step + 1) * settings.batch / (time.monotonic() - started)
-            console.print(
-                f"stage {2 if mixed else 1}  update {step + 1}/{steps}  "
-                f"loss {np.mean(losses[-50:]):.4f}  {rate:.0f} problems/s"
-            )
-        if step % 500 == 499:
+            group["lr"] = peak if mixed else peak * _schedule(step, settings.warmup, share)
+        recent.append(_update(model, optimizer, batch, settings.device))
+        step += 1
+        if step % 100 == 0:
+            loss, recent = float(torch.stack(recent).mean()), []
+            rate = step * batch_size / (60 * minutes + 1e-9)
+            name = "mixture" if mixed else "reading"
+            console.print(f"{name}  update {step}  loss {loss:.4f}  {rate:.0f} problems/s")
+        if step % 1000 == 0:
             save(model, processor, settings.out)
-    return losses
+    return step
 
 
-def _schedule(step: int, steps: int, warmup: int = 50) -> float:
-    """Linear warm-up, then a cosine from 1 to a tenth."""
-    if step < warmup:
-        return (step + 1) / warmup
-    share = (step - warmup) / max(1, steps - warmup)
-    return 0.1 + 0.45 * (1 + math.cos(math.pi * share))
+def _update(
+    model: Any, optimizer: torch.optim.Optimizer, batch: dict[str, Any], device: str
+) -> torch.Tensor:
+    """One optimizer update, in bfloat16 where the device is made for it; its loss."""
+    inputs = {name: tensor.to(device, non_blocking=True) for name, tensor in batch.items()}
+    with torch.autocast(device, torch.bfloat16, enabled=device == "cuda"):
+        loss: torch.Tensor = model(**inputs).loss
+    loss.backward()
+    torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+    optimizer.step()
+    optimizer.zero_grad()
+    return loss.detach()
+
+
+def _schedule(step: int, warmup: int, share: float) -> float:
+    """Linear warm-up, then a cosine down to the floor."""
+    cosine = FLOOR + (1 - FLOOR) * 0.5 * (1 + math.cos(math.pi * share))
+    return min((step + 1) / max(1, warmup), 1.0) * cosine
 
 
 def save(model: Any, processor: LlavaProcessor, out: Path) -> None:
@@ -232,15 +174,18 @@ def pretrain(settings: Pretraining) -> None:
     torch.manual_seed(settings.seed)
     console = Console()
     if settings.start is None:
-        tokenizer = train_tokenizer(corpus_texts(settings))
+        tokenizer = train_tokenizer(corpus_texts(settings.reading, settings.seed))
         model, processor = build_model(tokenizer), build_processor(tokenizer)
     else:
         processor = LlavaProcessor.from_pretrained(settings.start)
         model = LlavaForConditionalGeneration.from_pretrained(settings.start, dtype=torch.float32)
+    model.to(settings.device)
+    updates = []
     for mixed in (False, True):
-        train_stage(model, processor, settings, mixed, console)
+        updates.append(train_stage(model, processor, settings, mixed, console))
         save(model, processor, settings.out if mixed else settings.out / "reading")
     described = {k: str(v) if isinstance(v, Path) else v for k, v in asdict(settings).items()}
+    described["updates"] = updates
     (settings.out / "pretraining.json").write_text(json.dumps(described, indent=2) + "\n")
     console.print(f"embedded model written to {settings.out}")
 
