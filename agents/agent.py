@@ -6,18 +6,19 @@ import time
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
+from math import inf
 from pathlib import Path
 from typing import Any
 
 from PIL import Image
 
 from mstar.agents.collect import Rollout, collect, distinct
-from mstar.agents.dynamics import Dynamics, measure
+from mstar.agents.dynamics import measure
 from mstar.agents.explore import CONTROLLERS, SamplingPlan
 from mstar.agents.learner import Tuned
 from mstar.agents.policy import Policy
 from mstar.agents.recipe import Recipe
-from mstar.agents.round import Cost, Round
+from mstar.agents.round import Cost, Measuring, Round
 from mstar.agents.sampler import LocalSampler, Prompt
 from mstar.agents.seeds import mix
 from mstar.agents.select import Selection
@@ -75,6 +76,8 @@ class Agent(ABC):
     def learn(self, rounds: int | None = None) -> Iterator[Round]:
         """Go on until `rounds` rounds are done; yields each, the measured base first.
 
+        It ends sooner with the round in which practice reaches the recipe's token budget.
+
         Args:
             rounds: in all, those done before included; the recipe's number if None.
 
@@ -89,7 +92,10 @@ class Agent(ABC):
         if self.rounds_done < 0:
             self._start_clock()
             yield self.finish(0)
+        budget = self.recipe.token_budget or inf
         for number in range(self.rounds_done + 1, last + 1):
+            if self.cost.practice_tokens >= budget:
+                return
             self._start_clock()
             yield self.turn(number)
 
@@ -107,11 +113,14 @@ class Agent(ABC):
         tuned: Tuned | None = None,
     ) -> Round:
         """Measure the policy, let the controller adjust, and sum the round up."""
-        dynamics = self._measure(number)
+        probed, read = self._probe(number)
+        dynamics = measure(probed, self.recipe.rank)
         self.lap("measure")
+        temperature = self.controller.plan().temperature
+        measuring = Measuring.of(probed, temperature, read, self._laps["measure"])
         self.controller.observe(number, dynamics)
         self.rounds_done = number
-        self.cost = self._spent(tuned)
+        self.cost = self._spent(tuned, measuring)
         laps = dict(self._laps)
         return Round(
             number, plan, rollouts, selection, tuned, dynamics, self.cost, self.state(), laps
@@ -161,8 +170,9 @@ class Agent(ABC):
     def _start_clock(self) -> None:
         self._clock, self._laps = time.monotonic(), {}
 
-    def _measure(self, number: int) -> Dynamics:
-        recipe = self.recipe
+    def _probe(self, number: int) -> tuple[list[Rollout], int]:
+        """Answers to the held-out problems, and how many tokens of prompts were read."""
+        recipe, before = self.recipe, self.sampler.prompt_tokens
         self.stage = "measuring"
         probes = self.controller.probes(number)
         probed = collect(
@@ -173,9 +183,9 @@ class Agent(ABC):
             seed=mix(recipe.seed, 0, 3),  # the same noise every round: differences are paired
             version=number,
         )
-        return measure(probed, recipe.rank)
+        return probed, self.sampler.prompt_tokens - before
 
-    def _spent(self, tuned: Tuned | None) -> Cost:
+    def _spent(self, tuned: Tuned | None, measuring: Measuring) -> Cost:
         sampler, before = self.sampler, self.cost
         read, written = sampler.prompt_tokens, sampler.tokens_generated
         mean = read / max(1, sampler.prompts_prefilled) + written / max(1, sampler.responses)
@@ -186,6 +196,10 @@ class Agent(ABC):
             before.tokens + written,
             before.flops + self.policy.size * (2.0 * (read + written + scored) + 6.0 * trained),
             before.seconds + sum(self._laps.values()),
+            before.measured_responses + measuring.responses,
+            before.measured_tokens + measuring.tokens,
+            before.measured_flops + self.policy.size * 2.0 * (measuring.read + measuring.tokens),
+            before.measured_seconds + measuring.seconds,
         )
         sampler.reset_counts()
         return cost

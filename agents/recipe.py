@@ -41,7 +41,11 @@ class Recipe:
         phrasings: what of the prompts varies from problem to problem and round to round.
         size: side of generated pictures, in pixels, 96 to 448.
         model: ``embedded``, a folder, or a hub name.
-        rounds: sample, judge, select, fine-tune, measure, adjust: so many times.
+        rounds: sample, judge, select, fine-tune, measure, adjust: so many times at most.
+        token_budget: the run ends with the round in which the tokens of its practice (see
+            ``Cost``) reach this; 0 sets no limit. A decaying schedule still spans all rounds.
+        pool: how many training problems there are; behind the last comes the first again. 0 gives
+            fresh ones without end.
         prompts: problems of a round.
         samples: responses per problem.
         temperature: of sampling, at the start.
@@ -75,6 +79,7 @@ class Recipe:
         test: test problems for base against evolved.
         test_samples: samples per test problem, at temperature 1.
         extra_families: further families to test on, never trained on in the run.
+        test_harder: test a mixture's families one level up as well.
         seed: of problems, sampling and selection.
         threads: of torch on a CPU; two busy processes with two threads each are slower than one.
     """
@@ -94,6 +99,8 @@ class Recipe:
     size: int = 96
     model: str = "embedded"
     rounds: int = 6
+    token_budget: int = 0
+    pool: int = 0
     prompts: int = 256
     samples: int = 8
     temperature: float = 1.0
@@ -125,6 +132,7 @@ class Recipe:
     test: int = 600
     test_samples: int = 8
     extra_families: tuple[str, ...] = ("BarChart", "Clock")
+    test_harder: bool = False
     seed: int = 0
     threads: int = 1
 
@@ -156,9 +164,11 @@ class Recipe:
         for name in ("learning_rate", "online_learning_rate"):
             if not getattr(self, name) > 0:
                 raise ValueError(f"{name} must be above 0, got {getattr(self, name)}")
-        for name in ("warmup", "lora_rank", "seed"):
+        for name in ("warmup", "lora_rank", "seed", "token_budget", "pool"):
             if getattr(self, name) < 0:
                 raise ValueError(f"{name} must be 0 or more, got {getattr(self, name)}")
+        if self.test_harder and self.level > 2:
+            raise ValueError(f"test_harder needs a level above {self.level}, and there is none")
         if not 0 <= self.unlabelled <= 1:
             raise ValueError(f"unlabelled must lie in [0, 1], got {self.unlabelled}")
         if self.gate not in self.panel:

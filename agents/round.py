@@ -15,19 +15,68 @@ from mstar.agents.select import Selection
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """What was spent since the start of a run, measuring included.
+    """What was spent since the start of a run: in all, and of it on measuring.
+
+    Measuring is what every agent has in common and no agent learns from: greedy answers and
+    samples at the plan's temperature on held-out problems. The rest is practice: sampling for
+    training, training itself, and the further temperatures that a controller asks for. Agents are
+    compared at equal practice.
 
     Attributes:
         responses: sampled.
         tokens: generated.
         flops: estimated, 2 per weight and token forwards and 6 in training (Kaplan et al. 2020).
         seconds: of wall time.
+        measured_responses: those of measuring; as for the next three.
+        measured_tokens: generated.
+        measured_flops: estimated.
+        measured_seconds: a share of the time to measure and probe, by tokens.
     """
 
     responses: int = 0
     tokens: int = 0
     flops: float = 0.0
     seconds: float = 0.0
+    measured_responses: int = 0
+    measured_tokens: int = 0
+    measured_flops: float = 0.0
+    measured_seconds: float = 0.0
+
+    @property
+    def practice_tokens(self) -> int:
+        """Tokens generated for practice; what ``Recipe.token_budget`` limits."""
+        return self.tokens - self.measured_tokens
+
+
+@dataclass(frozen=True, slots=True)
+class Measuring:
+    """The part of one look at the held-out problems that every agent has in common.
+
+    Attributes:
+        responses: sampled.
+        tokens: generated.
+        read: tokens of the prompts.
+        seconds: of wall time, in proportion to the tokens.
+    """
+
+    responses: int
+    tokens: int
+    read: int
+    seconds: float
+
+    @classmethod
+    def of(
+        cls, probed: Sequence[Rollout], temperature: float, read: int, seconds: float
+    ) -> Measuring:
+        """What is greedy or at the plan's temperature; the rest the controller has asked for."""
+        lengths = [len(r.response.tokens) for r in probed]
+        common = [
+            length
+            for length, rollout in zip(lengths, probed, strict=True)
+            if rollout.temperature in (0.0, temperature)
+        ]
+        share = sum(common) / max(1, sum(lengths))
+        return cls(len(common), sum(common), read, share * seconds)
 
 
 @dataclass(frozen=True)

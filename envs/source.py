@@ -57,6 +57,34 @@ class Mixture:
         return self.sources[which].problem(split, seed, number)
 
 
+class Pool:
+    """The first problems of a source, over and over: behind the last comes the first again.
+
+    Args:
+        source: where they come from.
+        size: how many, 1 or more.
+    """
+
+    def __init__(self, source: ProblemSource, size: int) -> None:
+        if size < 1:
+            raise ValueError(f"a pool needs at least one problem, got size {size}")
+        self.source, self._size = source, size
+
+    @property
+    def name(self) -> str:
+        """As of the source."""
+        return self.source.name
+
+    @property
+    def size(self) -> int:
+        """How many there are; fewer where the source ends before."""
+        return min(self._size, self.source.size or self._size)
+
+    def problem(self, split: Split, seed: int, index: int) -> Problem:
+        """Problem number `index`, modulo the size, of a seed in a split."""
+        return self.source.problem(split, seed, index % self._size)
+
+
 class View:
     """The problems of a source, each put another way by a function of it alone.
 

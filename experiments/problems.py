@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from mstar.agents.collect import distinct
 from mstar.agents.judges import panel_of
 from mstar.agents.recipe import Recipe
 from mstar.envs.open import open_source
 from mstar.envs.problem import Problem, Split
-from mstar.envs.source import Mixture, ProblemSource
+from mstar.envs.source import Mixture, Pool, ProblemSource
 from mstar.envs.vector_env import ProblemVectorEnv
 
 MIXTURE = "mstar/Mixture-v0"
@@ -20,7 +20,8 @@ class Exam:
     """Problems that a run is tested on.
 
     Attributes:
-        group: ``trained``, of the kind that it learns from, or ``not trained``.
+        group: ``trained``, of the kind that it learns from; ``not trained``; or ``harder``, of the
+            trained families one level up.
         env: poses and judges them.
         problems: each once.
     """
@@ -41,6 +42,8 @@ def open_env(recipe: Recipe, split: Split, families: tuple[str, ...] = ()) -> Pr
         source: ProblemSource = Mixture([open_source(name, level=recipe.level) for name in names])
     else:
         source = open_source(recipe.env, level=recipe.level)
+    if recipe.pool and split == "train":
+        source = Pool(source, recipe.pool)
     env = ProblemVectorEnv(
         source=source,
         num_envs=1,
@@ -56,12 +59,16 @@ def open_env(recipe: Recipe, split: Split, families: tuple[str, ...] = ()) -> Pr
 
 
 def exams(recipe: Recipe) -> list[Exam]:
-    """What a run of a recipe is tested on; half as many problems of families not trained on."""
-    asked: list[tuple[str, tuple[str, ...], int]] = [("trained", (), recipe.test)]
+    """What a run of a recipe is tested on; half as many problems beside those it trained for."""
+    half = max(1, recipe.test // 2)
+    asked: list[tuple[str, Recipe, tuple[str, ...], int]] = [("trained", recipe, (), recipe.test)]
     if recipe.env == MIXTURE and recipe.extra_families:
-        asked.append(("not trained", recipe.extra_families, max(1, recipe.test // 2)))
+        asked.append(("not trained", recipe, recipe.extra_families, half))
+    if recipe.env == MIXTURE and recipe.test_harder:
+        above = replace(recipe, level=recipe.level + 1, test_harder=False)
+        asked.append(("harder", above, (), half))
     found = []
-    for group, families, count in asked:
-        env = open_env(recipe, "test", families)
+    for group, posed, families, count in asked:
+        env = open_env(posed, "test", families)
         found.append(Exam(group, env, distinct(env.draw(count))))
     return found

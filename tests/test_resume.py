@@ -61,7 +61,9 @@ def came_to(folder: RunFolder) -> Result:
     """Rows, rollouts and last weights, without what the clock decides."""
     rows = folder.rounds()
     for row in rows:
-        del row["seconds"], row["cost"]["seconds"], row["state"]["cost"]["seconds"]
+        del row["seconds"]
+        for cost in (row["cost"], row["state"]["cost"]):
+            del cost["seconds"], cost["measured_seconds"]
     newest = folder.newest_checkpoint()
     assert newest is not None
     (weights,) = newest.glob("*model.safetensors")
