@@ -33,7 +33,10 @@ class Recipe:
 
     Attributes:
         agent: how rounds follow on one another.
-        env: environment id, a path to problems, or ``hub:NAME``.
+        env: environment id, a path to problems, ``hub:NAME``, or ``module:NAME`` for a family of
+            your own.
+        fields: how a data set is read, ``KEY=COLUMN`` each, such as ``answer=gold``,
+            ``type=number``, ``unit==cm`` or ``on_error=skip``; see ``FieldMap`` in envs/fields.py.
         families: families of a mixture, used when ``env`` is ``mstar/Mixture-v0``.
         level: difficulty of generated problems, 1 to 3.
         form: open, or choice: open questions get options to choose from.
@@ -86,6 +89,7 @@ class Recipe:
 
     agent: AgentName = "continuous"
     env: str = "mstar/Mixture-v0"
+    fields: tuple[str, ...] = ()
     families: tuple[str, ...] = (
         "Counting",
         "Dice",

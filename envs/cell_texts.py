@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from mstar.envs.fields import how_to_say
 from mstar.envs.options import as_text
 from mstar.rewards.extract import extract
 
@@ -47,7 +48,7 @@ def gold_text(value: Any) -> str:
     if isinstance(value, dict):
         raise ValueError(
             f"the answer is an object with {sorted(value)!r:.120}; map what is inside, such as "
-            f"fields={{'answer': 'answer.{next(iter(value), 'text')}'}}"
+            + how_to_say(answer="answer." + str(next(iter(value), "text")))
         )
     if isinstance(value, float) and math.isinf(value):
         raise ValueError(f"the answer {value} is no finite number")
@@ -139,6 +140,6 @@ def _agreed(texts: Sequence[str]) -> str:
     if 2 * count <= len(given):
         raise ValueError(
             f"several answers, {sorted(set(given))!r:.120}; map the one that counts, such as "
-            "fields={'answer': 'answers.0'}"
+            + how_to_say(answer="answers.0")
         )
     return next(text for text in given if " ".join(text.casefold().split()) == common)

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mstar.envs.family import SPLITS
+from mstar.envs.fields import how_to_say
 from mstar.envs.problem import Problem, Split
 from mstar.envs.readers import stamp
 from mstar.envs.reading import Entry, Reading, Source, read
@@ -23,8 +24,8 @@ DECODED = 2_000  # pictures that are decoded at load; of the others the header i
 LISTED = 5  # faults in a message
 
 FROM_0 = (
-    "golds that may count options from 0 or from 1; taken as from 0. Say which, with "
-    "fields={'answer_form': 'index'} for 0 or 'number' for 1"
+    "golds that may count options from 0 or from 1; taken as from 0. Say which: for 0 "
+    f"{how_to_say(answer_form='index')}; for 1 'number' in its place"
 )
 
 OnError = Literal["raise", "skip"]
@@ -113,7 +114,8 @@ class DatasetSource:
             counts = {name: len(found) for name, found in self.problems.items()}
             raise ValueError(
                 f"{self.name} has no problem in split {split!r}, only {counts}. A benchmark is for "
-                "testing; to divide it nonetheless, leave its split out: fields={'split': '=all'}"
+                "testing; to divide it nonetheless, leave its split out: "
+                + how_to_say(split="=all")
             )
         epoch, place = divmod(index, len(problems))
         return problems[int(_order(len(problems), seed, epoch)[place])]
@@ -163,5 +165,6 @@ def _message(reading: Reading) -> str:
         f"{reading.name}: {len(reading.faults)} of {len(reading.faults) + len(reading.entries)} "
         f"rows hold no problem that can be asked and checked:{listed}"
         f"{f'{chr(10)}  and {more} more' if more > 0 else ''}\n"
-        "Mend them, or leave them out with on_error='skip'; `mstar envs validate` lists them all"
+        "Mend them, or leave them out with on_error='skip', on the command line --fields "
+        "on_error=skip; `mstar envs validate` lists them all"
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
+import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Any, Literal, get_args
@@ -154,6 +155,16 @@ def from_mapping(given: Mapping[str, Any], columns: Sequence[str], base: FieldMa
     return replace(base, **found)
 
 
+def how_to_say(**given: str) -> str:
+    """How a map is written, in Python and on the command line; for messages.
+
+    >>> how_to_say(answer="gold")
+    "fields={'answer': 'gold'}, on the command line --fields answer=gold"
+    """
+    written = " ".join(shlex.quote(f"{key}={value}") for key, value in given.items())
+    return f"fields={given}, on the command line --fields {written}"
+
+
 def demand(chosen: FieldMap, columns: Sequence[str], where: str) -> None:
     """See to it that question, image and answer are mapped.
 
@@ -170,8 +181,8 @@ def demand(chosen: FieldMap, columns: Sequence[str], where: str) -> None:
     }
     raise ValueError(
         f"{where}: can't tell which column is the {' and the '.join(missing)}. "
-        f"Columns found: {', '.join(map(repr, columns)) or 'none'}. Say which, such as "
-        f"fields={example}"
+        f"Columns found: {', '.join(map(repr, columns)) or 'none'}. Say which, with "
+        f"{how_to_say(**example)}"
     )
 
 
@@ -201,9 +212,11 @@ def _mapped(key: str, value: Any, columns: Sequence[str]) -> Any:
 def _check_column(key: str, column: str, columns: Sequence[str]) -> None:
     if _there(column, columns):
         return
-    near = difflib.get_close_matches(column, columns, n=1)
+    known = [*columns, *ANSWER_TYPES] if key == "type" else columns
+    near = difflib.get_close_matches(column, known, n=1)
+    or_type = f" and no answer type ({', '.join(ANSWER_TYPES)})" if key == "type" else ""
     raise ValueError(
-        f"fields maps {key!r} to {column!r}, which is no column"
+        f"fields maps {key!r} to {column!r}, which is no column{or_type}"
         f"{f'; did you mean {near[0]!r}?' if near else '.'} "
         f"Columns found: {', '.join(map(repr, columns))}"
     )

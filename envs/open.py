@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import difflib
+import importlib
 import json
 import os
 import re
+import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -15,11 +17,11 @@ import gymnasium
 from mstar.envs.dataset import DatasetSource, OnError
 from mstar.envs.families import FAMILIES
 from mstar.envs.readers import READERS
+from mstar.envs.registration import ENTRY_POINT, VECTOR_ENTRY_POINT
 from mstar.envs.source import Mixture, ProblemSource
 
 FAMILY = re.compile(r"(?:mstar/)?(\w+?)(?:-v(\d+))?")
-ENTRY_POINT = "mstar.envs.problem_env:ProblemEnv"
-VECTOR_ENTRY_POINT = "mstar.envs.vector_env:ProblemVectorEnv"
+MODULE = re.compile(r"([A-Za-z_]\w*(?:\.\w+)*):(?!/)(.+)")  # as Gymnasium has it
 
 
 def open_source(name: str | Mapping[str, Any], level: int = 1) -> ProblemSource:
@@ -28,7 +30,8 @@ def open_source(name: str | Mapping[str, Any], level: int = 1) -> ProblemSource:
     Args:
         name: a family (``BarChart`` or ``mstar/BarChart-v0``), a registered id, the path of a
             file or folder of problems, ``hub:NAME[:CONFIG][@REVISION]``, or what
-            ``DatasetSource.load`` takes, by name.
+            ``DatasetSource.load`` takes, by name. ``module:NAME`` imports a module first, which
+            registers the family or id behind it.
         level: difficulty of a family, 1 to 3.
 
     Raises:
@@ -46,6 +49,10 @@ def open_source(name: str | Mapping[str, Any], level: int = 1) -> ProblemSource:
         return _registered(name, level)
     if name.startswith("hub:") or Path(name).exists():
         return DatasetSource.load(name)
+    module = MODULE.fullmatch(name)
+    if module is not None:
+        _import(module[1])
+        return open_source(module[2], level)
     raise ValueError(_unknown(name))
 
 
@@ -95,6 +102,18 @@ def register_dataset(
 def known_ids() -> Sequence[str]:
     """The ids that ``open_source`` takes: of this package, and of registered data sets."""
     return [name for name, spec in gymnasium.registry.items() if spec.entry_point == ENTRY_POINT]
+
+
+def _import(module: str) -> None:
+    if os.getcwd() not in sys.path:
+        sys.path.append(os.getcwd())  # a command is not started from where the user's module lies
+    try:
+        importlib.import_module(module)
+    except ModuleNotFoundError as error:
+        raise ValueError(
+            f"there is no module {error.name!r} to import families from; install it, or run where "
+            "it lies"
+        ) from error
 
 
 def _registered(name: str, level: int) -> ProblemSource:

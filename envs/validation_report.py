@@ -102,7 +102,8 @@ class Report:
             lines += [f"    {example}" for example in finding.examples]
             if finding.count > len(finding.examples):
                 lines.append(f"    and {finding.count - len(finding.examples)} more")
-        lines.append("ok" if self.ok else "not ok: mend the errors, or load with on_error='skip'")
+        left_out = "leave the rows out with on_error='skip' (--fields on_error=skip)"
+        lines.append("ok" if self.ok else f"not ok: mend the errors, or {left_out}")
         return "\n".join(lines)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -9,10 +10,13 @@ from typing import Any
 import tyro
 from PIL import Image, ImageDraw, ImageFont
 
+from mstar.envs.dataset import DatasetSource
 from mstar.envs.families import FAMILIES
-from mstar.envs.family import LEVELS
+from mstar.envs.family import LEVELS, SPLITS
 from mstar.envs.open import open_source
-from mstar.envs.problem import Problem
+from mstar.envs.problem import Problem, Split
+from mstar.envs.said_fields import described, read_fields
+from mstar.envs.source import ProblemSource
 
 GAP, LABEL = 8, 22  # pixels of the gallery
 
@@ -25,12 +29,16 @@ class Show:
         env: an id, a family's name, a path, or ``hub:NAME``.
         count: how many.
         level: of generated problems.
+        split: of a data set; the first that has any problems if none is named.
+        fields: how a data set is read, as for ``mstar envs validate``.
         out: a folder for the pictures; none are written without it.
     """
 
     env: tyro.conf.Positional[str]
     count: int = 3
     level: int = 1
+    split: Split | None = None
+    fields: tuple[str, ...] = ()
     out: Path | None = None
 
 
@@ -40,11 +48,16 @@ class Validate:
 
     Attributes:
         source: a path, or ``hub:NAME``.
-        fields: column by field where the names cannot be guessed, as ``--fields question query``.
+        fields: which column holds what, where that can't be told: ``KEY=COLUMN`` each, such as
+            ``answer=gold question='{hint} {question}' type=number unit==cm tolerance=0.05
+            split=part``; ``==`` is followed by what holds for all rows. ``schema=mathvista`` starts
+            from a published form, ``pictures=FOLDER`` says where the pictures lie.
+        json: print everything as JSON.
     """
 
     source: tyro.conf.Positional[str]
-    fields: dict[str, str] | None = None
+    fields: tuple[str, ...] = ()
+    json: bool = False
 
 
 @dataclass(frozen=True)
@@ -87,9 +100,10 @@ def listing() -> list[str]:
 
 def show(options: Show) -> None:
     """Print some problems with their solutions."""
-    source = open_source(options.env, level=options.level)
+    source = open_source(described(options.env, options.fields), level=options.level)
+    split = options.split or _first_split(source)
     for index in range(options.count):
-        problem = source.problem("train", 0, index)
+        problem = source.problem(split, 0, index)
         print(f"{problem.id}\n{problem.question}\n{_solution(problem)}\n")
         if options.out is not None:
             options.out.mkdir(parents=True, exist_ok=True)
@@ -99,12 +113,21 @@ def show(options: Show) -> None:
                 print(f"{path}\n")
 
 
+def _first_split(source: ProblemSource) -> Split:
+    if not isinstance(source, DatasetSource):
+        return "train"
+    return next(split for split in SPLITS if source.problems[split])
+
+
 def validate(options: Validate) -> None:
     """Print what is found; ValueError if a problem is not sound."""
     from mstar.envs.validate import validate_source
 
-    report = validate_source(options.source, fields=options.fields)
-    print(report.text())
+    fields = read_fields(options.fields)
+    fields.pop("on_error", None)  # everything is read here, and every fault is told
+    pictures = fields.pop("pictures", None)
+    report = validate_source(options.source, fields or None, pictures)
+    print(json.dumps(report.as_json(), indent=2) if options.json else report.text())
     if report.errors:
         raise ValueError(f"{len(report.errors)} errors in {options.source}; see above")
 

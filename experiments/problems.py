@@ -9,6 +9,7 @@ from mstar.agents.judges import panel_of
 from mstar.agents.recipe import Recipe
 from mstar.envs.open import open_source
 from mstar.envs.problem import Problem, Split
+from mstar.envs.said_fields import described
 from mstar.envs.source import Mixture, Pool, ProblemSource
 from mstar.envs.vector_env import ProblemVectorEnv
 
@@ -37,11 +38,11 @@ def open_env(recipe: Recipe, split: Split, families: tuple[str, ...] = ()) -> Pr
     Raises:
         ValueError: a name that does not exist, or a split with nothing in it.
     """
-    if recipe.env == MIXTURE or families:
+    if (recipe.env == MIXTURE and not recipe.fields) or families:
         names = families or recipe.families
         source: ProblemSource = Mixture([open_source(name, level=recipe.level) for name in names])
     else:
-        source = open_source(recipe.env, level=recipe.level)
+        source = open_source(described(recipe.env, recipe.fields), level=recipe.level)
     if recipe.pool and split == "train":
         source = Pool(source, recipe.pool)
     env = ProblemVectorEnv(

@@ -19,6 +19,7 @@ from mstar.agents.policy import Policy
 from mstar.agents.recipe import Recipe
 from mstar.envs.families import FAMILIES
 from mstar.experiments.cli import COMMANDS, main
+from mstar.experiments.problems import open_env
 from mstar.experiments.run_folder import read_rollouts, read_rows
 
 SMALL = shlex.split(
@@ -217,6 +218,58 @@ def test_sound_problems_are_called_so(say: Say, tmp_path: Path) -> None:
     said = say("envs", "validate", problems(tmp_path))
     assert (said.code, said.err) == (0, "")
     assert "10 problems in 10 rows" in said.out
+
+
+def test_a_map_on_the_command_line_is_taken_by_every_command(say: Say, tmp_path: Path) -> None:
+    path = problems(tmp_path)
+    rows = [json.loads(line) for line in path.read_text().splitlines()]
+    renamed = [
+        {"hint": "Look.", "ask": r["question"], "pic": r["image"], "key": r["answer"]} for r in rows
+    ]
+    path.write_text("".join(json.dumps(row) + "\n" for row in renamed))
+    one_message(say("envs", "show", path), "can't tell which column", "--fields question=COLUMN")
+    said = [
+        "--fields",
+        "question={hint} {ask}",
+        "image=pic",
+        "answer=key",
+        "type=count",
+        "unit==bars",
+    ]
+    checked = say("envs", "validate", path, *said)
+    assert checked.code == 0, checked.err
+    assert "count 10" in checked.out
+    shown = say("envs", "show", path, "--count", 1, *said)
+    assert shown.out.splitlines()[1] == "Look. How many bars?"
+    recipe = Recipe(env=str(path), fields=tuple(said[1:]))
+    (problem,) = open_env(recipe, "test").draw(1)
+    assert problem.answer is not None
+    assert (problem.answer.type, problem.answer.unit) == ("count", "bars")
+
+
+def test_rows_that_hold_no_problem_are_left_out_on_request(say: Say, tmp_path: Path) -> None:
+    path = problems(tmp_path, {**PLAIN, "image": "gone.png"})
+    one_message(say("envs", "show", path), "gone.png", "--fields on_error=skip")
+    shown = say("envs", "show", path, "--count", 1, "--fields", "on_error=skip")
+    assert (shown.code, shown.out.count("Answer: ")) == (0, 1)
+
+
+@pytest.mark.parametrize(
+    ("env", "field", "words"),
+    [
+        ("problems.jsonl", "answer", "write KEY=COLUMN"),
+        ("problems.jsonl", "anser=gold", "keys are schema, question"),
+        ("problems.jsonl", "type=numbr", "did you mean 'number'?"),
+        ("problems.jsonl", "on_error=ignore", "must be 'raise' or 'skip'"),
+        ("BarChart", "answer=gold", "'BarChart' is neither a file"),
+    ],
+)
+def test_a_field_that_means_nothing_is_one_message(
+    say: Say, tmp_path: Path, env: str, field: str, words: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    problems(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    one_message(say("envs", "show", env, "--fields", field), words)
 
 
 def problems(folder: Path, *more: Any) -> Path:

@@ -12,6 +12,7 @@ import gymnasium
 import pytest
 from PIL import Image
 
+from mstar.envs import FAMILIES
 from mstar.experiments import cli
 from mstar.experiments.recipes import RECIPES
 
@@ -45,10 +46,12 @@ def folder_of_a_reader(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Itera
         row = {"hint": "Look.", "question": f"How many bars has chart {index}?"}
         rows.append(json.dumps({**row, "image": f"{index}.png", "gold": str(index)}))
     Path("problems.jsonl").write_text("\n".join(rows), encoding="utf-8")
-    before = set(gymnasium.registry)
+    before, families = set(gymnasium.registry), set(FAMILIES)
     yield
     for added in set(gymnasium.registry) - before:
         del gymnasium.registry[added]
+    for added in set(FAMILIES) - families:
+        del FAMILIES[added]
 
 
 @pytest.mark.parametrize("code", blocks("python", "README.md", "CONTRIBUTING.md"))
