@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -11,19 +12,22 @@ import numpy as np
 import torch
 from safetensors.torch import load_file, save_file
 
+from mstar.agents.decoding import read_prompts
 from mstar.agents.policy import Policy
+from mstar.agents.row_cache import take_rows
 from mstar.agents.sampler import Prompt, evaluating
+from mstar.agents.step_tokens import StepTokens, step_tokens
 from mstar.envs.examiner import INSTRUCTION
 from mstar.rewards.base import Attempt
 from mstar.rewards.process import Steps, steps_of
 
 STEP_JUDGE = Path(__file__).parent / "step_judge_model"  # the shipped one
-HEAD = "head.safetensors"
+HEAD, CHOSEN = "head.safetensors", "judge.json"
 
 
 @dataclass(frozen=True, slots=True)
 class StepJudge:
-    """Reads picture, question and response, and says of each step whether it is right so far.
+    """Reads picture, question and response, and says of each step whether it is right.
 
     The form of Lightman et al. 2023 (arXiv 2305.20050) and Math-Shepherd (arXiv 2312.08935) with a
     backbone that sees: the last hidden state at the end of each step goes through a linear head
@@ -31,17 +35,22 @@ class StepJudge:
     and the whole step: what the picture holds is known to a small backbone where it would write
     a token, and hardly one token later.
 
+    A step's score is its probability of being right where those before it are. All steps of a
+    response are judged in one pass, and responses to one prompt share one reading of it.
+
     Attributes:
         backbone: any policy.
         head: (hidden size + 2) to one logit.
         size: side in pixels that drawings are rendered at.
         batch_rows: responses in one forward pass.
+        threshold: a step that scores less counts as an error; chosen on validation problems.
     """
 
     backbone: Policy
     head: torch.nn.Linear
     size: int = 96
     batch_rows: int = 64
+    threshold: float = 0.5
 
     @classmethod
     def fresh(cls, backbone: Policy, size: int = 96) -> StepJudge:
@@ -55,7 +64,9 @@ class StepJudge:
         return cls(backbone, head.to(backbone.device), size)
 
     @classmethod
-    def load(cls, folder: str | Path = STEP_JUDGE, size: int = 96) -> StepJudge:
+    def load(
+        cls, folder: str | Path = STEP_JUDGE, size: int = 96, device: str = "auto"
+    ) -> StepJudge:
         """A judge that ``save`` wrote; the one that ships if no folder is given.
 
         Raises:
@@ -67,25 +78,36 @@ class StepJudge:
                 f"{folder} holds no step judge: {HEAD} is missing; train one with "
                 "`python -m mstar.experiments.train_step_judge --out DIR`"
             )
-        judge = cls.fresh(Policy.load(str(folder)), size)
+        judge = cls.fresh(Policy.load(str(folder), device=device), size)
         judge.head.load_state_dict(load_file(path))
-        return judge
+        chosen = Path(folder) / CHOSEN
+        threshold = json.loads(chosen.read_text())["threshold"] if chosen.is_file() else 0.5
+        return replace(judge, threshold=float(threshold))
 
     def save(self, folder: str | Path) -> None:
-        """Write backbone, processor and head, as safetensors."""
+        """Write backbone, processor and head, as safetensors, and the threshold beside them."""
         self.backbone.save(folder)
-        save_file(self.head.state_dict(), Path(folder) / HEAD)
+        state = {name: weight.contiguous() for name, weight in self.head.state_dict().items()}
+        save_file(state, Path(folder) / HEAD)
+        (Path(folder) / CHOSEN).write_text(json.dumps({"threshold": self.threshold}) + "\n")
 
     def scores(self, attempts: Sequence[Attempt]) -> list[Steps]:
-        """Each step's probability of being right so far; one (S,) array per attempt."""
+        """Each step's probability of being right; one (S,) array per attempt, (0,) for no step."""
         steps = [steps_of(attempt.response) for attempt in attempts]
-        prompts = [self.prompt(attempt) for attempt in attempts]
-        asked = [row for row, lines in enumerate(steps) if lines]
+        prompts: dict[tuple[object, ...], Prompt] = {}
+        rows_of: dict[tuple[object, ...], list[int]] = {}
+        for row, (attempt, lines) in enumerate(zip(attempts, steps, strict=True)):
+            if lines:
+                key = (attempt.group, attempt.question, *map(id, attempt.pictures))
+                if key not in prompts:
+                    prompts[key] = self.prompt(attempt)
+                rows_of.setdefault(key, []).append(row)
+        order = [(row, prompts[key]) for key, rows in rows_of.items() for row in rows]
         found = [np.zeros(0, np.float32)] * len(attempts)
         with torch.no_grad(), evaluating(self.backbone.model):
-            for start in range(0, len(asked), self.batch_rows):
-                rows = asked[start : start + self.batch_rows]
-                logits = self.logits([prompts[i] for i in rows], [steps[i] for i in rows])
+            for start in range(0, len(order), self.batch_rows):
+                rows, asked = zip(*order[start : start + self.batch_rows], strict=True)
+                logits = self.logits(asked, [steps[row] for row in rows])
                 for row, values in zip(rows, logits, strict=True):
                     found[row] = values.float().sigmoid().cpu().numpy()
         return found
@@ -101,48 +123,59 @@ class StepJudge:
         """The logit of every step, (S,) for each of N responses, with gradients.
 
         Args:
-            prompts: N prompts.
+            prompts: N prompts; neighbours with the same ``Prompt`` object share one reading of it.
             steps: N times one or more lines.
         """
-        encoded = self.backbone.encode(prompts)
-        tokens, ends = self._tokens(steps)
-        given = torch.tensor([[j < last[-1] + 1 for j in range(tokens.shape[1])] for last in ends])
-        inputs: dict[str, Any] = {**encoded}
-        inputs["input_ids"] = torch.cat([encoded["input_ids"], tokens], dim=1)
-        inputs["attention_mask"] = torch.cat(
-            [encoded["attention_mask"], given.to(encoded["attention_mask"])], dim=1
-        )
-        out = self.backbone.network(**inputs, use_cache=False, output_hidden_states=True)
-        start = encoded["input_ids"].shape[1]
-        hidden = out.hidden_states[-1][:, start:]
-        told = out.logits[:, start - 1 : -1].float()
-        likely = told.gather(-1, tokens[..., None])[..., 0] - told.logsumexp(-1)
-        found = []
-        for row, places in enumerate(ends):
-            bounds = zip(
-                [0, *(place + 1 for place in places)], [p + 1 for p in places], strict=False
-            )
-            spans = [likely[row, low:high] for low, high in bounds]
-            beside = torch.stack([torch.stack([span.min(), span.sum()]) for span in spans])
-            seen = torch.cat([hidden[row, places], beside.to(hidden)], dim=-1)
-            found.append(self.head(seen)[:, 0])
-        return found
+        different: list[Prompt] = []
+        owners: list[int] = []
+        for prompt in prompts:
+            if not different or prompt is not different[-1]:
+                different.append(prompt)
+            owners.append(len(different) - 1)
+        tokens = step_tokens(self.backbone, steps, owners).to(self.backbone.device)
+        found, _ = self.read(self.backbone.encode(different), tokens)
+        return [row[: len(lines)] for row, lines in zip(found, steps, strict=True)]
 
-    def _tokens(self, steps: Sequence[Sequence[str]]) -> tuple[torch.Tensor, list[list[int]]]:
-        """Responses as token ids (N, T), padded on the right, and where each step ends."""
-        tokenizer = self.backbone.processor.tokenizer
-        rows: list[list[int]] = []
-        ends: list[list[int]] = []
-        for lines in steps:
-            ids: list[int] = []
-            last: list[int] = []
-            for line in lines:
-                text = self.backbone.plain(line) + "\n"
-                ids += tokenizer(text, add_special_tokens=False)["input_ids"]
-                last.append(len(ids) - 1)
-            rows.append(ids)
-            ends.append(last)
-        longest = max(map(len, rows))
-        pad = tokenizer.pad_token_id or 0
-        padded = torch.tensor([ids + [pad] * (longest - len(ids)) for ids in rows])
-        return padded.to(self.backbone.device), ends
+    def read(
+        self, encoded: Mapping[str, Any], written: StepTokens
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """One pass over prompts and one over the responses to them, with gradients.
+
+        Args:
+            encoded: P prompts as ``Policy.encode`` makes them.
+            written: R responses.
+
+        Returns:
+            The logit of every step, (R, S), and the log-probability that the backbone gives each
+            token, (R, T); what stands on padding means nothing.
+        """
+        read = read_prompts(self.backbone.network, encoded)
+        given = (written.step >= 0).to(read.mask)
+        places = torch.arange(1, given.shape[1] + 1, device=given.device)
+        out = self.backbone.network(
+            input_ids=written.tokens,
+            attention_mask=torch.cat([read.mask[written.owners], given], dim=-1),
+            position_ids=read.positions[..., written.owners, :] + places,
+            past_key_values=take_rows(read.cache, written.owners),
+            use_cache=True,
+            output_hidden_states=True,
+        )
+        told = torch.cat([read.logits[written.owners][:, None], out.logits[:, :-1]], dim=1).float()
+        likely = told.gather(-1, written.tokens[..., None])[..., 0] - told.logsumexp(-1)
+        hidden = out.hidden_states[-1]
+        last = written.ends.clamp(min=0)[..., None].expand(-1, -1, hidden.shape[-1])
+        seen = [hidden.gather(1, last), *_likelihood_of_steps(likely, written)]
+        return self.head(torch.cat([part.to(hidden) for part in seen], dim=-1))[..., 0], likely
+
+
+def _likelihood_of_steps(
+    likely: torch.Tensor, written: StepTokens
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Of the tokens of each step the least log-probability and the sum; (R, S, 1) each."""
+    rows, most = written.ends.shape
+    nowhere = most  # the place of padding, dropped again
+    step = torch.where(written.step < 0, nowhere, written.step)
+    empty = likely.new_zeros(rows, most + 1)
+    least = empty.scatter_reduce(1, step, likely, "amin")  # log-probabilities are below 0
+    total = empty.scatter_add(1, step, likely)
+    return least[:, :most, None], total[:, :most, None]

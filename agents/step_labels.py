@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from mstar.envs.problem import Problem
-from mstar.envs.slips import slip
+from mstar.envs.slips import arithmetic, slip
 from mstar.rewards.process import steps_of
 from mstar.rewards.verify import verify
+
+TERMS = re.compile(r"\d+|[-+*/]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,25 +23,26 @@ class Labelled:
     Attributes:
         problem: that it answers.
         steps: its lines.
-        right: for each step, whether it and all before it are right.
+        right: for each step, how likely it and all before it are right, in [0, 1]; NaN where
+            nothing is known.
         kind: of the first error: perceive, compute or answer; "" where there is none.
     """
 
     problem: Problem
     steps: tuple[str, ...]
-    right: tuple[bool, ...]
+    right: tuple[float, ...]
     kind: str = ""
 
     @property
     def first_error(self) -> int | None:
-        """The first wrong step; None where all are right."""
-        return self.right.index(False) if False in self.right else None
+        """The first step that is rather wrong than right; None where there is none."""
+        return next((place for place, right in enumerate(self.right) if right < 0.5), None)
 
 
 def exact(problem: Problem) -> Labelled:
     """The problem's own solution, all right."""
     steps = tuple(steps_of(problem.solution))
-    return Labelled(problem, steps, (True,) * len(steps))
+    return Labelled(problem, steps, (1.0,) * len(steps))
 
 
 def slipped(problem: Problem, rng: np.random.Generator) -> Labelled | None:
@@ -49,16 +54,17 @@ def slipped(problem: Problem, rng: np.random.Generator) -> Labelled | None:
     if wrong is None:
         return None
     steps = tuple(steps_of(wrong.text))
-    right = tuple(place < wrong.first_error for place in range(len(steps)))
+    right = tuple(float(place < wrong.first_error) for place in range(len(steps)))
     return Labelled(problem, steps, right, wrong.kind)
 
 
 def labelled(problem: Problem, response: str) -> Labelled | None:
     """Exact labels of a response in the words of the problem's own solution.
 
-    A line is right if the solution has it, and the last line is right if the verifier says so.
-    That is exact for a policy that writes as the families do; another's right steps in other words
-    would be called wrong. None for an empty response.
+    A line is right if the solution has it, whatever the order of lines and of the operands of a
+    sum or product; the last line is right if the verifier says so. That is exact for a policy that
+    writes as the families do; another's right steps in other words would be called wrong. None for
+    an empty response.
 
     Args:
         problem: with steps and an answer.
@@ -67,14 +73,51 @@ def labelled(problem: Problem, response: str) -> Labelled | None:
     steps = steps_of(response)
     if not steps or problem.answer is None:
         return None
-    kinds = {step.text: step.kind for step in problem.steps}
-    right: list[bool] = []
+    known = {_form(step.text) for step in problem.steps}
+    right: list[float] = []
     kind = ""
     for place, line in enumerate(steps):
         closing = place == len(steps) - 1
-        holds = verify(line, problem.answer).correct if closing else line in kinds
+        holds = verify(line, problem.answer).correct if closing else _form(line) in known
         if not holds and not kind:
             computes = "=" in line
             kind = "answer" if closing else "compute" if computes else "perceive"
-        right.append(not kind)
+        right.append(float(not kind))
     return Labelled(problem, tuple(steps), tuple(right), kind)
+
+
+def whole(example: Labelled) -> Labelled | None:
+    """The same response with one label, at its end: whether the verifier calls it right.
+
+    None for an unlabelled problem, and where the verifier could not decide.
+    """
+    if example.problem.answer is None:
+        return None
+    verdict = verify("\n".join(example.steps), example.problem.answer)
+    if not verdict.valid:
+        return None
+    unknown = (float("nan"),) * (len(example.steps) - 1)
+    kind = "" if verdict.correct else "answer"
+    return Labelled(example.problem, example.steps, (*unknown, float(verdict.correct)), kind)
+
+
+def learned_from(right: Sequence[float]) -> tuple[float, ...]:
+    """Labels up to the first error; behind it nothing is asked of a judge.
+
+    As in PRM800K (Lightman et al. 2023, arXiv 2305.20050): what follows from an error is neither
+    right nor wrong, and a judge that must call it wrong learns to remember instead of to look.
+
+    >>> learned_from((1.0, 0.0, 0.0))
+    (1.0, 0.0, nan)
+    """
+    first = next((place for place, value in enumerate(right) if value == 0.0), len(right))
+    return tuple(v if place <= first else float("nan") for place, v in enumerate(right))
+
+
+def _form(line: str) -> tuple[object, ...]:
+    """What two lines have in common that say the same: sums and products in any order."""
+    left, equals, result = line.partition("=")
+    terms = TERMS.findall(left)
+    if not equals or arithmetic(left) is None or len(set(terms[1::2])) > 1 or "-" in terms:
+        return (line.strip(),)
+    return (tuple(sorted(terms)), result.strip()) if "/" not in terms else (line.strip(),)

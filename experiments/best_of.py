@@ -22,7 +22,7 @@ from mstar.experiments.problems import open_env
 from mstar.experiments.run_folder import Row, write_rows
 from mstar.experiments.stats import estimate
 from mstar.experiments.train import load_policy, prepare_torch
-from mstar.rewards.verify import extract
+from mstar.rewards.self_consistency import answers_by_class
 
 SIZES = (1, 2, 4, 8, 16)
 
@@ -62,14 +62,13 @@ def sampled(settings: BestOf, seed: int) -> list[Row]:
     rows = []
     for problem, members in by_problem(rollouts).items():
         group = [rollouts[i] for i in members]
-        answer = group[0].problem.answer
-        assert answer is not None
+        said = answers_by_class([r.problem.attempt(r.response.text) for r in group])
         rows.append(
             {
                 "seed": seed,
                 "problem": problem,
                 "right": [r.scores["correctness"] == 1.0 for r in group],
-                "answers": [extract(r.response.text, answer) or "" for r in group],
+                "answers": [answer or "" for answer in said],
                 "process": [r.scores["process"] for r in group],
                 "self_certainty": [r.scores["self_certainty"] for r in group],
             }
@@ -93,7 +92,10 @@ def picked(row: Row, size: int) -> dict[str, float]:
 
 
 def _vote(answers: Sequence[str], weights: np.ndarray) -> int:
-    """The first sample with the answer that weighs most, by its text; no answer has no vote."""
+    """The first sample with the answer that weighs most; no answer has no vote.
+
+    Equivalent answers are one answer: the rows hold the wording that stands for each class.
+    """
     totals: dict[str, float] = defaultdict(float)
     for answer, weight in zip(answers, weights, strict=True):
         totals[answer] += float(weight) if answer else 0.0

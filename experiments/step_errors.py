@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,7 +19,7 @@ class FirstErrorF1:
 
     Attributes:
         f1: harmonic mean of `found` and `spared`, in [0, 1].
-        low: 2.5 % quantile of a bootstrap over responses.
+        low: 2.5 % quantile of a bootstrap over problems.
         high: 97.5 % quantile.
         found: share of the wrong responses whose first error the judge puts at the right step.
         spared: share of the right responses in which it sees none.
@@ -48,7 +48,8 @@ def error_table(rows: Sequence[Row]) -> str:
     ]
     for name, sources in SOURCES.items():
         shown = [row for row in rows if row["source"] in sources]
-        for kind in ("", *sorted({row["kind"] for row in shown} - {""})):
+        kinds = sorted({row["kind"] for row in shown} - {""})
+        for kind in ("", *kinds) if shown else ():
             it = first_error_f1(shown, kind)
             lines.append(
                 f"| {name} | {kind or 'any'} "
@@ -58,41 +59,69 @@ def error_table(rows: Sequence[Row]) -> str:
     return "\n".join(lines)
 
 
-def first_error_f1(rows: Sequence[Row], kind: str = "", seed: int = 0) -> FirstErrorF1:
-    """The F1 over rows with ``kind``, ``first_error`` and ``seen``.
+def first_error_f1(
+    rows: Sequence[Row], kind: str = "", seed: int = 0, resamples: int = RESAMPLES
+) -> FirstErrorF1:
+    """The F1 over rows with ``problem``, ``kind``, ``first_error`` and ``seen``.
 
     Args:
         rows: a row a response.
         kind: counts wrong responses of this kind of first error only; all if "".
-        seed: of the bootstrap.
+        seed: of the bootstrap, which draws problems with all their responses within a data seed.
+        resamples: of the bootstrap; 0 leaves the interval open (NaN).
 
     Raises:
         ValueError: no wrong response of that kind, or no right one.
     """
-    wrong = [r for r in rows if r["first_error"] is not None and kind in ("", r["kind"])]
-    right = [r for r in rows if r["first_error"] is None]
-    if not wrong or not right:
-        raise ValueError(
-            f"an F1 needs wrong and right responses; there are {len(wrong)} and {len(right)}"
+    # Per problem: wrong responses, those found, right responses, those spared.
+    counts: dict[tuple[int, str], np.ndarray] = {}
+    for row in rows:
+        wrong, seen = row["first_error"] is not None, row["seen"]
+        if wrong and kind not in ("", row["kind"]):
+            continue
+        tally = counts.setdefault((row.get("seed", 0), row["problem"]), np.zeros(4))
+        tally += (
+            wrong,
+            wrong and seen == row["first_error"],
+            not wrong,
+            not wrong and seen is None,
         )
-    found = np.array([row["seen"] == row["first_error"] for row in wrong], np.float64)
-    spared = np.array([row["seen"] is None for row in right], np.float64)
-    rng = np.random.default_rng(seed)
-    drawn = [
-        _harmonic(rng.choice(found, len(found)).mean(), rng.choice(spared, len(spared)).mean())
-        for _ in range(RESAMPLES)
-    ]
-    low, high = np.quantile(drawn, [0.025, 0.975])
+    total = sum(counts.values(), np.zeros(4))
+    if not total[0] or not total[2]:
+        raise ValueError(
+            f"an F1 needs wrong and right responses; there are {total[0]:.0f} and {total[2]:.0f}"
+        )
+    low, high = _interval(counts, seed, resamples) if resamples else (np.nan, np.nan)
     return FirstErrorF1(
-        _harmonic(found.mean(), spared.mean()),
+        float(_harmonic(total)),
         float(low),
         float(high),
-        float(found.mean()),
-        float(spared.mean()),
-        len(wrong),
-        len(right),
+        float(total[1] / total[0]),
+        float(total[3] / total[2]),
+        int(total[0]),
+        int(total[2]),
     )
 
 
-def _harmonic(one: float, other: float) -> float:
-    return float(2 * one * other / (one + other)) if one + other else 0.0
+def _interval(
+    counts: Mapping[tuple[int, str], np.ndarray], seed: int, resamples: int
+) -> tuple[float, float]:
+    """The 95 % interval of a bootstrap over the problems of each data seed."""
+    rng = np.random.default_rng(seed)
+    drawn = np.zeros((resamples, 4))
+    for data_seed in sorted({key[0] for key in counts}):
+        tallies = np.stack([tally for key, tally in counts.items() if key[0] == data_seed])
+        drawn += (
+            rng.multinomial(len(tallies), np.full(len(tallies), 1 / len(tallies)), resamples)
+            @ tallies
+        )
+    low, high = np.quantile(_harmonic(drawn), [0.025, 0.975])
+    return float(low), float(high)
+
+
+def _harmonic(tally: np.ndarray) -> np.ndarray:
+    """The harmonic mean of the shares found and spared, of (..., 4) tallies; 0 if both are 0."""
+    found = tally[..., 1] / np.maximum(tally[..., 0], 1)
+    spared = tally[..., 3] / np.maximum(tally[..., 2], 1)
+    mean: np.ndarray = 2 * found * spared / np.maximum(found + spared, 1e-12)
+    return mean

@@ -74,11 +74,10 @@ def prepare_torch(threads: int) -> None:
     torch.set_num_threads(threads)
 
 
-def load_policy(recipe: Recipe, checkpoint: Path | None = None) -> Policy:
+def load_policy(recipe: Recipe, checkpoint: Path | None = None, *, device: str = "auto") -> Policy:
     """The recipe's model as it starts, or what a checkpoint of it had become."""
-    policy = Policy.load(
-        str(EMBEDDED) if recipe.model == "embedded" else recipe.model, dtype=recipe.dtype
-    )
+    name = str(EMBEDDED) if recipe.model == "embedded" else recipe.model
+    policy = Policy.load(name, device=device, dtype=recipe.dtype)
     if recipe.lora_rank:
         with torch.random.fork_rng():
             torch.manual_seed(recipe.seed)  # LoRA starts from chance

@@ -48,9 +48,19 @@ class SelfConsistency:
 def votes(group: Sequence[Attempt]) -> NDArray[np.int64]:
     """How many responses of a group give an answer equivalent to each one's, itself included.
 
-    (N,) counts; 0 for a response without an answer. Equivalence within a tolerance is not
-    transitive, so classes form around their most frequent wording, in an order that does not
-    depend on that of the group.
+    (N,) counts; 0 for a response without an answer.
+    """
+    said = answers_by_class(group)
+    sizes = Counter(answer for answer in said if answer is not None)
+    return np.array([0 if answer is None else sizes[answer] for answer in said], np.int64)
+
+
+def answers_by_class(group: Sequence[Attempt]) -> list[str | None]:
+    """The answer of each response, in the wording that stands for all that are equivalent to it.
+
+    None for a response without an answer. Equivalence within a tolerance is not transitive, so
+    classes form around their most frequent wording, in an order that does not depend on that of
+    the group.
     """
     kind = group[0].answer or group[0].kind
     said = [extract(attempt.response, kind) for attempt in group]
@@ -60,5 +70,4 @@ def votes(group: Sequence[Attempt]) -> NDArray[np.int64]:
         stands = set(classes.values())
         same = (kept for kept in sorted(stands) if equivalent(kept, wording, kind))
         classes[wording] = next(same, wording)
-    sizes = Counter(classes[answer] for answer in said if answer is not None)
-    return np.array([0 if a is None else sizes[classes[a]] for a in said], np.int64)
+    return [None if answer is None else classes[answer] for answer in said]

@@ -11,15 +11,18 @@ import pytest
 import torch
 from tiny_models import save_tiny_model
 
+from mstar.agents.judge_training import JudgeFit, fit_judge, judge_batch, packed, unpacked
 from mstar.agents.judges import panel_of
 from mstar.agents.policy import Policy
 from mstar.agents.recipe import Recipe
+from mstar.agents.sampler import Prompt
 from mstar.agents.step_judge import StepJudge
-from mstar.agents.step_labels import Labelled, exact, labelled, slipped
+from mstar.agents.step_labels import exact, labelled, learned_from, slipped, whole
 from mstar.envs.families import FAMILIES
 from mstar.envs.problem import Problem
+from mstar.experiments.judge_examination import Question, best_threshold, examined
+from mstar.experiments.judge_examples import JudgeExamples, batches
 from mstar.experiments.step_errors import first_error_f1
-from mstar.experiments.train_step_judge import JudgeTraining, examined, fit
 from mstar.rewards.base import Attempt
 from mstar.rewards.process import ProcessReward, Steps, first_error, largest_drop
 
@@ -95,8 +98,9 @@ def test_scores_do_not_depend_on_the_batch_and_survive_saving(
     together = judge.scores(attempts)
     assert [len(steps) for steps in together[:3]] == [len(exact(dice(i)).steps) for i in range(3)]
     assert len(together[3]) == 0
-    judge.save(tmp_path / "judge")
+    replace(judge, threshold=0.37).save(tmp_path / "judge")
     again = StepJudge.load(tmp_path / "judge")
+    assert again.threshold == 0.37
     for attempt, steps in zip(attempts, together, strict=True):
         np.testing.assert_allclose(again.scores([attempt])[0], steps, atol=1e-5)
     assert np.ptp(np.concatenate(together)) > 0.01
@@ -107,30 +111,153 @@ def test_a_folder_without_a_judge_says_how_to_make_one(tmp_path: Path) -> None:
         StepJudge.load(tmp_path)
 
 
-def test_training_tells_right_steps_from_wrong_ones(judge: StepJudge, tmp_path: Path) -> None:
+def test_a_step_is_judged_as_if_picture_question_and_response_were_read_in_one_go(
+    judge: StepJudge,
+) -> None:
+    problem = dice()
+    lines = ["red is 3", "Answer: 3"]
+    prompt = judge.prompt(problem.attempt(""))
+    encoded = judge.backbone.encode([prompt])
+    written = judge.backbone.processor.tokenizer("red is 3\nAnswer: 3\n", return_tensors="pt")
+    ids = torch.cat([encoded["input_ids"], written["input_ids"]], dim=1)
+    whole_text = {**encoded, "input_ids": ids, "attention_mask": torch.ones_like(ids)}
+    with torch.no_grad():
+        hidden = judge.backbone.network(**whole_text, output_hidden_states=True).hidden_states[-1]
+        judge.head.weight[:] = 0
+        judge.head.weight[0, 5] = 1.0  # one number of the last hidden state, and nothing beside it
+        logits = judge.logits([prompt, prompt], [["Answer: 7"], lines])[1]
+        end = hidden[0, -1, 5] + judge.head.bias[0]
+    assert float(logits[-1]) == pytest.approx(float(end), abs=1e-4)
+
+
+def test_responses_to_one_problem_share_one_reading_of_it(
+    judge: StepJudge, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read: list[int] = []
+    encode = Policy.encode
+
+    def counting(policy: Policy, prompts: list[Prompt]) -> object:
+        read.append(len(prompts))
+        return encode(policy, prompts)
+
+    monkeypatch.setattr(Policy, "encode", counting)
+    problems = [dice(0), dice(1)]
+    mixed = [problems[i % 2].attempt(f"Answer: {i}") for i in range(8)]
+    apart = [judge.scores([attempt])[0] for attempt in mixed]
+    read.clear()
+    together = judge.scores(mixed)
+    assert read == [2]
+    for one, same in zip(apart, together, strict=True):
+        np.testing.assert_allclose(one, same, atol=1e-5)
+
+
+def questioned() -> list[Question]:
     rng = np.random.default_rng(0)
-    pairs: list[tuple[str, Labelled]] = []
+    asked = []
     for index in range(4):
         wrong = slipped(dice(index), rng)
         assert wrong is not None
-        pairs += [("exact", exact(dice(index))), ("slip", wrong)]
-    settings = JudgeTraining(tmp_path, updates=120, batch=8, learning_rate=1e-2)
-    losses = list(fit(judge, itertools.cycle([example for _, example in pairs]), settings))
+        asked += [Question(0, "exact", exact(dice(index))), Question(0, "slip", wrong)]
+    return asked
+
+
+def test_training_tells_right_steps_from_wrong_ones(judge: StepJudge) -> None:
+    asked = questioned()
+    prompts = [judge.prompt(q.example.problem.attempt("")) for q in asked[::2]]
+    rows = [(place // 2, question.example) for place, question in enumerate(asked)]
+    batch = judge_batch(judge.backbone, prompts, rows)
+    fit = JudgeFit(updates=150, learning_rate=1e-2, warmup=5)
+    losses = [float(loss) for loss in fit_judge(judge, itertools.repeat(batch), fit)]
+    assert len(losses) == 150
     assert losses[-1] < 0.5 * losses[0]
-    found = first_error_f1(examined(judge, pairs))
+    rows_of_test = examined(judge, asked)
+    found = first_error_f1(rows_of_test)
     assert found.f1 > 0.7
     assert found.low <= found.f1 <= found.high
+    assert 0 < best_threshold(rows_of_test) < 1
+
+
+def test_training_ends_by_the_clock_too(judge: StepJudge) -> None:
+    example = exact(dice())
+    batch = judge_batch(judge.backbone, [judge.prompt(dice().attempt(""))], [(0, example)])
+    fit = JudgeFit(updates=10**6, seconds=0.3)
+    assert 0 < len(list(fit_judge(judge, itertools.repeat(batch), fit))) < 1000
+
+
+def test_nothing_is_asked_behind_the_first_error(judge: StepJudge) -> None:
+    wrong = labelled(dice(), "red is 99\n99 + 1 = 100\nAnswer: 100")
+    assert wrong is not None
+    batch = judge_batch(judge.backbone, [judge.prompt(dice().attempt(""))], [(0, wrong)])
+    assert batch.right[0, 0] == 0
+    assert bool(batch.right[0, 1:].isnan().all())
+    assert learned_from((1.0, 1.0)) == (1.0, 1.0)
+
+
+def test_an_outcome_has_one_label_and_it_is_the_verifiers() -> None:
+    problem = dice()
+    assert problem.answer is not None
+    lucky = labelled(problem, f"red is 99\nAnswer: {problem.answer.value}")
+    assert lucky is not None
+    assert lucky.right[-1] == 0.0
+    found = whole(lucky)
+    assert found is not None
+    assert np.isnan(found.right[0])
+    assert found.right[-1] == 1.0
+    assert found.first_error is None
+
+
+def test_steps_in_another_order_are_right_and_differences_turned_around_are_not() -> None:
+    problem = next(p for p in map(dice, range(50)) if " + " in p.solution and len(p.steps) == 4)
+    *read, worked = [step.text for step in problem.steps]
+    left, result = worked.split(" = ")
+    turned = " + ".join(reversed(left.split(" + ")))
+    text = "\n".join([*reversed(read), f"{turned} = {result}", f"Answer: {result}"])
+    found = labelled(problem, text)
+    assert found is not None
+    assert found.first_error is None
+    problem = next(p for p in map(dice, range(50)) if " - " in p.solution)
+    high, low = problem.steps[-1].text.split(" = ")[0].split(" - ")
+    text = f"{low} - {high} = {problem.steps[-1].value}\n{problem.solution}"
+    found = labelled(problem, text)
+    assert found is not None
+    assert found.first_error == 0
+
+
+def test_batches_do_not_depend_on_who_makes_them_and_cross_between_processes() -> None:
+    settings = JudgeExamples(problems=2, samples=1)
+    here, there = batches(settings, 0), batches(settings, 1)
+    for _ in range(2):
+        one, other = next(here), next(there)
+        assert torch.equal(one.written.tokens, other.written.tokens)
+        assert torch.equal(one.right.nan_to_num(-1), other.right.nan_to_num(-1))
+        assert torch.equal(one.encoded["pixel_values"], other.encoded["pixel_values"])
+        assert torch.equal(unpacked(packed(one)).written.ends, one.written.ends)
+    there.close()
+
+
+def test_the_threshold_is_the_one_that_finds_errors_best() -> None:
+    rows = [
+        {
+            "problem": "a",
+            "source": "slip",
+            "kind": "compute",
+            "first_error": 1,
+            "scores": [0.9, 0.6],
+        },
+        {"problem": "b", "source": "exact", "kind": "", "first_error": None, "scores": [0.8, 0.7]},
+    ]
+    assert 0.6 < best_threshold(rows) <= 0.7
 
 
 def test_the_f1_counts_exact_places_and_spared_solutions() -> None:
     rows = [
-        {"kind": "perceive", "first_error": 1, "seen": 1},
-        {"kind": "compute", "first_error": 2, "seen": 1},
-        {"kind": "", "first_error": None, "seen": None},
-        {"kind": "", "first_error": None, "seen": None},
+        {"problem": "a", "kind": "perceive", "first_error": 1, "seen": 1},
+        {"problem": "b", "kind": "compute", "first_error": 2, "seen": 1},
+        {"problem": "c", "kind": "", "first_error": None, "seen": None},
+        {"problem": "d", "kind": "", "first_error": None, "seen": None},
     ]
     assert first_error_f1(rows).f1 == pytest.approx(2 * 0.5 / 1.5)
-    assert first_error_f1(rows, "perceive").f1 == 1.0
+    assert first_error_f1(rows, "perceive").f1 == pytest.approx(1.0)
     assert first_error_f1(rows, "compute").f1 == 0.0
     with pytest.raises(ValueError, match="needs wrong and right"):
         first_error_f1(rows[:2])

@@ -1,0 +1,125 @@
+"""What a judge says of responses to problems it has not learned from, and where it draws a line."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mstar.agents.collect import ask
+from mstar.agents.sampler import LocalSampler
+from mstar.agents.step_judge import StepJudge
+from mstar.agents.step_labels import Labelled, exact, slipped, whole
+from mstar.envs.problem import Split
+from mstar.experiments.judge_examples import JudgeExamples, Target, samples_of
+from mstar.experiments.problems import open_env
+from mstar.experiments.run_folder import Row
+from mstar.experiments.step_errors import SOURCES, first_error_f1
+from mstar.experiments.train import load_policy
+from mstar.rewards.process import Steps, first_error
+
+THRESHOLDS = tuple(round(0.02 * step, 2) for step in range(1, 50))
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """A labelled response that a judge is asked about.
+
+    Attributes:
+        seed: of its problem.
+        source: exact, slip or own.
+        example: the response.
+    """
+
+    seed: int
+    source: str
+    example: Labelled
+
+
+def questions(
+    settings: JudgeExamples, split: Split, problems: int, seeds: Sequence[int]
+) -> list[Question]:
+    """Exact solutions, slips and the policy's own samples of problems of a split, seed by seed."""
+    recipe = settings.recipe()
+    sampler = LocalSampler(load_policy(recipe), recipe.max_new_tokens, recipe.batch_rows)
+    found: list[Question] = []
+    for seed in seeds:
+        env = open_env(replace(recipe, seed=seed), split)
+        rng = np.random.default_rng([settings.seed, seed])
+        drawn = env.draw(problems)
+        own = samples_of(sampler, drawn, [ask(env, p) for p in drawn], settings.samples, seed)
+        asked: list[tuple[str, Labelled | None]] = []
+        if settings.target == "process":
+            asked += [("exact", exact(problem)) for problem in drawn]
+            asked += [("slip", slipped(problem, rng)) for problem in drawn]
+            asked += [("own", example) for group in own for example in group]
+        else:
+            asked += [("own", whole(example)) for group in own for example in group if example]
+        found += [Question(seed, source, example) for source, example in asked if example]
+    return found
+
+
+def examined(judge: StepJudge, asked: Sequence[Question], target: Target = "process") -> list[Row]:
+    """A row a response: where its first error is, what the judge scores, and where it sees one.
+
+    Args:
+        judge: with the threshold that it is to use.
+        asked: the responses.
+        target: of an outcome judge only the last score counts.
+    """
+    responses = ["\n".join(question.example.steps) for question in asked]
+    attempts = [
+        question.example.problem.attempt(response)
+        for question, response in zip(asked, responses, strict=True)
+    ]
+    rows = []
+    for question, steps in zip(asked, judge.scores(attempts), strict=True):
+        example = question.example
+        counted = steps if target == "process" else np.where(_is_last(steps), steps, 1.0)
+        rows.append(
+            {
+                "seed": question.seed,
+                "problem": example.problem.id,
+                "family": example.problem.tags["family"],
+                "source": question.source,
+                "kind": example.kind,
+                "first_error": example.first_error,
+                "seen": first_error(counted, judge.threshold),
+                "scores": [round(float(score), 4) for score in counted],
+            }
+        )
+    return rows
+
+
+def best_threshold(rows: Sequence[Row]) -> float:
+    """The threshold with the best mean F1 over the sources of the responses.
+
+    Args:
+        rows: of validation problems; a threshold chosen on test problems would flatter the judge.
+    """
+    sources = [
+        chosen
+        for known in SOURCES.values()
+        if (chosen := [r for r in rows if r["source"] in known])
+    ]
+
+    def quality(threshold: float) -> float:
+        return sum(
+            first_error_f1(
+                [
+                    {**row, "seen": first_error(np.array(row["scores"]), threshold)}
+                    for row in chosen
+                ],
+                resamples=0,
+            ).f1
+            for chosen in sources
+        )
+
+    return max(THRESHOLDS, key=quality)
+
+
+def _is_last(steps: Steps) -> NDArray[np.bool_]:
+    last: NDArray[np.bool_] = np.arange(len(steps)) == len(steps) - 1
+    return last

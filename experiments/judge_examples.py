@@ -1,0 +1,130 @@
+"""Labelled responses for a judge to learn from, made by worker processes, the same every time."""
+
+from __future__ import annotations
+
+import multiprocessing
+from collections import deque
+from collections.abc import Generator, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any, Literal
+
+import numpy as np
+
+from mstar.agents.collect import ask
+from mstar.agents.judge_training import JudgeBatch, judge_batch, packed, unpacked
+from mstar.agents.recipe import Recipe
+from mstar.agents.sampler import LocalSampler, Prompt
+from mstar.agents.step_labels import Labelled, exact, labelled, slipped, whole
+from mstar.envs.problem import Problem
+from mstar.envs.vector_env import ProblemVectorEnv
+from mstar.experiments.problems import open_env
+from mstar.experiments.train import load_policy, prepare_torch
+
+Target = Literal["process", "outcome"]
+
+
+@dataclass(frozen=True)
+class JudgeExamples:
+    """Which responses are labelled, and how.
+
+    Attributes:
+        model: the policy whose samples are judged.
+        families: whose problems.
+        level: of the problems, 1 to 3.
+        target: process labels every step, outcome the end of a response alone.
+        problems: of one batch; each has an exact solution, slips and samples.
+        slips: wrong copies of the exact solution, per problem.
+        samples: of the policy at temperature 1, per problem.
+        seed: of problems, slips and sampling.
+    """
+
+    model: str = "embedded"
+    families: tuple[str, ...] = Recipe().families
+    level: int = 1
+    target: Target = "process"
+    problems: int = 32
+    slips: int = 1
+    samples: int = 2
+    seed: int = 7_000  # far from the seeds of runs, so that a judge has not seen their problems
+
+    def recipe(self) -> Recipe:
+        """The recipe whose problems and policy these are."""
+        return Recipe(
+            families=self.families,
+            level=self.level,
+            model=self.model,
+            seed=self.seed,
+            panel=("correctness",),
+            rank="correctness",
+        )
+
+
+@lru_cache(maxsize=1)  # once in every process
+def _opened(settings: JudgeExamples) -> tuple[LocalSampler, ProblemVectorEnv]:
+    recipe = settings.recipe()
+    sampler = LocalSampler(load_policy(recipe, device="cpu"), recipe.max_new_tokens, 256)
+    return sampler, open_env(recipe, "train")
+
+
+def batches(settings: JudgeExamples, workers: int) -> Generator[JudgeBatch, None, None]:
+    """Endless batches of fresh problems, in an order that does not depend on `workers`.
+
+    Args:
+        settings: of the examples.
+        workers: processes that make them; 0 makes them here.
+    """
+    if workers == 0:
+        prepare_torch(1)
+    number = 0
+    while workers == 0:
+        yield unpacked(one_batch(settings, number))
+        number += 1
+    spawn = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(workers, spawn, initializer=prepare_torch, initargs=(1,)) as pool:
+        waiting: deque[Future[dict[str, Any]]] = deque()
+        try:
+            while True:
+                while len(waiting) < 2 * workers:
+                    waiting.append(pool.submit(one_batch, settings, number))
+                    number += 1
+                yield unpacked(waiting.popleft().result())
+        finally:
+            for future in waiting:
+                future.cancel()
+
+
+def one_batch(settings: JudgeExamples, number: int) -> dict[str, Any]:
+    """Batch `number`, packed."""
+    sampler, env = _opened(settings)
+    first = number * settings.problems
+    problems = [env.examiner.problem(settings.seed, first + i) for i in range(settings.problems)]
+    prompts = [ask(env, problem) for problem in problems]
+    rng = np.random.default_rng([settings.seed, number])
+    own = samples_of(sampler, problems, prompts, settings.samples, settings.seed)
+    rows: list[tuple[int, Labelled]] = []
+    for place, problem in enumerate(problems):
+        written: list[Labelled | None] = []
+        if settings.target == "process":
+            written = [exact(problem), *(slipped(problem, rng) for _ in range(settings.slips))]
+            written += own[place]
+        else:
+            written = [whole(found) for found in own[place] if found is not None]
+        rows += [(place, found) for found in written if found is not None]
+    return packed(judge_batch(sampler.policy, prompts, rows))
+
+
+def samples_of(
+    sampler: LocalSampler,
+    problems: Sequence[Problem],
+    prompts: Sequence[Prompt],
+    samples: int,
+    seed: int,
+) -> list[list[Labelled | None]]:
+    """The policy's own samples at temperature 1, with exact labels, problem by problem."""
+    groups = sampler.sample(prompts, samples, 1.0, seed)
+    return [
+        [labelled(problem, response.text) for response in group]
+        for problem, group in zip(problems, groups, strict=True)
+    ]
