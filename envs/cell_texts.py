@@ -9,14 +9,15 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from mstar.envs.fields import how_to_say
-from mstar.envs.options import as_text
+from mstar.envs.options import as_text, options
 from mstar.rewards.extract import extract
 
 LONGEST_GOLD = 2_000  # characters
 PLACEHOLDER = re.compile(r"<\|?(?:image|img|imagehere)[\s_-]?(\d{0,3})\|?>", re.I)
 HINT = re.compile(r"Hint: Please answer[^\n]{0,200}\nQuestion:\s*")  # as MathVista words it
 LEAD = re.compile(r"\A(?:the\s+)?(?:final\s+|correct\s+)?answer(?:\s+is\b\s*:?|\s*:)\s*", re.I)
-WRAPPED = re.compile(r"\$([^$]+)\$|\\boxed\{(.+)\}|<answer>(.*)</answer>", re.S)
+WRAPPED = re.compile(r"\$\$?([^$]+)\$\$?|\\boxed\{(.+)\}|<answer>(.*)</answer>", re.S)
+QUOTED = re.compile(r"\[\s*(['\"]).{0,2000}\1\s*,?\s*\]", re.S)  # a list of texts, as a text
 ASKING, ANSWERING = ("user", "human"), ("assistant", "gpt")  # roles in a talk
 
 
@@ -29,22 +30,28 @@ def question_text(value: Any) -> str:
     return as_text(_turn(value, ASKING)).strip()
 
 
-def gold_text(value: Any) -> str:
+def gold_text(value: Any, together: bool = False) -> str:
     r"""The gold that a cell holds; "" where it holds none.
 
-    Of several answers it is the one that more than half of them give, of a worked solution what
-    it commits to.
+    Of several answers it is the one that is given most often, of a worked solution what it
+    commits to.
 
     >>> gold_text(["dog", "Dog", "cat"]), gold_text("2 + 1 = 3, so\nAnswer: 3")
     ('dog', '3')
+
+    Args:
+        value: of the cell.
+        together: whether a list is one answer, not several of which any will do.
 
     Raises:
         ValueError: several answers, an object, no finite number, too long a text, or a worked
             solution that commits to nothing.
     """
     value = _turn(value, ANSWERING)
+    if isinstance(value, str) and not together and QUOTED.fullmatch(value.strip()):
+        value = list(options(value))
     if isinstance(value, list):
-        return _agreed([gold_text(_said(item)) for item in value])
+        return str(value) if together else _agreed([gold_text(_said(item)) for item in value])
     if isinstance(value, dict):
         raise ValueError(
             f"the answer is an object with {sorted(value)!r:.120}; map what is inside, such as "
@@ -53,7 +60,7 @@ def gold_text(value: Any) -> str:
     if isinstance(value, float) and math.isinf(value):
         raise ValueError(f"the answer {value} is no finite number")
     text = as_text(value).strip()
-    if "\n" in text or "<answer>" in text:
+    if "\n" in text or "<answer>" in text or "\\boxed" in text:
         committed = extract(text, strict=True)
         if committed is None:
             raise ValueError(
@@ -113,13 +120,20 @@ def _turn(value: Any, roles: Sequence[str]) -> Any:
     """What the first turn of a role says, where the value is a talk; else the value."""
     if not (isinstance(value, list) and value and all(isinstance(t, dict) for t in value)):
         return value
-    turns = [(t.get("role", t.get("from")), t.get("content", t.get("value"))) for t in value]
+    turns = [pair for turn in value for pair in _said_by(turn)]
     if all(role is None for role, _ in turns):
         return value
     said = next((content for role, content in turns if role in roles), None)
     if isinstance(said, list):  # parts, of which some are pictures
         said = "\n".join(part["text"] for part in said if isinstance(part, dict) and _text(part))
     return said
+
+
+def _said_by(turn: dict[str, Any]) -> list[tuple[Any, Any]]:
+    """Roles and what they say in a turn, in the three ways that talks are written."""
+    if "user" in turn and "assistant" in turn:
+        return [("user", turn["user"]), ("assistant", turn["assistant"])]
+    return [(turn.get("role", turn.get("from")), turn.get("content", turn.get("value")))]
 
 
 def _text(part: dict[str, Any]) -> bool:
@@ -136,10 +150,12 @@ def _agreed(texts: Sequence[str]) -> str:
     if not given:
         return ""
     counts = Counter(" ".join(text.casefold().split()) for text in given)
-    common, count = counts.most_common(1)[0]
-    if 2 * count <= len(given):
+    common, count = counts.most_common(1)[0]  # as the answer of VQAv2 is the commonest of ten
+    tied = [text for text, often in counts.items() if often == count]
+    if len(tied) > 1:
         raise ValueError(
-            f"several answers, {sorted(set(given))!r:.120}; map the one that counts, such as "
-            + how_to_say(answer="answers.0")
+            f"several answers, {sorted(set(given))!r:.120}, and none is given most often; map the "
+            f"one that counts, such as {how_to_say(answer='answers.0')}; or say type=list where "
+            "they are one answer together"
         )
     return next(text for text in given if " ".join(text.casefold().split()) == common)

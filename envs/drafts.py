@@ -19,6 +19,7 @@ from mstar.rewards.base import Answer, AnswerType
 
 LONGEST_QUESTION = LONGEST_PROMPT - 512  # characters; the rest is for the instruction
 LONGEST_NAME = 200  # characters of an id
+LONGEST_ANSWER = 40  # words of an open answer; more are an essay
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,8 +76,9 @@ def draft(
     _check_length("the question", written, LONGEST_QUESTION)
     numbers = count(1)
     question = cleaned(written, len(shown), numbers)
-    gold = gold_text(look_up(row.cells, fields.answer) if fields.answer else None)
     declared = _declared(row, fields.type)
+    together = declared in ("list", "set", "tuple")
+    gold = gold_text(look_up(row.cells, fields.answer) if fields.answer else None, together)
     if drawn:
         choices = tuple(f"picture {len(pictures) + n}" for n in range(1, len(drawn) + 1))
         gold = dict(zip((one.name for one in drawn), choices, strict=True)).get(gold, gold)
@@ -86,6 +88,11 @@ def draft(
         # Options in the question alone count only where the gold is one of them.
         choices = options_in(question)
         choices = choices if resolve_either(gold, choices, "letter") is not None else ()
+    if not choices and len(gold.split()) > LONGEST_ANSWER:
+        raise ValueError(
+            f"the answer {gold[:60]!r}... has {len(gold.split())} words, which can't be checked; "
+            "map the column with the final answer"
+        )
     _check_length(
         "the question with its options", _with_options(question, choices), LONGEST_QUESTION
     )

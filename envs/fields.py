@@ -14,39 +14,6 @@ from mstar.rewards.base import ANSWER_TYPES
 AnswerForm = Literal["auto", "text", "letter", "index", "number"]
 BRACED = re.compile(r"\{([^{}]+)\}")
 
-# How columns are called in published sets, in lower case without "_", "-" and blanks; the first
-# that is there is taken.
-NAMES: Mapping[str, str] = {
-    "question": (
-        "question query problem questiontext questionstring prompt sentence problemtext"
-        " instruction input conversations messages conversation text"
-    ),
-    "image": (
-        "decodedimage image images img picture pictures imagepath imgpath picturepath figurepath"
-        " imagefile filename imgname imagename imagefilename imagelist imagepaths imageurls"
-        " queryimage figure imageid imgid"
-    ),
-    "answer": (
-        "answer gold groundtruth gtanswer correctanswer correctoption correctchoice"
-        " correctchoiceidx correctidx correctindex correct answerkey answeridx answerindex"
-        " answerlabel finalanswer answertext multiplechoiceanswer label target gt answers"
-    ),
-    "choices": (
-        "choices options option candidates multiplechoices multichoiceoptions answerchoices"
-        " choiceimages choicesimage imagechoices"
-    ),
-    "type": "answertype",
-    "unit": "unit",
-    "tolerance": "tolerance reltol",
-    "id": ("id pid index idx qid questionid sampleindex sampleid uid identifier problemid key"),
-    "split": "split",
-    "topic": "task category topic subject subtask subfield knowledgeconcept",
-}
-TALKS = ("conversations", "messages", "conversation")  # with the question and its answer
-NUMBERED = re.compile(r"(image|img|picture)_?\d+|(left|right)_image", re.I)
-OPTION_COLUMN = re.compile(  # of one option: A, choice_b, "Option 3"
-    r"(?:option|choice|opt|choice[ _-]?image)[ _-]?([a-h]|\d{1,2})|([A-H])",
-)
 LETTER_COLUMNS = ("A", "B", "C", "D", "E", "F", "G", "H")
 NEEDED = ("question", "image", "answer")
 
@@ -114,27 +81,6 @@ def look_up(cells: Mapping[str, Any], column: str) -> Any:
     return look_up(value, rest) if rest and isinstance(value, dict) else None
 
 
-def guess(columns: Sequence[str]) -> FieldMap:
-    """The map that the columns' names suggest."""
-    plain = {_plain(column): column for column in reversed(columns)}
-    found: dict[str, Any] = {}
-    for key, names in NAMES.items():
-        column = next((plain[name] for name in names.split() if name in plain), None)
-        if column is not None:
-            found[key] = (column,) if key == "image" else column
-    numbered = [column for column in columns if NUMBERED.fullmatch(column)]
-    if numbered and not any(name in plain for name in ("decodedimage", "image", "images")):
-        found["image"] = tuple(sorted(numbered, key=_ordinal))
-    one_each = [column for column in columns if OPTION_COLUMN.fullmatch(_option_name(column))]
-    if "choices" not in found and len(one_each) > 1:
-        found["choices"] = tuple(sorted(one_each, key=_ordinal))
-    if _plain(found.get("question", "")) in TALKS:
-        found.setdefault("answer", found["question"])
-    if _plain(found.get("answer", "")).endswith(("idx", "index")):
-        found["answer_form"] = "index"
-    return FieldMap(**found)
-
-
 def from_mapping(given: Mapping[str, Any], columns: Sequence[str], base: FieldMap) -> FieldMap:
     """The map that a user wrote, over `base`.
 
@@ -182,7 +128,7 @@ def demand(chosen: FieldMap, columns: Sequence[str], where: str) -> None:
     raise ValueError(
         f"{where}: can't tell which column is the {' and the '.join(missing)}. "
         f"Columns found: {', '.join(map(repr, columns)) or 'none'}. Say which, with "
-        f"{how_to_say(**example)}"
+        f"{how_to_say(**example)}; =TEXT in place of COLUMN is one text for every row"
     )
 
 
@@ -232,20 +178,6 @@ def _there(column: str, columns: Sequence[str]) -> bool:
     return column.partition(".")[0] in columns
 
 
-def _plain(column: str) -> str:
-    return re.sub(r"[\s_-]", "", column).lower()
-
-
-def _option_name(column: str) -> str:
-    """A name of one letter as it stands, for "a" is no option; others in lower case."""
-    return column if len(column) == 1 else column.lower()
-
-
-def _ordinal(column: str) -> tuple[str, int]:
-    digits = re.sub(r"\D", "", column)
-    return re.sub(r"\d", "", column), int(digits) if digits and len(digits) < 5 else 0
-
-
 def _filled(value: Any) -> Any:
     """None for what tables have in place of nothing."""
     empty = value is None or value == "" or (isinstance(value, float) and value != value)
@@ -253,4 +185,4 @@ def _filled(value: Any) -> Any:
 
 
 def _text(value: Any) -> str:
-    return "" if value is None else str(value)
+    return "" if value is None or value == "nan" else str(value)

@@ -7,6 +7,7 @@ import binascii
 import io
 import os
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ from mstar.envs.stored_picture import StoredPicture
 LONGEST_PATH = 1_024  # characters; a longer text is a picture in base64
 BASE64 = ("iVBORw0KGgo", "/9j/", "R0lGOD", "UklGR")  # how PNG, JPEG, GIF and WebP begin in it
 
+IN_PARTS = ("image_url", "image", "url", "path", "base64")  # keys of a picture in a talk
 ENDINGS = (".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp")
 
 
@@ -59,10 +61,23 @@ def option_pictures(row: Row, columns: str | tuple[str, ...] | None) -> tuple[St
         (value,) = values
         named = isinstance(value, str) and value.rstrip("]'\" ").lower().endswith(ENDINGS)
         values = list(options(value)) if named else value if isinstance(value, list) else []
+        if named:
+            return tuple(_named_option(str(name), row) for name in values)
     held = [value for value in values if value is not None and value != ""]
     if len(held) < 2 or not all(_is_picture(value) for value in held):
         return ()
     return tuple(_picture(value, row) for value in held)
+
+
+def _named_option(name: str, row: Row) -> StoredPicture:
+    """The file of an option, or what a column called alike holds: ``choice_image_0``."""
+    stem = _bare(Path(name).stem)
+    value = next((v for c, v in row.cells.items() if v and _bare(c) == stem), name)
+    return replace(_picture(value, row), name=name)
+
+
+def _bare(column: str) -> str:
+    return column.lower().replace("image", "").replace("_", "").replace(" ", "")
 
 
 def _is_picture(value: Any) -> bool:
@@ -95,10 +110,24 @@ def _picture(value: Any, row: Row) -> StoredPicture:
 
 
 def _listed(value: Any) -> Any:
-    """A list that a table of text had to write as text."""
+    """A list that a table of text had to write as text; the pictures of a talk."""
     if isinstance(value, str) and value[:1] == "[" and value[-1:] == "]":
         return list(options(value))
+    if isinstance(value, list) and any(_is_turn(item) for item in value):
+        return [picture for turn in value if _is_turn(turn) for picture in _shown_in(turn)]
     return value
+
+
+def _is_turn(value: Any) -> bool:
+    return isinstance(value, Mapping) and ("content" in value or "user" in value)
+
+
+def _shown_in(turn: Mapping[str, Any]) -> list[Any]:
+    """The pictures of a turn: ``{"type": "image", "image": ...}`` or ``image_url`` parts."""
+    content = turn.get("content")
+    parts = [p for p in content if isinstance(p, Mapping)] if isinstance(content, list) else []
+    found = [next((part[key] for key in IN_PARTS if part.get(key)), None) for part in parts]
+    return [one.get("url", one) if isinstance(one, Mapping) else one for one in found]
 
 
 def _empty(value: Any) -> bool:
@@ -109,6 +138,7 @@ def _empty(value: Any) -> bool:
 
 def _inside(text: str, row: Row) -> Path:
     """The file that a path means: beside the table, or else from the top of the data set."""
+    text = text.removeprefix("file://")
     if "://" in text:
         raise ValueError(
             f"picture {text} is an address; nothing is downloaded, so store it beside the problems"
@@ -124,9 +154,15 @@ def _inside(text: str, row: Row) -> Path:
     if not inside or (there is not None and there not in inside):
         raise ValueError(
             f"picture {text} lies outside of {row.root}; move it there, or name the folder of the "
-            "pictures with pictures=..."
+            "pictures with pictures=..., on the command line --fields pictures=FOLDER"
         )
-    return Path(next(filter(os.path.isfile, inside), inside[0]))
+    found = next(filter(os.path.isfile, inside), None)
+    if found is None and there is None:
+        raise ValueError(
+            f"picture {text:.200}: no such file in {row.folder}; where the pictures lie elsewhere, "
+            "name their folder with pictures=..., on the command line --fields pictures=FOLDER"
+        )
+    return Path(found or inside[0])
 
 
 def _in_images(path: Path) -> Path:

@@ -174,6 +174,23 @@ SCHEMAS: dict[str, Schema] = {
         answer="answer",
         type="yes_no",
     ),
+    "plotqa": _schema(  # 5 % as for charts (arXiv:1909.00997, section 5.3)
+        "question_string image_index answer template",
+        question="question_string",
+        image=("image|png/{image_index}.png",),
+        answer="answer",
+        type="chart_number",
+        tolerance=0.05,
+        id="qid|question_id",
+    ),
+    "hallusionbench": _schema(
+        "question gt_answer gt_answer_details set_id figure_id",
+        question="question",
+        image=("image|filename",),
+        answer="gt_answer",
+        type="yes_no",
+        topic="subcategory",
+    ),
     "iconqa": _schema(
         "question answer ques_type grade label",
         question="question",

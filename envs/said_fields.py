@@ -24,8 +24,8 @@ def described(name: str, said: Sequence[str]) -> str | Mapping[str, Any]:
     Raises:
         ValueError: what is no ``KEY=VALUE``, an unknown key, or fields of what is no data set.
 
-    >>> described("charts.csv", ["answer=gold", "unit==cm", "on_error=skip"])
-    {'source': 'charts.csv', 'fields': {'answer': 'gold', 'unit': '=cm'}, 'on_error': 'skip'}
+    >>> described("hub:me/Charts", ["answer=gold", "unit==cm", "on_error=skip"])
+    {'source': 'hub:me/Charts', 'fields': {'answer': 'gold', 'unit': '=cm'}, 'on_error': 'skip'}
     """
     if not said:
         return name

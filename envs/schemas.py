@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from mstar.envs.fields import FieldMap, demand, from_mapping, guess
+from mstar.envs.column_names import guess
+from mstar.envs.fields import FieldMap, demand, from_mapping
 from mstar.envs.published import SCHEMAS
 
 

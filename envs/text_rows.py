@@ -10,6 +10,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from mstar.envs.column_names import guess
+from mstar.envs.fields import FieldMap
 from mstar.envs.rows import LONGEST_LINE, lines, parsed
 
 LARGEST_OBJECT = 256 * 2**20  # bytes of a JSON file that must be read whole
@@ -76,8 +78,17 @@ def _holds_lines(path: Path) -> bool:
         row = json.loads(first[0]) if first else {}
     except (ValueError, RecursionError):
         return False
-    values = row.values() if isinstance(row, dict) else ()
-    return len(first) > 1 or not (values and all(isinstance(v, dict) for v in values))
+    if not isinstance(row, dict) or len(first) > 1:
+        return True
+    by_key = bool(row) and all(isinstance(value, dict) for value in row.values())
+    return not (by_key or any(map(_are_rows, row.values())))
+
+
+def _are_rows(value: Any) -> bool:
+    """Whether a value inside an object is a list of problems, not the talk or answers of one."""
+    first = value[0] if isinstance(value, list) and value else None
+    found = guess(list(first)) if isinstance(first, dict) else FieldMap()
+    return bool(found.question and found.answer and found.question != found.answer)
 
 
 def _array_rows(path: Path) -> Iterator[Place]:
