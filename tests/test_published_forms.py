@@ -201,7 +201,7 @@ ROWS: dict[str, tuple[dict[str, Any], str, str, int]] = {
     ),
     "CMMaTH": (
         {
-            "problem_id": "00014", "question": "阴影部分面积为 $$\\underline{}$$ .", "image": [IMAGE],
+            "problem_id": "00014", "question": "面积为 $$\\underline{}$$ .", "image": [IMAGE],
             "answer": "$$4\\sqrt{3}-2- \\pi $$\n", "answer_type": "free_form", "grade_id": 9,
         },
         "expression", "4\\sqrt{3}-2- \\pi", 1,
