@@ -69,6 +69,37 @@ def read_prompts(network: Any, encoded: BatchFeature) -> Read:
     )
 
 
+def read_on(
+    network: Any, read: Read, owners: torch.Tensor, tokens: torch.Tensor, given: torch.Tensor
+) -> Read:
+    """What B texts leave behind that go on from prompts that were read, as if they were prompts.
+
+    Args:
+        network: that has read the prompts.
+        read: P prompts.
+        owners: (B,) int64, the prompt that each text goes on from.
+        tokens: (B, T) int64, padded on the right.
+        given: (B, T) int64, 0 on padding; each text has a token.
+    """
+    mask = torch.cat([read.mask[owners], given], dim=-1)
+    steps = torch.arange(1, tokens.shape[1] + 1, device=tokens.device)
+    positions = read.positions[..., owners, :] + steps
+    out = network(
+        input_ids=tokens,
+        attention_mask=mask,
+        position_ids=positions,
+        past_key_values=take_rows(read.cache, owners),
+        use_cache=True,
+    )
+    rows, last = torch.arange(len(tokens), device=tokens.device), given.sum(-1) - 1
+    return Read(
+        cache=out.past_key_values,
+        logits=out.logits[rows, last],
+        mask=mask,
+        positions=positions[..., rows, last][..., None],
+    )
+
+
 class Rows:
     """R responses that are being written at the same time.
 

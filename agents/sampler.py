@@ -132,18 +132,18 @@ class LocalSampler:
         ladders = [ladder(count, temperature) for count in counts]
         found: list[list[Response]] = [[] for _ in prompts]
         with torch.no_grad(), evaluating(self.policy.model):
-            for batch in self._batches(prompts, counts):
-                read = self._read([prompts[i] for i in batch])
+            for batch in self.batches(prompts, counts):
+                read = self.read([prompts[i] for i in batch])
                 rows = [
                     Row(place, heat, draws(seed, prompts[i].key, sample, self.max_new_tokens))
                     for place, i in enumerate(batch)
                     for sample, heat in enumerate(ladders[i])
                 ]
-                for row, response in zip(rows, self._write(read, rows), strict=True):
+                for row, response in zip(rows, self.write(read, rows), strict=True):
                     found[batch[row.owner]].append(response)
         return found
 
-    def _batches(self, prompts: Sequence[Prompt], counts: Sequence[int]) -> Iterator[list[int]]:
+    def batches(self, prompts: Sequence[Prompt], counts: Sequence[int]) -> Iterator[list[int]]:
         """Numbers of prompts of like length that together ask for about `batch_rows` rows."""
         texts = [prompt.text for prompt in prompts]
         lengths = [len(ids) for ids in self.policy.processor.tokenizer(texts)["input_ids"]]
@@ -157,14 +157,16 @@ class LocalSampler:
         if batch:
             yield batch
 
-    def _read(self, prompts: Sequence[Prompt]) -> Read:
+    def read(self, prompts: Sequence[Prompt]) -> Read:
+        """Read prompts, each once, and count them."""
         encoded = self.policy.encode(prompts)
         self.prompts_prefilled += len(prompts)
         self.images_encoded += sum(len(prompt.images) for prompt in prompts)
         self.prompt_tokens += int(encoded["attention_mask"].sum())
         return read_prompts(self.policy.network, encoded)
 
-    def _write(self, read: Read, rows: Sequence[Row]) -> list[Response]:
+    def write(self, read: Read, rows: Sequence[Row]) -> list[Response]:
+        """Write responses to what was read; the owners of the rows rise."""
         responses: list[Response] = []
         device = read.logits.device
         # MPS has no doubles.

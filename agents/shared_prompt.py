@@ -156,4 +156,4 @@ class SharedPrompts:
 def can_share(network: Any, cache: Any) -> bool:
     """Whether a model keeps all tokens in every layer and attends the way that is replaced here."""
     usual = network.config.get_text_config()._attn_implementation == "sdpa"
-    return usual and all(type(layer) is DynamicLayer for layer in cache.layers)
+    return usual and all(type(layer) in (DynamicLayer, RowLayer) for layer in cache.layers)

@@ -80,10 +80,14 @@ def labelled(problem: Problem, response: str) -> Labelled | None:
         closing = place == len(steps) - 1
         holds = verify(line, problem.answer).correct if closing else _form(line) in known
         if not holds and not kind:
-            computes = "=" in line
-            kind = "answer" if closing else "compute" if computes else "perceive"
+            kind = kind_of(line, closing)
         right.append(float(not kind))
     return Labelled(problem, tuple(steps), tuple(right), kind)
+
+
+def kind_of(line: str, closing: bool) -> str:
+    """What kind of error a wrong line is: of the answer, of arithmetic, or of reading."""
+    return "answer" if closing else "compute" if "=" in line else "perceive"
 
 
 def whole(example: Labelled) -> Labelled | None:

@@ -14,6 +14,7 @@ import numpy as np
 
 from mstar.agents.collect import ask
 from mstar.agents.judge_training import JudgeBatch, judge_batch, packed, unpacked
+from mstar.agents.monte_carlo import Share, consensus, monte_carlo
 from mstar.agents.recipe import Recipe
 from mstar.agents.sampler import LocalSampler, Prompt
 from mstar.agents.step_labels import Labelled, exact, labelled, slipped, whole
@@ -23,6 +24,7 @@ from mstar.experiments.problems import open_env
 from mstar.experiments.train import load_policy, prepare_torch
 
 Target = Literal["process", "outcome"]
+Labels = Literal["exact", "hard", "soft", "consensus"]
 
 
 @dataclass(frozen=True)
@@ -37,6 +39,9 @@ class JudgeExamples:
         problems: of one batch; each has an exact solution, slips and samples.
         slips: wrong copies of the exact solution, per problem.
         samples: of the policy at temperature 1, per problem.
+        labels: exact from the problems' own solutions; hard or soft from the policy's
+            completions; consensus of exact and hard ones.
+        completions: of each beginning of a response, for labels that are not exact.
         seed: of problems, slips and sampling.
     """
 
@@ -47,6 +52,8 @@ class JudgeExamples:
     problems: int = 32
     slips: int = 1
     samples: int = 2
+    labels: Labels = "exact"
+    completions: int = 8
     seed: int = 7_000  # far from the seeds of runs, so that a judge has not seen their problems
 
     def recipe(self) -> Recipe:
@@ -112,7 +119,24 @@ def one_batch(settings: JudgeExamples, number: int) -> dict[str, Any]:
         else:
             written = [whole(found) for found in own[place] if found is not None]
         rows += [(place, found) for found in written if found is not None]
+    if settings.target == "process" and settings.labels != "exact":
+        rows = relabelled(settings, sampler, prompts, rows)
     return packed(judge_batch(sampler.policy, prompts, rows))
+
+
+def relabelled(
+    settings: JudgeExamples,
+    sampler: LocalSampler,
+    prompts: Sequence[Prompt],
+    rows: Sequence[tuple[int, Labelled]],
+) -> list[tuple[int, Labelled]]:
+    """The same responses with the labels that the settings ask for, in place of exact ones."""
+    share: Share = "soft" if settings.labels == "soft" else "hard"
+    counted = (settings.completions, share, settings.seed)
+    found = monte_carlo(sampler, prompts, rows, *counted)
+    if settings.labels == "consensus":
+        found = [consensus(row[1], other) for row, other in zip(rows, found, strict=True)]
+    return [(row[0], example) for row, example in zip(rows, found, strict=True)]
 
 
 def samples_of(
