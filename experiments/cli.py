@@ -25,6 +25,7 @@ USAGE = """mstar: multimodal self-evolving training
   mstar envs list|show|validate|gallery
                               the environments; check a file of problems; look at pictures
   mstar report RUN            write the report of a run again
+  mstar compare STUDY         run agents over several seeds at equal cost, and compare them
   mstar compare RUN ...       base against evolved over several seeds, with intervals
   mstar rescore RUN           judge a run's stored responses with another panel
   mstar bench sampler|verifier|envs
@@ -145,25 +146,11 @@ def report_command(arguments: list[str]) -> None:
     print(write_report(RunFolder(options.run)))
 
 
-@dataclass(frozen=True)
-class CompareOptions:
-    """A table of base against evolved over runs that differ in their seed.
-
-    Attributes:
-        runs: folders of finished runs.
-    """
-
-    runs: tyro.conf.Positional[tuple[Path, ...]]
-
-
 def compare_command(arguments: list[str]) -> None:
-    """``mstar compare RUN [RUN ...]``."""
-    options = tyro.cli(CompareOptions, args=arguments, prog="mstar compare")
-    from mstar.experiments.compare import compare_runs
+    """``mstar compare STUDY|RUN ...``."""
+    from mstar.experiments.compare_command import run
 
-    if not options.runs:
-        raise ValueError("mstar compare needs the folder of at least one finished run")
-    print(compare_runs(options.runs))
+    run(arguments)
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ def curves(rounds: Sequence[Row]) -> str:
     """Accuracy on held-out problems, from 0 to 1, against problems seen."""
     seen = problems_seen(rounds)
     figure, axes = _axes("share of held-out problems")
-    spread = [_present(row) for row in rounds]
+    spread = [present(row) for row in rounds]
     k = rounds[0]["dynamics"]["samples"]
     lines = {
         f"pass@{k}": ([s["pass_k"] for s in spread], GRAY),
@@ -31,14 +31,14 @@ def curves(rounds: Sequence[Row]) -> str:
         axes.plot(seen, values, color=color, marker="o", markersize=3, label=name)
     axes.set_ylim(0, 1)
     axes.legend(frameon=False, ncols=2, fontsize=8)
-    return _svg(figure)
+    return svg(figure)
 
 
 def exploration(rounds: Sequence[Row]) -> str:
     """Temperature chosen, token entropy, and distinct answers, against problems seen."""
     seen = problems_seen(rounds)
     figure, axes = _axes("nats, answers, temperature")
-    spread = [_present(row) for row in rounds]
+    spread = [present(row) for row in rounds]
     axes.plot(seen, [s["entropy"] for s in spread], color=GREEN, label="entropy of a token (nats)")
     axes.plot(seen, [s["distinct"] for s in spread], color=GRAY, label="distinct answers")
     chosen = [
@@ -48,7 +48,7 @@ def exploration(rounds: Sequence[Row]) -> str:
         axes.step(*zip(*chosen, strict=True), where="pre", color=ORANGE, label="temperature")
     axes.set_ylim(bottom=0)
     axes.legend(frameon=False, fontsize=8)
-    return _svg(figure)
+    return svg(figure)
 
 
 def selection(rounds: Sequence[Row]) -> str:
@@ -60,7 +60,7 @@ def selection(rounds: Sequence[Row]) -> str:
     axes.plot(seen, [r["selection"]["passed"] for r in rows], color=ORANGE, label="responses right")
     axes.set_ylim(0, 1)
     axes.legend(frameon=False, fontsize=8)
-    return _svg(figure)
+    return svg(figure)
 
 
 def gains(bars: Mapping[str, tuple[float, float, float]]) -> str:
@@ -80,7 +80,7 @@ def gains(bars: Mapping[str, tuple[float, float, float]]) -> str:
     axes.set_yticks(range(len(bars)), list(bars)[::-1])
     axes.set_xlabel("evolved minus base, percentage points")
     axes.spines[["top", "right"]].set_visible(False)
-    return _svg(figure)
+    return svg(figure)
 
 
 def problems_seen(rounds: Sequence[Row]) -> list[int]:
@@ -92,7 +92,7 @@ def problems_seen(rounds: Sequence[Row]) -> list[int]:
     return seen
 
 
-def _present(row: Row) -> Row:
+def present(row: Row) -> Row:
     """What was measured at the temperature that the round was sampled with."""
     spread: dict[str, Row] = row["dynamics"]["spread"]
     wanted = row["plan"]["temperature"] if row["plan"] else None
@@ -108,7 +108,9 @@ def _axes(label: str) -> tuple[Figure, Any]:
     return figure, axes
 
 
-def _svg(figure: Figure) -> str:
+def svg(figure: Figure) -> str:
+    """The figure as an SVG element; the same figure gives the same text."""
     buffer = io.StringIO()
-    figure.savefig(buffer, format="svg", metadata={"Date": None})
+    with mpl.rc_context({"svg.hashsalt": "mstar"}):
+        figure.savefig(buffer, format="svg", metadata={"Date": None})
     return buffer.getvalue()[buffer.getvalue().index("<svg") :]

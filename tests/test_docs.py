@@ -15,6 +15,7 @@ from PIL import Image
 from mstar.envs import FAMILIES
 from mstar.experiments import cli
 from mstar.experiments.recipes import RECIPES
+from mstar.experiments.studies import STUDIES
 
 ROOT = Path(__file__).parents[1]
 FENCED = re.compile(r"^```(\w*)\n(.*?)^```$", re.M | re.S)
@@ -76,7 +77,8 @@ def test_the_commands_exist_with_these_options(
         elif words[:1] == ["bash"]:
             assert (ROOT / words[1]).is_file(), line
         elif words[:1] == ["mstar"]:
-            command = words[1:3] if words[1] == "envs" else words[1:2]
+            several = words[1] == "envs" or (words[2:3] and words[2] in STUDIES)
+            command = words[1:3] if several else words[1:2]
             if words[1] == "train" and len(words) > 2 and not words[2].startswith("-"):
                 assert words[2] in RECIPES, line
             if not options(words):

@@ -8,7 +8,14 @@ import numpy as np
 import pytest
 
 from mstar.experiments.evaluate import gain, values
-from mstar.experiments.stats import Estimate, estimate
+from mstar.experiments.stats import (
+    Estimate,
+    chance_of_zero,
+    estimate,
+    estimate_over_runs,
+    holm,
+    stratified_means,
+)
 
 
 def test_the_interval_covers_the_truth_about_95_times_of_100() -> None:
@@ -103,3 +110,50 @@ def test_other_problems_cannot_be_paired() -> None:
         gain([rows(True, False)], [rows(True, False, first=1)], "greedy")
     with pytest.raises(ValueError, match="shorter"):
         gain([rows(True)], [], "greedy")
+
+
+def test_other_seeds_widen_the_interval_and_the_same_ones_do_not() -> None:
+    rng = np.random.default_rng(0)
+    alike = [(rng.random(500) < 0.5).astype(float) for _ in range(5)]
+    apart = [(rng.random(500) < share).astype(float) for share in (0.3, 0.4, 0.5, 0.6, 0.7)]
+
+    def widths(runs: list[Any]) -> tuple[float, float]:
+        within, over = estimate(runs), estimate_over_runs(runs)
+        return within.high - within.low, over.high - over.low
+
+    within, over = widths(apart)
+    assert over > 3 * within
+    within, over = widths(alike)
+    assert over < 2 * within
+
+
+def test_the_interval_over_seeds_covers_the_truth_where_the_other_does_not() -> None:
+    rng = np.random.default_rng(2)
+    within = over = 0
+    for _ in range(100):
+        shares = np.clip(rng.normal(0.5, 0.1, 8), 0, 1)
+        runs = [(rng.random(60) < share).astype(float) for share in shares]
+        plain, wide = estimate(runs), estimate_over_runs(runs)
+        within += plain.low <= 0.5 <= plain.high
+        over += wide.low <= 0.5 <= wide.high
+    assert over >= 84  # too narrow with few runs, and 8 are few
+    assert within < over - 8
+
+
+def test_an_interval_over_seeds_needs_two() -> None:
+    with pytest.raises(ValueError, match="two runs or more"):
+        estimate_over_runs([np.ones(3)])
+
+
+def test_holm_corrects_by_rank() -> None:
+    assert holm([0.01, 0.04, 0.03]) == pytest.approx([0.03, 0.06, 0.06])  # 3 x, 1 x, 2 x; no less
+    assert holm([0.9, 0.8]) == [1.0, 1.0]
+    assert holm([]) == []
+
+
+def test_without_a_difference_p_is_spread_evenly() -> None:
+    rng = np.random.default_rng(3)
+    chances = [chance_of_zero(stratified_means([rng.normal(0, 1, 80)])) for _ in range(300)]
+    assert 0.01 <= float(np.mean(np.array(chances) < 0.05)) <= 0.1
+    assert chance_of_zero(np.zeros(10)) == 1.0
+    assert chance_of_zero(np.ones(1000)) == pytest.approx(0.002)

@@ -1,0 +1,159 @@
+"""``mstar compare``: a study by its name, or runs that are there already."""
+
+from __future__ import annotations
+
+import json
+import os
+import textwrap
+from dataclasses import dataclass, field, fields, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import tyro
+from rich.console import Console
+
+from mstar.agents.recipe import Recipe
+from mstar.experiments.studies import STUDIES, Study
+
+if TYPE_CHECKING:
+    from mstar.experiments.study_plan import Plan
+
+
+@dataclass(frozen=True)
+class CompareOptions:
+    """A table of base against evolved over runs that differ in their seed.
+
+    Attributes:
+        runs: folders of finished runs; or the name of a study, whose options --help then shows.
+    """
+
+    runs: tyro.conf.Positional[tuple[Path, ...]]
+
+
+@dataclass(frozen=True)
+class StudyOptions:
+    """Run every arm of a study with every seed, and compare the arms.
+
+    What is finished in the folder is not run again, and a killed run goes on. The page is made
+    from everything there.
+
+    Attributes:
+        recipe: any field given here holds for all arms.
+        arms: labels of those to run.
+        seeds: of the runs.
+        jobs: runs at the same time; 0 runs as many as there are cores for their threads.
+        out: the study's folder.
+        tune: find the learning rate of every arm first, where the study says how.
+        keep_checkpoints: of finished runs.
+        rows: also write the few rows that the page needs, and nothing else, to this folder.
+        json: print all tables as JSON.
+    """
+
+    recipe: tyro.conf.OmitArgPrefixes[Recipe] = field(default_factory=Recipe)
+    arms: tuple[str, ...] = ()
+    seeds: tuple[int, ...] = ()
+    jobs: int = 0
+    out: Path = Path()
+    tune: bool = True
+    keep_checkpoints: bool = False
+    rows: Path | None = None
+    json: bool = False
+
+
+def run(arguments: list[str]) -> None:
+    """``mstar compare STUDY [--FIELD VALUE ...]`` or ``mstar compare RUN [RUN ...]``."""
+    if arguments and arguments[0] in STUDIES:
+        return run_study(arguments[0], arguments[1:])
+    known = ", ".join(STUDIES)
+    options = tyro.cli(
+        CompareOptions,
+        args=arguments,
+        prog="mstar compare",
+        description=f"Base against evolved over finished runs, or one study:\n\n{known}.",
+    )
+    from mstar.experiments.compare import compare_runs
+
+    if not options.runs:
+        raise ValueError(
+            f"mstar compare needs the folder of at least one finished run, or a study: {known}"
+        )
+    print(compare_runs(options.runs))
+    return None
+
+
+def run_study(name: str, arguments: list[str]) -> None:
+    """Tune, run and compare the arms of a study.
+
+    Raises:
+        ValueError: what was asked for cannot be run, or some of its runs failed.
+    """
+    study = STUDIES[name]
+    options = parsed(name, arguments, StudyOptions(study.base, out=Path("runs") / name))
+    from mstar.experiments.study_page import write_page
+    from mstar.experiments.study_plan import check, saved_plan
+    from mstar.experiments.study_rows import keep, load
+    from mstar.experiments.study_runs import Terms, carry_out
+    from mstar.experiments.study_tables import as_json
+    from mstar.experiments.tuning import chosen, tune
+
+    plan = planned(name, options, arguments, saved_plan(options.out, name))
+    jobs = options.jobs or max(1, (os.cpu_count() or 1) // options.recipe.threads)
+    terms = Terms(jobs, options.keep_checkpoints, Console(stderr=True))
+    failures = []
+    if study.tuning and options.tune:
+        failures += tune(plan, options.out, terms)
+        plan = replace(plan, rates=chosen(options.out))
+    runs = plan.runs(options.out)
+    ready = [r for r in runs if not (study.tuning and options.tune) or r.arm in plan.rates]
+    check(ready)
+    plan.save(options.out)
+    failures += carry_out(ready, options.out, terms)
+    there = saved_plan(options.out, name) or plan
+    said = [str(failure) for failure in failures]
+    rows = load(there, options.out)
+    page = write_page(rows, options.out, said)
+    if options.rows is not None:
+        keep(rows, options.out, options.rows)
+    print(json.dumps(as_json(rows)) if options.json else (page.parent / "study.md").read_text())
+    terms.console.print(f"page: {page}", highlight=False, soft_wrap=True)
+    if said:
+        raise ValueError(
+            f"{len(said)} runs failed; again the same command tries them again\n" + "\n".join(said)
+        )
+
+
+def parsed(name: str, arguments: list[str], default: StudyOptions) -> StudyOptions:
+    """The options as given."""
+    study = STUDIES[name]
+    arms = "\n\n".join(textwrap.wrap(f"Arms: {', '.join(study.arms)}.", 90))
+    return tyro.cli(
+        StudyOptions,
+        args=arguments,
+        prog=f"mstar compare {name}",
+        description=f"{study.question}\n\n{arms}",
+        default=default,
+    )
+
+
+def planned(name: str, options: StudyOptions, arguments: list[str], before: Plan | None) -> Plan:
+    """The study with what was given; what was not is as the folder was run before, if it was."""
+    from mstar.experiments.study_plan import Plan
+
+    study: Study = STUDIES[name]
+    if "seed" in (changes := given(options.recipe, arguments)):
+        raise ValueError("a study has several seeds: give --seeds 0 1 2, not --seed")
+    arms = options.arms or (before.arms if before else study.usual)
+    seeds = options.seeds or (before.seeds if before else study.seeds)
+    return Plan(name, arms, seeds, {**(before.changes if before else {}), **changes})
+
+
+def given(recipe: Recipe, arguments: list[str]) -> dict[str, Any]:
+    """The fields of the recipe that were named on the command line, with their values."""
+    options = [word.partition("=")[0] for word in arguments if word.startswith("--")]
+    words = {option.lstrip("-").replace("_", "-") for option in options}
+    named = {}
+    for each in fields(recipe):
+        option = each.name.replace("_", "-")
+        if words & {option, f"no-{option}"}:
+            named[each.name] = getattr(recipe, each.name)
+    return named

@@ -1,0 +1,82 @@
+"""What the runs of a study are doing, live on a terminal, or a line for each begin and end."""
+
+from __future__ import annotations
+
+import time
+from types import TracebackType
+
+from rich.console import Console
+from rich.live import Live
+from rich.table import Table
+
+from mstar.experiments.run_folder import read_rows
+from mstar.experiments.study_plan import Planned
+
+
+class Board:
+    """Shows every run that is going on with its rounds, and how many are done.
+
+    Args:
+        console: where to write; on a file or a pipe only begins and ends appear.
+        total: runs to be carried out.
+    """
+
+    def __init__(self, console: Console, total: int) -> None:
+        self.console, self.total = console, total
+        self._begun: dict[Planned, float] = {}
+        self._done = self._failed = 0
+        self._started = time.monotonic()
+        self._live = Live(console=console, get_renderable=self._table, refresh_per_second=1)
+
+    def __enter__(self) -> Board:
+        if self.console.is_terminal:
+            self._live.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self.console.is_terminal:
+            self._live.stop()
+
+    def begun(self, run: Planned) -> None:
+        """A run has been started."""
+        self._begun[run] = time.monotonic()
+        if not self.console.is_terminal:
+            self._say(f"begun  {run.label}")
+
+    def ended(self, run: Planned, well: bool) -> None:
+        """A run has ended, well or not."""
+        seconds = time.monotonic() - self._begun.pop(run)
+        self._done += 1
+        self._failed += not well
+        self._say(
+            f"{'done  ' if well else 'FAILED'} {run.label}  {rounds_of(run)} rounds in "
+            f"{seconds:.0f} s  ({self._done} of {self.total})"
+        )
+
+    def _say(self, words: str) -> None:
+        self.console.print(words, highlight=False, soft_wrap=True)
+
+    def _table(self) -> Table:
+        minutes = (time.monotonic() - self._started) / 60
+        left = minutes / max(1, self._done) * (self.total - self._done)
+        title = (
+            f"{self._done} of {self.total} runs ended, {self._failed} failed, {minutes:.0f} min"
+            f"{f', about {left:.0f} min left' if self._done else ''}"
+        )
+        table = Table(title=title, box=None, title_justify="left")
+        for name in ("run", "rounds", "of at most", "minutes"):
+            table.add_column(name, justify="left" if name == "run" else "right")
+        for run, begun in self._begun.items():
+            spent = (time.monotonic() - begun) / 60
+            table.add_row(run.label, str(rounds_of(run)), str(run.recipe.rounds), f"{spent:.1f}")
+        return table
+
+
+def rounds_of(run: Planned) -> int:
+    """How many rounds of a run are committed, the measuring of the base not counted."""
+    return max(0, len(read_rows(run.folder / "rounds.jsonl")) - 1)
