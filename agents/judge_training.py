@@ -25,11 +25,13 @@ class JudgeBatch:
         encoded: the prompts, as ``Policy.encode`` makes them.
         written: R responses.
         right: (R, S) float32, how likely each step is right; NaN where nothing is asked.
+        sure: (R, S) float32, 1 for steps that are right and worth writing, else 0.
     """
 
     encoded: Mapping[str, torch.Tensor]
     written: StepTokens
     right: torch.Tensor
+    sure: torch.Tensor
 
     def to(self, policy: Policy) -> JudgeBatch:
         """The same on a policy's device, and where it is real in the policy's precision."""
@@ -38,7 +40,9 @@ class JudgeBatch:
             name: value.to(device, real if value.is_floating_point() else None, non_blocking=True)
             for name, value in self.encoded.items()
         }
-        return JudgeBatch(encoded, self.written.to(device), self.right.to(device))
+        return JudgeBatch(
+            encoded, self.written.to(device), self.right.to(device), self.sure.to(device)
+        )
 
 
 @dataclass(frozen=True)
@@ -77,14 +81,17 @@ def judge_batch(
         policy, [example.steps for _, example in examples], [owner for owner, _ in examples]
     )
     right = torch.full(written.ends.shape, float("nan"))
+    sure = torch.zeros(written.ends.shape)
     for row, (_, example) in enumerate(examples):
-        labels = learned_from(example.right)
-        right[row, : len(labels)] = torch.tensor(labels)
-    return JudgeBatch(dict(policy.encode(prompts)), written, right)
+        labels = torch.tensor(learned_from(example.right))
+        sure[row, : len(labels)] = (labels == 1.0).float()
+        if example.asked:
+            right[row, : len(labels)] = labels
+    return JudgeBatch(dict(policy.encode(prompts)), written, right, sure)
 
 
 def judge_loss(judge: StepJudge, batch: JudgeBatch, fit: JudgeFit) -> torch.Tensor:
-    """Binary cross-entropy on the steps, and next-token loss on what is surely right.
+    """Binary cross-entropy on the steps, and next-token loss on steps that are right.
 
     The second keeps the backbone a reader: one bit a step teaches it little of what a picture
     holds, and without it the likelihoods that the head looks at decay.
@@ -100,8 +107,7 @@ def judge_loss(judge: StepJudge, batch: JudgeBatch, fit: JudgeFit) -> torch.Tens
         asked = (
             asked.sum() * 0.5 * (good / good.sum().clamp(min=1.0) + bad / bad.sum().clamp(min=1.0))
         )
-    sure = (batch.right == 1.0).float().gather(1, batch.written.step.clamp(min=0))
-    weight = sure * (batch.written.step >= 0)
+    weight = batch.sure.gather(1, batch.written.step.clamp(min=0)) * (batch.written.step >= 0)
     writing = -(likely * weight).sum() / weight.sum().clamp(min=1.0)
     return (losses * asked).sum() / asked.sum().clamp(min=1.0) + fit.writing * writing
 
@@ -153,7 +159,7 @@ def packed(batch: JudgeBatch) -> dict[str, Any]:
     return {
         "encoded": encoded,
         "written": [part.numpy() for part in written],
-        "right": batch.right.numpy(),
+        "labels": [batch.right.numpy(), batch.sure.numpy()],
     }
 
 
@@ -161,4 +167,5 @@ def unpacked(arrays: Mapping[str, Any]) -> JudgeBatch:
     """What ``packed`` had packed, on the CPU."""
     encoded = {name: torch.from_numpy(value) for name, value in arrays["encoded"].items()}
     written = StepTokens(*(torch.from_numpy(part) for part in arrays["written"]))
-    return JudgeBatch(encoded, written, torch.from_numpy(arrays["right"]))
+    right, sure = (torch.from_numpy(part) for part in arrays["labels"])
+    return JudgeBatch(encoded, written, right, sure)

@@ -26,12 +26,14 @@ class Labelled:
         right: for each step, how likely it and all before it are right, in [0, 1]; NaN where
             nothing is known.
         kind: of the first error: perceive, compute or answer; "" where there is none.
+        asked: whether a judge is asked about it; it may also only learn to write what is right.
     """
 
     problem: Problem
     steps: tuple[str, ...]
     right: tuple[float, ...]
     kind: str = ""
+    asked: bool = True
 
     @property
     def first_error(self) -> int | None:
@@ -43,6 +45,16 @@ def exact(problem: Problem) -> Labelled:
     """The problem's own solution, all right."""
     steps = tuple(steps_of(problem.solution))
     return Labelled(problem, steps, (1.0,) * len(steps))
+
+
+def bare(problem: Problem) -> Labelled:
+    """The right answer alone, for a judge to learn to write.
+
+    It is not asked about: with as many right guesses as wrong ones it would trust guesses more
+    than the policy's deserve.
+    """
+    steps = (problem.solution.splitlines()[-1],)
+    return Labelled(problem, steps, (1.0,), asked=False)
 
 
 def slipped(problem: Problem, rng: np.random.Generator) -> Labelled | None:

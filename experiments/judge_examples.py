@@ -17,7 +17,7 @@ from mstar.agents.judge_training import JudgeBatch, judge_batch, packed, unpacke
 from mstar.agents.monte_carlo import Share, consensus, monte_carlo
 from mstar.agents.recipe import Recipe
 from mstar.agents.sampler import LocalSampler, Prompt
-from mstar.agents.step_labels import Labelled, exact, labelled, slipped, whole
+from mstar.agents.step_labels import Labelled, bare, exact, labelled, slipped, whole
 from mstar.envs.problem import Problem
 from mstar.envs.vector_env import ProblemVectorEnv
 from mstar.experiments.problems import open_env
@@ -121,6 +121,7 @@ def one_batch(settings: JudgeExamples, number: int) -> dict[str, Any]:
         rows += [(place, found) for found in written if found is not None]
     if settings.target == "process" and settings.labels != "exact":
         rows = relabelled(settings, sampler, prompts, rows)
+    rows += [(place, bare(problem)) for place, problem in enumerate(problems)]
     return packed(judge_batch(sampler.policy, prompts, rows))
 
 

@@ -17,7 +17,7 @@ from mstar.agents.policy import Policy
 from mstar.agents.recipe import Recipe
 from mstar.agents.sampler import Prompt
 from mstar.agents.step_judge import StepJudge
-from mstar.agents.step_labels import exact, labelled, learned_from, slipped, whole
+from mstar.agents.step_labels import bare, exact, labelled, learned_from, slipped, whole
 from mstar.envs.families import FAMILIES
 from mstar.envs.problem import Problem
 from mstar.experiments.judge_examination import Question, best_threshold, examined
@@ -191,6 +191,18 @@ def test_nothing_is_asked_behind_the_first_error(judge: StepJudge) -> None:
     assert batch.right[0, 0] == 0
     assert bool(batch.right[0, 1:].isnan().all())
     assert learned_from((1.0, 1.0)) == (1.0, 1.0)
+
+
+def test_a_right_answer_alone_is_learned_and_not_asked_about(judge: StepJudge) -> None:
+    rows = [(0, exact(dice())), (0, bare(dice()))]
+    batch = judge_batch(judge.backbone, [judge.prompt(dice().attempt(""))], rows)
+    assert bool(batch.right[1].isnan().all())
+    assert batch.sure[1, 0] == 1.0
+    assert float(batch.sure[1].sum()) == 1.0
+    wrong = labelled(dice(), "red is 99\nAnswer: 100")
+    assert wrong is not None
+    batch = judge_batch(judge.backbone, [judge.prompt(dice().attempt(""))], [(0, wrong)])
+    assert float(batch.sure.sum()) == 0.0
 
 
 def test_an_outcome_has_one_label_and_it_is_the_verifiers() -> None:
