@@ -122,8 +122,9 @@ def fit_judge(
         weights, fit.learning_rate, betas=(0.9, 0.98), weight_decay=0.01, fused=True
     )
     judge.backbone.model.train()
-    started = time.monotonic()
+    started = 0.0
     for update, batch in enumerate(batches):
+        started = started or time.monotonic()  # the clock runs once there is something to learn
         share = update / fit.updates
         if fit.seconds:
             share = max(share, (time.monotonic() - started) / fit.seconds)
