@@ -45,6 +45,7 @@ SHAPES: tuple[tuple[AnswerType, re.Pattern[str]], ...] = (  # the first that fit
     ),
     ("list", re.compile(r"\[[^\[\]]{0,500}\]")),
     ("list", re.compile(r"[-+\u2212]?\d+(?:\.\d+)?(?:,\s+[-+\u2212]?\d+(?:\.\d+)?){1,20}")),
+    ("set", re.compile(r"[A-H](?:,\s*[A-H]){1,7}")),  # of options that stand in the picture
     ("tuple", re.compile(r"\([^()]{1,100},[^()]{1,100}\)")),
     ("set", re.compile(r"\\?\{[^{}]{1,200},[^{}]{1,200}\}")),
     ("equation", re.compile(r"[^=<>]{0,60}[a-z][^=<>]{0,60}=[^=<>]{1,120}", re.I)),

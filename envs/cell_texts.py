@@ -104,10 +104,12 @@ def named(text: str, pictures: int, numbers: Iterator[int]) -> str:
     >>> named("Is <image> like <image 3>?", 3, iter([1, 2, 3]))
     'Is picture 1 like picture 3?'
     """
+    numbered = any(place[1] not in ("", "1") for place in PLACEHOLDER.finditer(text))
+    several = pictures > 1 or numbered  # one picture may show several
 
     def name(place: re.Match[str]) -> str:
         number = _number(place, numbers)
-        return f"picture {number}" if pictures > 1 else "the picture"
+        return f"picture {number}" if several else "the picture"
 
     return PLACEHOLDER.sub(name, text).strip()
 

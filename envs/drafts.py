@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from itertools import count
 
 from mstar.envs.answer_types import named_type, typed
-from mstar.envs.cell_texts import cleaned, gold_text, named, question_text
+from mstar.envs.cell_texts import PLACEHOLDER, cleaned, gold_text, named, question_text
 from mstar.envs.fields import AnswerForm, FieldMap, look_up
 from mstar.envs.options import as_text, lettered, options, options_in, resolve
 from mstar.envs.problem import Split
@@ -83,7 +83,9 @@ def draft(
         choices = tuple(f"picture {len(pictures) + n}" for n in range(1, len(drawn) + 1))
         gold = dict(zip((one.name for one in drawn), choices, strict=True)).get(gold, gold)
     else:
-        choices = tuple(named(text, len(shown), numbers) for text in _choices(row, fields))
+        texts = _choices(row, fields)
+        marked = len({text for text in texts if PLACEHOLDER.search(text)})
+        choices = tuple(named(text, max(len(shown), marked), numbers) for text in texts)
     if not choices and gold and declared in (None, "choice"):
         # Options in the question alone count only where the gold is one of them.
         choices = options_in(question)

@@ -108,13 +108,26 @@ def from_0_or_1(golds: Sequence[tuple[str, Sequence[str]]]) -> bool:
 def lettered(question: str, choices: Sequence[str]) -> str:
     r"""The question with its options after it, unless they stand in it already.
 
+    Options that are letters, but not in their order, are shown without letters: "D" would be two
+    of them.
+
     >>> lettered("Which colour?", ["red", "blue"])
     'Which colour?\n(A) red (B) blue'
+    >>> lettered("Which block?", ["B", "A"])
+    'Which block?\n- B\n- A'
     """
     if tuple(map(_plain, options_in(question))) == tuple(map(_plain, choices)):
         return question
+    if taken_for_letters(choices):
+        return "\n- ".join((question, *choices))
     shown = " ".join(f"({letter}) {text}" for letter, text in zip(LETTERS, choices, strict=False))
     return f"{question}\n{shown}"
+
+
+def taken_for_letters(choices: Sequence[str]) -> bool:
+    """Whether a letter would be one option by its text and another by its place."""
+    letters = [(i, LETTERS.find(c.upper())) for i, c in enumerate(choices) if len(c) == 1]
+    return any(0 <= letter < len(choices) and letter != i for i, letter in letters)
 
 
 def as_text(value: Any) -> str:

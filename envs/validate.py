@@ -9,7 +9,8 @@ from typing import Any
 
 from mstar.envs.dataset import FROM_0
 from mstar.envs.family import SPLITS
-from mstar.envs.options import LETTERS, resolve
+from mstar.envs.fields import AnswerForm
+from mstar.envs.options import LETTERS, resolve, taken_for_letters
 from mstar.envs.problem import Split
 from mstar.envs.reading import Entry, Reading, Source, read
 from mstar.envs.splits import divide, repeated
@@ -72,12 +73,19 @@ def _findings(reading: Reading, splits: Sequence[Split]) -> Iterable[Finding]:
         _named(leaks),
         "problems asked again in a later split, and therefore left out of the earlier one",
     )
-    doubtful = [e for e in entries if _is_ambiguous(e)]
+    doubtful = _doubtful(entries, reading.form)
     yield from _finding(
         "error",
         "choices",
         _named(doubtful),
         "golds that are one option as a text and another as a letter",
+    )
+    lettered = [entry for entry in entries if _is_lettered_twice(entry)]
+    yield from _finding(
+        "error",
+        "choices",
+        _named(lettered),
+        "options that are letters themselves and stand in the question with other letters",
     )
     if reading.doubt:
         among = [entry for entry in entries if entry.draft.choices and entry.answer]
@@ -128,11 +136,25 @@ def _shared_pictures(entries: Sequence[Entry], splits: Sequence[Split]) -> Itera
     )
 
 
-def _is_ambiguous(entry: Entry) -> bool:
-    """Whether the gold is one option as a text, another as a letter; the audit finds the rest."""
-    choices = entry.draft.choices
-    places = {resolve(entry.draft.gold, choices, form) for form in ("text", "letter")}
-    return len(places - {None}) > 1
+def _doubtful(entries: Sequence[Entry], form: AnswerForm) -> list[Entry]:
+    """Golds that mean two options, unless the others tell whether golds are texts or letters."""
+    chosen = [entry for entry in entries if entry.draft.choices and entry.draft.gold]
+    unclear = [entry for entry in chosen if len(_places(entry)) > 1]
+    clear = [entry.draft for entry in chosen if len(_places(entry)) == 1]
+    told = clear and all(resolve(one.gold, one.choices, form) is not None for one in clear)
+    return [] if told else unclear
+
+
+def _places(entry: Entry) -> set[int]:
+    """The options that the gold may mean."""
+    one = entry.draft
+    found = {resolve(one.gold, one.choices, form) for form in ("text", "letter")}
+    return {place for place in found if place is not None}
+
+
+def _is_lettered_twice(entry: Entry) -> bool:
+    one = entry.draft
+    return taken_for_letters(one.choices) and entry.content.question == one.question
 
 
 def _is_lone_letter(entry: Entry) -> bool:

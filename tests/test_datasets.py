@@ -783,3 +783,17 @@ def test_real_problems_load_with_their_golds(name: str) -> None:
         assert answer is not None
         assert (answer.value, answer.type) == (row["answer"], row["answer_type"])
         assert found[row["id"]].pictures[0].render().size == tuple(row["image_size"])
+
+
+def test_options_that_are_letters_are_shown_without_and_told_by_the_other_golds() -> None:
+    unclear = chart(1, choices=["B", "A"], answer="A")
+    sure = [chart(n, choices=["5", "6"], answer="A") for n in range(2, 9)]
+    assert validate_source([unclear, *sure]).ok
+    (found,) = [
+        p for p in all_problems(DatasetSource.load([unclear, *sure])) if "- B" in p.question
+    ]
+    assert found.question.endswith("\n- B\n- A")
+    assert found.answer is not None
+    assert found.answer.value == "B"
+    written = chart(3, question="Which?\n(A) B\n(B) A", answer="A")
+    assert "stand in the question with other letters" in validate_source([written, *sure]).text()
