@@ -13,12 +13,13 @@ from mstar.rewards.arithmetic import Value, decimal, evaluate
 from mstar.rewards.base import Answer
 from mstar.rewards.characters import BIDI
 from mstar.rewards.comparison import Comparison
-from mstar.rewards.formula import Tree, UnreadableError, letters, parse
+from mstar.rewards.formula import Tree, letters, parse
 from mstar.rewards.intervals import Interval, read_interval, same_interval
 from mstar.rewards.latex import plain
+from mstar.rewards.measures import Quantity
 from mstar.rewards.prose import stated_quantity
-from mstar.rewards.quantities import Quantity
 from mstar.rewards.symbolic import same_symbolically
+from mstar.rewards.tokens import UnreadableError
 
 LONGEST, LETTERS = 300, 8
 NEEDED = 3  # points at which both are defined
@@ -35,7 +36,11 @@ _POINTS = tuple(
 _WORD = re.compile(
     r"(?<![a-zA-Z\\])(?!sqrt|sin|cos|tan|log|exp|arc)(?:[a-zA-Z]{3,}|or|and)(?![a-zA-Z])"
 )
-_INTRODUCED = re.compile(r"^(?:[a-zA-Z]{2,20} ){1,8}(?:is|are|equals):? ")
+_INTRODUCED = re.compile(
+    r"^(?:[a-zA-Z]{2,20} ){1,8}(?:is|are|equals):? "
+    r"|^(?:the )?(?:line|equation|function|curve|parabola|circle):? "
+)
+_FUNCTION = re.compile(r"^\s*[a-zA-Z]\(x\)\s*(?==)")
 _LABEL = re.compile(r"^\s*[a-zA-Z](?:_\{?\w{1,8}\}?|'|\([a-zA-Z]\))?\s*=\s*(?!=)")
 
 
@@ -64,6 +69,10 @@ def read_formula(text: str, answer: Answer) -> Formula | None:
     intervals = read_interval(said, answer) if re.search("[<>]", said) else None
     if intervals is not None:
         return Formula(said, intervals=intervals)
+    exact, *rounded = said.rsplit("≈", 1)
+    said = exact.strip() if rounded and stated_quantity(text) is not None else said
+    if answer.type == "equation":
+        said = _FUNCTION.sub("y", said)
     label = _LABEL.match(said)
     if answer.type == "expression" and label and said.count("=") == 1:
         said = said[label.end() :]

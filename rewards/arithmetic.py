@@ -7,7 +7,8 @@ from collections.abc import Callable, Mapping
 from decimal import Context, Decimal, DecimalException, DivisionByZero, InvalidOperation, Overflow
 from fractions import Fraction
 
-from mstar.rewards.formula import Tree, UnreadableError
+from mstar.rewards.formula import Tree
+from mstar.rewards.tokens import UnreadableError
 
 Value = Fraction | Decimal  # exact, or irrational to PRECISION digits
 
@@ -18,6 +19,7 @@ EXPONENT = 400  # the largest
 _CONTEXT = Context(
     prec=PRECISION, Emax=10_000, Emin=-10_000, traps=[DivisionByZero, InvalidOperation, Overflow]
 )
+EULER = Decimal("2.71828182845904523536028747135266249775724709369995957496697")
 PI = Decimal("3.14159265358979323846264338327950288419716939937510582097494")
 _FUNCTIONS: Mapping[str, Callable[[float], float]] = {
     "sin": math.sin, "cos": math.cos, "tan": math.tan, "ln": math.log, "log": math.log10,
@@ -90,6 +92,8 @@ def _evaluate(tree: Tree, names: Mapping[str, Value]) -> Value:
     if kind == "letter":
         if tree[1] == "π":
             return PI
+        if tree[1] == "e" and "e" not in names:
+            return EULER
         if tree[1] not in names:
             raise UnreadableError(f"the letter {tree[1]!r} has no value")
         return names[tree[1]]
@@ -102,6 +106,8 @@ def _evaluate(tree: Tree, names: Mapping[str, Value]) -> Value:
         return -parts[0]
     if kind == "percent":
         return _combine("divide", parts[0], Fraction(100))
+    if kind == "choose":
+        return _choose(parts[0], parts[1])
     if kind == "power":
         return _power(parts[0], parts[1])
     if kind == "root":
@@ -110,6 +116,14 @@ def _evaluate(tree: Tree, names: Mapping[str, Value]) -> Value:
             raise UnreadableError(f"a root of degree {degree}")
         return root(parts[1], int(degree))
     return _combine(kind, parts[0], parts[1])
+
+
+def _choose(total: Value, part: Value) -> Value:
+    """The binomial coefficient of whole numbers."""
+    for each in (total, part):
+        if not isinstance(each, Fraction) or each.denominator != 1 or not 0 <= each <= EXPONENT:
+            raise UnreadableError(f"a binomial coefficient of {each}")
+    return Fraction(math.comb(int(total), int(part)))
 
 
 def _function(name: str, value: Value) -> Value:

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import re
 
+from mstar.rewards.algebra import read_formula, same_formula
 from mstar.rewards.amounts import same_amount
 from mstar.rewards.base import Answer
 from mstar.rewards.characters import BIDI
 from mstar.rewards.comparison import Comparison
 from mstar.rewards.latex import plain
+from mstar.rewards.measures import Quantity
 from mstar.rewards.mentions import mentions
 from mstar.rewards.prose import is_spray, sentences, stated_quantity, without_denial, without_reason
-from mstar.rewards.quantities import Quantity, read_quantity
+from mstar.rewards.quantities import read_quantity
+from mstar.rewards.sequences import read_sequence, same_sequence
 from mstar.rewards.times import read_clock, same_clock
-from mstar.rewards.wording import Words, read_truth, words
+from mstar.rewards.wording import Words, essence, read_truth, words
 
 _LETTER = re.compile(r"[(\[]?([A-Za-z])[)\]]?[.:)]?")
 _NAMED = re.compile(
@@ -24,6 +27,8 @@ _LETTER_FIRST = re.compile(
     r"(?:[(\[]([A-Za-z])[)\]][.:]?\s?|([A-Za-z])(?:[.:)]\s?| - | = |, | )\s?)(.+)",
     re.IGNORECASE,
 )
+_OPERATOR = re.compile(r"[a-zA-Z]\s?[-+*/^]|[-+*/^]\s?[a-zA-Z]|\d[a-zA-Z]")
+_LISTED = re.compile(r"^[ \t*(]{0,4}([A-Za-z])[).:]", re.MULTILINE)
 _LETTER_LAST = re.compile(
     r"(.*[^\s,(\[])\s?[,(\[]\s?(?:option |choice |which is )?\(?([A-Z])[)\]]{0,2}"
 )
@@ -38,6 +43,8 @@ def read_choice(text: str, answer: Answer) -> int | None:
     """
     said = plain(text).replace("{", "").replace("}", "").strip(" *")
     if not said or BIDI.search(text) or said.endswith("?"):
+        return None
+    if len({mark.upper() for mark in _LISTED.findall(text)}) > 1:  # the options said again
         return None
     options = answer.choices or ()
     if not options:
@@ -68,12 +75,15 @@ def _letter(found: re.Match[str] | None, count: int) -> int | None:
 
 
 def _as_text(said: str, options: tuple[str, ...]) -> int | None:
-    exact = [i for i, option in enumerate(options) if plain(option).strip() == said]
+    bare = said.replace(" ", "")
+    exact = [i for i, option in enumerate(options) if plain(option).replace(" ", "") == bare]
     if len(exact) == 1:
         return exact[0]
-    spelled = words(said)
-    places = [i for i, option in enumerate(options) if spelled and words(option) == spelled]
-    return places[0] if len(places) == 1 else None
+    for spelled in dict.fromkeys((words(said), essence(words(said)))):
+        places = [i for i, option in enumerate(options) if spelled and words(option) == spelled]
+        if len(places) == 1:
+            return places[0]
+    return None
 
 
 def _as_value(said: str, options: tuple[str, ...]) -> int | None:
@@ -87,10 +97,33 @@ def _as_value(said: str, options: tuple[str, ...]) -> int | None:
     if not places and clock is not None:
         clocks = [read_clock(option, question) for option in options]
         places = [i for i, c in enumerate(clocks) if c and same_clock(c, clock, question).same]
+    if not places:
+        places = _as_formula(said, options)
     truths = [read_truth(option, question) for option in options]
     if not places and sorted(map(str, truths)) == ["False", "True"]:
         places = [i for i, truth in enumerate(truths) if truth == read_truth(said, question)]
     return places[0] if len(places) == 1 else None
+
+
+def _as_formula(said: str, options: tuple[str, ...]) -> list[int]:
+    """The options that are the same point, or the same expression with letters."""
+    if "," in said:
+        point = Answer("tuple", "")
+        pair = read_sequence(said, point)
+        pairs = [read_sequence(o, point) if o[:1] in "([" else None for o in map(plain, options)]
+        return [i for i, o in enumerate(pairs) if o and pair and same_sequence(o, pair, point).same]
+    if not _OPERATOR.search(said) or not all(map(_OPERATOR.search, map(plain, options))):
+        return []
+    question = Answer("expression", "")
+    formula = read_formula(said, question)
+    if formula is None or not formula.sides:
+        return []
+    formulas = [read_formula(option, question) for option in options]
+    return [
+        i
+        for i, each in enumerate(formulas)
+        if each and each.sides and same_formula(each, formula, question).same
+    ]
 
 
 def _same_amount(option: Quantity | None, said: Quantity) -> bool:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from mstar.rewards.characters import settle
+from mstar.rewards.tidying import BOX, matching_braces, standing, tidy
 
 Form = Literal["tag", "box", "heading", "line", "phrase", "whole"]
 Same = Callable[[str, str], bool]
@@ -18,8 +19,7 @@ LONGEST = 300  # characters of an answer, or of a response that is all answer
 _RANK: dict[Form, int] = {"tag": 3, "box": 2, "heading": 1, "line": 1, "phrase": 0, "whole": 0}
 
 _THINK = re.compile(r"<(/?)think(?:ing)?>", re.IGNORECASE)
-_TAG = re.compile(r"<(/?)answer>", re.IGNORECASE)
-_BOX = re.compile(r"\\(?:boxed|fbox|framebox)[ \t]*\{")
+_TAG = re.compile(r"<(/?)(?:final[_ -]?)?answer>", re.IGNORECASE)
 _HEADING = re.compile(  # every run is bounded, so that no text makes it backtrack for long
     r"^[ \t]{0,4}(?:#{1,6}[ \t]{0,3})?[*_]{0,3}(?:the )?(?:final )?answer[*_]{0,3}:?[*_]{0,3}"
     r"[ \t]{0,4}$"
@@ -27,7 +27,12 @@ _HEADING = re.compile(  # every run is bounded, so that no text makes it backtra
     r"|^[ \t]{0,4}#{1,6}[ \t]{0,3}(?:final )?answer\b[ \t]{0,3}[:.]?",
     re.IGNORECASE | re.MULTILINE,
 )
-_LINE = re.compile(r"\banswer[ \t]{0,3}[*_`]{0,4}[ \t]{0,3}[:=][ \t]{0,3}[*_`]{0,4}", re.IGNORECASE)
+_LINE = re.compile(
+    r"\banswer[ \t]{0,3}[*_`\"']{0,4}[ \t]{0,3}[:=][ \t]{0,3}[*_`]{0,4}"
+    r"|^[ \t*_]{0,4}(?:the )?(?:final )?answer[ \t]{0,3}(?:->|[-→⇒])[ \t]{1,3}"
+    r"|答案[是为]?[ \t]{0,3}:?[ \t]{0,3}",
+    re.IGNORECASE | re.MULTILINE,
+)
 _PHRASE = re.compile(
     r"\b(?:answer|(?:correct|right|best) (?:option|choice))\b[^.:;=?!\n]{0,60}?"
     r" (?:is|are|was|would be|should be|must be|equals)\b[ \t]*:?",
@@ -41,9 +46,12 @@ _CORRECTION = re.compile(
 _HEDGE = re.compile(
     r"\b(?:or|also|alternatively|maybe|perhaps|possibly|could|might|either)\b", re.IGNORECASE
 )
-_END_TOKEN = re.compile(r"(?:<\|[a-z_]{1,30}\|>|</s>|<eos>|<pad>)\s*$", re.IGNORECASE)
+_END_TOKEN = re.compile(
+    r"(?:<\|[^<>|\s]{1,30}\|>|</s>|<eos>|<pad>|<end_of_turn>|\[/INST\])\s*$", re.IGNORECASE
+)
+_BOX_TOKENS = re.compile(r"<\|begin_of_box\|>([^<>]{0,300})<\|end_of_box\|>")
+
 _MARKUP = re.compile(r"</?[a-zA-Z][^<>\n]{0,40}>")
-_EMPHASIS = re.compile(r"(?<![\w)\]])\*\*|\*\*(?![\w(\[\\])")  # bold, but no power
 _CLOSERS = re.compile(r"[\s.,;!$*_`)\]}\\\"']*")
 
 
@@ -100,6 +108,7 @@ def commit(response: str, same: Same | None = None, *, strict: bool = False) -> 
     if not found or (strict and max(ranks) == 0):
         return "no commitment" if strict else _whole(text)
     chosen = [each for each in found if _RANK[each.form] == max(ranks)][-1]
+    chosen = replace(chosen, text=standing(chosen.text))
     if not chosen.text:
         return "empty commitment"
     if len(chosen.text) > LONGEST:
@@ -126,7 +135,7 @@ def visible(response: str) -> str | None:
     if last is not None and not last.group(1):
         return None
     text = response[last.end() if last else 0 :]
-    text = settle(text[-LOOKED_AT:]).strip()
+    text = _BOX_TOKENS.sub(r"\\boxed{\1}", settle(text[-LOOKED_AT:])).strip()
     while ending := _END_TOKEN.search(text[-80:]):
         text = text[: len(text) - len(text[-80:]) + ending.start()].rstrip()
     return text
@@ -151,7 +160,7 @@ def _tags(text: str) -> tuple[list[Commitment], bool]:
         if not mark.group(1):
             opened = mark
         elif opened is not None:
-            inside = _tidy(text[opened.end() : mark.start()])
+            inside = tidy(text[opened.end() : mark.start()])
             found.append(Commitment(inside, "tag", opened.start(), mark.end()))
             opened = None
     return found[-MARKS:], opened is not None
@@ -159,29 +168,18 @@ def _tags(text: str) -> tuple[list[Commitment], bool]:
 
 def _boxes(text: str) -> tuple[list[Commitment], bool]:
     """The outermost boxes, and whether the last one never closes; braces are matched once."""
-    closing = _matching_braces(text)
+    closing = matching_braces(text)
     found: list[Commitment] = []
     covered, cut = 0, False
-    for mark in _BOX.finditer(text):
+    for mark in BOX.finditer(text):
         if mark.start() < covered:
             continue
         end = closing.get(mark.end() - 1)
         cut = end is None
         if end is not None:
             covered = end + 1
-            found.append(Commitment(_tidy(text[mark.end() : end]), "box", mark.start(), covered))
+            found.append(Commitment(tidy(text[mark.end() : end]), "box", mark.start(), covered))
     return found[-MARKS:], cut
-
-
-def _matching_braces(text: str) -> dict[int, int]:
-    matching: dict[int, int] = {}
-    opened: list[int] = []
-    for brace in re.finditer(r"\\[\\{}]|[{}]", text):
-        if brace.group() == "{":
-            opened.append(brace.start())
-        elif brace.group() == "}" and opened:
-            matching[opened.pop()] = brace.start()
-    return matching
 
 
 def _lines(text: str) -> Iterator[Commitment]:
@@ -198,7 +196,9 @@ def _lines(text: str) -> Iterator[Commitment]:
             rest = text[mark.end() : limit]
             body = rest.lstrip()  # where nothing follows on the line, the next line's text
             said, end = body.split("\n", 1)[0], mark.end() + len(rest) - len(body)
-            yield Commitment(_tidy(said).rstrip("!"), form, mark.start(), end + len(said))
+            again = None if form == "phrase" else _PHRASE.search(said[:120])
+            answer = said[again.end() :] if again and again.start() < 24 else said
+            yield Commitment(tidy(answer).rstrip("!"), form, mark.start(), end + len(said))
 
 
 def _whole(text: str) -> Commitment | str:
@@ -206,7 +206,7 @@ def _whole(text: str) -> Commitment | str:
         return "no commitment"
     if _MARKUP.search(text) or text.endswith("?"):
         return "no commitment"
-    said = _tidy(text).rstrip("!")
+    said = standing(tidy(text).rstrip("!"))
     return Commitment(said, "whole", 0, len(text)) if said else "empty"
 
 
@@ -217,7 +217,8 @@ def _rivals(text: str, found: list[Commitment], chosen: Commitment) -> Iterator[
             yield each
     follower = chosen
     for each in reversed([e for e in found if e.form == chosen.form and e.end <= chosen.start]):
-        if not _stands(text[each.end : follower.start]):
+        own = re.split(r"[.!?;]\s", each.text, maxsplit=1)[1:]
+        if not _stands(" ".join([*own, text[each.end : follower.start]])):
             return
         yield each
         follower = each
@@ -230,18 +231,6 @@ def _stands(gap: str) -> bool:
     if _CORRECTION.search(gap):
         return False
     return bool(_HEDGE.search(gap)) or not re.search(r"[.!?;\n]", gap)
-
-
-def _tidy(text: str) -> str:
-    """Without white space, emphasis and boxes around the answer."""
-    text = _EMPHASIS.sub("", _BOX.sub("{", text)).strip().strip("*_`").strip()
-    if not text.startswith("{"):
-        return text
-    matching = _matching_braces(text)
-    start, end = 0, len(text)
-    while start < end and text[start] == "{" and matching.get(start) == end - 1:
-        start, end = start + 1, end - 1
-    return text[start:end].strip()
 
 
 def _same_text(one: str, other: str) -> bool:

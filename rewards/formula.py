@@ -2,40 +2,25 @@
 
 from __future__ import annotations
 
-import re
-from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
 from mstar.rewards.numerals import Numeral, numeral
+from mstar.rewards.tokens import Token, UnreadableError, tokens_of
 
 Tree = tuple[Any, ...]
 """A kind and its parts: ("number", Numeral, how), ("letter", name), ("function", name, tree),
-("negative" | "percent", tree), ("add" | "subtract" | "multiply" | "divide" | "power", tree, tree),
+("negative" | "percent", tree), ("add" | "subtract" | "multiply" | "divide" | "power" | "choose",
+tree, tree),
 ("root", degree, tree)."""
 
-DEPTH, TOKENS = 30, 200
+DEPTH = 30
 
-_TOKEN = re.compile(
-    r"(?P<number>\d[\d,.]*(?:[eE][-+]?\d{1,4}(?![\d.]))?|\.\d+(?:[eE][-+]?\d{1,4}(?![\d.]))?)"
-    r"|(?P<command>\\[a-zA-Z]+)|(?P<letter>[a-zA-Zπθαβ])|(?P<sign>[-+*/^(){}\[\]%|_])"
-)
-_ROOT_WORD = re.compile(r"(?<![a-zA-Z\\])sqrt(?![a-zA-Z])")
-_PI_WORD = re.compile(r"(?<![a-zA-Z\\])pi(?![a-zA-Z])")
 _CLOSING = {"(": ")", "{": "}", "[": "]"}
-FUNCTIONS = frozenset(("sin", "cos", "tan", "ln", "log", "exp", "arcsin", "arccos", "arctan"))
+FUNCTIONS = frozenset(
+    ("sin", "cos", "tan", "ln", "log", "exp", "arcsin", "arccos", "arctan", "abs")
+)
 _TWO = ("number", Numeral(Fraction(2), 0), "digits")
-
-
-class UnreadableError(ValueError):
-    """The text is no formula that this parser knows, or too large for it."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Token:
-    kind: str
-    text: str
-    spaced: bool  # white space stood before it
 
 
 def parse(text: str) -> Tree:
@@ -47,40 +32,20 @@ def parse(text: str) -> Tree:
     Raises:
         UnreadableError: anything else.
     """
-    parser = _Parser(_tokens(_PI_WORD.sub("π", _ROOT_WORD.sub(r"\\root ", text))))
+    parser = _Parser(tokens_of(text))
     tree = parser.sum(0)
     if parser.next is not None:
         raise UnreadableError(f"{parser.next.text!r} does not belong there")
     return tree
 
 
-def _tokens(text: str) -> list[_Token]:
-    tokens: list[_Token] = []
-    place = 0
-    while place < len(text):
-        start = place
-        while place < len(text) and text[place].isspace():
-            place += 1
-        if place == len(text):
-            break
-        found = _TOKEN.match(text, place)
-        if found is None or len(tokens) == TOKENS:
-            raise UnreadableError(f"no formula: {text[place : place + 20]!r}")
-        kind, said = str(found.lastgroup), found.group()
-        if kind == "number":
-            said = said.rstrip(".,")
-        tokens.append(_Token(kind, said, place > start))
-        place += len(said)
-    return tokens
-
-
 class _Parser:
-    def __init__(self, tokens: list[_Token]) -> None:
+    def __init__(self, tokens: list[Token]) -> None:
         self.tokens = tokens
         self.place = 0
 
     @property
-    def next(self) -> _Token | None:
+    def next(self) -> Token | None:
         return self.tokens[self.place] if self.place < len(self.tokens) else None
 
     def takes(self, *signs: str) -> str | None:
@@ -135,14 +100,15 @@ class _Parser:
         if token.kind == "number":
             return self.mixed(token, depth)
         if token.kind == "letter":
-            return ("letter", token.text)
+            return ("letter", token.text + self.subscript(depth))
         if token.text in _CLOSING:
             tree = self.sum(depth)
             if not self.takes(_CLOSING[token.text]):
                 raise UnreadableError(f"{token.text!r} never closes")
             return tree
-        if token.text == "\\frac":
-            return ("divide", self.argument(depth), self.argument(depth))
+        if token.text in ("\\frac", "\\binom"):
+            kind = "divide" if token.text == "\\frac" else "choose"
+            return (kind, self.argument(depth), self.argument(depth))
         if token.text == "\\sqrt":
             degree = _TWO
             if self.takes("["):
@@ -161,6 +127,16 @@ class _Parser:
             return self.function(token.text[1:], depth)
         raise UnreadableError(f"{token.text!r} is not known")
 
+    def subscript(self, depth: int) -> str:
+        """What stands below a letter and makes it another one: ``_1`` or ``_{12}``."""
+        if not self.takes("_"):
+            return ""
+        token, start = self.next, self.place
+        self.argument(depth)
+        if token is not None and token.kind == "number":
+            return f"_{token.text[0]}"
+        return "_" + "".join(token.text for token in self.tokens[start : self.place]).strip("{}")
+
     def function(self, name: str, depth: int) -> Tree:
         r"""``\sin^2 x``, ``\sin 2x``, ``\log_2 8``."""
         base = self.argument(depth) if name == "log" and self.takes("_") else None
@@ -177,14 +153,14 @@ class _Parser:
         """What LaTeX takes as an argument: a group, or one digit of a number."""
         token = self.next
         if digits and token is not None and token.kind == "number" and token.text.isdigit():
-            rest = _Token("number", token.text[1:], False)
+            rest = Token("number", token.text[1:], False)
             self.tokens[self.place : self.place + 1] = [rest] if rest.text else []
             return _number(token.text[0])
         if depth > DEPTH:
             raise UnreadableError("nested too deep")
         return self.atom(depth + 1)
 
-    def mixed(self, token: _Token, depth: int) -> Tree:
+    def mixed(self, token: Token, depth: int) -> Tree:
         """A number, with the groups of three digits or the fraction that belong to it."""
         whole = token.text
         if whole.isdigit() and len(whole) <= 3:
@@ -216,8 +192,11 @@ class _Parser:
         """``whole`` and the groups of three digits that follow it after single spaces."""
         while (token := self.next) is not None:
             following = self.tokens[self.place + 1 : self.place + 2]
-            head, point, _ = token.text.partition(".")
-            if not (token.kind == "number" and token.spaced and head.isdigit() and len(head) == 3):
+            head, point = token.text[:3], token.text[3:]
+            if (
+                not (token.kind == "number" and token.spaced and head.isdigit() and len(head) == 3)
+                or point[:1].isdigit()
+            ):
                 break
             if following and following[0].text == "/":
                 break
@@ -242,9 +221,9 @@ def _mixed(whole: str, top: str, bottom: str) -> Tree:
 
 
 def letters(tree: Tree) -> frozenset[str]:
-    """The letters of a formula, π left out."""
+    """The letters of a formula, π and e left out."""
     if tree[0] == "letter":
-        return frozenset() if tree[1] == "π" else frozenset(tree[1])
+        return frozenset() if tree[1] in ("π", "e") else frozenset((tree[1],))
     if tree[0] == "number":
         return frozenset()
     return frozenset().union(*(letters(part) for part in tree[1:] if isinstance(part, tuple)))

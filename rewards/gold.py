@@ -8,7 +8,7 @@ from fractions import Fraction
 from mstar.rewards.base import Answer
 from mstar.rewards.choice import keys
 from mstar.rewards.kinds import KINDS, Kind
-from mstar.rewards.quantities import Quantity
+from mstar.rewards.measures import Quantity
 
 _CLOCK = re.compile(r"\d{1,2}:\d\b(?!\d)")
 _EQUATION = re.compile(r"[a-zA-Z]\s*=\s*[^=]{1,80}")

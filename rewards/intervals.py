@@ -9,13 +9,17 @@ from mstar.rewards.arithmetic import Value, close, decimal, evaluate
 from mstar.rewards.base import Answer
 from mstar.rewards.characters import BIDI
 from mstar.rewards.comparison import Comparison
-from mstar.rewards.formula import UnreadableError, parse
+from mstar.rewards.formula import parse
 from mstar.rewards.latex import plain
+from mstar.rewards.tokens import UnreadableError
 
 LONGEST, PARTS = 400, 8
-_MEMBER = re.compile(r"^[a-zA-Z]\s*(?:∈|=|:|\bin\b)\s*(?=[(\[\]])")
+_MEMBER = re.compile(r"^[a-zA-Zα-ω]\s*(?:∈|=|:|\bin\b)\s*(?=[(\[\]]|\{?R\b)")
 _RELATION = re.compile(r"<=|>=|<|>")
 _UNION = re.compile(r"∪|\bor\b|\bU\b")
+_BOTH = re.compile(r"\band\b|∧")
+_SUCH_THAT = re.compile(r"\{\s*[a-zA-Z]\s*(?:∈\s*\{?R\}?\s*)?[|:]\s*(.+)\}")
+_EVERYTHING = frozenset(("r", "{r}", "all real numbers", "all reals", "{all real numbers}"))
 
 
 class Interval(NamedTuple):
@@ -31,12 +35,15 @@ def read_interval(text: str, answer: Answer) -> tuple[Interval, ...] | None:
     """The intervals of a union, from left to right; None if the text is none."""
     if len(text) > LONGEST or BIDI.search(text):
         return None
-    said = re.sub(r"\{\s*or\s*\}", " or ", plain(text).strip(" ."))
+    said = re.sub(r"\{\s*(or|and)\s*\}", r" \1 ", plain(text).strip(" ."))
+    said = _SUCH_THAT.sub(r"\1", said)
+    if _MEMBER.sub("", said).casefold() in _EVERYTHING:
+        return (Interval(None, False, None, False),)
     said = _MEMBER.sub("", said)
     parts = _UNION.split(said)
     found: list[Interval] = []
     for part in parts[: PARTS + 1]:
-        interval = _bracketed(part.strip()) or _related(part.strip())
+        interval = _bracketed(part.strip()) or _related(part.strip()) or _overlap(part)
         if interval is None:
             return None
         found.append(interval)
@@ -101,6 +108,19 @@ def _related(part: str) -> Interval | None:
         if upper
         else Interval(value[0], closed, None, False)
     )
+
+
+def _overlap(part: str) -> Interval | None:
+    """``x >= 1 and x < 3``, where one ends below and the other above."""
+    halves = [_related(half.strip()) for half in _BOTH.split(part)]
+    if len(halves) != 2 or halves[0] is None or halves[1] is None:
+        return None
+    low, high = sorted(halves, key=lambda half: half is not None and half.low is None)
+    if low is None or high is None or low.low is None or high.high is None:
+        return None
+    if low.high is not None or high.low is not None:
+        return None
+    return _ordered(Interval(low.low, low.low_closed, high.high, high.high_closed))
 
 
 def _is_letter(text: str) -> bool:

@@ -10,16 +10,10 @@ from mstar.rewards.amounts import read_amount, same_amount
 from mstar.rewards.base import Answer, AnswerType
 from mstar.rewards.choice import read_choice, same_choice
 from mstar.rewards.comparison import Comparison
+from mstar.rewards.dates import read_day, same_day
 from mstar.rewards.intervals import read_interval, same_interval
 from mstar.rewards.sequences import read_sequence, same_sequence
-from mstar.rewards.times import (
-    read_clock,
-    read_day,
-    read_duration,
-    same_clock,
-    same_day,
-    same_duration,
-)
+from mstar.rewards.times import read_clock, read_duration, same_clock, same_duration
 from mstar.rewards.wording import read_text, read_truth, same_text, same_truth
 
 

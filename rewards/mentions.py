@@ -6,19 +6,31 @@ import re
 
 from mstar.rewards.latex import plain
 from mstar.rewards.quantities import read_quantity
-from mstar.rewards.vocabulary import listed
+from mstar.rewards.vocabulary import NO, YES, listed
 
 _LETTER = re.compile(  # not the article A, not the pronoun I
     r"\b(?:option|choice|answer|letter)(?: is)?:? \(?([A-Za-z])\)?(?![\w'])"
     r"|\(([A-Za-z])\)"
-    r"|(?<![\w'.])([B-HJ-Z])(?![\w'])"
-    r"|(?<![\w'.])([AI])(?=[.,;:!)]|$| (?:or|and|nor|because|since|is)\b)"
+    r"|(?<![\w'.])([B-HJ-Z])(?![\w']|\.?\s?M\b)"
+    r"|(?<![\w'.])([AI])(?!\.?\s?M\b)(?=[.,;:!)]|$| (?:or|and|nor|because|since|is)\b)"
 )
 _CLOCK = re.compile(r"\d{1,2}:\d\d")
 _DENIED = re.compile(
-    r"\b(?:not|isn't|never|than|instead of|exclude|eliminate|neither|nor)\s"
-    r"(?:the |option |choice |be |\()*$",
+    r"\b(?:not|isn't|never|than|instead of|neither|nor|anything but"
+    r"|(?:cannot|can't|could|might|may) be"
+    r"|(?:excludes?|eliminates?|rules? out|ruled out)"
+    r"(?: (?:options? |choices? )?\(?[A-Za-z]\)?(?: and| or|,)?){0,6})"
+    r"\s{1,3}(?:the |option |choice |be |\()*$",
     re.IGNORECASE,
+)
+_DENIED_AFTER = re.compile(
+    r"\)?\s?(?:(?:is|are|was)(?:n't| not| wrong| incorrect| false| impossible| out| ruled out"
+    r"| excluded| eliminated)|(?:cannot|can't|doesn't|does not)) ?\b",
+    re.IGNORECASE,
+)
+_CLAUSE = re.compile(r", (?:but|so|and so|however)\b|; ")
+_HEDGED = re.compile(
+    r"\b(?:or|maybe|perhaps|possibly|probably|might|could|either|unsure)\b", re.IGNORECASE
 )
 _LEADS_TO = listed(
     """is are was were be the a an equals it's choose pick select called named becomes has have
@@ -30,31 +42,52 @@ _FOLLOWS = listed("is are was were has have had will would can because since and
 def mentions(text: str, options: tuple[str, ...]) -> tuple[set[int], set[int]]:
     """The places of all options that a sentence names and doesn't deny, and of those named firmly.
 
-    An option's text is named firmly where it can't be the end of a longer name: ``light green``
-    mentions the option ``green``, but does not pick it. Options that are amounts or times are left
-    to who reads those.
+    What stands in a clause with ``or``, ``maybe`` and the like is not named firmly, nor is an
+    option's text that may be the end of a longer name: ``light green`` mentions the option
+    ``green``, but does not pick it. Options that are amounts, times or verdicts are left to who
+    reads those.
     """
     said = plain(text).replace("{", "").replace("}", "")
+    named: set[int] = set()
+    firm: set[int] = set()
+    for clause in _CLAUSE.split(said):
+        for found in (_letters(clause, len(options)), _texts(clause, options)):
+            named |= found[0]
+            firm |= found[1]
+    return named, firm
+
+
+def _letters(said: str, count: int) -> tuple[set[int], set[int]]:
     named: set[int] = set()
     for mark in _LETTER.finditer(said):
         letter = next(group for group in mark.groups() if group is not None)
         place = ord(letter.upper()) - ord("A")
-        if place < len(options) and not _DENIED.search(said[: mark.start()]):
+        if place < count and not _is_denied(said, mark):
             named.add(place)
-    firm = set(named)
+    return named, set() if _HEDGED.search(said) else named
+
+
+def _is_denied(said: str, mark: re.Match[str]) -> bool:
+    before, after = said[: mark.start()], said[mark.end() :]
+    return bool(_DENIED.search(before) or _DENIED_AFTER.match(after))
+
+
+def _texts(said: str, options: tuple[str, ...]) -> tuple[set[int], set[int]]:
+    named: set[int] = set()
+    firm: set[int] = set()
     rest = said.casefold()
     texts = [(plain(option).casefold().strip(" ."), i) for i, option in enumerate(options)]
     for key, place in sorted(texts, key=lambda each: -len(each[0])):
-        if len(key) < 2 or _CLOCK.match(key) or read_quantity(key) is not None:
+        verdict = key in YES | NO  # ``wording.read_truth`` reads those
+        if len(key) < 2 or verdict or _CLOCK.match(key) or read_quantity(key) is not None:
             continue
         whole = re.compile(rf"(?<![\w-]){re.escape(key)}(?![\w-])")
         for mark in whole.finditer(rest):
-            before, after = rest[: mark.start()], rest[mark.end() :]
-            if not _DENIED.search(before):
+            if not _is_denied(rest, mark):
                 named.add(place)
-                firm |= {place} if _is_firm(before, after) else set()
+                firm |= {place} if _is_firm(rest[: mark.start()], rest[mark.end() :]) else set()
         rest = whole.sub(lambda mark: "#" * len(mark[0]), rest)
-    return named, firm
+    return named, set() if _HEDGED.search(rest) else firm
 
 
 def _is_firm(before: str, after: str) -> bool:

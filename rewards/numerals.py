@@ -35,6 +35,10 @@ NUMBER_WORDS = frozenset((*_UNITS, *_TENS, "hundred", "thousand", "million", "bi
                           "dozen", *_PARTS))  # fmt: skip
 
 
+_AFTER_SCALE = re.compile(r"(?:(?<=thousand)|(?<=million)|(?<=billion)),(?=\s)")
+COUNTING = NUMBER_WORDS - frozenset(_PARTS)
+
+
 def numeral(text: str) -> Numeral | None:
     """A run of digits, commas and dots, with an exponent after ``e`` if it has one.
 
@@ -101,14 +105,15 @@ def number_words(text: str) -> Fraction | None:
     >>> number_words("three and a half")
     Fraction(7, 2)
     """
-    words = [word for word in re.split(r"[\s-]+", text.casefold().strip()) if word]
+    spoken = _AFTER_SCALE.sub(" ", text.casefold().strip())
+    words = [word for word in re.split(r"[\s-]+", spoken) if word]
     if not words or len(words) > 24:
         return None
     if words[0] == "half" and words[1:] in (["a", "dozen"], ["dozen"]):
         return Fraction(6)
     if words[0] in ("a", "an"):
         words[0] = "one"
-    if words[0] == "half":
+    if words[0] in ("half", "quarter") or words[0] in SCALES.keys() & NUMBER_WORDS:
         words.insert(0, "one")
     part = Fraction(0)
     if words[-1] in _PARTS:

@@ -6,8 +6,9 @@ import re
 
 from mstar.rewards.arithmetic import close
 from mstar.rewards.latex import plain
+from mstar.rewards.measures import Quantity
 from mstar.rewards.numerals import NUMBER_WORDS, SCALES
-from mstar.rewards.quantities import Quantity, read_quantity
+from mstar.rewards.quantities import read_quantity
 from mstar.rewards.vocabulary import BOUNDS, HARMLESS, NUMBERED, REFUSED
 
 WORDS = 60  # of the longest sentence that is read
@@ -21,6 +22,9 @@ _DENIED = re.compile(
     r"\b(?:not|isn't) [^,;.]{1,40}(?:[,;] ?(?:but |it is |it's |rather |instead )?"
     r"|\.\s(?:it is |it's )| but (?:it is |it's |rather )?)",
     re.IGNORECASE,
+)
+_CONCLUDES = re.compile(
+    r"[,;] ?(?:and )?(?:so|thus|hence|therefore|which makes|making|giving|for a total of)\b,? ?"
 )
 _BOUND = re.compile(r"\bat (?:least|most)\b", re.IGNORECASE)
 _NUMBER = re.compile(r"\d[\d.:/]*")
@@ -76,15 +80,34 @@ def stated_quantity(text: str) -> Quantity | None:
     if bare is not None:
         return bare
     parts = [without_reason(part) for part in sentences(without_denial(text))[-8:]]
-    stated = [each for each in map(read_quantity, parts) if each is not None]
+    read = [_stated(part) for part in parts]
+    stated = [each for each in read if each is not None]
+    if stated and any("=" in part for part, each in zip(parts, read, strict=True) if not each):
+        return None
     if stated:
         return stated[0] if all(close(stated[0].value, s.value) for s in stated) else None
-    return _mentioned(parts[-1]) if parts else None
+    return _mentioned(_CONCLUDES.split(parts[-1])[-1]) if parts else None
+
+
+def _stated(sentence: str) -> Quantity | None:
+    """The number that a sentence is, or that stands at the end of its equation."""
+    quantity = read_quantity(sentence)
+    if quantity is not None or "=" not in sentence:
+        return quantity
+    words = sentence.split()[:WORDS]
+    for count, word in enumerate(words[:12], 1):
+        if not _PLAIN_WORD.fullmatch(word) or word.strip(".,;:!\"'").casefold() in REFUSED:
+            return None
+        quantity = read_quantity(" ".join(words[count:]))
+        if quantity is not None:
+            return quantity
+    return None
 
 
 def _mentioned(sentence: str) -> Quantity | None:
     said = plain(sentence)
-    words = (said if "\\" in said else said.replace("{", "").replace("}", "")).split()
+    said = said if "\\" in said else said.replace("{", "").replace("}", "")
+    words = said.removesuffix(" .").split()
     if len(words) > WORDS or sentence.rstrip().endswith("?"):
         return None
     numeric = [_is_number(word) for word in words]
@@ -103,6 +126,8 @@ def _mentioned(sentence: str) -> Quantity | None:
     end = next((i for i in range(start, len(words)) if not numeric[i]), len(words))
     if start and words[start - 1].casefold() in ("minus", "negative"):
         start -= 1
+    parts = _in_parts(words, start, numeric)
+    end = end if parts is None else parts[1]
     others = words[:start] + words[end:]
     if any(numeric[end:]) or not all(_PLAIN_WORD.fullmatch(word) for word in others):
         return None
@@ -112,7 +137,14 @@ def _mentioned(sentence: str) -> Quantity | None:
         return None
     if BOUNDS & set(before) or NUMBERED & set(before[-1:]):
         return None
-    return _with_unit(words[start:end], words[end:])
+    return _with_unit(words[start:end], words[end:]) if parts is None else parts[0]
+
+
+def _in_parts(words: list[str], start: int, numeric: list[bool]) -> tuple[Quantity, int] | None:
+    """An amount such as ``8 dollars and 20 cents`` in a sentence, and the place after it."""
+    end = len(numeric) - numeric[::-1].index(True) + 1
+    quantity = read_quantity(" ".join(words[start:end])) if start + 3 < end <= start + 8 else None
+    return (quantity, end) if quantity is not None and quantity.unit is not None else None
 
 
 def _with_unit(number: list[str], after: list[str]) -> Quantity | None:

@@ -16,11 +16,17 @@ LONGEST, ITEMS = 2_000, 200
 _OPENING, _CLOSING = "([{", ")]}"
 _NAME = re.compile(r"\s*([a-zA-Z](?:_\{?\w{1,3}\}?)?)\s*=\s*(?!=)")
 _HEDGE = re.compile(r"[?]|\b(?:or|maybe|perhaps|either|not)\b", re.IGNORECASE)
-_SOLUTIONS = re.compile(r"([a-zA-Z]) = [^=,]{1,40} \{? ?or ?\}? \1 = [^=,]{1,40}")
+_SOLUTIONS = re.compile(
+    r"([a-zA-Z]) ?= ?[^=,]{1,40}(?: or (?:\1 ?= ?)?(?:(?! or )[^=,]){1,40}){1,7}"
+)
 _LABEL = re.compile(
-    r"^[A-Z](?=\()|^[a-zA-Z][a-zA-Z ]{0,40}[:=]\s*(?=[(\[{])|^(?:they|these|the [a-z]+) are:? ",
+    r"^[A-Z](?=\()|^[a-zA-Z][a-zA-Z ]{0,40}[:=]\s*(?=[(\[{])|^(?:they|these|the [a-z]+) are:? "
+    r"|^[a-zA-Z]\s?∈\s?(?=[(\[{])|^\([a-zA-Z](?:, ?[a-zA-Z]){1,3}\)\s?=\s?|^the list is:? "
+    r"|^(?:[a-zA-Z]{2,20} ){1,6}(?=\([^a-zA-Z])",
     re.I,
 )
+_JOINING_WORD = re.compile(r"\s*\{\s*(and|or|,|;)\s*\}\s*")
+_NO_ITEMS = frozenset(("{}", "[]", "()", "\\{\\}", "\\emptyset", "\\varnothing", "∅", "emptyset"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,12 +46,17 @@ def read_sequence(text: str, answer: Answer) -> Sequence | None:
     """The items of a list, set or tuple; None where it hedges or is too long."""
     if len(text) > LONGEST or BIDI.search(text):
         return None
-    said = _LABEL.sub("", plain(text).strip(" .")).strip()
+    if text.replace(" ", "").strip("$.") in _NO_ITEMS:
+        return Sequence("", ())
+    said = _JOINING_WORD.sub(_spaced, plain(text).strip(" .")).replace("&", "and")
+    said = _LABEL.sub("", said).strip()
     if answer.type == "set" and _SOLUTIONS.fullmatch(said):
-        said = said.replace("{", "").replace("}", "").replace(" or ", ", ")
+        said = said.replace(" or ", ", ")
     if not said or _HEDGE.search(said):
         return None
     brackets = ""
+    if said[0] == "{" and answer.type != "set" and _is_wrapped(said[1:-1].strip()):
+        said = said[1:-1].strip()
     if _is_wrapped(said):
         brackets, said = said[0] + said[-1], said[1:-1].strip()
     if answer.type == "set" and said.count("±") == 1:
@@ -57,12 +68,18 @@ def read_sequence(text: str, answer: Answer) -> Sequence | None:
             (",", ";", " and "),
             (", ", ";", " and "),
             ("->", "→", ">"),
+            ("<",),
+            ("\n",),
             (" ",),
         )
-        if marks != (" ",) or re.fullmatch(r"[-+\d./\s]+", said)
+        if marks != (" ",) or re.fullmatch(r"[-+\d./\s]+|(?:[a-zA-Z] +)+[a-zA-Z]", said)
     )
     readable = tuple(split for split in splits if all(split) and len(split) <= ITEMS)
     return Sequence(brackets, readable) if readable or not said else None
+
+
+def _spaced(found: re.Match[str]) -> str:
+    return f"{found[1]} " if found[1] in ",;" else f" {found[1]} "
 
 
 def same_sequence(gold: Sequence, said: Sequence, answer: Answer) -> Comparison:

@@ -19,15 +19,18 @@ import threading
 from functools import lru_cache
 from time import monotonic
 
+from mstar.rewards.latex import LETTER_NAMES
 from mstar.rewards.vocabulary import listed
 
 DEADLINE = 10.0  # seconds; the child gives itself less, in processor time
 START_DEADLINE = 60.0  # seconds for the imports of a new child
 LONGEST = 200  # characters of each side
+_COMMANDS_OF = str.maketrans(LETTER_NAMES)
 _COMMANDS = re.compile(r"\\([a-zA-Z]+)")
 _HARMLESS = listed(
     """frac sqrt sin cos tan cot sec csc arcsin arccos arctan sinh cosh tanh ln log exp alpha beta
-    gamma delta theta lambda mu rho sigma phi omega overline bar hat vec"""
+    gamma delta epsilon varepsilon zeta eta theta vartheta lambda mu nu xi rho sigma tau phi varphi
+    chi psi omega Gamma Delta Theta Lambda Sigma Phi Psi Omega overline bar hat vec"""
 )
 _EXPONENT = re.compile(r"\^\{?[-+(]*[^\s{}()+*/-]*\^|\^\{?-?\d{3}|\d{40}|![^=]|!$")
 _ALLOWED = re.compile(r"[a-zA-Z0-9\\\s{}()\[\]+*/^_.,=π|-]+")
@@ -128,6 +131,7 @@ def same_symbolically(gold: str, said: str) -> bool | None:
     What could blow up is not asked about: long text, towers of powers, sums, integrals, limits,
     factorials and unknown commands are undecided where the gold has them, and unequal otherwise.
     """
+    gold, said = gold.translate(_COMMANDS_OF), said.translate(_COMMANDS_OF)
     if not is_harmless(said):
         return None if not is_harmless(gold) else False
     return _cached(gold, said) if is_harmless(gold) else None

@@ -1,20 +1,20 @@
-"""Times of day, durations and dates as people write them."""
+"""Times of day and durations as people write them."""
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
 from mstar.rewards.amounts import same_amount
 from mstar.rewards.base import Answer
 from mstar.rewards.characters import BIDI
 from mstar.rewards.comparison import Comparison
 from mstar.rewards.latex import plain
+from mstar.rewards.measures import Quantity
 from mstar.rewards.numerals import number_words
 from mstar.rewards.prose import is_spray, sentences, stated_quantity, without_denial, without_reason
-from mstar.rewards.quantities import Quantity
 from mstar.rewards.units import parse_unit
-from mstar.rewards.vocabulary import ALIASES, MONTHS, REFUSED, WEEKDAYS
+from mstar.rewards.vocabulary import REFUSED
 
 HALF_DAY = 720  # minutes
 _CLOCK = re.compile(
@@ -22,16 +22,23 @@ _CLOCK = re.compile(
     r"(a\.?\s?m\b\.?|p\.?\s?m\b\.?|o'clock|hours\b|h\b)?"
     r"(?:\s*(in the morning|in the afternoon|in the evening|at night))?"
 )
-_SPOKEN = re.compile(r"(.{1,30}?)(?: minutes?)? (past|after|to|till|before) (.{1,20})")
+_SPACED_COLON = re.compile(r"(?<=\d)\s*:\s*(?=\d\d)")
+_DIAL = re.compile(r"(\d{1,2}) ?h(?:ours?|rs?)?,?(?: and)? ?(\d{1,2}) ?m(?:in(?:ute)?s?)?")
+_SIDE_OF = re.compile(r"\b(?:before|after|until|till|by|since) \d|^-")
+_SPOKEN = re.compile(r"(.{1,30}?)(?: minutes?)? (past|after|to|till|before|of) (.{1,20})")
 _AROUND = re.compile(
     r"^(?:(?:so|thus|it|it's|is|the|time|clock|shows|reads|says|at|about|exactly|now|answer)"
     r"[ ,:]{1,3}){1,8}"
 )
+_ON = ("past", "after")
+_HALVES = (
+    (" am", "am"), (" pm", "pm"), (" a.m", "am"), (" p.m", "pm"), (" in the morning", "am"),
+    (" in the afternoon", "pm"), (" in the evening", "pm"),
+)  # fmt: skip
 _PARTS = {"quarter": 15, "a quarter": 15, "half": 30}
-_DAY = re.compile(r"(\d{4})[-/.](\d{1,2})[-/.](\d{1,2})|(\d{1,2})[-/.](\d{1,2})[-/.](\d{4})")
 _HOURS_MINUTES = re.compile(r"(\d)\s?h(?:ours?|rs?)?\s?(\d{1,2})(?:\s?(?:m|mins?|minutes?))?$")
 _LEAD = re.compile(r"^(?:[a-z']{1,20} ){1,8}(?=\d)")
-_COLON = re.compile(r"(\d{1,3}):(\d{2})(?:\s?(?:h|hours?|hrs?))?")
+_COLON = re.compile(r"(\d{1,3}):(\d{2})(?::00)?(?:\s?(?:h|hours?|hrs?))?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,22 +61,13 @@ class Clock:
         return self.minutes if not 60 <= self.minutes < 780 else None
 
 
-@dataclass(frozen=True, slots=True)
-class Day:
-    """A date as far as it was written; None where it was not."""
-
-    year: int | None = None
-    month: int | None = None
-    day: int | None = None
-    weekday: int | None = None
-
-
 def read_clock(text: str, answer: Answer) -> Clock | None:
     """The one time of day that a text gives; None if none or several."""
     if BIDI.search(text):
         return None
     said = plain(without_denial(without_reason(text))).replace("{", "").replace("}", "").casefold()
-    said = (sentences(said) or [said])[-1].strip(" .,!")
+    said = _SPACED_COLON.sub(":", (sentences(said) or [said])[-1].strip(" .,!"))
+    said = _DIAL.sub(r"\1:\2", said)
     if REFUSED & (set(said.split()) - {"to", "past", "over"}) or said.endswith("?"):
         return None
     bare = _AROUND.sub("", said)
@@ -81,7 +79,7 @@ def read_clock(text: str, answer: Answer) -> Clock | None:
     spoken = _spoken(bare)
     if spoken:
         return spoken
-    if is_spray(said):
+    if is_spray(said) or _SIDE_OF.search(said):
         return None
     clocks = {_clock(each) for each in _CLOCK.finditer(said) if each[2]}
     return clocks.pop() if len(clocks) == 1 else None
@@ -90,13 +88,18 @@ def read_clock(text: str, answer: Answer) -> Clock | None:
 def _clock(found: re.Match[str]) -> Clock | None:
     hour, minute = int(found[1]), int(found[2] or 0)
     half = (found[4] or "").replace(".", "").replace(" ", "")
-    part = found[5]
-    half = (
-        half if half in ("am", "pm") else "am" if part == "in the morning" else "pm" if part else ""
-    )
-    if hour > 23 or minute > 59 or int(found[3] or 0) > 0 or (half and not 1 <= hour <= 12):
+    if half not in ("am", "pm"):
+        half = _half_of_day(found[5] or "", hour)
+    if hour > 23 or minute > 59 or int(found[3] or 0) > 0 or (half == "am" and hour > 12):
         return None if hour != 24 or minute else Clock(0, "")
-    return Clock(60 * hour + minute, half)
+    return None if half == "pm" and not hour else Clock(60 * hour + minute, half)
+
+
+def _half_of_day(part: str, hour: int) -> str:
+    """``am`` or ``pm`` for a part of the day, "" for none; one at night is past midnight."""
+    if part == "at night":
+        return "pm" if 6 <= hour <= 11 else "am"
+    return "am" if part == "in the morning" else "pm" if part else ""
 
 
 def _spoken(said: str) -> Clock | None:
@@ -104,19 +107,19 @@ def _spoken(said: str) -> Clock | None:
     if said in ("noon", "12 noon", "midday", "midnight", "12 midnight"):
         return Clock(720, "am" if "midnight" in said else "pm")
     half = ""
-    for ending, meaning in ((" am", "am"), (" pm", "pm"), (" a.m", "am"), (" p.m", "pm")):
+    for ending, meaning in _HALVES:
         if said.endswith(ending):
             said, half = said.removesuffix(ending), meaning
     said = said.removesuffix(" o'clock") if said.endswith(" o'clock") else said
     found = _SPOKEN.fullmatch(said)
     if found:
-        minutes, hour = (
-            _PARTS.get(found[1], _whole(found[1])),
-            _whole(found[3].removesuffix(" o'clock")),
-        )
+        minutes = _PARTS.get(found[1], _whole(found[1]))
+        hour = _whole(found[3].removesuffix(" o'clock"))
+        if found[3] in ("noon", "midnight"):
+            hour, half = 12, "pm" if (found[3] == "noon") == (found[2] in _ON) else "am"
         if minutes is None or hour is None or not 1 <= hour <= 12 or minutes > 59:
             return None
-        minutes = minutes if found[2] in ("past", "after") else -minutes
+        minutes = minutes if found[2] in _ON else -minutes
         total = (60 * hour + minutes) % HALF_DAY
         return Clock(total if total >= 60 else total + HALF_DAY, half)
     parts = said.replace("-", " ").replace("oh ", "").split()
@@ -168,42 +171,3 @@ def read_duration(text: str, answer: Answer) -> Quantity | None:
 def same_duration(gold: Quantity, said: Quantity, answer: Answer) -> Comparison:
     """Equal lengths of time, in any units of time."""
     return same_amount(gold, said, answer)
-
-
-def read_day(text: str, answer: Answer) -> Day | None:
-    """The one date, weekday or month that a text gives; ``1/5/2020`` has the month first."""
-    said = plain(without_denial(without_reason(text))).casefold()
-    if REFUSED & set(said.split()) or BIDI.search(text):
-        return None
-    found: dict[str, set[int]] = {field.name: set() for field in fields(Day)}
-    for numeric in _DAY.finditer(said):
-        first, second = int(numeric[2] or numeric[4]), int(numeric[3] or numeric[5])
-        if numeric[4] and first > 12:
-            first, second = second, first
-        found["year"].add(int(numeric[1] or numeric[6]))
-        found["month"].add(first)
-        found["day"].add(second)
-    for word in re.findall(r"[a-z]+|\d+", _DAY.sub(" ", said)):
-        _note(ALIASES.get(word, word), found)
-    if any(len(values) > 1 for values in found.values()):
-        return None
-    day = Day(**{name: values.pop() for name, values in found.items() if values})
-    if not 1 <= (day.month or 1) <= 12 or not 1 <= (day.day or 1) <= 31:
-        return None
-    return day if day != Day() and (day.month or day.day is None) else None
-
-
-def _note(word: str, found: dict[str, set[int]]) -> None:
-    if word in MONTHS:
-        found["month"].add(MONTHS.index(word) + 1)
-    elif word in WEEKDAYS:
-        found["weekday"].add(WEEKDAYS.index(word))
-    elif word.isascii() and word.isdigit() and len(word) in (1, 2, 4):
-        found["year" if len(word) == 4 else "day"].add(int(word))
-
-
-def same_day(gold: Day, said: Day, answer: Answer) -> Comparison:
-    """All that the gold says is said, and equal."""
-    names = [field.name for field in fields(Day)]
-    same = all(getattr(gold, n) in (None, getattr(said, n)) for n in names)
-    return Comparison(same, "same date" if same else "other date")

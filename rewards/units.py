@@ -75,6 +75,7 @@ _OTHERS: tuple[tuple[str, int | Fraction | Decimal, str], ...] = (
     ("C °C celsius", 1, "°C"),
     ("F °F fahrenheit", 1, "°F"),
     ("K kelvin kelvins", 1, "K"),
+    ("unit units", 1, "unit"),
     ("$ dollar dollars usd buck bucks", 1, "$"),
     ("¢ cent cents", Fraction(1, 100), "$"),
     ("€ euro euros eur", 1, "€"),
@@ -82,10 +83,23 @@ _OTHERS: tuple[tuple[str, int | Fraction | Decimal, str], ...] = (
     ("¥ yen jpy yuan cny rmb", 1, "¥"),
     ("₹ rupee rupees inr", 1, "₹"),
 )  # fmt: skip
-_SHORT = {"mph": "mi/h", "kph": "km/h", "kmph": "km/h", "kmh": "km/h", "fps": "ft/s"}
+_SHORT = {
+    "cc": "cm^3",
+    "kWh": "kW h",
+    "Wh": "W h",
+    "mph": "mi/h",
+    "kph": "km/h",
+    "kmph": "km/h",
+    "kmh": "km/h",
+    "fps": "ft/s",
+}
 CURRENCIES = "$€£¥₹"
 _POWERS = {"square": 2, "sq": 2, "cubic": 3, "cu": 3, "squared": 2, "cubed": 3}
-_SPLIT = re.compile(r"\s*(?:(/|\bper\b)|([*·])|\^\{?(-?\d)\}?|([^\s/*·^\d{}]+)(-?\d)?)")
+_SPLIT = re.compile(
+    r"\s*(?:(/|\bper\b)|([*·])|\^\{?(-?\d)\}?|([^\s/*·^\d{}]+)(-?[1-4](?![\d'\"]))?)"
+)
+_EACH = re.compile(r"(?<=[a-zA-Z])\s+(?:an?|each|every)\s+(?=[a-zA-Z])")
+_JOINED = re.compile(r"(?<=[a-zA-Z]{3})-(?=[a-zA-Z]{3})|(?<=\bsq)\.|(?<=\bcu)\.")
 
 
 def _named() -> Iterator[tuple[str, Unit]]:
@@ -98,6 +112,7 @@ def _named() -> Iterator[tuple[str, Unit]]:
                 yield word + name + "s", unit
             for name in symbols.split():
                 yield symbol + name, unit
+    yield "cms", Unit(Fraction(1, 100), (("m", 1),))
     for words, factor, dimension in _OTHERS:
         value = factor if isinstance(factor, Decimal) else Fraction(factor)
         dimensions = (("m", 3),) if dimension == "m3" else ((dimension, 1),)
@@ -120,7 +135,8 @@ def parse_unit(text: str) -> Unit | None:
     text = (
         text.replace("°C", " celsius").replace("°F", " fahrenheit").replace("° ", "°").strip(" .")
     )
-    text = _SHORT.get(text, text).replace("per cent", "%")
+    text = _SHORT.get(text, _SHORT.get(text.lower(), text)).replace("per cent", "%")
+    text = _JOINED.sub(" ", _EACH.sub(" per ", text))
     if not text or len(text) > 60:
         return None
     factor: Value = Fraction(1)

@@ -12,19 +12,26 @@ _MONTHS = "january february march april may june july august september october n
 MONTHS = tuple(_MONTHS.split())
 _WEEKDAYS = "monday tuesday wednesday thursday friday saturday sunday"
 WEEKDAYS = tuple(_WEEKDAYS.split())
+_ORDINALS = """first second third fourth fifth sixth seventh eighth ninth tenth eleventh twelfth
+    thirteenth fourteenth fifteenth sixteenth seventeenth eighteenth nineteenth"""
+ORDINALS = tuple(_ORDINALS.split())
+_PLACES = "1st 2nd 3rd 4th 5th 6th 7th 8th 9th 10th"
 ALIASES = (
     {month[:3]: month for month in MONTHS}
     | {day[:3]: day for day in WEEKDAYS}
     | {"sept": "september", "tues": "tuesday", "thur": "thursday", "thurs": "thursday"}
     | {"grey": "gray", "colour": "color"}
+    | dict(zip(ORDINALS, _PLACES.split(), strict=False))
 )
+# Beside an answer these only name what kind of thing it is.
+KIND_NAMES = listed("color colored shape shaped size sized")
 
 # Beside a number these compare, deny, hedge or calculate: it is not what is being said.
 REFUSED = listed(
     """not no never neither nor isn't aren't wasn't doesn't don't cannot can't or either between
-    least most than under over above below almost nearly maybe perhaps possibly might could wrong
-    incorrect except without unless if unknown more less fewer up else and plus minus times
-    divided squared cubed factorial modulo mod to through versus vs"""
+    least most than under over above below almost nearly maybe perhaps possibly probably might could
+    wrong anything incorrect except without unless if unknown more less fewer up else and plus minus
+    times divided squared cubed factorial modulo mod to through versus vs"""
 )
 # In a sentence these only do so right before the number: "costs $2.71 more than a book" is $2.71.
 BOUNDS = listed("than least most under over above below almost nearly to through between up")
@@ -35,13 +42,17 @@ NO_UNIT = listed(
     remaining apiece only exactly now then here there"""
 )
 # A number after these is a name: "figure 12".
-NUMBERED = listed("figure fig step question option problem row column part image line")
+NUMBERED = listed(
+    """figure fig step question option problem row column part image line page chapter item
+    exercise example equation"""
+)
 PERCENT = frozenset(("%", "percent", "per cent", "pct", "percentage"))
 
 YES = listed("yes true correct right yeah yep")
 NO = listed("no false incorrect wrong nope untrue")
 NEGATIONS = listed("not isn't never n't wasn't cannot hardly")
 UNDECIDED = listed(
-    """maybe perhaps possibly unclear unknown depends either partly partially unsure sometimes
+    """maybe perhaps possibly probably might could may half idea unclear unknown depends either
+    partly partially unsure sometimes
     uncertain undetermined impossible cannot can't or both neither"""
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 
 from mstar.rewards.amounts import same_amount
 from mstar.rewards.base import Answer
@@ -12,10 +13,14 @@ from mstar.rewards.latex import plain
 from mstar.rewards.numerals import NUMBER_WORDS, number_words
 from mstar.rewards.prose import is_spray, sentences, without_denial, without_reason
 from mstar.rewards.quantities import read_quantity
-from mstar.rewards.vocabulary import ALIASES, NEGATIONS, NO, UNDECIDED, YES
+from mstar.rewards.vocabulary import ALIASES, KIND_NAMES, NEGATIONS, NO, UNDECIDED, YES
 
 Words = tuple[str, ...]
 
+_WORDY = 2_000  # characters that are read of a text
+_DOTTED = re.compile(r"\b(?:[a-zA-Z]\.){2,}")
+_RATIO = re.compile(r"(?<=\d)\s*:\s*(?=\d)")
+_PREPOSITION = re.compile(r"^(?:in|on|at|by)\s+(?=\S)", re.IGNORECASE)
 _TOKEN = re.compile(r"-?\d[\d.,:]*\d|-?\d|[^\W\d_]+|[%$€£+*/=<>≠°^√π∞]")
 _ARTICLE = re.compile(r"^\"?(?:a|an|the)\s+(?=\S)")
 _IS = re.compile(r"(?:^|\s)(?:is|was|are|were|equals)(?: called| named)?\s|:\s")
@@ -31,13 +36,22 @@ def words(text: str) -> Words:
     >>> words("twenty-one")
     ('21',)
     """
-    bare = plain(text).replace("{", "").replace("}", "").replace("'", "").strip(" *.").casefold()
+    composed = unicodedata.normalize("NFD", text[:_WORDY])
+    bare = plain("".join(sign for sign in composed if not unicodedata.combining(sign)))
+    bare = bare.replace("{", "").replace("}", "").replace("'", "").replace("&", " and ")
+    bare = _DOTTED.sub(lambda found: found[0].replace(".", ""), bare)
+    bare = _RATIO.sub(":", bare.strip(" *.").casefold())
     bare = _ARTICLE.sub("", bare)
     found = [ALIASES.get(token, token) for token in _TOKEN.findall(bare)]
     spoken = (
         number_words(" ".join(found)) if found and set(found) <= NUMBER_WORDS | {"and"} else None
     )
     return (str(spoken),) if spoken is not None else tuple(found)
+
+
+def essence(said: Words) -> Words:
+    """The words without those that only name the kind of thing: ``red`` of ``the color red``."""
+    return tuple(word for word in said if word not in KIND_NAMES)
 
 
 def read_text(text: str, answer: Answer) -> tuple[Words, ...] | None:
@@ -52,20 +66,29 @@ def read_text(text: str, answer: Answer) -> tuple[Words, ...] | None:
     parts = _IS.split(plain(last))
     if len(parts) > 1 and not NEGATIONS & set(words(last)):
         readings.append(words(parts[-1]))
+    readings.append(words(_PREPOSITION.sub("", last)))
+    readings += [essence(reading) for reading in readings]
     readings += [reading[:-1] for reading in readings if len(reading) > 1 and reading[-1] == "one"]
     return tuple(dict.fromkeys(reading for reading in readings if reading))
 
 
 def same_text(gold: tuple[Words, ...], said: tuple[Words, ...], answer: Answer) -> Comparison:
     """Equal words; amounts are equal where their values and units are."""
-    if gold[0] in said or said[0] in gold:
+    if gold[0] in said or said[0] in gold or _joined(gold[0]) in map(_joined, said):
         return Comparison(True, "same words")
     here, there = (read_quantity(" ".join(each[0])) for each in (gold, said))
     if here is None or there is None or "unevaluated" in (here.writing, there.writing):
         return Comparison(False, "other words")
-    if here.noun == there.noun and same_amount(here, there, answer).same:
+    alike = here.noun == there.noun or (here.unit is not None and there.unit is not None)
+    if alike and same_amount(here, there, answer).same:
         return Comparison(True, "same amount")
     return Comparison(False, "other words")
+
+
+def _joined(said: Words) -> str:
+    """Words run together, since ``north-west`` is ``northwest``; not letters or numbers."""
+    apart = any(len(word) < 3 or not word.isalpha() for word in said)
+    return (" " if apart else "").join(said)
 
 
 def read_truth(text: str, answer: Answer) -> bool | None:
@@ -88,19 +111,31 @@ def read_truth(text: str, answer: Answer) -> bool | None:
         return _judged(re.findall(r"[a-z']+", (sentences(claim) or [claim])[-1]))
     verdict = first in YES
     opposite = NO if verdict else YES
-    others = [part[0] for part in parts[1:]] + [part[-1] for part in parts] + parts[0][1:2]
     rest = parts[0][1:4]
-    if any(word in opposite for word in others) or UNDECIDED & set(rest[:1]):
+    if any(part[0] in opposite for part in parts[1:]) or rest[:1] == ["answer"]:
+        return None
+    if set(rest[:1]) & (opposite | UNDECIDED):
+        return None
+    if any(_judged(part) is not verdict for part in (parts[0][1:], *parts[1:]) if _speaks(part)):
         return None
     if rest and rest[0] in ("and", "but") and set(rest) & opposite:
         return None
     return verdict
 
 
+def _speaks(said: list[str]) -> bool:
+    """Whether the last word of a sentence is a verdict."""
+    return said[-1:] != [] and said[-1] in YES | NO
+
+
 def _judged(said: list[str]) -> bool | None:
     """The verdict of a sentence such as ``the statement is not true``."""
     if UNDECIDED & set(said):
         return None
+    for place in range(len(said) - 3):  # it is not the case that ...
+        if said[place : place + 3] == ["not", "the", "case"]:
+            inner = _judged(said[place + 3 :])
+            return None if inner is None else not inner
     verdicts = set()
     for place, word in enumerate(said):
         bare_no = word == "no" and place < len(said) - 1
