@@ -28,6 +28,7 @@ _LETTER_FIRST = re.compile(
     re.IGNORECASE,
 )
 _OPERATOR = re.compile(r"[a-zA-Z]\s?[-+*/^]|[-+*/^]\s?[a-zA-Z]|\d[a-zA-Z]")
+_LABELLED = re.compile(r"[(\[]?([A-Z])[)\].:]{1,2}\s[^A-Z]*")
 _LISTED = re.compile(r"^[ \t*(]{0,4}([A-Za-z])[).:]", re.MULTILINE)
 _LETTER_LAST = re.compile(
     r"(.*[^\s,(\[])\s?[,(\[]\s?(?:option |choice |which is )?\(?([A-Z])[)\]]{0,2}"
@@ -41,14 +42,16 @@ def read_choice(text: str, answer: Answer) -> int | None:
     picks the one option that equals it. A number is never a place, and nothing is picked because
     it looks similar.
     """
-    said = plain(text).replace("{", "").replace("}", "").strip(" *")
+    said = plain(text).replace("{", "").replace("}", "").strip(" *'\"")
     if not said or BIDI.search(text) or said.endswith("?"):
         return None
     if len({mark.upper() for mark in _LISTED.findall(text)}) > 1:  # the options said again
         return None
     options = answer.choices or ()
     if not options:
-        return _letter(_LETTER.fullmatch(said) or _NAMED.fullmatch(said), 26)
+        return _letter(
+            _LETTER.fullmatch(said) or _NAMED.fullmatch(said) or _LABELLED.fullmatch(said), 26
+        )
     place = _as_text(said, options)
     if place is None:
         place = _letter(_LETTER.fullmatch(said) or _NAMED.fullmatch(said), len(options))
@@ -100,7 +103,8 @@ def _as_value(said: str, options: tuple[str, ...]) -> int | None:
     if not places:
         places = _as_formula(said, options)
     truths = [read_truth(option, question) for option in options]
-    if not places and sorted(map(str, truths)) == ["False", "True"]:
+    verdicts = sorted(map(str, truths)) == ["False", "True"]
+    if not places and verdicts and not mentions(said, options)[0]:
         places = [i for i, truth in enumerate(truths) if truth == read_truth(said, question)]
     return places[0] if len(places) == 1 else None
 

@@ -43,6 +43,7 @@ _CORRECTION = re.compile(
     r"|incorrect|misses|missed|double-check|finally|final)\b",
     re.IGNORECASE,
 )
+_FILLER = re.compile(r"\b(?:the|so|thus|hence|therefore|and|my|our)\b", re.IGNORECASE)
 _HEDGE = re.compile(
     r"\b(?:or|also|alternatively|maybe|perhaps|possibly|could|might|either)\b", re.IGNORECASE
 )
@@ -115,7 +116,7 @@ def commit(response: str, same: Same | None = None, *, strict: bool = False) -> 
         return "commitment too long"
     same = same or _same_text
     for rival in _rivals(text, found, chosen):
-        if rival.text != chosen.text and not same(rival.text, chosen.text):
+        if rival.text not in ("", chosen.text) and not same(rival.text, chosen.text):
             return "conflicting commitments"
     return chosen
 
@@ -217,8 +218,9 @@ def _rivals(text: str, found: list[Commitment], chosen: Commitment) -> Iterator[
             yield each
     follower = chosen
     for each in reversed([e for e in found if e.form == chosen.form and e.end <= chosen.start]):
-        own = re.split(r"[.!?;]\s", each.text, maxsplit=1)[1:]
-        if not _stands(" ".join([*own, text[each.end : follower.start]])):
+        said = re.search(r"[.!?;]\s", each.text)  # what follows the answer in its own line
+        own = each.text[said.start() :] if said else ""
+        if not _stands(f"{own} {text[each.end : follower.start]}"):
             return
         yield each
         follower = each
@@ -226,7 +228,7 @@ def _rivals(text: str, found: list[Commitment], chosen: Commitment) -> Iterator[
 
 def _stands(gap: str) -> bool:
     """Whether what lies between two commitments leaves the first one standing."""
-    if not re.search(r"[a-zA-Z]{2}", gap):
+    if not re.search(r"[a-zA-Z]{2}", _FILLER.sub("", gap)):
         return True
     if _CORRECTION.search(gap):
         return False

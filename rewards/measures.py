@@ -30,6 +30,7 @@ _NEXT_PART = re.compile(
     r"(?<=[a-zA-Z'\"°])(?:,? (?:and|&) |, ?| {1,3}|)(?=\d)|(?<=[a-z])(?:,? and |, )(?=[a-z])"
     r"|(?:(?<=hour)|(?<=hours)|(?<=minutes)|(?<=dollars)|(?<=feet)|(?<=days)) (?=[a-z])"
 )
+_VERBS = frozenset(("is", "are", "was", "were", "would", "because", "since", "equals"))
 _SUFFIXES = {"k": 10**3, "K": 10**3, "M": 10**6, "B": 10**9}
 
 
@@ -120,7 +121,7 @@ def _in_words(said: str) -> Quantity | None:
     words = said.split()
     for count in range(min(len(words), 12), 0, -1):
         value = number_words(" ".join(words[:count]))
-        if value is not None and words not in (["a"], ["an"]):
+        if value is not None and said.casefold() not in ("a", "an"):
             tail = re.sub(r"^(?:of )?an? ", "", " ".join(words[count:]))
             return _with_tail(
                 Quantity(value, "digits", 0 if value.denominator == 1 else None), tail
@@ -142,7 +143,9 @@ def _with_tail(quantity: Quantity, tail: str) -> Quantity | None:
         return None if quantity.percent else replace(quantity, percent=True)
     unit = parse_unit(tail)
     if unit is None:
-        if COUNTING & set(re.split(r"[\s-]", tail.casefold())):  # a second number
+        if first.casefold() in _VERBS or COUNTING & set(
+            re.split(r"[\s-]", tail.casefold())
+        ):  # a second number
             return None
         if not NOUN.fullmatch(tail) or REFUSED & set(tail.casefold().split()):
             return None

@@ -111,6 +111,8 @@ def _mentioned(sentence: str) -> Quantity | None:
     if len(words) > WORDS or sentence.rstrip().endswith("?"):
         return None
     numeric = [_is_number(word) for word in words]
+    if sum(numeric) > 1:  # the missing one is 3
+        numeric = [yes and word != "one" for yes, word in zip(numeric, words, strict=True)]
     for index, word in enumerate(words):
         scale = word.strip(".,!").lower() in SCALES and index > 0 and numeric[index - 1]
         joined = word == "and" and 0 < index < len(words) - 1

@@ -25,6 +25,7 @@ _WORD_GROUP = re.compile(r"\{\s*([a-zA-Z%°&][a-zA-Z%°&. ]*)\s*\}")
 _UNIT_FRACTION = re.compile(
     r"\\frac ?\{+([a-zA-Z]+(?:\^\{?\d\}?)?)\}+ ?\{+([a-zA-Z]+\}?(?:\^\{?\d\}?)?)\}+"
 )
+_TIMES = re.compile(r"(?<=\d)\s?[xX]\s?(?=\d)")
 _UNIT_BESIDE = re.compile(r"[$€£¥₹]|(?<=\d)\s?[a-zA-Z°]+(?:\^\{?\d\}?)?")
 
 
@@ -76,6 +77,8 @@ def _labelled(said: str) -> Quantity | None:
         other = _annotated(each) or _annotated(_UNIT_BESIDE.sub("", each))
         if other is None or not close(other.value, quantity.value):
             return None
+        if quantity.writing == "unevaluated" != other.writing:  # 8 = 2^3
+            quantity = other
     return quantity
 
 
@@ -86,7 +89,7 @@ def _annotated(said: str) -> Quantity | None:
     if quantity is not None or not said.endswith(")") or " (" not in said:
         return quantity
     main, _, note = said[:-1].rpartition(" (")
-    quantity, again = map(read_measure, (main.strip(), note.strip()))
+    quantity, again = map(read_measure, (main.strip(), _TIMES.sub("*", note.strip())))
     if quantity is None:
         return None
     if again is not None:

@@ -16,7 +16,7 @@ from mstar.rewards.extract import Commitment, Form, Same, commit
 from mstar.rewards.gold import wrong_with
 from mstar.rewards.kinds import KINDS
 
-VERSION = "1"  # rises when the same response to the same gold may get another verdict
+VERSION = "2"  # rises when the same response to the same gold may get another verdict
 
 
 _CONFIDENCE: dict[Form, float] = {

@@ -108,7 +108,7 @@ def read_truth(text: str, answer: Answer) -> bool | None:
         return _LETTERS[first]
     if first not in YES | NO:
         claim = plain(without_reason(text)).casefold()
-        return _judged(re.findall(r"[a-z']+", (sentences(claim) or [claim])[-1]))
+        return _judged(re.findall(r"[a-z']+|,", (sentences(claim) or [claim])[-1]))
     verdict = first in YES
     opposite = NO if verdict else YES
     rest = parts[0][1:4]
@@ -140,7 +140,9 @@ def _judged(said: list[str]) -> bool | None:
     for place, word in enumerate(said):
         bare_no = word == "no" and place < len(said) - 1
         if word in YES | NO and not bare_no:
-            negated = bool(NEGATIONS & set(said[max(0, place - 3) : place]))
+            before = said[max(0, place - 3) : place]
+            clause = before[len(before) - before[::-1].index(",") :] if "," in before else before
+            negated = bool(NEGATIONS & set(clause))
             verdicts.add((word in YES) ^ negated)
     return verdicts.pop() if len(verdicts) == 1 else None
 
