@@ -59,6 +59,10 @@ class Recipe:
             given, 1 each, but the gate alone for the online agents, which learn from the reward.
         step_judge: folder of the process reward model, for a panel with ``process``; ``embedded``
             is the one that ships.
+        outcome_judge: folder of the outcome reward model, for a panel with ``outcome``.
+        judge_url: base of an OpenAI-compatible endpoint that ``self_judge`` asks, with the key in
+            the environment variable MSTAR_JUDGE_KEY; if left out, it asks the run's own model.
+        judge_model: the endpoint's name of the model.
         gate: the score that must be 1 for a response to be learned from.
         rank: the score that ranks what passed the gate; ``reward`` is the combined one.
         selection: which of those that passed are kept.
@@ -113,6 +117,9 @@ class Recipe:
     panel: tuple[str, ...] = ("correctness", "format", "self_certainty")
     weights: tuple[float, ...] = ()
     step_judge: str = "embedded"
+    outcome_judge: str = ""
+    judge_url: str = ""
+    judge_model: str = ""
     gate: str = "correctness"
     rank: str = "self_certainty"
     selection: SelectionRule = "random-k"
@@ -190,6 +197,11 @@ class Recipe:
             )
         if self.weights and not (min(self.weights) >= 0 and 0 < sum(self.weights) < inf):
             raise ValueError(f"weights must be finite, >= 0 and not all 0, got {self.weights}")
+        if bool(self.judge_url) != bool(self.judge_model):
+            raise ValueError(
+                f"judge_url is {self.judge_url!r} and judge_model is {self.judge_model!r}; give "
+                "both for an endpoint, or neither for the run's own model"
+            )
         if self.beta is not None and not 0 <= self.beta < inf:
             raise ValueError(f"beta must be finite and >= 0, got {self.beta}")
 

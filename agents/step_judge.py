@@ -13,11 +13,11 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from mstar.agents.decoding import read_prompts
+from mstar.agents.image_gap import attempt_prompt
 from mstar.agents.policy import Policy
 from mstar.agents.row_cache import take_rows
 from mstar.agents.sampler import Prompt, evaluating
 from mstar.agents.step_tokens import StepTokens, step_tokens
-from mstar.envs.examiner import INSTRUCTION
 from mstar.rewards.base import Attempt
 from mstar.rewards.process import Steps, steps_of
 
@@ -100,7 +100,7 @@ class StepJudge:
             if lines:
                 key = (attempt.group, attempt.question, *map(id, attempt.pictures))
                 if key not in prompts:
-                    prompts[key] = self.prompt(attempt)
+                    prompts[key] = attempt_prompt(attempt, self.size)
                 rows_of.setdefault(key, []).append(row)
         order = [(row, prompts[key]) for key, rows in rows_of.items() for row in rows]
         found = [np.zeros(0, np.float32)] * len(attempts)
@@ -111,11 +111,6 @@ class StepJudge:
                 for row, values in zip(rows, logits, strict=True):
                     found[row] = values.float().sigmoid().cpu().numpy()
         return found
-
-    def prompt(self, attempt: Attempt) -> Prompt:
-        """What stands before the response: pictures, question and the plain instruction."""
-        pictures = tuple(picture.render(self.size) for picture in attempt.pictures)
-        return Prompt(f"{attempt.question}\n{INSTRUCTION}", pictures, attempt.group)
 
     def logits(
         self, prompts: Sequence[Prompt], steps: Sequence[Sequence[str]]

@@ -9,11 +9,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mstar.agents.judges import check_names, reward_models
 from mstar.envs.phrasing import Phrasing, phrase
 from mstar.envs.problem import Problem
 from mstar.experiments.problems import open_env
 from mstar.experiments.run_folder import Row, RunFolder, read_rollouts
-from mstar.rewards import REWARDS, RULES
+from mstar.rewards import RULES
 from mstar.rewards.panel import RewardPanel
 
 
@@ -24,13 +25,13 @@ def rescore_run(run: Path, panel: Sequence[str], rule: str) -> list[str]:
         ValueError: an unknown reward model or rule.
         FileNotFoundError: not a run folder.
     """
-    if unknown := [name for name in panel if name not in REWARDS]:
-        raise ValueError(f"no reward model {unknown}; known: {', '.join(REWARDS)}")
+    check_names(panel)
     if rule not in RULES:
         raise ValueError(f"no rule {rule!r}; known: {', '.join(RULES)}")
     folder = RunFolder(run)
-    env = open_env(folder.recipe(), "train")
-    judges = RewardPanel([REWARDS[name]() for name in panel], rule=RULES[rule])
+    recipe = folder.recipe()
+    env = open_env(recipe, "train")
+    judges = RewardPanel(reward_models(panel, recipe), rule=RULES[rule])
     lines = []
     for path in sorted((run / "rollouts").glob("*.parquet")):
         rows = read_rollouts(path)

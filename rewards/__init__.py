@@ -11,6 +11,7 @@ from mstar.rewards.endpoint import Endpoint
 from mstar.rewards.format import Format
 from mstar.rewards.grounding import ImageAblation, TwinGrounding
 from mstar.rewards.health import ModelHealth, adapted_weights, agreement, panel_health, spearman
+from mstar.rewards.outcome import OutcomeReward
 from mstar.rewards.panel import RewardPanel, Rule, ScoreTable
 from mstar.rewards.process import ProcessReward
 from mstar.rewards.proxy_guard import Frozen, ProxyGuard
@@ -23,7 +24,7 @@ from mstar.rewards.self_judge import SelfJudge
 from mstar.rewards.trl_bridge import from_trl, to_trl
 from mstar.rewards.trl_columns import answer_from_json, answer_to_json
 
-# What needs nothing to be constructed; SelfJudge and ImageAblation are told whom to ask.
+# What needs nothing to be constructed. Those that ask a model are JUDGES in agents/judges.py.
 REWARDS: dict[str, Callable[[], RewardModel]] = {
     "correctness": Correctness,
     "format": Format,
@@ -50,6 +51,7 @@ __all__ = [
     "ImageAblation",
     "MajorityOnly",
     "ModelHealth",
+    "OutcomeReward",
     "ProcessReward",
     "ProxyGuard",
     "RandomReward",

@@ -382,6 +382,13 @@ def test_evaluate_takes_a_run_or_a_model(say: Say, finished: Path, model: Path) 
     one_message(say("evaluate", nowhere, *SMALL), f"model '{nowhere}'", "neither a folder")
 
 
+def test_rescore_asks_models_too(say: Say, finished: Path) -> None:
+    said = say("rescore", finished, "--panel", "correctness", "process", "image_ablation")
+    assert said.code == 0
+    assert "process" in said.out
+    assert "image_ablation" in said.out
+
+
 def test_rescore_judges_stored_responses_by_another_panel(say: Say, finished: Path) -> None:
     said = say("rescore", finished, "--panel", "random", "grounding", "--rule", "minimum")
     assert (said.code, said.err) == (0, "")

@@ -11,6 +11,7 @@ import pytest
 import torch
 from tiny_models import save_tiny_model
 
+from mstar.agents.image_gap import attempt_prompt
 from mstar.agents.judge_training import JudgeFit, fit_judge, judge_batch, packed, unpacked
 from mstar.agents.judges import panel_of
 from mstar.agents.policy import Policy
@@ -116,7 +117,7 @@ def test_a_step_is_judged_as_if_picture_question_and_response_were_read_in_one_g
 ) -> None:
     problem = dice()
     lines = ["red is 3", "Answer: 3"]
-    prompt = judge.prompt(problem.attempt(""))
+    prompt = attempt_prompt(problem.attempt(""), 96)
     encoded = judge.backbone.encode([prompt])
     written = judge.backbone.processor.tokenizer("red is 3\nAnswer: 3\n", return_tensors="pt")
     ids = torch.cat([encoded["input_ids"], written["input_ids"]], dim=1)
@@ -163,7 +164,7 @@ def questioned() -> list[Question]:
 
 def test_training_tells_right_steps_from_wrong_ones(judge: StepJudge) -> None:
     asked = questioned()
-    prompts = [judge.prompt(q.example.problem.attempt("")) for q in asked[::2]]
+    prompts = [attempt_prompt(q.example.problem.attempt(""), 96) for q in asked[::2]]
     rows = [(place // 2, question.example) for place, question in enumerate(asked)]
     batch = judge_batch(judge.backbone, prompts, rows)
     fit = JudgeFit(updates=150, learning_rate=1e-2, warmup=5)
@@ -179,7 +180,7 @@ def test_training_tells_right_steps_from_wrong_ones(judge: StepJudge) -> None:
 
 def test_training_ends_by_the_clock_too(judge: StepJudge) -> None:
     example = exact(dice())
-    batch = judge_batch(judge.backbone, [judge.prompt(dice().attempt(""))], [(0, example)])
+    batch = judge_batch(judge.backbone, [attempt_prompt(dice().attempt(""), 96)], [(0, example)])
     fit = JudgeFit(updates=10**6, seconds=0.3)
     assert 0 < len(list(fit_judge(judge, itertools.repeat(batch), fit))) < 1000
 
@@ -187,7 +188,7 @@ def test_training_ends_by_the_clock_too(judge: StepJudge) -> None:
 def test_nothing_is_asked_behind_the_first_error(judge: StepJudge) -> None:
     wrong = labelled(dice(), "red is 99\n99 + 1 = 100\nAnswer: 100")
     assert wrong is not None
-    batch = judge_batch(judge.backbone, [judge.prompt(dice().attempt(""))], [(0, wrong)])
+    batch = judge_batch(judge.backbone, [attempt_prompt(dice().attempt(""), 96)], [(0, wrong)])
     assert batch.right[0, 0] == 0
     assert bool(batch.right[0, 1:].isnan().all())
     assert learned_from((1.0, 1.0)) == (1.0, 1.0)
@@ -195,13 +196,13 @@ def test_nothing_is_asked_behind_the_first_error(judge: StepJudge) -> None:
 
 def test_a_right_answer_alone_is_learned_and_not_asked_about(judge: StepJudge) -> None:
     rows = [(0, exact(dice())), (0, bare(dice()))]
-    batch = judge_batch(judge.backbone, [judge.prompt(dice().attempt(""))], rows)
+    batch = judge_batch(judge.backbone, [attempt_prompt(dice().attempt(""), 96)], rows)
     assert bool(batch.right[1].isnan().all())
     assert batch.sure[1, 0] == 1.0
     assert float(batch.sure[1].sum()) == 1.0
     wrong = labelled(dice(), "red is 99\nAnswer: 100")
     assert wrong is not None
-    batch = judge_batch(judge.backbone, [judge.prompt(dice().attempt(""))], [(0, wrong)])
+    batch = judge_batch(judge.backbone, [attempt_prompt(dice().attempt(""), 96)], [(0, wrong)])
     assert float(batch.sure.sum()) == 0.0
 
 
