@@ -13,7 +13,8 @@ from typing import Any
 from PIL import Image
 
 from mstar.agents.collect import Rollout, collect, distinct
-from mstar.agents.dynamics import measure
+from mstar.agents.dynamics import measure, samples_of
+from mstar.agents.evidence import Evidence
 from mstar.agents.explore import CONTROLLERS, SamplingPlan
 from mstar.agents.learner import Tuned
 from mstar.agents.policy import Policy
@@ -54,7 +55,7 @@ class Agent(ABC):
         self.folder = folder
         self.sampler = LocalSampler(policy, recipe.max_new_tokens, recipe.batch_rows)
         self.controller = CONTROLLERS[recipe.controller](
-            SamplingPlan(recipe.temperature, recipe.samples, recipe.keep, recipe.threshold)
+            SamplingPlan(recipe.temperature, recipe.samples, recipe.keep, recipe.threshold), recipe
         )
         # The same problems after every round.
         self._measured = distinct(held_out.draw(recipe.held_out))
@@ -99,9 +100,15 @@ class Agent(ABC):
             self._start_clock()
             yield self.turn(number)
 
-    def draw(self, number: int) -> list[Problem]:
-        """The fresh problems of a round, each once, asked the way that the recipe lets vary."""
-        drawn = distinct(self.env.draw(self.recipe.prompts))
+    def draw(self, number: int, again: Sequence[str] = ()) -> list[Problem]:
+        """The problems of a round, each once, asked the way that the recipe lets vary.
+
+        Args:
+            number: of the round.
+            again: ids of problems that are asked once more, in the place of fresh ones.
+        """
+        old = [self.env.examiner.find(name) for name in again]
+        drawn = distinct([*old, *self.env.draw(self.recipe.prompts - len(old))])
         return phrased(drawn, self.recipe.phrasings, mix(self.recipe.seed, number, 5))
 
     def finish(
@@ -118,7 +125,9 @@ class Agent(ABC):
         self.lap("measure")
         temperature = self.controller.plan().temperature
         measuring = Measuring.of(probed, temperature, read, self._laps["measure"])
-        self.controller.observe(number, dynamics)
+        rank = self.recipe.rank
+        evidence = Evidence(samples_of(probed, rank), samples_of(rollouts, rank))
+        self.controller.observe(number, dynamics, evidence)
         self.rounds_done = number
         self.cost = self._spent(tuned, measuring)
         laps = dict(self._laps)
@@ -171,19 +180,24 @@ class Agent(ABC):
         self._clock, self._laps = time.monotonic(), {}
 
     def _probe(self, number: int) -> tuple[list[Rollout], int]:
-        """Answers to the held-out problems, and how many tokens of prompts were read."""
+        """Answers to the held-out problems, and the tokens of the prompts read for the common part.
+
+        The temperatures that a controller asks for beside the plan's have calls of their own, so
+        that they draw the same numbers (but for one sample): differences are paired.
+        """
         recipe, before = self.recipe, self.sampler.prompt_tokens
         self.stage = "measuring"
-        probes = self.controller.probes(number)
-        probed = collect(
-            self.sampler,
-            self.held_out,
-            self._measured,
-            [0.0, *(t for t in probes for _ in range(recipe.held_out_samples))],
-            seed=mix(recipe.seed, 0, 3),  # the same noise every round: differences are paired
-            version=number,
-        )
-        return probed, self.sampler.prompt_tokens - before
+        present, wanted = self.controller.plan().temperature, self.controller.probes(number)
+        probed = self._answers([0.0, *[present] * recipe.held_out_samples], number)
+        read = self.sampler.prompt_tokens - before
+        for heat in sorted({*wanted} - {present}):
+            probed += self._answers([heat] * recipe.held_out_samples, number)
+        return probed, read
+
+    def _answers(self, heats: list[float], number: int) -> list[Rollout]:
+        """Answers to the held-out problems, by the same noise every round."""
+        seed = mix(self.recipe.seed, 0, 3)
+        return collect(self.sampler, self.held_out, self._measured, heats, seed, number)
 
     def _spent(self, tuned: Tuned | None, measuring: Measuring) -> Cost:
         sampler, before = self.sampler, self.cost

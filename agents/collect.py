@@ -21,6 +21,8 @@ class Rollout:
         version: number of rounds that the policy had been trained for.
         scores: every reward model's score by name; NaN where one abstained.
         reward: the panel's combined reward; NaN where there was nothing to go by.
+        extra: drawn because of what the first samples of its problem showed, so that no estimate
+            of what the policy can do may count it.
     """
 
     problem: Problem
@@ -29,6 +31,7 @@ class Rollout:
     version: int
     scores: dict[str, float]
     reward: float
+    extra: bool = False
 
 
 def collect(
@@ -55,8 +58,28 @@ def collect(
     groups = sampler.sample(
         [ask(env, problem) for problem in problems], len(temperatures), list(temperatures), seed
     )
+    return judged(env, problems, groups, [temperatures] * len(groups), version)
+
+
+def judged(
+    env: ProblemVectorEnv,
+    problems: Sequence[Problem],
+    groups: Sequence[Sequence[Response]],
+    temperatures: Sequence[Sequence[float]],
+    version: int,
+) -> list[Rollout]:
+    """The rollouts of N groups of responses, group by group, all judged at once.
+
+    Args:
+        env: judges.
+        problems: N, one for each group.
+        groups: responses to each problem.
+        temperatures: that they were sampled at.
+        version: number of rounds that the policy has been trained for.
+    """
     asked = [problem for problem, group in zip(problems, groups, strict=True) for _ in group]
     answers = [response for group in groups for response in group]
+    heats = [heat for ladder in temperatures for heat in ladder]
     table = env.judge(
         asked,
         [response.text for response in answers],
@@ -66,12 +89,12 @@ def collect(
         Rollout(
             problem=problem,
             response=response,
-            temperature=temperatures[row % len(temperatures)],
+            temperature=heat,
             version=version,
             scores=dict(zip(table.names, map(float, table.scores[row]), strict=True)),
             reward=float(table.reward[row]),
         )
-        for row, (problem, response) in enumerate(zip(asked, answers, strict=True))
+        for row, (problem, response, heat) in enumerate(zip(asked, answers, heats, strict=True))
     ]
 
 

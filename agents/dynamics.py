@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from mstar.agents.collect import Rollout, by_problem
+from mstar.agents.evidence import Samples
 from mstar.agents.select import ranking_score
 from mstar.rewards.verify import extract
 
@@ -75,6 +76,32 @@ def measure(rollouts: Sequence[Rollout], rank: str) -> Dynamics:
         greedy=float(np.mean(greedy)) if greedy else float("nan"),
         spread=spread,
     )
+
+
+def samples_of(rollouts: Sequence[Rollout], rank: str) -> tuple[Samples, ...]:
+    """Rollouts by temperature, ascending; greedy and extra ones are left out.
+
+    Args:
+        rollouts: of N problems.
+        rank: the ranking score.
+    """
+    plain = [r for r in rollouts if r.temperature > 0 and not r.extra]
+    groups = [[plain[i] for i in members] for members in by_problem(plain).values()]
+    found = []
+    for heat in sorted({r.temperature for r in plain}):
+        rows = [[r for r in group if r.temperature == heat] for group in groups]
+        right = np.full((len(rows), max(map(len, rows))), np.nan)
+        ranks = np.full(right.shape, -1.0)
+        for place, row in enumerate(rows):
+            right[place, : len(row)] = [_right(r) for r in row]
+            ranks[place, : len(row)] = [ranking_score(r, rank) for r in row]
+        found.append(Samples(heat, right, ranks))
+    return tuple(found)
+
+
+def _right(rollout: Rollout) -> float:
+    score = rollout.scores["correctness"]
+    return score if np.isnan(score) else float(score == 1.0)
 
 
 def _spread(rollouts: list[Rollout], rank: str) -> Spread:

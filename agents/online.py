@@ -130,6 +130,11 @@ def check_batches(recipe: Recipe) -> None:
         ValueError: with what must divide what.
     """
     sampled, samples = recipe.batch * recipe.minibatches, recipe.samples
+    if recipe.budget != "uniform":
+        raise ValueError(
+            f"{recipe.agent} compares groups of one size, which TRL fixes; its budget must be "
+            f"'uniform', got {recipe.budget!r}"
+        )
     if samples < 2:
         raise ValueError(f"{recipe.agent} compares the samples of a prompt; samples is {samples}")
     if sampled % samples or (recipe.prompts * samples) % sampled:

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from math import inf
 from typing import Literal, get_args
 
-from mstar.agents.explore import ControllerName
+from mstar.agents.budget import Budget
+from mstar.agents.explore import Anneal, ControllerName
 from mstar.envs.examiner import Form
 from mstar.envs.phrasing import Axis
 
@@ -51,6 +52,9 @@ class Recipe:
             fresh ones without end.
         prompts: problems of a round.
         samples: responses per problem.
+        budget: of samples: the same for every problem, or by prompt: a few of each first, then
+            more of those where they are neither all right nor all wrong; no more of them in all.
+        first: how many those few are.
         temperature: of sampling, at the start.
         max_new_tokens: longest response.
         batch_rows: responses written at the same time; fewer need less memory.
@@ -69,6 +73,8 @@ class Recipe:
         keep: how many of a problem, for ``random-k``, ``top-k`` and ``shortest-k``.
         threshold: least ranking score, for ``threshold``.
         controller: what moves temperature and threshold between rounds.
+        last_temperature: of the last round, for the controller ``schedule``.
+        anneal: the way there.
         updates: optimizer updates of a round.
         batch: responses of an update.
         learning_rate: after warm-up, of fine-tuning.
@@ -111,6 +117,8 @@ class Recipe:
     pool: int = 0
     prompts: int = 256
     samples: int = 8
+    budget: Budget = "uniform"
+    first: int = 4
     temperature: float = 1.0
     max_new_tokens: int = 64
     batch_rows: int = 256
@@ -126,6 +134,8 @@ class Recipe:
     keep: int = 2
     threshold: float = 0.5
     controller: ControllerName = "fixed"
+    last_temperature: float = 0.6
+    anneal: Anneal = "linear"
     updates: int = 12
     batch: int = 32
     learning_rate: float = 3e-4
@@ -158,10 +168,15 @@ class Recipe:
                 f"controller that moves; got the panel {self.panel} and the controller "
                 f"{self.controller!r}. The recipe 'mstar' has both; without them it is 'continuous'"
             )
-        for name in ("rounds", "prompts", "samples", "updates", "batch", "minibatches", "keep"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
         for name in (
+            "rounds",
+            "prompts",
+            "samples",
+            "first",
+            "updates",
+            "batch",
+            "minibatches",
+            "keep",
             "max_new_tokens",
             "batch_rows",
             "held_out",
@@ -172,7 +187,7 @@ class Recipe:
         ):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
-        for name in ("learning_rate", "online_learning_rate"):
+        for name in ("learning_rate", "online_learning_rate", "last_temperature"):
             if not getattr(self, name) > 0:
                 raise ValueError(f"{name} must be above 0, got {getattr(self, name)}")
         for name in ("warmup", "lora_rank", "seed", "token_budget", "pool"):

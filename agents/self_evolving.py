@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from mstar.agents.agent import Agent
-from mstar.agents.collect import Rollout, ask, collect
+from mstar.agents.budget import AGAIN, MOST, Aside, shares
+from mstar.agents.collect import Rollout, ask, by_problem, collect, judged
 from mstar.agents.explore import SamplingPlan
 from mstar.agents.learner import Lesson, LiveTrainer, Tuned, Tuning
 from mstar.agents.policy import Policy
@@ -39,6 +42,8 @@ class SelfEvolving(Agent):
         self.inherit = INHERITS[recipe.agent]
         self._base = policy.weights() if self.inherit == "nothing" else None
         self._trainer: LiveTrainer | None = None
+        self._by_prompt = recipe.budget == "by-prompt"
+        self._aside = Aside()
 
     def turn(self, number: int) -> Round:
         """Sample, judge, select, fine-tune, measure, adjust."""
@@ -71,15 +76,67 @@ class SelfEvolving(Agent):
         return self.finish(number, plan, rollouts, selection, tuned)
 
     def sample(self, number: int, plan: SamplingPlan) -> list[Rollout]:
-        """The judged responses of a round."""
-        return collect(
+        """The judged responses of a round, problem by problem.
+
+        Under ``by-prompt`` budgets every problem gets a few samples, and those where they differ
+        get the rest; problems without a right one are asked again in a later round. Which problems
+        get more depends on what was drawn, so the share of right ones among all rollouts says
+        less of the policy than that among the first; the others are marked ``extra``. What is
+        selected problem by problem, out of its right answers, is not biased by it.
+        """
+        recipe = self.recipe
+        again = self._aside.due(number, recipe.prompts // AGAIN) if self._by_prompt else []
+        problems = self.draw(number, again)
+        few = min(recipe.first, plan.samples) if self._by_prompt else plan.samples
+        rollouts = collect(
             self.sampler,
             self.env,
-            self.draw(number),
-            [plan.temperature] * plan.samples,
-            seed=mix(self.recipe.seed, number, 0),
+            problems,
+            [plan.temperature] * few,
+            seed=mix(recipe.seed, number, 0),
             version=number - 1,
         )
+        if not self._by_prompt:
+            return rollouts
+        groups = [rollouts[start : start + few] for start in range(0, len(rollouts), few)]
+        first = [[r.scores[recipe.gate] for r in group] for group in groups]
+        self._aside.note(number, dict(zip([p.id for p in problems], first, strict=True)))
+        more = shares(first, len(problems) * (plan.samples - few), MOST * plan.samples - few)
+        return self._extended(groups, more, plan.temperature, number)
+
+    def _extended(
+        self, groups: list[list[Rollout]], more: list[int], heat: float, number: int
+    ) -> list[Rollout]:
+        """Groups of rollouts with so many more each, judged anew as whole groups."""
+        problems = [group[0].problem for group in groups]
+        drawn = self.sampler.sample(
+            [ask(self.env, problem) for problem in problems],
+            more,
+            heat,
+            seed=mix(self.recipe.seed, number, 6),
+        )
+        longer = [i for i, count in enumerate(more) if count]
+        whole = [[r.response for r in groups[i]] + drawn[i] for i in longer]
+        heats = [[heat] * len(responses) for responses in whole]
+        rollouts = judged(self.env, [problems[i] for i in longer], whole, heats, number - 1)
+        found = by_problem(rollouts)
+        for i in longer:
+            few, members = len(groups[i]), found[problems[i].id]
+            groups[i] = [
+                replace(rollouts[row], extra=place >= few) for place, row in enumerate(members)
+            ]
+        return [rollout for group in groups for rollout in group]
+
+    def state(self) -> dict[str, Any]:
+        """With the problems that are put aside, under ``by-prompt`` budgets."""
+        aside = {"aside": self._aside.waiting} if self._by_prompt else {}
+        return {**super().state(), **aside}
+
+    def restore(self, state: Mapping[str, Any], checkpoint: Path | None) -> None:
+        """Go on after a committed round; see ``Agent.restore``."""
+        super().restore(state, checkpoint)
+        waiting = state.get("aside", {})
+        self._aside = Aside({name: (due, waited) for name, (due, waited) in waiting.items()})
 
     def close(self) -> None:
         """Let the trainer's thread end; nothing more can be learned then."""

@@ -31,7 +31,7 @@ class Star(SelfEvolving):
         hints = {p.id: hint(p.answer.value) for p in unsolved if p.answer is not None}
         if not hints:
             return rollouts
-        return rollouts + collect(
+        hinted = collect(
             Hinting(self.sampler, hints),
             self.env,
             [problem for problem in unsolved if problem.id in hints],
@@ -39,6 +39,7 @@ class Star(SelfEvolving):
             seed=mix(self.recipe.seed, number, 4),
             version=number - 1,
         )
+        return rollouts + [replace(rollout, extra=True) for rollout in hinted]
 
     def _unsolved(self, rollouts: Sequence[Rollout]) -> list[Problem]:
         return [
