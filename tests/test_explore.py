@@ -251,7 +251,7 @@ def test_entropy_samples_hotter_when_the_policy_grows_sure() -> None:
 def test_paired_looks_far_before_the_first_round_then_near() -> None:
     controller = Paired(PLAN)
     assert controller.probes(0) == tuple(sorted({*START, 0.8}))
-    assert controller.probes(1) == (0.5333, 0.8, 1.2)
+    assert controller.probes(1) == (0.5333, 0.8, 1.08, 1.44)
 
 
 @pytest.mark.parametrize("best", [0.4, 0.8, 1.4])

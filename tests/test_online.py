@@ -135,7 +135,7 @@ def test_the_recipe_weighs_the_panel_and_online_agents_learn_from_the_gate() -> 
 class Rising(Fixed):
     """Doubles the temperature after every round."""
 
-    def observe(self, round_number: int, dynamics: Any) -> None:
+    def observe(self, round_number: int, dynamics: Any, evidence: Any = None) -> None:
         self._plan = replace(self._plan, temperature=2.0 * self._plan.temperature)
 
 
