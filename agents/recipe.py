@@ -28,6 +28,13 @@ INHERITS: dict[AgentName, Inherit] = {
 }
 
 
+AT_LEAST_ONE = (
+    *("rounds", "prompts", "samples", "first", "keep", "updates", "batch", "minibatches"),
+    *("max_new_tokens", "batch_rows", "threads"),
+    *("held_out", "held_out_samples", "test", "test_samples"),
+)
+
+
 @dataclass(frozen=True)
 class Recipe:
     """What a run is; any field can be overridden on the command line.
@@ -168,23 +175,7 @@ class Recipe:
                 f"controller that moves; got the panel {self.panel} and the controller "
                 f"{self.controller!r}. The recipe 'mstar' has both; without them it is 'continuous'"
             )
-        for name in (
-            "rounds",
-            "prompts",
-            "samples",
-            "first",
-            "updates",
-            "batch",
-            "minibatches",
-            "keep",
-            "max_new_tokens",
-            "batch_rows",
-            "held_out",
-            "held_out_samples",
-            "test",
-            "test_samples",
-            "threads",
-        ):
+        for name in AT_LEAST_ONE:
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
         for name in ("learning_rate", "online_learning_rate", "last_temperature"):
