@@ -21,9 +21,14 @@ from mstar.experiments.study_tables import (
     Difference,
     accuracies,
     differences,
+    verdicts,
 )
 
 TEMPLATE = Path(__file__).parent / "study.html.jinja"
+NARROW = (
+    "With three seeds they hold the truth in 87 to 98 of 100 simulated studies, the less the more "
+    "seeds differ."
+)
 PAGE, TABLES = "study.html", "study.md"
 
 
@@ -60,6 +65,8 @@ def write_page(rows: StudyRows, out: Path, failures: Sequence[str] = ()) -> Path
         missing=missing(rows),
         failures=failures,
         enough=ENOUGH,
+        narrow=NARROW,
+        verdicts=verdicts(apart, rows.plan.study.baseline),
         recipes=[(run.arm, run.seed, vars(run.recipe)) for run in rows.runs],
     )
     path = out / PAGE
@@ -89,6 +96,7 @@ def markdown(
     parts = [f"# {rows.plan.name}", study.question, study.design]
     if absent := missing(rows):
         parts.append(f"Missing: {'; '.join(absent)}.")
+    parts.append("\n".join(f"- {line}" for line in verdicts(apart, study.baseline)))
     for group in rows.groups:
         head = (
             f"| {group} | metric | %, 95 % over problems | 95 % over seeds | by seed | n | seeds |"
@@ -154,7 +162,7 @@ def tuning_table(grid: Sequence[Row]) -> str:
 def reading(seeds: int) -> str:
     """How the intervals are to be read."""
     over = (
-        "resample seeds and then problems, which is still somewhat narrow with so few seeds"
+        f"resample seeds and then problems; {NARROW[:-1].lower()}"
         if seeds >= ENOUGH
         else f"are not given: that takes {ENOUGH} seeds"
     )

@@ -15,20 +15,28 @@ from mstar.experiments.study_cost import Spending, practice
 from mstar.experiments.study_rows import RunRows, StudyRows
 from mstar.experiments.study_tables import Difference
 
-# Told apart by those who see few colours, too (Okabe and Ito 2008), and darker where it is printed.
-PALETTE = (
-    "#0072b2",
-    "#d55e00",
-    "#009e73",
-    "#cc79a7",
-    "#e69f00",
-    "#56b4e9",
-    "#7d4bb5",
-    "#5b6472",
-    "#8c2d04",
-    "#004d40",
-    "#b5a100",
-)
+# An agent keeps its colour in every study; shades of it are the same agent at other intervals.
+COLORS = {
+    "continuous": "#0072b2",
+    "continuous-100": "#08306b",
+    "continuous-50": "#08519c",
+    "continuous-25": "#2171b5",
+    "continuous-12.5": "#6baed6",
+    "continuous-6.25": "#9ecae1",
+    "mstar": "#d55e00",
+    "iterative-rft": "#009e73",
+    "rest-em": "#b5a100",
+    "star": "#8c6d31",
+    "sft": "#5b6472",
+    "grpo": "#cc3399",
+    "dr-grpo": "#e78ac3",
+    "dapo": "#7d4bb5",
+    "gspo": "#bc80bd",
+    "rloo": "#c44e52",
+    "online-dpo": "#64b5cd",
+}
+# For arms that are no agents; told apart by those who see few colours, too (Okabe and Ito 2008).
+PALETTE = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#7d4bb5", "#8c2d04")
 COSTS = {
     "responses": "sampled responses (practice)",
     "tokens": "generated tokens (practice)",
@@ -41,8 +49,9 @@ Reading = Callable[[Row], float]
 
 
 def color_of(rows: StudyRows, arm: str) -> str:
-    """The colour of an arm: by its place in the study, so that it keeps it with fewer arms."""
-    return PALETTE[list(rows.plan.study.arms).index(arm) % len(PALETTE)]
+    """The colour of an agent, or else of an arm's place in its study, fewer arms or not."""
+    place = list(rows.plan.study.arms).index(arm)
+    return COLORS.get(arm, PALETTE[place % len(PALETTE)])
 
 
 def curves(rows: StudyRows, cost: str) -> str:

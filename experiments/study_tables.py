@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,6 +26,7 @@ from mstar.experiments.study_rows import RunRows, StudyRows
 
 Values = NDArray[np.float64]
 ENOUGH = 3  # seeds for an interval over seeds
+LEVEL = 0.05  # of a corrected p
 
 
 @dataclass(frozen=True)
@@ -75,6 +77,13 @@ class Difference:
     improves: float
     chance: float
     corrected: float
+
+    @property
+    def verdict(self) -> Literal["better", "worse", "not told apart"]:
+        """What holds after the correction, at 5 %."""
+        if self.corrected >= LEVEL:
+            return "not told apart"
+        return "better" if self.over_problems.mean > 0 else "worse"
 
 
 def accuracies(rows: StudyRows) -> list[Accuracy]:
@@ -158,6 +167,21 @@ def both(runs: Mapping[int, Values]) -> tuple[Estimate, Estimate | None, dict[in
     means = {seed: float(np.mean(run)) for seed, run in runs.items()}
     over_seeds = estimate_over_runs(arrays) if len(arrays) >= ENOUGH else None
     return estimate(arrays), over_seeds, means
+
+
+def verdicts(found: Sequence[Difference], baseline: str) -> list[str]:
+    """A sentence for each group and metric: which arms are better or worse than the baseline."""
+    lines = []
+    for group, metric in dict.fromkeys((each.group, each.metric) for each in found):
+        arms: dict[str, list[str]] = {"better": [], "worse": [], "not told apart": []}
+        for each in found:
+            if (each.group, each.metric) == (group, metric):
+                arms[each.verdict].append(each.arm)
+        said = "; ".join(
+            f"{name}: {', '.join(several)}" for name, several in arms.items() if several
+        )
+        lines.append(f"{group}, {metric}, beside {baseline}: {said}")
+    return lines
 
 
 def as_json(rows: StudyRows) -> Row:
