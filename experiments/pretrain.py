@@ -117,7 +117,7 @@ def train_stage(
     )
     mixture = settings.mixture if mixed else settings.reading
     corpus = Corpus(mixture, processor, batch_size, seed=2 * settings.seed + mixed)
-    loader = DataLoader(corpus, batch_size=None, num_workers=settings.workers, prefetch_factor=4)
+    loader = DataLoader(corpus, batch_size=None, num_workers=settings.workers)
     recent: list[torch.Tensor] = []
     started, step, share = time.monotonic(), 0, 0.0
     model.train()
