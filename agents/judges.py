@@ -26,8 +26,7 @@ LONGEST_VERDICT = 256  # tokens of a reply to the rubric
 
 def process(recipe: Recipe) -> RewardModel:
     """The least step score of the recipe's step judge."""
-    folder = str(STEP_JUDGE) if recipe.step_judge == "embedded" else recipe.step_judge
-    return ProcessReward(_step_judge(folder, recipe.size).scores)
+    return ProcessReward(step_judge_of(recipe).scores)
 
 
 def outcome(recipe: Recipe) -> RewardModel:
@@ -104,12 +103,19 @@ def _asking(policy: Policy, size: int) -> Ask:
     return ask
 
 
-@lru_cache(maxsize=1)  # the environments of a run share these
-def _step_judge(folder: str, size: int) -> StepJudge:
+def step_judge_of(recipe: Recipe) -> StepJudge:
+    """The recipe's step judge, one for all panels of a run."""
+    folder = str(STEP_JUDGE) if recipe.step_judge == "embedded" else recipe.step_judge
+    return _step_judge(folder, recipe.size, recipe.judge_refresh > 0)
+
+
+@lru_cache(maxsize=2)
+def _step_judge(folder: str, size: int, trained: bool) -> StepJudge:
+    """One that stays as it is must not be one that a run trains."""
     return StepJudge.load(folder, size)
 
 
-@lru_cache(maxsize=1)
+@lru_cache(maxsize=1)  # the environments of a run share these
 def _outcome_judge(folder: str, size: int) -> StepJudge:
     return StepJudge.load(folder, size)
 

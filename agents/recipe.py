@@ -70,6 +70,8 @@ class Recipe:
             given, 1 each, but the gate alone for the online agents, which learn from the reward.
         step_judge: folder of the process reward model, for a panel with ``process``; ``embedded``
             is the one that ships.
+        judge_refresh: every so many rounds the step judge learns from the newest responses; 0 is
+            never. For the agents that select, with ``process`` in the panel.
         outcome_judge: folder of the outcome reward model, for a panel with ``outcome``.
         judge_url: base of an OpenAI-compatible endpoint that ``self_judge`` asks, with the key in
             the environment variable MSTAR_JUDGE_KEY; if left out, it asks the run's own model.
@@ -132,6 +134,7 @@ class Recipe:
     panel: tuple[str, ...] = ("correctness", "format", "self_certainty")
     weights: tuple[float, ...] = ()
     step_judge: str = "embedded"
+    judge_refresh: int = 0
     outcome_judge: str = ""
     judge_url: str = ""
     judge_model: str = ""
@@ -181,7 +184,7 @@ class Recipe:
         for name in ("learning_rate", "online_learning_rate", "last_temperature"):
             if not getattr(self, name) > 0:
                 raise ValueError(f"{name} must be above 0, got {getattr(self, name)}")
-        for name in ("warmup", "lora_rank", "seed", "token_budget", "pool"):
+        for name in ("warmup", "lora_rank", "seed", "token_budget", "pool", "judge_refresh"):
             if getattr(self, name) < 0:
                 raise ValueError(f"{name} must be 0 or more, got {getattr(self, name)}")
         if self.test_harder and self.level > 2:
@@ -203,13 +206,23 @@ class Recipe:
             )
         if self.weights and not (min(self.weights) >= 0 and 0 < sum(self.weights) < inf):
             raise ValueError(f"weights must be finite, >= 0 and not all 0, got {self.weights}")
+        self._check_judges()
+        if self.beta is not None and not 0 <= self.beta < inf:
+            raise ValueError(f"beta must be finite and >= 0, got {self.beta}")
+
+    def _check_judges(self) -> None:
         if bool(self.judge_url) != bool(self.judge_model):
             raise ValueError(
                 f"judge_url is {self.judge_url!r} and judge_model is {self.judge_model!r}; give "
                 "both for an endpoint, or neither for the run's own model"
             )
-        if self.beta is not None and not 0 <= self.beta < inf:
-            raise ValueError(f"beta must be finite and >= 0, got {self.beta}")
+        if self.judge_refresh and (
+            "process" not in self.panel or self.agent in (*get_args(OnlineName), "sft")
+        ):
+            raise ValueError(
+                f"judge_refresh is {self.judge_refresh}, with the panel {self.panel} and the agent "
+                f"{self.agent!r}; it needs 'process' in the panel and an agent that selects"
+            )
 
     @property
     def reward_weights(self) -> dict[str, float]:

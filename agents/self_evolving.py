@@ -13,6 +13,8 @@ from mstar.agents.agent import Agent
 from mstar.agents.budget import AGAIN, MOST, Aside, shares
 from mstar.agents.collect import Rollout, ask, by_problem, collect, judged
 from mstar.agents.explore import SamplingPlan
+from mstar.agents.judge_refresh import JudgeRefresh
+from mstar.agents.judges import step_judge_of
 from mstar.agents.learner import Lesson, LiveTrainer, Tuned, Tuning
 from mstar.agents.policy import Policy
 from mstar.agents.recipe import INHERITS, Recipe
@@ -44,6 +46,9 @@ class SelfEvolving(Agent):
         self._trainer: LiveTrainer | None = None
         self._by_prompt = recipe.budget == "by-prompt"
         self._aside = Aside()
+        self._refresh: JudgeRefresh | None = None
+        if recipe.judge_refresh:
+            self._refresh = JudgeRefresh(step_judge_of(recipe), recipe)
 
     def turn(self, number: int) -> Round:
         """Sample, judge, select, fine-tune, measure, adjust."""
@@ -71,6 +76,11 @@ class SelfEvolving(Agent):
         self.stage = "fine-tuning"
         tuned = self._fine_tune(rollouts, selection, number) if selection.kept else None
         self.lap("fine-tune")
+
+        # The step judge learns from the round too, where the recipe has it follow the policy.
+        if self._refresh is not None and tuned is not None:
+            self._refresh.after(number, rollouts, tuned.checkpoint)
+            self.lap("refresh the judge")
 
         # 5. Measure the policy on held-out problems, and 6. adjust how it explores.
         return self.finish(number, plan, rollouts, selection, tuned)
@@ -137,6 +147,8 @@ class SelfEvolving(Agent):
         super().restore(state, checkpoint)
         waiting = state.get("aside", {})
         self._aside = Aside({name: (due, waited) for name, (due, waited) in waiting.items()})
+        if self._refresh is not None:
+            self._refresh.restore(checkpoint)
 
     def close(self) -> None:
         """Let the trainer's thread end; nothing more can be learned then."""

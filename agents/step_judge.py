@@ -91,6 +91,11 @@ class StepJudge:
         save_file(state, Path(folder) / HEAD)
         (Path(folder) / CHOSEN).write_text(json.dumps({"threshold": self.threshold}) + "\n")
 
+    def load_weights(self, folder: str | Path) -> None:
+        """Take over what a judge of the same form has saved; the threshold stays."""
+        self.backbone.load_weights(folder)
+        self.head.load_state_dict(load_file(Path(folder) / HEAD))
+
     def scores(self, attempts: Sequence[Attempt]) -> list[Steps]:
         """Each step's probability of being right; one (S,) array per attempt, (0,) for no step."""
         steps = [steps_of(attempt.response) for attempt in attempts]

@@ -117,6 +117,13 @@ def raise_at(patch: pytest.MonkeyPatch, owner: Any, name: str, call: int) -> Non
     patch.setattr(owner, name, counted)
 
 
+FOLLOWING = {
+    "judge_refresh": 1,
+    "panel": ("correctness", "random", "process"),
+    "rank": "process",
+    "selection": "top-k",
+}
+
 KILLS: list[tuple[Arm, int, int, dict[str, Any]]] = [
     # where, in which round, how many rows are committed by then, changes to the recipe
     (after_sampling, 1, 1, {}),
@@ -127,6 +134,7 @@ KILLS: list[tuple[Arm, int, int, dict[str, Any]]] = [
     (before_the_rename, 1, 1, {}),
     (before_the_rename, 2, 2, {"agent": "rest-em", "controller": "reward-pass@2"}),
     (before_the_rename, 3, 3, {"lora_rank": 2}),
+    (after_sampling, 3, 3, FOLLOWING),
     (after_the_commit, 2, 3, {"controller": "reward-pass@2"}),
     (after_the_commit, 2, 3, {"agent": "rest-em", "lora_rank": 2}),
 ]
