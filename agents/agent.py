@@ -12,6 +12,7 @@ from typing import Any
 
 from PIL import Image
 
+from mstar.agents import processes
 from mstar.agents.collect import Rollout, collect, distinct
 from mstar.agents.dynamics import measure, samples_of
 from mstar.agents.evidence import Evidence
@@ -53,6 +54,7 @@ class Agent(ABC):
     ) -> None:
         self.policy, self.env, self.held_out, self.recipe = policy, env, held_out, recipe
         self.folder = folder
+        processes.part(recipe.batch)  # found now and not after a round of sampling
         self.sampler = LocalSampler(policy, recipe.max_new_tokens, recipe.batch_rows)
         self.controller = CONTROLLERS[recipe.controller](
             SamplingPlan(recipe.temperature, recipe.samples, recipe.keep, recipe.threshold), recipe
@@ -201,12 +203,17 @@ class Agent(ABC):
 
     def _spent(self, tuned: Tuned | None, measuring: Measuring) -> Cost:
         sampler, before = self.sampler, self.cost
-        read, written = sampler.prompt_tokens, sampler.tokens_generated
-        mean = read / max(1, sampler.prompts_prefilled) + written / max(1, sampler.responses)
+        read, written, prompts, responses = processes.total(
+            sampler.prompt_tokens,
+            sampler.tokens_generated,
+            sampler.prompts_prefilled,
+            sampler.responses,
+        )
+        mean = read / max(1, prompts) + written / max(1, responses)
         trained = mean * (tuned.lessons if tuned else 0)
         scored = mean * (tuned.scored if tuned else 0)
         cost = Cost(
-            before.responses + sampler.responses,
+            before.responses + responses,
             before.tokens + written,
             before.flops + self.policy.size * (2.0 * (read + written + scored) + 6.0 * trained),
             before.seconds + sum(self._laps.values()),

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+import numpy as np
+
+from mstar.agents import processes
 from mstar.agents.sampler import Prompt, Response, Sampler
 from mstar.envs.problem import Problem
 from mstar.envs.vector_env import ProblemVectorEnv
+from mstar.rewards.panel import ScoreTable
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +46,7 @@ def collect(
     seed: int,
     version: int,
 ) -> list[Rollout]:
-    """Answer N problems K times each and judge all N x K answers at once.
+    """Answer N problems K times each and judge the answers; each process does its share.
 
     Args:
         sampler: of the policy as it is now.
@@ -53,8 +57,25 @@ def collect(
         version: number of rounds that the policy has been trained for.
 
     Returns:
-        N x K rollouts, problem by problem.
+        N x K rollouts, problem by problem, on every process.
     """
+    own = collect_alone(
+        sampler, env, processes.share(problems), temperatures, seed=seed, version=version
+    )
+    if processes.count() == 1:
+        return own
+    return combined(together(own, problems), env)
+
+
+def collect_alone(
+    sampler: Sampler,
+    env: ProblemVectorEnv,
+    problems: Sequence[Problem],
+    temperatures: Sequence[float],
+    seed: int,
+    version: int,
+) -> list[Rollout]:
+    """As ``collect``, all of it by this process, and all answers judged at once."""
     groups = sampler.sample(
         [ask(env, problem) for problem in problems], len(temperatures), list(temperatures), seed
     )
@@ -96,6 +117,32 @@ def judged(
         )
         for row, (problem, response, heat) in enumerate(zip(asked, answers, heats, strict=True))
     ]
+
+
+def together(own: Sequence[Rollout], problems: Sequence[Problem]) -> list[Rollout]:
+    """The rollouts of all processes, in the order of the processes, on each of them.
+
+    Args:
+        own: of this process.
+        problems: all that any process was given; they stay where they are.
+    """
+    known = {problem.id: problem for problem in problems}
+    told = processes.gather(
+        [(r.problem.id, r.response, r.temperature, r.version, r.scores, r.reward) for r in own]
+    )
+    return [
+        Rollout(known[id], response, temperature, version, scores, reward)
+        for id, response, temperature, version, scores, reward in told
+    ]
+
+
+def combined(rollouts: Sequence[Rollout], env: ProblemVectorEnv) -> list[Rollout]:
+    """With the rewards of one batch, since a rule may look at all of its rows."""
+    panel = env.examiner.panel
+    scores = np.array([[r.scores[name] for name in panel.names] for r in rollouts], np.float32)
+    groups = tuple(r.problem.attempt(r.response.text).group for r in rollouts)
+    table = panel.combine(ScoreTable(panel.names, scores, groups))
+    return [replace(r, reward=float(told)) for r, told in zip(rollouts, table.reward, strict=True)]
 
 
 def ask(env: ProblemVectorEnv, problem: Problem) -> Prompt:

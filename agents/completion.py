@@ -7,7 +7,8 @@ from collections.abc import Sequence
 import torch
 
 from mstar.agents.decoding import Read, read_on
-from mstar.agents.sampler import LocalSampler, Prompt, Response, Row, draws, evaluating
+from mstar.agents.forward import evaluating
+from mstar.agents.sampler import LocalSampler, Prompt, Response, Row, draws
 
 
 def complete(

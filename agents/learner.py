@@ -11,6 +11,8 @@ import datasets
 from transformers import PrinterCallback, TrainerCallback
 from trl import SFTConfig, SFTTrainer
 
+from mstar.agents import processes
+from mstar.agents.forward import own_forward
 from mstar.agents.policy import Policy
 from mstar.agents.recipe import Schedule
 from mstar.agents.sampler import Prompt
@@ -116,8 +118,10 @@ class LiveTrainer:
         return self._turns.ask(filled)
 
     def close(self) -> None:
-        """Let the trainer end; the policy keeps its weights."""
+        """Let the trainer end; the policy keeps its weights and gets its own forward back."""
         self._turns.close()
+        if self.trainer is not None:
+            own_forward(self._policy.model)
 
     def _start(self, first: list[Lesson]) -> None:
         self._pool.lessons = first  # the trainer looks into a row to see that there are images
@@ -144,7 +148,7 @@ class LiveTrainer:
         return SFTConfig(
             output_dir=str(self._folder),
             num_train_epochs=tuning.rounds,
-            per_device_train_batch_size=tuning.batch,
+            per_device_train_batch_size=processes.part(tuning.batch),
             learning_rate=tuning.learning_rate,
             lr_scheduler_type=tuning.schedule,
             warmup_steps=tuning.warmup,

@@ -7,9 +7,10 @@ from collections.abc import Sequence
 import torch
 
 from mstar.agents.decoding import Read, read_prompts
+from mstar.agents.forward import evaluating
 from mstar.agents.policy import Policy
 from mstar.agents.row_cache import take_rows
-from mstar.agents.sampler import Prompt, Response, evaluating
+from mstar.agents.sampler import Prompt, Response
 
 
 def log_probabilities(

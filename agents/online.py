@@ -12,7 +12,10 @@ from typing import Any
 import datasets
 from transformers import PrinterCallback
 
+from mstar.agents import processes
 from mstar.agents.agent import Agent
+from mstar.agents.collect import together
+from mstar.agents.forward import own_forward
 from mstar.agents.learner import Rounds, Tuned
 from mstar.agents.online_dpo import dpo_trainer
 from mstar.agents.online_trainers import Practising, grpo_trainer, rloo_trainer
@@ -20,7 +23,7 @@ from mstar.agents.policy import Policy
 from mstar.agents.practice import Column, Exercise, Practice, column_weights, telling
 from mstar.agents.recipe import OnlineName, Recipe
 from mstar.agents.round import Round
-from mstar.agents.scoring import set_temperature, without_head
+from mstar.agents.scoring import set_temperature
 from mstar.agents.turns import Turns
 from mstar.envs.vector_env import ProblemVectorEnv
 
@@ -73,7 +76,7 @@ class Online(Agent):
         tuned = self._turns.ask(exercise)
         self.policy.model.eval()
         self.lap("update")
-        rollouts = self.practice.rollouts
+        rollouts = together(self.practice.rollouts, problems)
         selection = telling(rollouts, recipe.samples, recipe.gate)
         return self.finish(number, plan, rollouts, selection, self._billed(tuned))
 
@@ -81,7 +84,7 @@ class Online(Agent):
         """Let the trainer's thread end; nothing more can be learned then."""
         self._turns.close()
         if self.trainer is not None:
-            without_head(self.policy.network)
+            own_forward(self.policy.model)
 
     def _start(self, first: Exercise) -> None:
         self.practice.begin(first)  # the trainer looks into a row to see that there are images
@@ -141,4 +144,9 @@ def check_batches(recipe: Recipe) -> None:
         raise ValueError(
             f"batch x minibatches is {sampled}; it must be a multiple of samples ({samples}) and "
             f"divide prompts x samples ({recipe.prompts * samples})"
+        )
+    if (own := processes.part(recipe.batch) * recipe.minibatches) % samples:
+        raise ValueError(
+            f"each of {processes.count()} processes gets {own} responses of batch x minibatches; "
+            f"make that a multiple of samples ({samples}), so that no group is cut"
         )

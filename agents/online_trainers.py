@@ -11,6 +11,7 @@ import datasets
 from transformers import TrainerCallback
 from trl import GRPOConfig, GRPOTrainer, RLOOConfig, RLOOTrainer
 
+from mstar.agents import processes
 from mstar.agents.policy import Policy
 from mstar.agents.practice import Column, Message, Practice, column_weights
 from mstar.agents.recipe import OnlineName, Recipe
@@ -89,7 +90,7 @@ class Practising:
         return {
             "output_dir": str(self.folder),
             "num_train_epochs": recipe.rounds,
-            "per_device_train_batch_size": learned,
+            "per_device_train_batch_size": processes.part(learned, "the responses of an update"),
             "learning_rate": recipe.online_learning_rate,
             "lr_scheduler_type": recipe.schedule,
             "warmup_steps": recipe.warmup,

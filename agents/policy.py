@@ -25,6 +25,7 @@ from transformers import (
 )
 from transformers.utils import is_torchvision_available
 
+from mstar.agents import processes
 from mstar.agents.qwen_processor import QWEN_CONFIGS, QwenImageProcessor, register
 
 if TYPE_CHECKING:  # the sampler imports this file
@@ -225,7 +226,9 @@ def load_weights(name: str, dtype: Precision) -> Any:
 
 
 def pick_device(device: str) -> torch.device:
-    """``"auto"`` is the accelerator, or the CPU where there is none."""
+    """``"auto"`` is the accelerator, this process's own if there are several, or else the CPU."""
     if device != "auto":
         return torch.device(device)
+    if processes.count() > 1:
+        return processes.device()
     return torch.accelerator.current_accelerator(check_available=True) or torch.device("cpu")

@@ -9,7 +9,8 @@ from typing import Any
 
 import torch
 
-from mstar.agents.collect import Rollout, ask, collect
+from mstar.agents import processes
+from mstar.agents.collect import Rollout, ask, collect_alone
 from mstar.agents.policy import Policy
 from mstar.agents.sampler import Prompt, Sampler
 from mstar.agents.seeds import mix
@@ -54,7 +55,7 @@ class Practice:
         lap: is told when a stage of the work ends.
 
     Attributes:
-        rollouts: all of the present round so far.
+        rollouts: all of the present round so far, of this process.
         scored: those that the trainer asks rewards for next.
     """
 
@@ -103,9 +104,11 @@ class Practice:
         """
         self._lap("update")
         exercise = self._exercise
-        seed = mix(self._seed, exercise.number, 0, len(self.rollouts))
+        # TRL has given each process its own prompts; together they sample what one process would.
+        sampled = len(self.rollouts) * processes.count()
+        seed = mix(self._seed, exercise.number, 0, sampled)
         heat = [exercise.temperature] * exercise.samples
-        found = collect(self.sampler, self.env, asked, heat, seed, exercise.number - 1)
+        found = collect_alone(self.sampler, self.env, asked, heat, seed, exercise.number - 1)
         self.rollouts += found
         self.scored = found
         # A trainer mixes its rows by torch's numbers, which a resumed run must find as they were.

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from hashlib import sha256
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 import torch
@@ -14,6 +13,7 @@ from numpy.typing import NDArray
 from PIL.Image import Image
 
 from mstar.agents.decoding import Read, Rows, Written, read_prompts, write_responses
+from mstar.agents.forward import evaluating
 from mstar.agents.policy import Policy
 
 
@@ -145,6 +145,8 @@ class LocalSampler:
 
     def batches(self, prompts: Sequence[Prompt], counts: Sequence[int]) -> Iterator[list[int]]:
         """Numbers of prompts of like length that together ask for about `batch_rows` rows."""
+        if not prompts:  # a process whose share is empty
+            return
         texts = [prompt.text for prompt in prompts]
         lengths = [len(ids) for ids in self.policy.processor.tokenizer(texts)["input_ids"]]
         wanted = [i for i, count in enumerate(counts) if count > 0]
@@ -238,14 +240,3 @@ def draws(seed: int, key: str, sample: int, length: int) -> NDArray[np.float64]:
     """The uniform numbers (length,) in [0, 1) that draw one response, token by token."""
     name = int.from_bytes(sha256(key.encode()).digest()[:8], "big")
     return np.random.default_rng(np.random.SeedSequence([seed, name, sample])).random(length)
-
-
-@contextmanager
-def evaluating(model: Any) -> Iterator[None]:
-    """Without dropout; afterwards the model is in the mode that it was in."""
-    training = model.training
-    model.eval()
-    try:
-        yield
-    finally:
-        model.train(training)

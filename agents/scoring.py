@@ -5,8 +5,10 @@ from __future__ import annotations
 from types import MethodType
 from typing import Any
 
+from accelerate.utils import convert_outputs_to_fp32
 from trl.trainer.utils import add_fused_lm_head
 
+from mstar.agents.forward import own_forward
 from mstar.agents.policy import Policy
 
 
@@ -25,14 +27,18 @@ def set_temperature(trainer: Any, policy: Policy, temperature: float) -> None:
     trainer.temperature = temperature
     trainer.generation_config.temperature = temperature
     trainer.generation_kwargs["temperature"] = temperature
-    without_head(policy.network)
-    add_fused_lm_head(policy.network, temperature, outputs=("log_probs", "entropy"))
+    _put_head(trainer, policy.network, temperature, outputs=("log_probs", "entropy"))
     if trainer.ref_model is not None:
         reference = trainer.accelerator.unwrap_model(trainer.ref_model)
-        without_head(reference)
-        add_fused_lm_head(reference, temperature)
+        _put_head(trainer, reference, temperature)
 
 
-def without_head(network: Any) -> None:
-    """Give a model back the forward of its class, which TRL's scoring head had replaced."""
-    network.forward = MethodType(type(network).forward, network)
+def _put_head(trainer: Any, network: Any, temperature: float, **measured: Any) -> None:
+    """The head around the model's own forward, and around that the trainer's autocast, if any."""
+    own_forward(network)
+    add_fused_lm_head(network, temperature, **measured)
+    if trainer.accelerator.native_amp:
+        autocast = trainer.accelerator.autocast()
+        network.forward = MethodType(
+            convert_outputs_to_fp32(autocast(network.forward.__func__)), network
+        )

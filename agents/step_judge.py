@@ -13,10 +13,11 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from mstar.agents.decoding import read_prompts
+from mstar.agents.forward import evaluating
 from mstar.agents.image_gap import attempt_prompt
 from mstar.agents.policy import Policy
 from mstar.agents.row_cache import take_rows
-from mstar.agents.sampler import Prompt, evaluating
+from mstar.agents.sampler import Prompt
 from mstar.agents.step_tokens import StepTokens, step_tokens
 from mstar.rewards.base import Attempt
 from mstar.rewards.process import Steps, steps_of

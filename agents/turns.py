@@ -28,6 +28,9 @@ class Turns(Generic[Task, Result]):
         self._tasks: queue.SimpleQueue[Task | None] = queue.SimpleQueue()
         self._results: queue.SimpleQueue[Result | BaseException] = queue.SimpleQueue()
         self._torch_threads = torch.get_num_threads()
+        self._accelerator: int | None = None
+        if torch.accelerator.is_available():
+            self._accelerator = torch.accelerator.current_device_index()
         self._thread: threading.Thread | None = None
 
     @property
@@ -83,7 +86,10 @@ class Turns(Generic[Task, Result]):
         self._results.put(result)
 
     def _run(self, train: Callable[[], object], ended: str) -> None:
-        torch.set_num_threads(self._torch_threads)  # OpenMP keeps this per thread
+        # OpenMP and CUDA keep these per thread, and a new thread would take the first accelerator.
+        torch.set_num_threads(self._torch_threads)
+        if self._accelerator is not None:
+            torch.accelerator.set_device_index(self._accelerator)
         try:
             train()
             self._results.put(EndedError(ended))

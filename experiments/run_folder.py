@@ -12,12 +12,9 @@ from __future__ import annotations
 
 import json
 import os
-import platform
 import shutil
-import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -28,9 +25,9 @@ from mstar.agents.collect import Rollout
 from mstar.agents.recipe import Recipe
 from mstar.agents.round import Round
 from mstar.envs.unlabelled import is_right
+from mstar.experiments.surroundings import surroundings
 
 Row = dict[str, Any]
-PACKAGES = ("mstar-rl", "torch", "transformers", "trl", "peft", "gymnasium", "numpy", "pillow")
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +61,7 @@ class RunFolder:
                         "give another --out, or the same settings to resume it"
                     )
             else:
-                _replace(written, json.dumps({"recipe": described, **_surroundings()}, indent=2))
+                _replace(written, json.dumps({"recipe": described, **surroundings()}, indent=2))
         except OSError as error:
             raise OSError(
                 f"cannot write the run folder {path}: {error.strerror or error}; choose another "
@@ -100,12 +97,15 @@ class RunFolder:
         """Where the checkpoint of a round stands."""
         return self.path / "checkpoints" / f"round-{number:04d}"
 
+    @property
     def trainer(self) -> Path:
-        """An empty folder for the trainer: what a killed one left there is of no use."""
-        folder = self.path / "trainer"
-        shutil.rmtree(folder, ignore_errors=True)
-        folder.mkdir(parents=True)
-        return folder
+        """Where trainers work."""
+        return self.path / "trainer"
+
+    def empty_trainer(self) -> None:
+        """Empty that folder: what a killed run left there is of no use."""
+        shutil.rmtree(self.trainer, ignore_errors=True)
+        self.trainer.mkdir(parents=True)
 
     def newest_checkpoint(self) -> Path | None:
         """The checkpoint of the last committed round that trained; None before any has."""
@@ -231,19 +231,3 @@ def _replace(path: Path, text: str) -> None:
         file.flush()
         os.fsync(file.fileno())  # a rename must not land before what it names
     partial.replace(path)
-
-
-def _surroundings() -> Row:
-    commit = subprocess.run(
-        ["git", "rev-parse", "HEAD"],
-        cwd=Path(__file__).resolve().parent,
-        capture_output=True,
-        text=True,
-        check=False,
-    ).stdout.strip()
-    return {
-        "versions": {name: version(name) for name in PACKAGES},
-        "python": platform.python_version(),
-        "commit": commit or None,
-        "hardware": {"machine": platform.machine(), "cores": os.cpu_count()},
-    }

@@ -12,6 +12,7 @@ import torch
 from rich.console import Console
 from transformers.utils import logging
 
+from mstar.agents import processes
 from mstar.agents.agents import AGENTS
 from mstar.agents.embedded import EMBEDDED
 from mstar.agents.policy import Policy
@@ -43,25 +44,42 @@ def train(recipe: Recipe, out: Path, console: Console) -> RunFolder:
     prepare_torch(recipe.threads)
     env, held_out = open_env(recipe, "train"), open_env(recipe, "validation")
     tests = exams(recipe)
-    folder = RunFolder.create(out, recipe)
+    folder = open_folder(out, recipe)
+    main, console = processes.is_main(), speaker(console)
     policy = load_policy(recipe)
     with Progress(console) as progress:
-        agent = AGENTS[recipe.agent](policy, env, held_out, recipe, folder.trainer())
+        agent = AGENTS[recipe.agent](policy, env, held_out, recipe, folder.trainer)
         if rounds := folder.rounds():
             agent.restore(rounds[-1]["state"], folder.newest_checkpoint())
             progress.say(f"going on after round {rounds[-1]['number']}")
         progress.watch(agent)
         try:
             for done in agent.learn():
-                folder.commit(done)
+                if main:  # every process comes to the same round
+                    folder.commit(done)
                 progress.finished(done)
         finally:
             agent.close()
         progress.say("testing the base and the evolved policy")
         test_run(folder, recipe, policy, tests)
         progress.say("writing the report")
-        write_report(folder)
+        if main:
+            write_report(folder)
+    processes.wait()  # whoever reads the folder finds all of it
     return folder
+
+
+def open_folder(out: Path, recipe: Recipe) -> RunFolder:
+    """The run's folder, made or checked by the main process before the others look into it."""
+    if processes.is_main():
+        RunFolder.create(out, recipe).empty_trainer()
+    processes.wait()
+    return RunFolder(out)
+
+
+def speaker(console: Console) -> Console:
+    """The console for the main process, and silence for the others."""
+    return console if processes.is_main() else Console(quiet=True)
 
 
 def prepare_torch(threads: int) -> None:
@@ -98,7 +116,8 @@ def test_run(
     for label, policy in (("base", load_policy(recipe)), ("evolved", evolved)):
         for exam in tests:
             rows += sit(exam, policy, recipe, policy=label, group=exam.group)
-    write_rows(path, rows)
+    if processes.is_main():
+        write_rows(path, rows)
     return rows
 
 
@@ -132,7 +151,7 @@ def variants_of_subject(subject: str, recipe: Recipe, count: int) -> list[Row]:
     for exam in tests:
         seed = mix(recipe.seed, 0, 4)
         rows += ask_variants(sampler, exam.env, exam.problems, phrasings, seed, group=exam.group)
-    if (Path(subject) / "recipe.json").exists():
+    if processes.is_main() and (Path(subject) / "recipe.json").exists():
         write_rows(Path(subject) / "variants.jsonl", rows)
     return rows
 

@@ -29,7 +29,7 @@ ONLINE: tuple[AgentName, ...] = ("grpo", "rloo", "online-dpo")  # one of each tr
 
 
 def killed_while_sampling(patch: pytest.MonkeyPatch) -> None:
-    raise_at(patch, practices, "collect", 2)  # the first round takes one
+    raise_at(patch, practices, "collect_alone", 2)  # the first round takes one
 
 
 def killed_before_the_commit(patch: pytest.MonkeyPatch) -> None:
