@@ -46,9 +46,13 @@ def questions(
     sampler = LocalSampler(load_policy(recipe), recipe.max_new_tokens, recipe.batch_rows)
     found: list[Question] = []
     for seed in seeds:
-        env = open_env(replace(recipe, seed=seed), split)
         rng = np.random.default_rng([settings.seed, seed])
-        drawn = env.draw(problems)
+        envs = [
+            open_env(replace(settings.recipe(number), seed=seed), split)
+            for number in range(len(settings.levels))
+        ]
+        env = envs[0]  # asks all of them alike
+        drawn = [problem for each in envs for problem in each.draw(problems // len(envs))]
         own = samples_of(sampler, drawn, [ask(env, p) for p in drawn], settings.samples, seed)
         asked: list[tuple[str, Labelled | None]] = []
         if settings.target == "process":

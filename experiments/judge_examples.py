@@ -34,7 +34,7 @@ class JudgeExamples:
     Attributes:
         model: the policy whose samples are judged.
         families: whose problems.
-        level: of the problems, 1 to 3.
+        levels: of the problems, 1 to 3; batches, and the problems of a test, take them in turn.
         target: process labels every step, outcome the end of a response alone.
         problems: of one batch; each has an exact solution, slips and samples.
         slips: wrong copies of the exact solution, per problem.
@@ -47,7 +47,7 @@ class JudgeExamples:
 
     model: str = "embedded"
     families: tuple[str, ...] = Recipe().families
-    level: int = 1
+    levels: tuple[int, ...] = (1,)
     target: Target = "process"
     problems: int = 32
     slips: int = 1
@@ -56,11 +56,15 @@ class JudgeExamples:
     completions: int = 8
     seed: int = 7_000  # far from the seeds of runs, so that a judge has not seen their problems
 
-    def recipe(self) -> Recipe:
-        """The recipe whose problems and policy these are."""
+    def __post_init__(self) -> None:
+        if not self.levels or not {*self.levels} <= {1, 2, 3}:
+            raise ValueError(f"levels must be one or more of 1, 2 and 3, got {self.levels}")
+
+    def recipe(self, number: int = 0) -> Recipe:
+        """The recipe whose policy and problems batch `number` has."""
         return Recipe(
             families=self.families,
-            level=self.level,
+            level=self.levels[number % len(self.levels)],
             model=self.model,
             seed=self.seed,
             panel=("correctness",),
@@ -69,10 +73,11 @@ class JudgeExamples:
 
 
 @lru_cache(maxsize=1)  # once in every process
-def _opened(settings: JudgeExamples) -> tuple[LocalSampler, ProblemVectorEnv]:
+def _opened(settings: JudgeExamples) -> tuple[LocalSampler, list[ProblemVectorEnv]]:
     recipe = settings.recipe()
     sampler = LocalSampler(load_policy(recipe, device="cpu"), recipe.max_new_tokens, 256)
-    return sampler, open_env(recipe, "train")
+    levels = range(len(settings.levels))
+    return sampler, [open_env(settings.recipe(number), "train") for number in levels]
 
 
 def batches(settings: JudgeExamples, workers: int) -> Generator[JudgeBatch, None, None]:
@@ -104,7 +109,8 @@ def batches(settings: JudgeExamples, workers: int) -> Generator[JudgeBatch, None
 
 def one_batch(settings: JudgeExamples, number: int) -> dict[str, Any]:
     """Batch `number`, packed."""
-    sampler, env = _opened(settings)
+    sampler, envs = _opened(settings)
+    env = envs[number % len(envs)]
     first = number * settings.problems
     problems = [env.examiner.problem(settings.seed, first + i) for i in range(settings.problems)]
     prompts = [ask(env, problem) for problem in problems]

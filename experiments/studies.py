@@ -85,7 +85,16 @@ class Study:
 
 # One rate for all updates of a run. With a warm-up, agents that begin a new optimizer every round
 # would warm up again every round, and spend most of a short round below the rate of the others.
-EQUAL = replace(DEFAULT, schedule="constant", warmup=0, test_harder=True)
+# Level 2: a policy that has learned to reason is near the ceiling of level 1 within two rounds.
+EQUAL = replace(
+    DEFAULT,
+    families=("Counting", "Dice", "Ruler", "Pictograph", "Venn", "IconArithmetic"),
+    extra_families=("BarChart", "Clock", "Coins"),
+    level=2,
+    schedule="constant",
+    warmup=0,
+    test_harder=True,
+)
 
 POOL = 1024  # training problems of the study of the interval
 PASSES = 3  # over the pool
@@ -134,7 +143,7 @@ METHOD_INTERVAL = Study(
     baseline="iterative-rft",
 )
 
-BUDGET = 600_000  # tokens of practice
+BUDGET = 400_000  # tokens of practice
 # An online agent learns from every response, so its updates are larger, and as many.
 ONLINE_BATCHES = {"batch": 128, "minibatches": 4}
 

@@ -21,7 +21,7 @@ from mstar.agents.step_judge import StepJudge
 from mstar.agents.step_labels import bare, exact, labelled, learned_from, slipped, whole
 from mstar.envs.families import FAMILIES
 from mstar.envs.problem import Problem
-from mstar.experiments.judge_examination import Question, best_threshold, examined
+from mstar.experiments.judge_examination import Question, best_threshold, examined, questions
 from mstar.experiments.judge_examples import JudgeExamples, batches
 from mstar.experiments.step_errors import first_error_f1
 from mstar.rewards.base import Attempt
@@ -287,3 +287,12 @@ def test_the_shipped_judge_sits_in_a_panel_by_name() -> None:
 def test_an_unknown_name_in_a_panel_is_told_what_is_known() -> None:
     with pytest.raises(ValueError, match=r"no reward model \['progress'\].*process"):
         panel_of(replace(Recipe(), panel=("correctness", "progress"), rank="correctness"))
+
+
+def test_a_judge_sees_the_levels_in_turn() -> None:
+    settings = JudgeExamples(families=("Dice",), levels=(1, 3), problems=2, samples=1)
+    assert [settings.recipe(number).level for number in range(3)] == [1, 3, 1]
+    asked = questions(settings, "test", 4, [0])
+    assert [q.example.problem.tags["level"] for q in asked if q.source == "exact"] == list("1133")
+    with pytest.raises(ValueError, match="got \\(0,\\)"):
+        JudgeExamples(levels=(0,))
