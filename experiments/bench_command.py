@@ -21,19 +21,23 @@ class BenchOptions:
         cases: for the verifier, a file of verdict cases.
     """
 
-    what: tyro.conf.Positional[Literal["sampler", "verifier", "envs"]]
+    what: tyro.conf.Positional[Literal["sampler", "verifier", "envs", "judge"]]
     json: bool = False
     cases: Path | None = None
 
 
 def run(arguments: list[str]) -> None:
-    """``mstar bench sampler|verifier|envs``."""
+    """``mstar bench sampler|verifier|envs|judge``."""
     options = tyro.cli(BenchOptions, args=arguments, prog="mstar bench")
     rows: Sequence[dict[str, Any]]
     if options.what == "sampler":
         from mstar.experiments.bench_sampler import bench_sampler
 
         rows = bench_sampler()
+    elif options.what == "judge":
+        from mstar.experiments.bench_judge import bench_judge
+
+        rows = bench_judge()
     elif options.what == "envs":
         from mstar.experiments.bench_envs import bench_envs
 

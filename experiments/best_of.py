@@ -15,16 +15,24 @@ import tyro
 from rich.console import Console
 
 from mstar.agents.collect import by_problem, collect
+from mstar.agents.judges import step_judge_of
 from mstar.agents.recipe import Recipe
 from mstar.agents.sampler import LocalSampler
 from mstar.agents.seeds import mix
+from mstar.experiments.judge_plots import selection_curves
 from mstar.experiments.problems import open_env
 from mstar.experiments.run_folder import Row, write_rows
-from mstar.experiments.stats import estimate
+from mstar.experiments.stats import Estimate, estimate
 from mstar.experiments.train import load_policy, prepare_torch
 from mstar.rewards.self_consistency import answers_by_class
 
 SIZES = (1, 2, 4, 8, 16)
+RANKS = {  # what a row may hold, and what it is called
+    "process": "least step",
+    "product": "all steps",
+    "outcome": "outcome",
+    "self_certainty": "certainty",
+}
 
 
 @dataclass(frozen=True)
@@ -35,6 +43,8 @@ class BestOf:
         out: file for the rows, one a problem.
         model: the policy that samples.
         step_judge: folder of the judge; ``embedded`` is the one that ships.
+        outcome_judge: folder of an outcome judge, to be compared; none if left out.
+        figure: SVG file for the curves; none if left out.
         problems: unseen ones of the default recipe's families, per seed.
         seeds: of problems and sampling.
     """
@@ -42,35 +52,44 @@ class BestOf:
     out: Path
     model: str = "embedded"
     step_judge: str = "embedded"
+    outcome_judge: str = ""
+    figure: Path | None = None
     problems: int = 50
     seeds: tuple[int, ...] = (0, 1, 2)
 
 
 def sampled(settings: BestOf, seed: int) -> list[Row]:
     """The samples of each problem of a seed: which are right, their answers and their scores."""
+    judges = ("process", "outcome") if settings.outcome_judge else ("process",)
     recipe = replace(
         Recipe(),
         model=settings.model,
         step_judge=settings.step_judge,
+        outcome_judge=settings.outcome_judge,
         seed=seed,
-        panel=("correctness", "process", "self_certainty"),
+        panel=("correctness", "self_certainty", *judges),
     )
     env = open_env(recipe, "test")
     sampler = LocalSampler(load_policy(recipe), recipe.max_new_tokens, recipe.batch_rows)
     heat = [1.0] * max(SIZES)
     rollouts = collect(sampler, env, env.draw(settings.problems), heat, mix(seed, 0, 6), 0)
+    attempts = [r.problem.attempt(r.response.text) for r in rollouts]
+    chains = [float(np.prod(steps)) for steps in step_judge_of(recipe).scores(attempts)]
     rows = []
     for problem, members in by_problem(rollouts).items():
         group = [rollouts[i] for i in members]
-        said = answers_by_class([r.problem.attempt(r.response.text) for r in group])
+        said = answers_by_class([attempts[i] for i in members])
         rows.append(
             {
                 "seed": seed,
                 "problem": problem,
                 "right": [r.scores["correctness"] == 1.0 for r in group],
                 "answers": [answer or "" for answer in said],
-                "process": [r.scores["process"] for r in group],
-                "self_certainty": [r.scores["self_certainty"] for r in group],
+                "product": [round(chains[i], 4) for i in members],
+                **{
+                    name: [round(r.scores[name], 4) for r in group]
+                    for name in ("self_certainty", *judges)
+                },
             }
         )
     return rows
@@ -79,16 +98,16 @@ def sampled(settings: BestOf, seed: int) -> list[Row]:
 def picked(row: Row, size: int) -> dict[str, float]:
     """Whether each way to pick one of the first `size` samples picks a right one."""
     right, answers = row["right"][:size], row["answers"][:size]
-    scores = np.nan_to_num(np.array(row["process"][:size], np.float64))
-    sure = np.nan_to_num(np.array(row["self_certainty"][:size], np.float64))
-    return {
+    ways = {
         "mean": float(np.mean(right)),
         "majority": float(right[_vote(answers, np.ones(size))]),
-        "weighted vote": float(right[_vote(answers, scores)]),
-        "best by process": float(right[int(scores.argmax())]),
-        "best by certainty": float(right[int(sure.argmax())]),
-        "any": float(any(right)),
     }
+    for name, shown in RANKS.items():
+        if name in row:
+            scores = np.nan_to_num(np.array(row[name][:size], np.float64))
+            ways[f"vote by {shown}"] = float(right[_vote(answers, scores)])
+            ways[f"best by {shown}"] = float(right[int(scores.argmax())])
+    return {**ways, "any": float(any(right))}
 
 
 def _vote(answers: Sequence[str], weights: np.ndarray) -> int:
@@ -108,15 +127,26 @@ def best_of_table(rows: Sequence[Row]) -> str:
     Args:
         rows: a row a problem, of one or more seeds; intervals resample problems within a seed.
     """
-    runs = [[row for row in rows if row["seed"] == seed] for seed in _seeds(rows)]
-    ways = list(picked(rows[0], 1))
-    lines = [f"| N | {' | '.join(ways)} |", "|---" * (len(ways) + 1) + "|"]
-    for size in SIZES:
-        found = [[picked(row, size) for row in run] for run in runs]
-        cells = [estimate([np.array([row[way] for row in run]) for run in found]) for way in ways]
+    found = best_of_estimates(rows)
+    lines = ["| picked |" + "".join(f" N = {size} |" for size in SIZES), "|---" * 6 + "|"]
+    for way in found[SIZES[0]]:
+        cells = [found[size][way] for size in SIZES]
         shown = [f"{100 * c.mean:.1f} [{100 * c.low:.1f}, {100 * c.high:.1f}]" for c in cells]
-        lines.append(f"| {size} | {' | '.join(shown)} |")
+        lines.append(f"| {way} | {' | '.join(shown)} |")
     return "\n".join(lines)
+
+
+def best_of_estimates(rows: Sequence[Row]) -> dict[int, dict[str, Estimate]]:
+    """The share right of each way to pick, by N and way."""
+    runs = [[row for row in rows if row["seed"] == seed] for seed in _seeds(rows)]
+    found: dict[int, dict[str, Estimate]] = {}
+    for size in SIZES:
+        right = [[picked(row, size) for row in run] for run in runs]
+        found[size] = {
+            way: estimate([np.array([row[way] for row in run]) for run in right])
+            for way in right[0][0]
+        }
+    return found
 
 
 def _seeds(rows: Sequence[Row]) -> list[int]:
@@ -128,6 +158,8 @@ def best_of(settings: BestOf) -> list[Row]:
     prepare_torch(1)
     rows = [row for seed in settings.seeds for row in sampled(settings, seed)]
     write_rows(settings.out, rows)
+    if settings.figure is not None:
+        settings.figure.write_text(selection_curves(best_of_estimates(rows)))
     return rows
 
 

@@ -1,26 +1,52 @@
-"""What a judge says of responses to problems it has not learned from, and where it draws a line."""
+"""What a judge says of responses to problems it has not learned from, and where it draws a line.
+
+python -m mstar.experiments.judge_examination --out FILE.jsonl
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 import numpy as np
+import tyro
 from numpy.typing import NDArray
+from rich.console import Console
 
 from mstar.agents.collect import ask
 from mstar.agents.sampler import LocalSampler
-from mstar.agents.step_judge import StepJudge
+from mstar.agents.step_judge import STEP_JUDGE, StepJudge
 from mstar.agents.step_labels import Labelled, exact, slipped, whole
 from mstar.envs.problem import Split
 from mstar.experiments.judge_examples import JudgeExamples, Target, samples_of
 from mstar.experiments.problems import open_env
-from mstar.experiments.run_folder import Row
-from mstar.experiments.step_errors import SOURCES, first_error_f1
-from mstar.experiments.train import load_policy
+from mstar.experiments.run_folder import Row, write_rows
+from mstar.experiments.step_errors import SOURCES, error_table, first_error_f1
+from mstar.experiments.train import load_policy, prepare_torch
 from mstar.rewards.process import Steps, first_error
 
 THRESHOLDS = tuple(round(0.02 * step, 2) for step in range(1, 50))
+
+
+@dataclass(frozen=True)
+class Examination:
+    """A judge that is made, and what it is asked.
+
+    Attributes:
+        out: file for the rows, one a response.
+        judge: folder of the judge.
+        examples: the policy whose samples are judged, and the families.
+        problems: unseen ones, for each seed.
+        seeds: of problems and sampling.
+    """
+
+    out: Path
+    judge: Path = STEP_JUDGE
+    examples: tyro.conf.OmitArgPrefixes[JudgeExamples] = field(
+        default_factory=lambda: JudgeExamples(problems=200)
+    )
+    seeds: tuple[int, ...] = (0, 1, 2)
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,3 +153,18 @@ def best_threshold(rows: Sequence[Row]) -> float:
 def _is_last(steps: Steps) -> NDArray[np.bool_]:
     last: NDArray[np.bool_] = np.arange(len(steps)) == len(steps) - 1
     return last
+
+
+def examine(settings: Examination) -> list[Row]:
+    """The rows of an examination; they are stored and returned."""
+    prepare_torch(1)
+    judge = StepJudge.load(settings.judge)
+    examples = settings.examples
+    asked = questions(examples, "test", examples.problems, settings.seeds)
+    rows = examined(judge, asked, examples.target)
+    write_rows(settings.out, rows)
+    return rows
+
+
+if __name__ == "__main__":
+    Console().print(error_table(examine(tyro.cli(Examination))), soft_wrap=True)
