@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from itertools import chain, islice
+from itertools import chain
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
@@ -21,6 +21,7 @@ from mstar.rewards.base import Answer
 
 PLAIN_NAMES = ("problems", "data", "train", "test", "validation", "val", "dev", "metadata")
 HEAD = 64  # rows whose columns are looked at to tell the form
+HEAD_HELD = 2**25  # characters of them, about
 
 Source = str | Iterable[Mapping[str, Any]]
 
@@ -100,7 +101,7 @@ def read(
     name = name_of(source)
     where = source if isinstance(source, str) else name
     stream = iter(rows(source, pictures))
-    head = list(islice(stream, HEAD))
+    head = _head(stream)
     if not head:
         raise ValueError(f"{where} is empty: it has no rows")
     columns = list(dict.fromkeys(chain.from_iterable(row.cells for row in head)))
@@ -122,6 +123,23 @@ def read(
         else:
             entries.append(found)
     return Reading(name, chosen, form, doubt, tuple(entries), tuple(faults))
+
+
+def _head(stream: Iterator[Row]) -> list[Row]:
+    """The first rows, fewer where they are large."""
+    rows: list[Row] = []
+    held = 0
+    while len(rows) < HEAD and held < HEAD_HELD and (row := next(stream, None)) is not None:
+        rows.append(row)
+        held += _length(row.cells)
+    return rows
+
+
+def _length(value: Any) -> int:
+    if isinstance(value, str | bytes):
+        return len(value)
+    items = value.values() if isinstance(value, Mapping) else value
+    return sum(map(_length, items)) if isinstance(items, Iterable) else 0
 
 
 def name_of(source: Source) -> str:

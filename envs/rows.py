@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -54,10 +55,19 @@ def lines(path: Path) -> Iterator[tuple[int, str]]:
             yield number, text
 
 
+def each_key_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """A JSON object; ValueError where it names a key twice, for which value would count?"""
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        twice = [key for key, count in Counter(key for key, _ in pairs).items() if count > 1]
+        raise ValueError(f"an object names keys twice: {twice}")
+    return found
+
+
 def parsed(text: str, where: str) -> Any:
     """The JSON value of a text; ValueError that says where it stands and what is wrong."""
     try:
-        return json.loads(text)
+        return json.loads(text, object_pairs_hook=each_key_once)
     except json.JSONDecodeError as error:
         raise ValueError(f"{where}: broken JSON at column {error.colno}: {error.msg}") from None
     except RecursionError:

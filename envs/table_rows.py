@@ -8,7 +8,12 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-BATCH = 32  # rows in memory at a time, pictures and all
+from mstar.envs.rows import LONGEST_LINE
+
+BATCH = 4  # rows in memory at a time, pictures and all; more are no faster
+HELD = 64 * 2**20  # bytes in memory at a time, about
+UNPACKED = 64 * 2**20  # bytes that a row group may hold however well it is packed
+MOST_PACKED = 50  # times smaller than what it holds; more is a bomb
 
 Place = tuple[str, Mapping[str, Any]]  # where the row stands, and its cells
 Keys = tuple[str | int, ...]  # the way from a cell to the bytes inside it
@@ -74,8 +79,8 @@ def parquet_rows(path: Path) -> Iterator[Place]:
         with pyarrow.parquet.ParquetFile(path) as file:
             before = 0
             for group in range(file.num_row_groups):
-                row = 0
-                for batch in file.iter_batches(BATCH, row_groups=[group]):
+                row, batch_size = 0, _batch_size(file.metadata.row_group(group), path)
+                for batch in file.iter_batches(batch_size, row_groups=[group]):
                     for cells in batch.to_pylist():
                         yield (
                             f"{path} row {before + row}",
@@ -90,6 +95,27 @@ def parquet_rows(path: Path) -> Iterator[Place]:
                 before += row
     except (pyarrow.ArrowException, OSError) as error:
         raise ValueError(f"{path} is not a parquet file that can be read: {error}") from None
+
+
+def _batch_size(group: Any, path: Path) -> int:
+    """How many rows of a row group to hold at a time.
+
+    Raises:
+        ValueError: its rows are larger than a line of text may be, or it unpacks to far more than
+            pictures and texts do.
+    """
+    columns = [group.column(index) for index in range(group.num_columns)]
+    packed, unpacked = (
+        sum(column.total_compressed_size for column in columns),
+        sum(column.total_uncompressed_size for column in columns),
+    )
+    each = unpacked // max(1, group.num_rows)
+    if each > LONGEST_LINE or unpacked > max(UNPACKED, MOST_PACKED * packed):
+        raise ValueError(
+            f"{path} unpacks to {unpacked:,} bytes in {group.num_rows} rows of a row group; "
+            f"{LONGEST_LINE:,} a row are the most, and {MOST_PACKED} times what is stored"
+        )
+    return max(1, min(BATCH, HELD // max(1, int(each))))
 
 
 def dataset_rows(table: Any, name: str) -> Iterator[Place]:

@@ -6,13 +6,14 @@ import csv
 import itertools
 import json
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from mstar.envs.column_names import guess
 from mstar.envs.fields import FieldMap
-from mstar.envs.rows import LONGEST_LINE, lines, parsed
+from mstar.envs.rows import LONGEST_LINE, each_key_once, lines, parsed
 
 LARGEST_OBJECT = 256 * 2**20  # bytes of a JSON file that must be read whole
 CHUNK = 2**20  # characters
@@ -59,6 +60,8 @@ def csv_rows(path: Path, delimiter: str = ",") -> Iterator[Place]:
     try:
         reader = csv.reader((text for _, text in lines(path)), delimiter=delimiter, strict=True)
         header = next(reader, [])
+        if twice := [name for name, count in Counter(header).items() if count > 1]:
+            raise ValueError(f"{path}: the header names columns twice: {twice}")
         for cells in reader:
             where = f"{path} line {reader.line_num}"
             if cells and len(cells) != len(header):
@@ -93,7 +96,7 @@ def _are_rows(value: Any) -> bool:
 
 def _array_rows(path: Path) -> Iterator[Place]:
     """The items of a JSON array, with no more of the file in memory than one of them needs."""
-    decoder, number, position = json.JSONDecoder(), 0, 0
+    decoder, number, position = json.JSONDecoder(object_pairs_hook=each_key_once), 0, 0
     with path.open(encoding="utf-8-sig") as file:
         try:
             buffer = file.read(CHUNK).lstrip().removeprefix("[")
@@ -132,7 +135,7 @@ def _object_rows(path: Path) -> Iterator[Place]:
     except UnicodeDecodeError as error:
         raise ValueError(f"{path} is not UTF-8 at byte {error.start}; save it as UTF-8") from None
     try:
-        whole = _object(json.loads(text), str(path))
+        whole = _object(json.loads(text, object_pairs_hook=each_key_once), str(path))
     except json.JSONDecodeError as error:
         raise ValueError(f"{path} line {error.lineno}: broken JSON: {error.msg}") from None
     except RecursionError:

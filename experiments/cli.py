@@ -17,6 +17,7 @@ from rich.console import Console
 
 from mstar.agents.recipe import Recipe
 from mstar.experiments.recipes import RECIPES
+from mstar.experiments.terminal import printable
 
 USAGE = """mstar: multimodal self-evolving training
 
@@ -231,7 +232,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 0
     except (ValueError, OSError, KeyError) as error:
         message = error.args[0] if isinstance(error, KeyError) and error.args else error
-        print(f"mstar: {message}", file=sys.stderr)
+        print(f"mstar: {printable(str(message))}", file=sys.stderr)
         return 1
     except SystemExit as stopped:  # tyro has printed its help, or what is wrong
         return stopped.code if isinstance(stopped.code, int) else 1

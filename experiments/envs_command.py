@@ -17,6 +17,7 @@ from mstar.envs.open import open_source
 from mstar.envs.problem import Problem, Split
 from mstar.envs.said_fields import described, read_fields
 from mstar.envs.source import ProblemSource
+from mstar.experiments.terminal import printable
 
 GAP, LABEL = 8, 22  # pixels of the gallery
 
@@ -104,7 +105,7 @@ def show(options: Show) -> None:
     split = options.split or _first_split(source)
     for index in range(options.count):
         problem = source.problem(split, 0, index)
-        print(f"{problem.id}\n{problem.question}\n{_solution(problem)}\n")
+        print(printable(f"{problem.id}\n{problem.question}\n{_solution(problem)}\n"))
         if options.out is not None:
             options.out.mkdir(parents=True, exist_ok=True)
             for number, picture in enumerate(problem.pictures):

@@ -6,12 +6,14 @@ import pickle
 import struct
 import tracemalloc
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import gymnasium
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from gymnasium.envs.registration import EnvSpec
 from gymnasium.utils.env_checker import check_env
@@ -484,8 +486,9 @@ def test_a_map_to_a_column_that_is_not_there_is_named() -> None:
         (b"[1, 2]", "line 3: a row must be a JSON object"),
         (b"[" * 200_000, "line 3"),
         (b'{"answer": ' + b"9" * 5000 + b"}", "line 3: the JSON can't be read"),
+        (b'{"answer": "1", "answer": "2"}', "line 3: the JSON can't be read: an object names keys"),
     ],
-    ids=["broken", "not UTF-8", "no object", "deep", "digits"],
+    ids=["broken", "not UTF-8", "no object", "deep", "digits", "twice"],
 )
 def test_a_broken_line_is_named_with_its_file_and_number(
     line: bytes, words: str, tmp_path: Path
@@ -513,6 +516,7 @@ def test_a_line_of_a_gigabyte_is_refused_in_bounded_memory(tmp_path: Path) -> No
     [
         ("a.csv", "question,answer\nWhy?,1,2\n", r"a.csv line 2: 3 cells under 2 columns"),
         ("a.csv", 'question,answer\n"Why?,1\n', r"a.csv line 2: broken CSV"),
+        ("a.csv", "question,a,a\nWhy?,1,2\n", "a.csv: the header names columns twice: ['a']"),
         ("a.json", '[{"question": "a"},\n {"question": }]', r"a.json item 2: broken JSON"),
         ("a.json", '{"a": {"b": 1},\n "c": }', r"a.json line 2: broken JSON"),
         ("a.parquet", "PAR1 no", r"a.parquet is not a parquet file"),
@@ -523,6 +527,30 @@ def test_a_line_of_a_gigabyte_is_refused_in_bounded_memory(tmp_path: Path) -> No
 def test_broken_files_are_named(name: str, text: str, words: str, tmp_path: Path) -> None:
     (tmp_path / name).write_text(text)
     assert words in load_error(str(tmp_path / name))
+
+
+@pytest.mark.parametrize("each", [40 * 2**20, 2**20], ids=["a large row", "many alike"])
+def test_a_table_that_unpacks_to_far_more_is_refused_in_bounded_memory(
+    each: int, tmp_path: Path
+) -> None:
+    texts = [f"{number}{'x' * each}" for number in range(1 + 2**27 // each if each < 2**25 else 1)]
+    columns = {"question": texts, "image": ["1.png"] * len(texts), "answer": ["1"] * len(texts)}
+    path = tmp_path / "problems.parquet"
+    pq.write_table(pa.table(columns), path, compression="zstd")
+    assert path.stat().st_size < 2**20
+    assert f"{path} unpacks to" in load_error(str(path))
+
+
+def test_many_large_rows_are_not_held_to_tell_the_columns() -> None:
+    taken: list[int] = []
+
+    def large() -> Iterator[dict[str, Any]]:
+        for number in range(64):
+            taken.append(number)
+            yield {"ask": "x" * 2**23}
+
+    assert "can't tell which column" in load_error(large())
+    assert len(taken) < 8
 
 
 def test_a_folder_without_a_table_says_what_is_missing(tmp_path: Path) -> None:
