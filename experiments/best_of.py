@@ -149,6 +149,30 @@ def best_of_estimates(rows: Sequence[Row]) -> dict[int, dict[str, Estimate]]:
     return found
 
 
+def advantage(rows: Sequence[Row], way: str, other: str, size: int = max(SIZES)) -> Estimate:
+    """How much oftener one way picks a right sample than another, on the same problems."""
+    return estimate(
+        [
+            np.array(
+                [picked(r, size)[way] - picked(r, size)[other] for r in rows if r["seed"] == seed]
+            )
+            for seed in _seeds(rows)
+        ]
+    )
+
+
+def advantages(rows: Sequence[Row]) -> str:
+    """What the judge adds to the majority at the largest N, in points, paired by problem."""
+    lines = ["| at N = 16, in points | than the majority |", "|---|---|"]
+    for way in picked(rows[0], 1):
+        if way not in ("mean", "majority", "any"):
+            it = advantage(rows, way, "majority")
+            lines.append(
+                f"| {way} | {100 * it.mean:+.1f} [{100 * it.low:+.1f}, {100 * it.high:+.1f}] |"
+            )
+    return "\n".join(lines)
+
+
 def _seeds(rows: Sequence[Row]) -> list[int]:
     return sorted({row["seed"] for row in rows})
 
@@ -164,4 +188,5 @@ def best_of(settings: BestOf) -> list[Row]:
 
 
 if __name__ == "__main__":
-    Console().print(best_of_table(best_of(tyro.cli(BestOf))), soft_wrap=True)
+    stored = best_of(tyro.cli(BestOf))
+    Console().print(f"{best_of_table(stored)}\n\n{advantages(stored)}", soft_wrap=True)

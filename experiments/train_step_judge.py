@@ -38,6 +38,7 @@ class JudgeTraining:
         fit: the updates.
         workers: processes that make the responses, beside the one that trains; they change the
             speed and nothing else. -1 takes all cores but one; 0 makes them between the updates.
+        lora_rank: 0 trains all weights of the backbone; above, a LoRA of this rank beside the head.
         threads: of torch in the process that trains.
         validation: problems that the threshold is chosen on.
         test: unseen problems that the errors are looked for in, for each test seed.
@@ -48,6 +49,7 @@ class JudgeTraining:
     examples: tyro.conf.OmitArgPrefixes[JudgeExamples] = field(default_factory=JudgeExamples)
     fit: tyro.conf.OmitArgPrefixes[JudgeFit] = field(default_factory=JudgeFit)
     workers: int = 0
+    lora_rank: int = 0
     threads: int = 1
     validation: int = 300
     test: int = 200
@@ -65,7 +67,8 @@ def train_step_judge(settings: JudgeTraining, console: Console) -> list[Row]:
         torch.set_float32_matmul_precision("high")
     torch.manual_seed(settings.examples.seed)
     recipe = settings.examples.recipe()
-    judge = StepJudge.fresh(load_policy(recipe), recipe.size)
+    backbone = load_policy(replace(recipe, lora_rank=settings.lora_rank))
+    judge = StepJudge.fresh(backbone, recipe.size)
     history = fitted(judge, settings, console)
     asked = questions(settings.examples, "validation", settings.validation, [0])
     target = settings.examples.target

@@ -8,7 +8,15 @@ import numpy as np
 import pytest
 
 from mstar.experiments import bench_judge
-from mstar.experiments.best_of import BestOf, best_of, best_of_estimates, best_of_table, picked
+from mstar.experiments.best_of import (
+    BestOf,
+    advantage,
+    advantages,
+    best_of,
+    best_of_estimates,
+    best_of_table,
+    picked,
+)
 from mstar.experiments.judge_plots import selection_curves
 from mstar.experiments.run_folder import read_rows
 
@@ -50,6 +58,10 @@ def test_the_table_and_the_curves_show_every_way_with_its_interval() -> None:
     table = best_of_table(rows)
     assert table.splitlines()[0].endswith("N = 16 |")
     assert len(table.splitlines()) == 2 + len(picked(rows[0], 1))
+    gain = advantage(rows, "best by least step", "majority")
+    assert gain.low <= gain.mean <= gain.high
+    assert advantage(rows, "any", "any").mean == 0.0
+    assert "vote by least step" in advantages(rows)
     assert selection_curves(best_of_estimates(rows)).startswith("<svg")
 
 

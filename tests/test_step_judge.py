@@ -107,6 +107,20 @@ def test_scores_do_not_depend_on_the_batch_and_survive_saving(
     assert np.ptp(np.concatenate(together)) > 0.01
 
 
+def test_a_judge_with_lora_learns_and_survives_saving(judge: StepJudge, tmp_path: Path) -> None:
+    judge.backbone.save(tmp_path / "base")
+    thin = StepJudge.fresh(Policy.load(str(tmp_path / "base")).with_lora(2))
+    attempt = dice().attempt(dice().solution)
+    before = thin.scores([attempt])[0]
+    batch = judge_batch(thin.backbone, [attempt_prompt(attempt, 96)], [(0, exact(dice()))])
+    list(fit_judge(thin, [batch] * 3, JudgeFit(updates=3, learning_rate=1e-2, warmup=1)))
+    thin.save(tmp_path / "thin")
+    assert not (tmp_path / "thin" / "model.safetensors").exists()
+    after = StepJudge.load(tmp_path / "thin").scores([attempt])[0]
+    np.testing.assert_allclose(after, thin.scores([attempt])[0], atol=1e-5)
+    assert np.abs(after - before).max() > 1e-3
+
+
 def test_a_folder_without_a_judge_says_how_to_make_one(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match="train_step_judge"):
         StepJudge.load(tmp_path)
