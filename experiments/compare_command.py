@@ -45,7 +45,8 @@ class StudyOptions:
         out: the study's folder.
         tune: find the learning rate of every arm first, where the study says how.
         keep_checkpoints: of finished runs.
-        rows: also write the few rows that the page needs, and nothing else, to this folder.
+        rows: also write the few rows that the page needs, and nothing else, to this folder; those
+            of finished runs when it is interrupted.
         json: print all tables as JSON.
     """
 
@@ -107,7 +108,12 @@ def run_study(name: str, arguments: list[str]) -> None:
     ready = [r for r in runs if not (study.tuning and options.tune) or r.arm in plan.rates]
     check(ready)
     plan.save(options.out)
-    failures += carry_out(ready, options.out, terms)
+    try:
+        failures += carry_out(ready, options.out, terms)
+    except KeyboardInterrupt:
+        if options.rows is not None and any(run.finished for run in ready):
+            keep(load(plan, options.out), options.out, options.rows)  # before time runs out
+        raise
     there = saved_plan(options.out, name) or plan
     said = [str(failure) for failure in failures]
     rows = load(there, options.out)

@@ -351,7 +351,8 @@ def test_an_interrupted_command_ends_with_130_and_leaves_no_run_behind(tmp_path:
         "from mstar.experiments.cli import main\n"
         "studies.STUDIES['small'] = d.STUDY\n"
         "study_runs.start = d.Doubles(lasting=60).start\n"
-        f"sys.exit(main(['compare', 'small', '--jobs', '1', '--out', {str(tmp_path)!r}]))"
+        f"where = ['--out', {str(tmp_path)!r}, '--rows', {str(tmp_path / 'kept')!r}]\n"
+        "sys.exit(main(['compare', 'small', '--jobs', '1', *where]))"
     )
     root = Path(__file__).parents[1]
     child = subprocess.Popen([sys.executable, "-c", code], cwd=root, stderr=subprocess.PIPE)
@@ -361,6 +362,7 @@ def test_an_interrupted_command_ends_with_130_and_leaves_no_run_behind(tmp_path:
         time.sleep(0.05)
     child.terminate()
     assert child.wait(60) == 130
+    assert len(list((tmp_path / "kept").rglob("evaluation.jsonl"))) == 1
     with alone(tmp_path):  # no run holds it any more
         assert child.stderr is not None
         assert b"the same command goes on" in child.stderr.read()
