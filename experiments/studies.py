@@ -204,15 +204,14 @@ SELECTION = Study(
     baseline="random-2",
 )
 
-OFTEN = ("fixed", "reward-pass@2", "paired")  # controllers that are compared without being named
-
 EXPLORATION = Study(
     question="Does it pay to adapt how the policy explores, at equal cost?",
     design=(
         f"M-STaR with one controller or another, each until {BUDGET:,} generated tokens are spent "
         "on practice. The temperatures that a controller probes are part of that bill, so a "
         "controller that probes more trains less: the paper's sweep takes 4 % of its tokens, and "
-        "far more here, where rounds are small. The learning rate is constant, without warm-up."
+        "far more here, where rounds are small. by-prompt is paired that also gives more samples "
+        "to problems whose first answers differ. The learning rate is constant, without warm-up."
     ),
     base=replace(
         EQUAL,
@@ -220,9 +219,12 @@ EXPLORATION = Study(
         token_budget=BUDGET,
         **{key: apart("mstar")[key] for key in ("panel", "rank", "selection")},
     ),
-    arms={name: {"controller": name} for name in get_args(ControllerName)},
+    arms={
+        **{name: {"controller": name} for name in get_args(ControllerName)},
+        "by-prompt": {"controller": "paired", "budget": "by-prompt"},
+    },
     baseline="fixed",
-    optional=tuple(name for name in get_args(ControllerName) if name not in OFTEN),
+    optional=("schedule", "pass@k", "balance", "entropy"),
 )
 
 STUDIES: dict[str, Study] = {

@@ -14,7 +14,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import IO
 
 from rich.console import Console
 
@@ -63,6 +63,7 @@ def carry_out(planned: Sequence[Planned], out: Path, terms: Terms) -> list[Failu
         The runs that failed.
 
     Raises:
+        KeyboardInterrupt: on SIGINT or SIGTERM, when all that was running has ended.
         ValueError: a folder holds a run of another recipe, or somebody else works on the study.
     """
     check(planned)
@@ -72,9 +73,11 @@ def carry_out(planned: Sequence[Planned], out: Path, terms: Terms) -> list[Failu
     out.mkdir(parents=True, exist_ok=True)
     running: dict[subprocess.Popen[bytes], Planned] = {}
     failures: list[Failure] = []
-    with alone(out) as lock, ended_by_terminate(), Board(terms.console, len(waiting)) as board:
+    with alone(out) as lock, stopping() as caught, Board(terms.console, len(waiting)) as board:
         try:
             while waiting or running:
+                if caught:
+                    raise KeyboardInterrupt
                 while waiting and len(running) < terms.jobs:
                     run = waiting.popleft()
                     running[start(run, lock)] = run
@@ -142,14 +145,14 @@ def alone(out: Path) -> Iterator[IO[str]]:
 
 
 @contextmanager
-def ended_by_terminate() -> Iterator[None]:
-    """SIGTERM ends the block as an interrupt does, so that no run is left behind."""
-
-    def interrupt(*_: Any) -> None:
-        raise KeyboardInterrupt
-
-    before = signal.signal(signal.SIGTERM, interrupt)
+def stopping() -> Iterator[list[int]]:
+    """Collects SIGINT and SIGTERM instead of raising, so that no process gets lost at its start."""
+    caught: list[int] = []
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    for number in before:
+        signal.signal(number, lambda sent, _: caught.append(sent))
     try:
-        yield
+        yield caught
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)

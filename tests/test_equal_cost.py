@@ -18,7 +18,7 @@ from mstar.experiments.problems import exams, open_env
 from mstar.rewards.panel import RewardPanel
 
 
-@pytest.mark.parametrize("agent", [name for name in AGENTS if name not in ("sft", "star")])
+@pytest.mark.parametrize("agent", [name for name in AGENTS if name not in ("mstar", "sft", "star")])
 def test_practice_is_what_was_sampled_to_learn_from(
     policy: Policy, tmp_path: Path, agent: AgentName
 ) -> None:
