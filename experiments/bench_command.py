@@ -18,12 +18,14 @@ class BenchOptions:
     Attributes:
         what: which part.
         json: print the rows as JSON.
-        cases: for the verifier, a file of verdict cases.
+        cases: for the verifier, a file of stated verdicts; left out, those that ship.
+        fuzz: for the verifier, random responses to put to it instead of stated ones.
     """
 
     what: tyro.conf.Positional[Literal["sampler", "verifier", "envs", "judge"]]
     json: bool = False
     cases: Path | None = None
+    fuzz: int = 0
 
 
 def run(arguments: list[str]) -> None:
@@ -42,11 +44,14 @@ def run(arguments: list[str]) -> None:
         from mstar.experiments.bench_envs import bench_envs
 
         rows = bench_envs(0.5)
+    elif options.fuzz:
+        from mstar.experiments.fuzz_verifier import fuzz_verifier
+
+        rows = [fuzz_verifier(options.fuzz)]
     else:
         from mstar.experiments.bench_verifier import bench_verifier
+        from mstar.experiments.verdicts import SHIPPED
 
-        if options.cases is None:
-            raise ValueError("mstar bench verifier needs --cases FILE, a JSONL of verdict cases")
-        rows = bench_verifier(options.cases)
+        rows = bench_verifier(options.cases or SHIPPED)
     for row in rows:
         print(json.dumps(row) if options.json else "  ".join(f"{k} {v}" for k, v in row.items()))

@@ -2,63 +2,51 @@
 
 from __future__ import annotations
 
-import json
 import multiprocessing
 import statistics
 import time
 from collections.abc import Callable
 from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import Any
 
-from mstar.rewards.base import Answer
+from mstar.experiments.verdicts import Case, read_verdicts
 from mstar.rewards.verify import verify
 
 PATIENCE = 8.0  # seconds until a child that has not answered is killed
 START = 120.0  # seconds for the imports of a child
 
 Row = dict[str, str | int | float]
-Grade = Callable[[dict[str, Any]], bool | None]
+Grade = Callable[[Case], bool | None]
 
 
 def bench_verifier(cases: Path) -> list[Row]:
     """Put every case to both graders, in one run.
 
     Args:
-        cases: JSONL with ``gold``, ``answer_type``, ``choices``, ``response``, ``expected``,
-            ``tier`` and ``meta`` (``unit``, ``rel_tol``) in each line.
+        cases: JSONL in one of the forms of ``verdicts.read_verdicts``.
 
     Returns:
         A row for each grader and tier: ``grader``, ``tier``, ``cases``, ``agreement`` in [0, 1],
         ``false_accepts``, ``false_rejects``, ``undecided`` (no verdict; not an agreement),
-        ``median_ms`` and ``max_ms`` of wall-clock time.
+        ``median_ms`` and ``max_ms`` of wall-clock time, and ``over_1_s``, the cases that took
+        longer than a second (math-verify gives up after three to eight).
 
     Raises:
         ValueError: a line is no case.
     """
-    read = [_case(line) for line in cases.read_text(encoding="utf-8").splitlines() if line.strip()]
-    if not read:
-        raise ValueError(f"{cases} holds no cases; give a JSONL file with one verdict case a line")
+    read = read_verdicts(cases)
     rows: list[Row] = []
     with _MathVerify() as other:
         for name, grade in (("mstar", _ours), ("math-verify", other.grade)):
             results = [_timed(grade, case) for case in read]
-            for tier in ("all", *sorted({case["tier"] for case in read})):
-                kept = [i for i, case in enumerate(read) if tier in ("all", case["tier"])]
-                told = [(read[i]["expected"], *results[i]) for i in kept]
+            for tier in ("all", *sorted({case.tier for case in read})):
+                kept = [i for i, case in enumerate(read) if tier in ("all", case.tier)]
+                told = [(read[i].expected, *results[i]) for i in kept]
                 rows.append({"grader": name, "tier": tier, **_summary(told)})
     return rows
 
 
-def _case(line: str) -> dict[str, Any]:
-    try:
-        case = json.loads(line)
-        return {**case, "expected": bool(case["expected"]), "tier": str(case.get("tier", "core"))}
-    except (ValueError, TypeError, KeyError) as error:
-        raise ValueError(f"{line[:80]!r} is no verdict case ({error!r})") from error
-
-
-def _timed(grade: Grade, case: dict[str, Any]) -> tuple[bool | None, float]:
+def _timed(grade: Grade, case: Case) -> tuple[bool | None, float]:
     began = time.perf_counter()
     return grade(case), time.perf_counter() - began
 
@@ -73,16 +61,14 @@ def _summary(told: list[tuple[bool, bool | None, float]]) -> Row:
         "undecided": sum(said is None for _, said, _ in told),
         "median_ms": statistics.median(times),
         "max_ms": max(times),
+        "over_1_s": sum(each > 1000 for each in times),
     }
 
 
-def _ours(case: dict[str, Any]) -> bool | None:
-    meta = case.get("meta") or {}
-    choices = tuple(case["choices"]) if case.get("choices") else None
-    answer = Answer(
-        case["answer_type"], case["gold"], choices, meta.get("unit"), meta.get("rel_tol")
-    )
-    return verify(case["response"], answer).correct  # a malformed gold is expected to be refused
+def _ours(case: Case) -> bool | None:
+    verdict = verify(case.response, case.answer)
+    refused = "gold" in verdict.reason  # a malformed gold is to be refused: that is a verdict
+    return verdict.correct if verdict.valid or refused else None
 
 
 class _MathVerify:
@@ -95,10 +81,10 @@ class _MathVerify:
     def __exit__(self, *error: object) -> None:
         self._stop()
 
-    def grade(self, case: dict[str, Any]) -> bool | None:
+    def grade(self, case: Case) -> bool | None:
         """The child's verdict; None where it was killed or raised."""
         try:
-            self._pipe.send((case["gold"], case["response"]))
+            self._pipe.send((case.answer.value, case.response))
             if self._pipe.poll(PATIENCE):
                 said: bool | None = self._pipe.recv()
                 return said
@@ -138,10 +124,3 @@ def _grade_for_ever(pipe: Connection) -> None:
             pipe.send(bool(compare(parse(f"${gold}$"), parse(response))))
         except Exception:  # a grader that raises gives no verdict
             pipe.send(None)
-
-
-if __name__ == "__main__":
-    import sys
-
-    for row in bench_verifier(Path(sys.argv[1])):
-        print(json.dumps(row))

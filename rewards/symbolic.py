@@ -48,16 +48,15 @@ class Worker:
     def ask(self, gold: str, said: str, deadline: float = DEADLINE) -> bool | None:
         """Whether two formulas are equal; None where that was not decided in time."""
         with self._lock:
-            child = self._running()
-            if not self._ready:  # a child that is slow to start is waited for again next time
-                self._ready = _reply(child, START_DEADLINE) == b"ready"
-            if not self._ready:
+            child = self._started()
+            if child is None:
                 return None
             reply = None
             if _sent(child, json.dumps([gold, said]).encode() + b"\n"):
                 reply = _reply(child, deadline)
-            if reply is None:
+            if not reply:
                 self.stop()
+                self._running()  # its imports run while nobody waits for it
             return {b"1": True, b"0": False}.get(reply or b"")
 
     def stop(self) -> None:
@@ -80,6 +79,17 @@ class Worker:
                 pipe.close()
             self._child.returncode = 0  # it is no child of this process: don't wait for it
         self.__init__()  # type: ignore[misc]
+
+    def _started(self) -> subprocess.Popen[bytes] | None:
+        """The child once it is ready; one that is slow to start is waited for again next time."""
+        for _ in range(2):  # one that died before it was asked anything gets a successor
+            child = self._running()
+            greeting = b"ready" if self._ready else _reply(child, START_DEADLINE)
+            self._ready = greeting == b"ready"
+            if self._ready or greeting is None:
+                return child if self._ready else None
+            self.stop()
+        return None
 
     def _running(self) -> subprocess.Popen[bytes]:
         if self._child is None or self._child.poll() is not None:
@@ -105,7 +115,7 @@ def _sent(child: subprocess.Popen[bytes], line: bytes) -> bool:
 
 
 def _reply(child: subprocess.Popen[bytes], deadline: float) -> bytes | None:
-    """The child's next line; None where it died or time ran out."""
+    """The child's next line; empty where it died, None where time ran out."""
     assert child.stdout is not None
     ends = monotonic() + deadline
     line = b""
@@ -115,7 +125,7 @@ def _reply(child: subprocess.Popen[bytes], deadline: float) -> bytes | None:
             return None
         got = os.read(child.stdout.fileno(), 64)
         if not got:
-            return None
+            return b""
         line += got
     return line.strip()
 

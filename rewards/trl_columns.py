@@ -12,6 +12,7 @@ where it does not apply. The columns that carry an ``Attempt`` are:
 ``image``        a Pillow picture; or ``images``, a list of them; None or absent: none
 ``facts``        a list of what a right reading of the picture states
 ``twin``         the gold of the swapped twin, written like ``answer``
+``kind``         how answers are read where there is no gold, written like ``answer``
 ``certainty``    as in ``Attempt``; so is ``logprob``
 ===============  ==================================================================================
 """
@@ -37,6 +38,7 @@ COLUMNS = (
     "images",
     "facts",
     "twin",
+    "kind",
     "certainty",
     "logprob",
 )
@@ -104,6 +106,7 @@ def _attempt(prompt: Messages, completion: Messages, row: Mapping[str, Any]) -> 
         group=row.get("group") or _group(_text(prompt, "user"), answer, images),
         facts=tuple(row.get("facts") or ()),
         twin=answer_from_json(row.get("twin")),
+        kind=answer_from_json(row.get("kind")),
         certainty=row.get("certainty"),
         logprob=row.get("logprob"),
     )

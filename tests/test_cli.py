@@ -128,7 +128,7 @@ def test_the_help_of_train_explains_every_field(say: Say) -> None:
         (["envs", "lst"], ["'lst'", "list, show, validate or gallery"]),
         (["envs", "show", "Clok"], ["'Clok'", "Clock"]),
         (["envs", "validate", "nowhere.jsonl"], ["nowhere.jsonl"]),
-        (["bench", "verifier"], ["--cases FILE"]),
+        (["bench", "verifier", "--cases", "none.jsonl"], ["none.jsonl"]),
     ],
 )
 def test_a_mistake_is_one_message(

@@ -206,6 +206,14 @@ def test_columns_become_attempts() -> None:
     assert other.pictures[0].render().mode == "RGB"
 
 
+def test_unlabelled_rows_are_compared_as_the_kind_that_their_column_names() -> None:
+    said = ["Answer: 9 m", "Answer: 900 cm", "Answer: 9", "Answer: 8 m"]
+    kind = answer_to_json(Answer("number", "", unit="m"))
+    reward = to_trl(REWARDS["self_consistency"]())
+    scores = reward(prompts=["How far?"] * 4, completions=said, kind=[kind] * 4)
+    assert scores == pytest.approx([2 / 3, 2 / 3, 2 / 3, 0])
+
+
 def test_plain_text_prompts_without_columns_are_unlabelled_attempts() -> None:
     spy = Spy()
     to_trl(spy)(prompts=["How many?", "How far?"], completions=["7", "8 km"])

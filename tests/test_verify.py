@@ -16,6 +16,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from mstar.experiments.fuzz_verifier import GOLDS, fuzz_verifier, fuzzed
 from mstar.rewards.base import ANSWER_TYPES, Answer, Attempt
 from mstar.rewards.correctness import Correctness
 from mstar.rewards.extract import extract as extract_untyped
@@ -446,6 +447,16 @@ BOMBS = [
     "answer" + " " * 8_000 + ":",
     "# " * 8_000,
     "18 or " * 2_000,
+    "wait, no, " * 2_000,
+    "1 ≈ " * 2_000,
+    r"\boxed{" + r"1\over " * 40 + "}",
+    r"\boxed{0." + "3" * 280 + "...}",
+    r"\boxed{" + "{ a " * 70 + "}" * 70 + "}",
+    "a" + "\u0301" * 30_000,
+    "eliminate A, " * 2_000,
+    "x = 18 or " * 2_000,
+    "A) " * 8_000,
+    "<|begin_of_box|>" * 2_000,
 ]
 
 
@@ -483,49 +494,12 @@ def test_nothing_is_ever_run(tmp_path: Path) -> None:
     assert not victim.exists()
 
 
-GOLDS: dict[str, str] = {
-    "choice": "18",
-    "yes_no": "yes",
-    "time": "6:18",
-    "duration": "18 minutes",
-    "date": "18 May 2018",
-    "year": "2018",
-    "fraction": "18/7",
-    "percent": "18%",
-    "list": "[18, 7]",
-    "set": "{18, 7}",
-    "tuple": "(18, 7)",
-    "interval": "[7, 18)",
-    "equation": "y = 18x",
-    "expression": "18x + 7",
-    "text": "eighteen birds",
-    "number": "18",
-    "count": "18",
-    "chart_number": "18",
-}
-PIECES = [
-    *"0123456789+-*/^=<>()[]{}|.,;:!?%$€°'\"\\_&~#@ \n\t\x00",
-    *(r"\boxed{", r"\frac", r"\sqrt", r"\text{", r"\pi", r"\times", "<think>", "</think>"),
-    *("<answer>", "</answer>", "Answer:", "# Answer", "the answer is", "18", "twenty", "half"),
-    *("and", "or", "not", "yes", "no", "A", "(B)", "cm", "km/h", "PM", "May", "²", "½", "√", "∞"),
-    *("−", "１", "\u200b", "\u202e", "é", "日", "\U0001f600", "\ud800", "1e9", "1,000", "x", "e"),
-]
-
-
 def test_fuzzed_responses_and_golds_raise_nothing_and_take_no_time() -> None:
-    chance = random.Random(7)
-    slowest = 0.0
-    for turn in range(2000):
-        text = "".join(chance.choices(PIECES, k=chance.randint(1, 40)))
-        kind = ANSWER_TYPES[turn % len(ANSWER_TYPES)]
-        gold = text[:40] if turn % 5 == 0 else GOLDS[kind]
-        answer = Answer(kind, gold, choices=("18", text, "x") if kind == "choice" else None)
-        began = time.process_time()
-        assert verify(text, answer).extracted != ""
-        slowest = max(slowest, time.process_time() - began)
-        assert equivalent(text, text, answer)
-        audit(answer)
-    assert slowest < 0.5
+    row = fuzz_verifier(2_000)
+    assert row["undecided"] == 0
+    assert float(row["median_ms"]) < 5
+    assert list(fuzzed(50)) == list(fuzzed(50))
+    assert list(fuzzed(50, seed=8)) != list(fuzzed(50))
 
 
 # Computer algebra at arm's length
