@@ -191,7 +191,7 @@ class Agent(ABC):
         self.stage = "measuring"
         present, wanted = self.controller.plan().temperature, self.controller.probes(number)
         probed = self._answers([0.0, *[present] * recipe.held_out_samples], number)
-        read = self.sampler.prompt_tokens - before
+        (read,) = processes.total(self.sampler.prompt_tokens - before)
         for heat in sorted({*wanted} - {present}):
             probed += self._answers([heat] * recipe.held_out_samples, number)
         return probed, read

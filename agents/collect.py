@@ -13,6 +13,8 @@ from mstar.envs.problem import Problem
 from mstar.envs.vector_env import ProblemVectorEnv
 from mstar.rewards.panel import ScoreTable
 
+NOWHERE = Problem("", (), "", None)  # stands for a problem on the way between processes
+
 
 @dataclass(frozen=True, slots=True)
 class Rollout:
@@ -82,6 +84,19 @@ def collect_alone(
     return judged(env, problems, groups, [temperatures] * len(groups), version)
 
 
+def sample_shared(
+    sampler: Sampler,
+    prompts: Sequence[Prompt],
+    samples: Sequence[int],
+    temperature: float,
+    seed: int,
+) -> list[list[Response]]:
+    """As ``Sampler.sample``; each process writes the responses to its share of the prompts."""
+    own = processes.share(list(zip(prompts, samples, strict=True)))
+    asked, counts = [prompt for prompt, _ in own], [count for _, count in own]
+    return processes.gather(sampler.sample(asked, counts, temperature, seed))
+
+
 def judged(
     env: ProblemVectorEnv,
     problems: Sequence[Problem],
@@ -127,13 +142,8 @@ def together(own: Sequence[Rollout], problems: Sequence[Problem]) -> list[Rollou
         problems: all that any process was given; they stay where they are.
     """
     known = {problem.id: problem for problem in problems}
-    told = processes.gather(
-        [(r.problem.id, r.response, r.temperature, r.version, r.scores, r.reward) for r in own]
-    )
-    return [
-        Rollout(known[id], response, temperature, version, scores, reward)
-        for id, response, temperature, version, scores, reward in told
-    ]
+    told = processes.gather([(r.problem.id, replace(r, problem=NOWHERE)) for r in own])
+    return [replace(rollout, problem=known[id]) for id, rollout in told]
 
 
 def combined(rollouts: Sequence[Rollout], env: ProblemVectorEnv) -> list[Rollout]:

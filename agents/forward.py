@@ -8,6 +8,10 @@ from typing import Any
 
 from peft import PeftModel
 
+# Where TRL and accelerate put theirs, and the mark by which accelerate would pass a model over: the
+# next trainer of the same model would then train without autocast.
+PLACES = ("forward", "_original_forward", "_is_accelerate_prepared")
+
 
 @contextmanager
 def evaluating(model: Any) -> Iterator[None]:
@@ -22,15 +26,15 @@ def evaluating(model: Any) -> Iterator[None]:
         yield
     finally:
         model.train(training)
-        for module, forward in wrapped:
-            module.forward = forward
+        for module, held in wrapped:
+            vars(module).update(held)
 
 
-def own_forward(model: Any) -> list[tuple[Any, Any]]:
+def own_forward(model: Any) -> list[tuple[Any, dict[str, Any]]]:
     """Take away what trainers put around the forward of a model, and of the one inside a peft's.
 
     Returns:
-        Each model that had something around its forward, with it.
+        Each model, with what it had in which place.
     """
     models = [model, model.get_base_model()] if isinstance(model, PeftModel) else [model]
-    return [(m, vars(m).pop("forward")) for m in models if "forward" in vars(m)]
+    return [(m, {p: vars(m).pop(p) for p in PLACES if p in vars(m)}) for m in models]

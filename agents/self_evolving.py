@@ -11,7 +11,7 @@ import numpy as np
 
 from mstar.agents.agent import Agent
 from mstar.agents.budget import AGAIN, MOST, Aside, shares
-from mstar.agents.collect import Rollout, ask, by_problem, collect, judged
+from mstar.agents.collect import Rollout, ask, by_problem, collect, judged, sample_shared
 from mstar.agents.explore import SamplingPlan
 from mstar.agents.judge_refresh import JudgeRefresh
 from mstar.agents.judges import step_judge_of
@@ -119,7 +119,8 @@ class SelfEvolving(Agent):
     ) -> list[Rollout]:
         """Groups of rollouts with so many more each, judged anew as whole groups."""
         problems = [group[0].problem for group in groups]
-        drawn = self.sampler.sample(
+        drawn = sample_shared(
+            self.sampler,
             [ask(self.env, problem) for problem in problems],
             more,
             heat,

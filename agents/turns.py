@@ -27,6 +27,7 @@ class Turns(Generic[Task, Result]):
         self._name = name
         self._tasks: queue.SimpleQueue[Task | None] = queue.SimpleQueue()
         self._results: queue.SimpleQueue[Result | BaseException] = queue.SimpleQueue()
+        self._held: list[Result] = []
         self._torch_threads = torch.get_num_threads()
         self._accelerator: int | None = None
         if torch.accelerator.is_available():
@@ -71,19 +72,29 @@ class Turns(Generic[Task, Result]):
             self._thread.join()
 
     def receive(self) -> Task:
-        """On the other thread: wait for the next task.
+        """On the other thread: hand over the last result, and wait for the next task.
 
         Raises:
             EndedError: there will be none.
         """
+        self._hand_over()
         task = self._tasks.get()
         if task is None:
             raise EndedError("this trainer was closed; a new one goes on from its checkpoint")
         return task
 
     def answer(self, result: Result) -> None:
-        """On the other thread: the result of the task."""
-        self._results.put(result)
+        """On the other thread: the result of the task; handed over once this thread waits or ends.
+
+        Until then the trainer may still speak with its twins in other processes, and who speaks
+        next must be the same in all of them.
+        """
+        self._held = [result]
+
+    def _hand_over(self) -> None:
+        for result in self._held:
+            self._results.put(result)
+        self._held = []
 
     def _run(self, train: Callable[[], object], ended: str) -> None:
         # OpenMP and CUDA keep these per thread, and a new thread would take the first accelerator.
@@ -92,6 +103,7 @@ class Turns(Generic[Task, Result]):
             torch.accelerator.set_device_index(self._accelerator)
         try:
             train()
+            self._hand_over()
             self._results.put(EndedError(ended))
         except BaseException as error:
             self._results.put(error)

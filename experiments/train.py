@@ -87,8 +87,9 @@ def prepare_torch(threads: int) -> None:
     os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     logging.disable_progress_bar()  # one live line is enough
-    # peft asks every model for a property that transformers 5 has renamed; we never do.
-    warnings.filterwarnings("ignore", "`is_gradient_checkpointing` is deprecated", FutureWarning)
+    # peft and TRL use names that transformers 5 has renamed; we never do.
+    renamed = r"`\w*gradient_checkpointing\w*` is deprecated"
+    warnings.filterwarnings("ignore", renamed, FutureWarning)
     torch.set_num_threads(threads)
 
 
