@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
+from itertools import chain
 
 import numpy as np
 
@@ -19,7 +20,7 @@ from mstar.envs.source import ProblemSource, View
 from mstar.rewards.base import Answer
 
 OPTIONS = 4
-KIN = 2  # answers that the same question has about other pictures, beside the twin's
+KIN = 12  # other pictures that are asked the same question for a wrong answer, at most
 WHOLE = re.compile(r"\d{1,9}")
 CLOCK = re.compile(r"(\d{1,2}):(\d{2})")
 
@@ -32,10 +33,11 @@ def choice_form(source: ProblemSource, options: int = OPTIONS) -> View:
 def as_choice(problem: Problem, seed: int = 0, options: int = OPTIONS) -> Problem:
     """The problem with options to choose from: its answer, wrong answers, and near numbers.
 
-    Where the gold stands, and its rank in size where the options are numbers or times, are by
-    chance, so that neither the place nor the middle gives it away. No two options are equal for
-    the verifier. A question with fewer wrong answers than that, such as yes or no, gets fewer
-    options; one that has none, or options already, stays as it is.
+    Where the gold stands is by chance, and the wrong options of a generated problem are answers
+    to the same question about other pictures, so that neither place nor size nor how common an
+    answer is gives it away (``mstar envs blind`` measures that). No two options are equal for the
+    verifier. A question with fewer wrong answers than that, such as yes or no, gets fewer options;
+    one that has none, or options already, stays as it is.
 
     Args:
         problem: its id and the seed decide the options.
@@ -93,34 +95,29 @@ def _twin(problem: Problem, question: str, choices: tuple[str, ...]) -> Problem 
 
 
 def _wrong(problem: Problem, gold: Answer, count: int, rng: np.random.Generator) -> list[str]:
+    """Wrong answers: those of other pictures, as likely as the gold for who sees none; else near.
+
+    A wrong number that is only near the gold, or that only carelessness gives, would be told from
+    one that this question often has.
+    """
     careless = [problem.distractors[i] for i in rng.permutation(len(problem.distractors))]
-    kin, size = _kin(problem, rng), _size(gold.value)
-    if size is None:
-        return _told_apart(gold, [*kin, *careless], count)
-    candidates = [*kin, *careless, *_near(gold, rng)]
-    below = _told_apart(gold, [w for w in candidates if _before(w, size)], count)
-    above = _told_apart(gold, [w for w in candidates if not _before(w, size)], count, below)
-    least, most = max(0, count - len(above)), min(count, len(below))
-    if least > most:
-        return [*below, *above]
-    rank = int(rng.integers(least, most + 1))
-    return [*below[:rank], *above[: count - rank]]
+    return _told_apart(gold, chain(_kin(problem, rng), careless, _near(gold, rng)), count)
 
 
-def _kin(problem: Problem, rng: np.random.Generator) -> list[str]:
-    """Answers to the same question about other pictures: as likely as the gold for the blind."""
-    twin = problem.twin.answer.value if problem.twin and problem.twin.answer else None
-    own = [] if twin is None else [twin]
+def _kin(problem: Problem, rng: np.random.Generator) -> Iterator[str]:
+    """Answers to the same question about other pictures."""
+    if problem.twin is not None and problem.twin.answer is not None:
+        yield problem.twin.answer.value
     family = family_of(problem)
     if family is None:
-        return own
-    others = [family.build(family.vary(dict(problem.latent), rng), Style()) for _ in range(KIN)]
-    return own + [other.answer.value for other in others if other.answer]
+        return
+    for _ in range(KIN):
+        other = family.build(family.vary(dict(problem.latent), rng), Style()).answer
+        if other is not None:
+            yield other.value
 
 
-def _told_apart(
-    gold: Answer, candidates: Sequence[str], count: int, others: Sequence[str] = ()
-) -> list[str]:
+def _told_apart(gold: Answer, candidates: Iterable[str], count: int) -> list[str]:
     """The first `count` candidates that the verifier takes for different answers."""
     from mstar.rewards.verify import equivalent  # here, so that environments do without it
 
@@ -128,7 +125,7 @@ def _told_apart(
     for candidate in candidates:
         if len(found) == count:
             break
-        if not any(equivalent(c, candidate, gold) for c in (gold.value, *others, *found)):
+        if not any(equivalent(c, candidate, gold) for c in (gold.value, *found)):
             found.append(candidate)
     return found
 
@@ -140,7 +137,7 @@ def _near(gold: Answer, rng: np.random.Generator) -> list[str]:
     if not clock and not whole:
         return []
     write: Callable[[int], str] = _clock_text if clock else str
-    value = int(_size(gold.value) or 0)
+    value = int(size_of(gold.value) or 0)
     step = next(s for s in (10, 5, 1) if value % s == 0 and (value > 2 * s or s == 1))
     shifts = [int(s) * step for s in rng.permutation(np.arange(1, 6))]
     values = [v for s in shifts for v in (value - s, value + s)]
@@ -151,7 +148,8 @@ def _clock_text(minutes: int) -> str:
     return f"{minutes // 60}:{minutes % 60:02d}"
 
 
-def _size(text: str) -> float | None:
+def size_of(text: str) -> float | None:
+    """The number or the minutes that an option states; None where it states neither."""
     if clock := CLOCK.fullmatch(text):
         return 60.0 * int(clock[1]) + int(clock[2])
     try:
@@ -161,5 +159,5 @@ def _size(text: str) -> float | None:
 
 
 def _before(text: str, size: float) -> bool:
-    found = _size(text)
+    found = size_of(text)
     return found is not None and found < size

@@ -23,7 +23,7 @@ USAGE = """mstar: multimodal self-evolving training
 
   mstar train [RECIPE]        train a policy on its own best answers; --help lists every field
   mstar evaluate RUN|MODEL    accuracy of a run's policy, or of any model, on test problems
-  mstar envs list|show|validate|gallery
+  mstar envs list|show|validate|blind|gallery
                               the environments; check a file of problems; look at pictures
   mstar report RUN            write the report of a run again
   mstar compare STUDY         run agents over several seeds at equal cost, and compare them
@@ -186,7 +186,7 @@ def bench_command(arguments: list[str]) -> None:
 
 
 def envs_command(arguments: list[str]) -> None:
-    """``mstar envs list|show|validate|gallery``."""
+    """``mstar envs list|show|validate|blind|gallery``."""
     from mstar.experiments.envs_command import run
 
     run(arguments)

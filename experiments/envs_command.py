@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from mstar.envs.dataset import DatasetSource
 from mstar.envs.families import FAMILIES
-from mstar.envs.family import LEVELS, SPLITS
+from mstar.envs.family import LEVELS, SPLITS, Family
 from mstar.envs.open import open_source
 from mstar.envs.problem import Problem, Split
 from mstar.envs.said_fields import described, read_fields
@@ -74,8 +74,25 @@ class Gallery:
     size: int = 224
 
 
+@dataclass(frozen=True)
+class BlindOptions:
+    """What can be answered without the picture, per family: open, and with options to choose from.
+
+    Attributes:
+        families: their names; all if none are given.
+        level: difficulty, 1 to 3.
+        count: of problems with options, per family.
+        json: print the rows as JSON.
+    """
+
+    families: tyro.conf.Positional[tuple[str, ...]] = ()
+    level: int = 1
+    count: int = 600
+    json: bool = False
+
+
 def run(arguments: list[str]) -> None:
-    """Run one of list, show, validate and gallery."""
+    """Run one of list, show, validate, blind and gallery."""
     what, rest = (arguments[0], arguments[1:]) if arguments else ("list", [])
     if what == "list":
         for line in listing():
@@ -84,11 +101,15 @@ def run(arguments: list[str]) -> None:
         show(tyro.cli(Show, args=rest, prog="mstar envs show"))
     elif what == "validate":
         validate(tyro.cli(Validate, args=rest, prog="mstar envs validate"))
+    elif what == "blind":
+        print_blind(tyro.cli(BlindOptions, args=rest, prog="mstar envs blind"))
     elif what == "gallery":
         for path in gallery(tyro.cli(Gallery, args=rest, prog="mstar envs gallery")):
             print(path)
     else:
-        raise ValueError(f"mstar envs {what!r} is not known; use list, show, validate or gallery")
+        raise ValueError(
+            f"mstar envs {what!r} is not known; use list, show, validate, blind or gallery"
+        )
 
 
 def listing() -> list[str]:
@@ -124,13 +145,29 @@ def validate(options: Validate) -> None:
     """Print what is found; ValueError if a problem is not sound."""
     from mstar.envs.validate import validate_source
 
-    fields = read_fields(options.fields)
-    fields.pop("on_error", None)  # everything is read here, and every fault is told
-    pictures = fields.pop("pictures", None)
-    report = validate_source(options.source, fields or None, pictures)
+    said = read_fields(options.fields)
+    said.pop("on_error", None)  # everything is read here, and every fault is told
+    pictures = said.pop("pictures", None)
+    report = validate_source(options.source, said or None, pictures)
     print(json.dumps(report.as_json(), indent=2) if options.json else report.text())
     if report.errors:
         raise ValueError(f"{len(report.errors)} errors in {options.source}; see above")
+
+
+def print_blind(options: BlindOptions) -> None:
+    """Print a row per family: shares of problems that each blind strategy answers rightly."""
+    from mstar.envs.blind import Blind, blind
+
+    columns = [column.name for column in fields(Blind) if column.name not in ("family", "level")]
+    if not options.json:
+        print("  ".join(["family".ljust(16), *columns]))
+    for name in options.families or FAMILIES:
+        source = open_source(name, options.level)
+        if not isinstance(source, Family):
+            raise ValueError(f"{name} is not a family; for a data set see mstar envs validate")
+        row = asdict(blind(source, options.count))
+        shares = [f"{row[column]:{len(column)}.2f}" for column in columns]
+        print(json.dumps(row) if options.json else "  ".join([source.name.ljust(16), *shares]))
 
 
 def gallery(options: Gallery) -> list[Path]:

@@ -1,13 +1,17 @@
 """Open questions as multiple choice."""
 
 from collections import Counter
+from typing import Any
 
 import gymnasium
 import numpy as np
 import pytest
 
 from mstar.envs import FAMILIES, Problem, as_choice
+from mstar.envs.bar_chart import BarChart
+from mstar.envs.blind import blind
 from mstar.envs.choice_form import lettering_for
+from mstar.envs.family import LEVELS
 from mstar.envs.lettering import put_together, take_apart
 from mstar.rewards.base import Answer
 from mstar.rewards.verify import audit, equivalent, verify
@@ -58,6 +62,25 @@ def test_nothing_that_can_be_seen_without_the_picture_betrays_the_gold() -> None
                 hits[kind].append(float(hit))
             hits["largest"].append(float(rank == 3))
     assert all(0.19 < np.mean(hit) < 0.33 for hit in hits.values()), hits  # 600 problems: sd 0.018
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+def test_no_blind_strategy_that_learns_from_other_problems_finds_the_gold(name: str) -> None:
+    level = 1 + list(FAMILIES).index(name) % len(LEVELS)
+    found = blind(FAMILIES[name](level), 400)
+    assert max(found.open, found.place, found.look, found.frequent, found.telling) <= 0.35, found
+    assert found.two_ways <= 0.6, found
+
+
+def test_a_strategy_that_works_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Betraying(BarChart):
+        def vary(self, latent: Any, rng: np.random.Generator) -> Any:
+            values = rng.permutation(100)[: self.bars]
+            return {**latent, "values": [100 + int(value) ** 2 for value in values]}
+
+    monkeypatch.setitem(FAMILIES, "BarChart", Betraying)
+    found = blind(Betraying(), 100)
+    assert min(found.frequent, found.telling, found.look) > 0.35, found
 
 
 def test_the_seed_decides_the_options() -> None:

@@ -125,7 +125,7 @@ def test_the_help_of_train_explains_every_field(say: Say) -> None:
         (["rescore", "nowhere", "--panel", "niceness"], ["'niceness'"]),
         (["rescore", "nowhere", "--rule", "vote"], ["'vote'", "weighted_sum"]),
         (["compare", "nowhere"], ["nowhere has no evaluation"]),
-        (["envs", "lst"], ["'lst'", "list, show, validate or gallery"]),
+        (["envs", "lst"], ["'lst'", "list, show, validate, blind or gallery"]),
         (["envs", "show", "Clok"], ["'Clok'", "Clock"]),
         (["envs", "validate", "nowhere.jsonl"], ["nowhere.jsonl"]),
         (["bench", "verifier", "--cases", "none.jsonl"], ["none.jsonl"]),
@@ -445,6 +445,9 @@ def test_envs_are_listed_shown_and_drawn(say: Say, tmp_path: Path) -> None:
     assert shown.out.count("Answer: ") == 2
     assert "Clock-v0/train/L2/0/1" in shown.out
     assert sorted(p.name for p in tmp_path.iterdir()) == ["0000-0.png", "0001-0.png"]
+    blind = say("envs", "blind", "Clock", "--count", 20, "--json")
+    assert json.loads(blind.out)["family"] == "Clock"
+    assert say("envs", "blind", "Clock", "--count", 20).out.splitlines()[1].startswith("Clock ")
     drawn = say("envs", "gallery", "--out", tmp_path / "gallery", "--size", 96)
     assert drawn.code == 0
     pictures = [Path(line) for line in drawn.out.splitlines()]
