@@ -67,6 +67,7 @@ def write_page(rows: StudyRows, out: Path, failures: Sequence[str] = ()) -> Path
         enough=ENOUGH,
         narrow=NARROW,
         verdicts=verdicts(apart, rows.plan.study.baseline),
+        made=made(rows),
         recipes=[(run.arm, run.seed, vars(run.recipe)) for run in rows.runs],
     )
     path = out / PAGE
@@ -83,6 +84,18 @@ def missing(rows: StudyRows) -> list[str]:
         for seed in rows.plan.seeds
         if (arm, seed) not in there
     ]
+
+
+def made(rows: StudyRows) -> list[str]:
+    """What the runs were made with, a line for each combination that occurs."""
+    lines = []
+    for run in rows.runs:
+        versions = run.made.get("versions", {})
+        known = [f"{name} {versions[name]}" for name in ("torch", "trl") if name in versions]
+        cores = run.made.get("hardware", {}).get("cores", "?")
+        commit = str(run.made.get("commit") or "unknown")[:10]
+        lines.append(", ".join([f"commit {commit}", *known, f"{cores} cores"]))
+    return list(dict.fromkeys(lines))
 
 
 def markdown(
@@ -126,7 +139,7 @@ def markdown(
     parts.append(spending_table(spent))
     if rows.grid:
         parts.append(tuning_table(rows.grid))
-    parts.append(reading(len(seeds)))
+    parts += [reading(len(seeds)), f"Made with {'; and with '.join(made(rows))}."]
     return "\n\n".join(parts) + "\n"
 
 

@@ -43,7 +43,7 @@ COSTS = {
     "flops": "estimated FLOP (practice)",
     "seconds": "seconds of wall time (practice)",
 }
-POINTS = 60  # of a curve
+POINTS = 200  # of a curve
 
 Reading = Callable[[Row], float]
 

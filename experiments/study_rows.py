@@ -27,6 +27,7 @@ class RunRows:
         recipe: its settings.
         rounds: the rows of ``rounds.jsonl``.
         tested: the rows of the evolved policy, by group of test problems.
+        made: versions, commit and hardware.
     """
 
     arm: str
@@ -34,6 +35,7 @@ class RunRows:
     recipe: Recipe
     rounds: Sequence[Row]
     tested: Mapping[str, Sequence[Row]]
+    made: Row
 
 
 @dataclass(frozen=True)
@@ -87,7 +89,10 @@ def load(plan: Plan, out: Path) -> StudyRows:
             base.setdefault(seed, by_group(untrained))
             evolved = by_group([row for row in rows if row["policy"] != BASE])
             recipe = RunFolder(folder).recipe()
-            runs.append(RunRows(arm, seed, recipe, read_rows(folder / "rounds.jsonl"), evolved))
+            made: Row = json.loads((folder / "recipe.json").read_text())
+            del made["recipe"]
+            rounds = read_rows(folder / "rounds.jsonl")
+            runs.append(RunRows(arm, seed, recipe, rounds, evolved, made))
     if not runs:
         raise ValueError(f"{out} holds no finished run of {plan.name}")
     return StudyRows(plan, runs, base, [r for r in read_rows(out / GRID) if r["arm"] in plan.arms])

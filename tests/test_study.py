@@ -331,6 +331,19 @@ def test_the_page_is_one_file_that_escapes_what_it_is_given(use: Use, tmp_path: 
     assert 'href="http' not in page
 
 
+def test_the_page_says_when_its_runs_are_of_several_versions(use: Use, tmp_path: Path) -> None:
+    use(Doubles())
+    words = ("--seeds", 0, "--arms", "plain", "bold")
+    assert compared(tmp_path, *words) == 0
+    assert "Not all runs" not in (tmp_path / "study.html").read_text()
+    path = tmp_path / "bold" / "seed-0" / "recipe.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), "commit": "abcdef0123456789"}))
+    assert compared(tmp_path, *words) == 0
+    page = (tmp_path / "study.html").read_text()
+    assert "commit unknown, ? cores; and with commit abcdef0123, ? cores" in page
+    assert "Not all runs are of one version or machine." in page
+
+
 def test_a_study_has_seeds_and_not_a_seed(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
