@@ -12,6 +12,7 @@ from mstar.envs.problem import Problem, Split
 from mstar.envs.said_fields import described
 from mstar.envs.source import Mixture, Pool, ProblemSource
 from mstar.envs.vector_env import ProblemVectorEnv
+from mstar.rewards import Correctness, RewardPanel
 
 MIXTURE = "mstar/Mixture-v0"
 
@@ -32,8 +33,13 @@ class Exam:
     problems: list[Problem]
 
 
-def open_env(recipe: Recipe, split: Split, families: tuple[str, ...] = ()) -> ProblemVectorEnv:
-    """The recipe's problems of one split, judged by its panel.
+def open_env(
+    recipe: Recipe,
+    split: Split,
+    families: tuple[str, ...] = (),
+    panel: RewardPanel | None = None,
+) -> ProblemVectorEnv:
+    """The recipe's problems of one split, judged by its panel unless another is given.
 
     Raises:
         ValueError: a name that does not exist, or a split with nothing in it.
@@ -48,7 +54,7 @@ def open_env(recipe: Recipe, split: Split, families: tuple[str, ...] = ()) -> Pr
     env = ProblemVectorEnv(
         source=source,
         num_envs=1,
-        panel=panel_of(recipe),
+        panel=panel or panel_of(recipe),
         split=split,
         size=recipe.size,
         seed=recipe.seed,
@@ -60,7 +66,10 @@ def open_env(recipe: Recipe, split: Split, families: tuple[str, ...] = ()) -> Pr
 
 
 def exams(recipe: Recipe) -> list[Exam]:
-    """What a run of a recipe is tested on; half as many problems beside those it trained for."""
+    """What a run of a recipe is tested on; half as many problems beside those it trained for.
+
+    Only the verifier judges there: a test asks what is right, and other judges cost time.
+    """
     half = max(1, recipe.test // 2)
     asked: list[tuple[str, Recipe, tuple[str, ...], int]] = [("trained", recipe, (), recipe.test)]
     if recipe.env == MIXTURE and recipe.extra_families:
@@ -70,6 +79,6 @@ def exams(recipe: Recipe) -> list[Exam]:
         asked.append(("harder", above, (), half))
     found = []
     for group, posed, families, count in asked:
-        env = open_env(posed, "test", families)
+        env = open_env(posed, "test", families, RewardPanel([Correctness()]))
         found.append(Exam(group, env, distinct(env.draw(count))))
     return found
