@@ -13,17 +13,21 @@ from typing import Any
 from PIL import Image
 
 from mstar.agents import processes
+from mstar.agents.bill import bill
 from mstar.agents.collect import Rollout, collect, distinct
 from mstar.agents.dynamics import measure, samples_of
 from mstar.agents.evidence import Evidence
 from mstar.agents.explore import CONTROLLERS, SamplingPlan
+from mstar.agents.guards import Guards
 from mstar.agents.learner import Tuned
 from mstar.agents.policy import Policy
+from mstar.agents.pseudo import mixed_in
 from mstar.agents.recipe import Recipe
 from mstar.agents.round import Cost, Measuring, Round
 from mstar.agents.sampler import LocalSampler, Prompt
 from mstar.agents.seeds import mix
 from mstar.agents.select import Selection
+from mstar.agents.watch import Watch
 from mstar.envs.phrasing import phrased
 from mstar.envs.problem import Problem
 from mstar.envs.vector_env import ProblemVectorEnv
@@ -59,12 +63,16 @@ class Agent(ABC):
         self.controller = CONTROLLERS[recipe.controller](
             SamplingPlan(recipe.temperature, recipe.samples, recipe.keep, recipe.threshold), recipe
         )
+        self.guards = Guards(recipe, (env.examiner.panel, held_out.examiner.panel))
+        self.watch = Watch(policy, held_out, self.guards)
         # The same problems after every round.
         self._measured = distinct(held_out.draw(recipe.held_out))
         self.stage = "starting"  # for whoever watches
         self.rounds_done = -1  # not even the base has been measured
         self.cost = Cost()
         self._checkpoint: Path | None = None
+        # On the CPU, where there is room, for a return to the base.
+        self._first = policy.weights("cpu") if recipe.guards == "act" else {}
         self._laps: dict[str, float] = {}
         self._clock = time.monotonic()
 
@@ -79,13 +87,15 @@ class Agent(ABC):
     def learn(self, rounds: int | None = None) -> Iterator[Round]:
         """Go on until `rounds` rounds are done; yields each, the measured base first.
 
-        It ends sooner with the round in which practice reaches the recipe's token budget.
+        It ends sooner with the round in which practice reaches the recipe's token budget, and
+        where the guards stop the run. A round with a ``back_to`` wants ``go_back`` before the next.
 
         Args:
             rounds: in all, those done before included; the recipe's number if None.
 
         Raises:
             ValueError: more rounds than the recipe has, where its schedule ends.
+            RuntimeError: the policy was to go back, and was not taken there.
         """
         last = self.recipe.rounds if rounds is None else rounds
         if last > self.recipe.rounds:
@@ -97,10 +107,29 @@ class Agent(ABC):
             yield self.finish(0)
         budget = self.recipe.token_budget or inf
         for number in range(self.rounds_done + 1, last + 1):
-            if self.cost.practice_tokens >= budget:
+            if self.cost.practice_tokens >= budget or self.guards.stopped:
                 return
+            if self.guards.back_to is not None:
+                raise RuntimeError(
+                    f"round {number - 1} wants the policy of round {self.guards.back_to} back: "
+                    "call go_back with its checkpoint, or let the guards only watch"
+                )
             self._start_clock()
             yield self.turn(number)
+
+    def go_back(self, checkpoint: Path | None) -> None:
+        """Take up an earlier round's weights, and where the trainer goes on, its optimizer.
+
+        Args:
+            checkpoint: that was in force after the round; None for the base.
+        """
+        self.close()
+        if checkpoint is None:
+            self.policy.set_weights(self._first)
+        else:
+            self.policy.load_weights(checkpoint)
+        self._checkpoint = checkpoint
+        self.guards.back_to = None
 
     def draw(self, number: int, again: Sequence[str] = ()) -> list[Problem]:
         """The problems of a round, each once, asked the way that the recipe lets vary.
@@ -110,7 +139,7 @@ class Agent(ABC):
             again: ids of problems that are asked once more, in the place of fresh ones.
         """
         old = [self.env.examiner.find(name) for name in again]
-        drawn = distinct([*old, *self.env.draw(self.recipe.prompts - len(old))])
+        drawn = distinct([*old, *mixed_in(self.env, self.recipe, number, len(old))])
         return phrased(drawn, self.recipe.phrasings, mix(self.recipe.seed, number, 5))
 
     def finish(
@@ -122,19 +151,32 @@ class Agent(ABC):
         tuned: Tuned | None = None,
     ) -> Round:
         """Measure the policy, let the controller adjust, and sum the round up."""
-        probed, read = self._probe(number)
-        dynamics = measure(probed, self.recipe.rank)
-        self.lap("measure")
         temperature = self.controller.plan().temperature
+        probed, read = self._probe(number)
+        measured = measure(probed, self.guards.rank)
+        dynamics, alarms = self.watch.look(number, measured, probed, temperature)
+        self.lap("measure")
         measuring = Measuring.of(probed, temperature, read, self._laps["measure"])
         rank = self.recipe.rank
         evidence = Evidence(samples_of(probed, rank), samples_of(rollouts, rank))
         self.controller.observe(number, dynamics, evidence)
         self.rounds_done = number
-        self.cost = self._spent(tuned, measuring)
+        self.cost = bill(
+            self.cost, self.sampler, self.policy.size, sum(self._laps.values()), tuned, measuring
+        )
         laps = dict(self._laps)
         return Round(
-            number, plan, rollouts, selection, tuned, dynamics, self.cost, self.state(), laps
+            number,
+            plan,
+            rollouts,
+            selection,
+            tuned,
+            dynamics,
+            self.cost,
+            self.state(),
+            laps,
+            alarms,
+            self.guards.back_to,
         )
 
     def lap(self, stage: str) -> None:
@@ -150,6 +192,8 @@ class Agent(ABC):
             "env": self.env.state(),
             "controller": self.controller.state(),
             "cost": asdict(self.cost),
+            "guards": self.guards.state(),
+            "watch": self.watch.state(),
         }
 
     def restore(self, state: Mapping[str, Any], checkpoint: Path | None) -> None:
@@ -166,6 +210,8 @@ class Agent(ABC):
         self.env.restore(state["env"])
         self.controller.restore(state["controller"])
         self.cost = Cost(**state["cost"])
+        self.guards.restore(state["guards"])
+        self.watch.restore(state["watch"])
         self._checkpoint = checkpoint
 
     def act(self, observations: Mapping[str, Any]) -> list[str]:
@@ -200,27 +246,3 @@ class Agent(ABC):
         """Answers to the held-out problems, by the same noise every round."""
         seed = mix(self.recipe.seed, 0, 3)
         return collect(self.sampler, self.held_out, self._measured, heats, seed, number)
-
-    def _spent(self, tuned: Tuned | None, measuring: Measuring) -> Cost:
-        sampler, before = self.sampler, self.cost
-        read, written, prompts, responses = processes.total(
-            sampler.prompt_tokens,
-            sampler.tokens_generated,
-            sampler.prompts_prefilled,
-            sampler.responses,
-        )
-        mean = read / max(1, prompts) + written / max(1, responses)
-        trained = mean * (tuned.lessons if tuned else 0)
-        scored = mean * (tuned.scored if tuned else 0)
-        cost = Cost(
-            before.responses + responses,
-            before.tokens + written,
-            before.flops + self.policy.size * (2.0 * (read + written + scored) + 6.0 * trained),
-            before.seconds + sum(self._laps.values()),
-            before.measured_responses + measuring.responses,
-            before.measured_tokens + measuring.tokens,
-            before.measured_flops + self.policy.size * 2.0 * (measuring.read + measuring.tokens),
-            before.measured_seconds + measuring.seconds,
-        )
-        sampler.reset_counts()
-        return cost

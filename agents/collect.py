@@ -169,6 +169,18 @@ def distinct(problems: Sequence[Problem]) -> list[Problem]:
     return list({problem.id: problem for problem in problems}.values())
 
 
+def score_table(rollouts: Sequence[Rollout]) -> ScoreTable:
+    """The scores of rollouts as the panel's table of N attempts; all need the same scores."""
+    names = tuple(rollouts[0].scores) if rollouts else ()
+    scores = [[rollout.scores[name] for name in names] for rollout in rollouts]
+    return ScoreTable(
+        names,
+        np.array(scores, np.float32).reshape(len(rollouts), len(names)),
+        tuple(rollout.problem.id for rollout in rollouts),
+        np.array([rollout.reward for rollout in rollouts], np.float32),
+    )
+
+
 def by_problem(rollouts: Sequence[Rollout]) -> dict[str, list[int]]:
     """Indices of the rollouts of each problem, in order of first appearance."""
     groups: dict[str, list[int]] = {}

@@ -1,16 +1,21 @@
-"""What a policy can do now: accuracy, head-room, and how well a reward model picks from it."""
+"""What a policy can do now: accuracy, head-room, calibration, and how well rewards pick from it."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
-from mstar.agents.collect import Rollout, by_problem
+from mstar.agents.collect import Rollout, by_problem, score_table
 from mstar.agents.evidence import Samples
 from mstar.agents.select import ranking_score
+from mstar.rewards.calibration import Calibration, calibration
+from mstar.rewards.health import ModelHealth, pairwise, panel_health
+from mstar.rewards.self_consistency import answers_by_class
 from mstar.rewards.verify import extract
+
+UNKNOWN = calibration(np.zeros(0), np.zeros(0, bool))
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +30,10 @@ class Spread:
         entropy: mean entropy of a token, in nats.
         distinct: mean number of different final answers of a problem.
         length: mean number of tokens of a response.
+        majority: of each problem's most frequent answer: the share of the samples that give it, as
+            a confidence, against whether it is right.
+        confidence: of each response: the geometric mean of its tokens' probabilities, as a
+            confidence, against whether it is right.
     """
 
     pass_1: float
@@ -33,6 +42,8 @@ class Spread:
     entropy: float
     distinct: float
     length: float
+    majority: Calibration = UNKNOWN
+    confidence: Calibration = UNKNOWN
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,12 +55,20 @@ class Dynamics:
         samples: K, at each temperature.
         greedy: share that the greedy answer gets right.
         spread: what sampling shows, by temperature.
+        health: each reward model beside the verifier, over the samples at one temperature; {} for
+            a panel without the verifier.
+        agreement: Spearman's correlation of each two reward models over the same samples, by
+            ``"one/other"``.
+        drift: from the base, in nats a token; see ``Anchor``.
     """
 
     problems: int
     samples: int
     greedy: float
     spread: dict[float, Spread]
+    health: dict[str, ModelHealth] = field(default_factory=dict)
+    agreement: dict[str, float] = field(default_factory=dict)
+    drift: float = float("nan")
 
     def gap(self, temperature: float) -> float:
         """Head-room: Pass@K minus greedy accuracy; near zero, nothing new is left to learn."""
@@ -104,6 +123,14 @@ def _right(rollout: Rollout) -> float:
     return score if np.isnan(score) else float(score == 1.0)
 
 
+def health_of(rollouts: Sequence[Rollout]) -> tuple[dict[str, ModelHealth], dict[str, float]]:
+    """Health and agreement of the reward models over rollouts; see ``Dynamics``."""
+    table = score_table(rollouts)
+    lengths = np.array([len(rollout.response.text) for rollout in rollouts], np.int64)
+    health = panel_health(table, lengths) if "correctness" in table.names else {}
+    return health, pairwise(table)
+
+
 def _spread(rollouts: list[Rollout], rank: str) -> Spread:
     groups = list(by_problem(rollouts).values())
     right = np.array([r.scores["correctness"] == 1.0 for r in rollouts])
@@ -118,7 +145,27 @@ def _spread(rollouts: list[Rollout], rank: str) -> Spread:
         entropy=float(np.mean([r.response.entropy for r in rollouts])),
         distinct=float(np.mean([len({_answer(rollouts[i]) for i in m}) for m in groups])),
         length=float(np.mean([len(r.response.tokens) for r in rollouts])),
+        majority=_majority(rollouts, groups),
+        confidence=calibration(
+            np.array(
+                [np.exp(r.response.logprob / max(1, len(r.response.tokens))) for r in rollouts]
+            ),
+            right,
+        ),
     )
+
+
+def _majority(rollouts: Sequence[Rollout], groups: Sequence[Sequence[int]]) -> Calibration:
+    """Of equally frequent answers the first given counts; no answer is none with confidence."""
+    said, right = [], []
+    for members in groups:
+        group = [rollouts[i] for i in members]
+        classes = answers_by_class([r.problem.attempt(r.response.text) for r in group])
+        given = [answer for answer in classes if answer is not None]
+        most = max(given, key=given.count, default=None)
+        said.append(given.count(most) / len(group) if most is not None else 0.0)
+        right.append(most is not None and group[classes.index(most)].scores["correctness"] == 1.0)
+    return calibration(np.array(said), np.array(right, bool))
 
 
 def _answer(rollout: Rollout) -> str:

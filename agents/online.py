@@ -66,7 +66,7 @@ class Online(Agent):
     def turn(self, number: int) -> Round:
         """Sample, judge and update in turn, many times; then measure and adjust."""
         recipe = self.recipe
-        plan = replace(self.controller.plan(), samples=recipe.samples)
+        plan = replace(self.guards.plan(self.controller.plan()), samples=recipe.samples)
         self.stage = "practising"
         problems = self.draw(number)
         slots = [problems[i % len(problems)] for i in range(recipe.prompts)]
@@ -85,6 +85,11 @@ class Online(Agent):
         self._turns.close()
         if self.trainer is not None:
             own_forward(self.policy.model)
+
+    def go_back(self, checkpoint: Path | None) -> None:
+        """As of every agent; a new trainer starts from there."""
+        super().go_back(checkpoint)
+        self.trainer, self._turns = None, Turns("online-trainer")
 
     def _start(self, first: Exercise) -> None:
         self.practice.begin(first)  # the trainer looks into a row to see that there are images

@@ -127,10 +127,10 @@ class Policy:
         """Number of weights, frozen ones included."""
         return sum(weight.numel() for weight in self.model.parameters())
 
-    def weights(self) -> dict[str, torch.Tensor]:
-        """A copy of the weights that training moves."""
+    def weights(self, device: str | None = None) -> dict[str, torch.Tensor]:
+        """A copy of the weights that training moves, where they are or on another device."""
         return {
-            name: weight.detach().clone()
+            name: weight.detach().to(device, copy=True)
             for name, weight in self.model.named_parameters()
             if weight.requires_grad
         }

@@ -172,6 +172,8 @@ class Column:
 
     def __init__(self, practice: Practice, name: str) -> None:
         self._practice, self.__name__ = practice, name
+        # As TRL is told them once: what guards change later is in the rule's column.
+        self._weights = column_weights(practice.env)
 
     def __call__(self, completions: Sequence[Any], **_: Any) -> list[float | None]:
         """One score per completion; None where the model abstained or no reward could be made."""
@@ -188,9 +190,8 @@ class Column:
         if self.__name__ != RULE:
             score = rollout.scores[self.__name__]
             return None if math.isnan(score) else score
-        weights = column_weights(self._practice.env)
         told = {name: s for name, s in rollout.scores.items() if not math.isnan(s)}
-        added = rollout.reward - sum(weights[name] * score for name, score in told.items())
+        added = rollout.reward - sum(self._weights[name] * score for name, score in told.items())
         return round(added, 6)  # rewards are float32: rounding must not look like a difference
 
 

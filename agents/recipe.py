@@ -8,8 +8,10 @@ from typing import Literal, get_args
 
 from mstar.agents.budget import Budget
 from mstar.agents.explore import Anneal, ControllerName
+from mstar.agents.recipe_checks import check_panel, check_unlabelled
 from mstar.envs.examiner import Form
 from mstar.envs.phrasing import Axis
+from mstar.rewards.pseudo_labels import VoteName
 
 Inherit = Literal["policy+optimizer+schedule", "policy", "nothing"]
 Schedule = Literal["constant", "constant_with_warmup", "linear", "cosine"]
@@ -30,7 +32,7 @@ INHERITS: dict[AgentName, Inherit] = {
 
 AT_LEAST_ONE = (
     *("rounds", "prompts", "samples", "first", "keep", "updates", "batch", "minibatches"),
-    *("max_new_tokens", "batch_rows", "threads"),
+    *("max_new_tokens", "batch_rows", "threads", "gold_set"),
     *("held_out", "held_out_samples", "test", "test_samples"),
 )
 
@@ -48,7 +50,12 @@ class Recipe:
         families: families of a mixture, used when ``env`` is ``mstar/Mixture-v0``.
         level: difficulty of generated problems, 1 to 3.
         form: open, or choice: open questions get options to choose from.
-        unlabelled: share of the training problems whose answers are withheld.
+        unlabelled: share of the training problems whose answers are withheld. Where the gate has
+            nothing to go by, a vote among the responses says which of them pass it.
+        pseudo: that vote: ``vote`` as in the paper, or ``guarded``. Votes weigh by ``rank``.
+        mix_in: share of the rounds that pass before unlabelled problems are asked.
+        gold: share of the lessons that are worked solutions, in [0, 1).
+        gold_set: how many worked solutions there are to draw those from.
         phrasings: what of the prompts varies from problem to problem and round to round.
         size: side of generated pictures, in pixels, 96 to 448.
         model: ``embedded``, a folder, or a hub name.
@@ -76,6 +83,8 @@ class Recipe:
         judge_url: base of an OpenAI-compatible endpoint that ``self_judge`` asks, with the key in
             the environment variable MSTAR_JUDGE_KEY; if left out, it asks the run's own model.
         judge_model: the endpoint's name of the model.
+        weighting: of the panel: ``fixed``, or by each model's ``agreement`` with the verifier on
+            the held-out problems, after every round.
         gate: the score that must be 1 for a response to be learned from.
         rank: the score that ranks what passed the gate; ``reward`` is the combined one.
         selection: which of those that passed are kept.
@@ -102,6 +111,9 @@ class Recipe:
         test_samples: samples per test problem, at temperature 1.
         extra_families: further families to test on, never trained on in the run.
         test_harder: test a mixture's families one level up as well.
+        guards: whether alarms have consequences (``act``) or are only told (``watch``).
+        canaries: whether a run that would learn from junk ends before it starts (``stop``), or is
+            only told so (``warn``), as controls need it.
         seed: of problems, sampling and selection.
         threads: of torch on a CPU; two busy processes with two threads each are slower than one.
     """
@@ -118,6 +130,10 @@ class Recipe:
     level: int = 1
     form: Form = "open"
     unlabelled: float = 0.0
+    pseudo: VoteName = "guarded"
+    mix_in: float = 0.0
+    gold: float = 0.0
+    gold_set: int = 32
     phrasings: tuple[Axis, ...] = ()
     size: int = 96
     model: str = "embedded"
@@ -138,6 +154,7 @@ class Recipe:
     outcome_judge: str = ""
     judge_url: str = ""
     judge_model: str = ""
+    weighting: Literal["fixed", "agreement"] = "fixed"
     gate: str = "correctness"
     rank: str = "self_certainty"
     selection: SelectionRule = "random-k"
@@ -164,6 +181,8 @@ class Recipe:
     test_samples: int = 8
     extra_families: tuple[str, ...] = ("BarChart", "Clock")
     test_harder: bool = False
+    guards: Literal["act", "watch"] = "act"
+    canaries: Literal["stop", "warn"] = "stop"
     seed: int = 0
     threads: int = 1
 
@@ -189,23 +208,8 @@ class Recipe:
                 raise ValueError(f"{name} must be 0 or more, got {getattr(self, name)}")
         if self.test_harder and self.level > 2:
             raise ValueError(f"test_harder needs a level above {self.level}, and there is none")
-        if not 0 <= self.unlabelled <= 1:
-            raise ValueError(f"unlabelled must lie in [0, 1], got {self.unlabelled}")
-        if self.gate not in self.panel:
-            raise ValueError(
-                f"the gate {self.gate!r} is not in the panel {self.panel}; add it to the panel"
-            )
-        if self.rank != "reward" and self.rank not in self.panel:
-            raise ValueError(
-                f"the rank {self.rank!r} is neither 'reward' nor in the panel {self.panel}"
-            )
-        if self.weights and len(self.weights) != len(self.panel):
-            raise ValueError(
-                f"{len(self.weights)} weights are given for the panel {self.panel}; give one for "
-                "each, in its order"
-            )
-        if self.weights and not (min(self.weights) >= 0 and 0 < sum(self.weights) < inf):
-            raise ValueError(f"weights must be finite, >= 0 and not all 0, got {self.weights}")
+        check_unlabelled(self)
+        check_panel(self)
         self._check_judges()
         if self.beta is not None and not 0 <= self.beta < inf:
             raise ValueError(f"beta must be finite and >= 0, got {self.beta}")

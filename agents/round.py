@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from mstar.agents.alarms import Alarm
 from mstar.agents.collect import Rollout
 from mstar.agents.dynamics import Dynamics
 from mstar.agents.explore import SamplingPlan
@@ -93,6 +94,8 @@ class Round:
         cost: spent so far.
         state: all that ``SelfEvolving.restore`` needs beside the checkpoint, as JSON values.
         seconds: of each stage.
+        alarms: what was found to go wrong.
+        back_to: the round whose policy takes the place of this one's; None if it need not.
     """
 
     number: int
@@ -104,3 +107,5 @@ class Round:
     cost: Cost
     state: Mapping[str, Any]
     seconds: Mapping[str, float] = field(default_factory=dict)
+    alarms: tuple[Alarm, ...] = ()
+    back_to: int | None = None

@@ -47,7 +47,7 @@ def select(
         keep: k.
         threshold: least ranking score under ``threshold``.
         seed: of ``random-k`` and of ties.
-        gate: the score that must be 1.
+        gate: the score that must be 1; where it abstained, ``pseudo`` must be, if there is one.
         rank: the score that ranks; ``reward`` is the panel's combined reward.
     """
     rng = np.random.default_rng(seed)
@@ -56,7 +56,7 @@ def select(
     kept: list[int] = []
     passed = solved = 0
     for members in groups.values():
-        right = [i for i in members if rollouts[i].scores[gate] == 1.0]
+        right = [i for i in members if passes(rollouts[i], gate)]
         passed += len(right)
         solved += bool(right)
         distinct = {rollouts[i].response.text: i for i in reversed(right)}
@@ -65,6 +65,12 @@ def select(
     return Selection(
         tuple(sorted(kept)), solved / max(1, len(groups)), passed / max(1, len(rollouts))
     )
+
+
+def passes(rollout: Rollout, gate: str) -> bool:
+    """Whether a rollout may be learned from: by the gate, or by its pseudo-label without one."""
+    verdict = rollout.scores[gate]
+    return (rollout.scores.get("pseudo", verdict) if np.isnan(verdict) else verdict) == 1.0
 
 
 def ranking_score(rollout: Rollout, rank: str) -> float:

@@ -13,10 +13,12 @@ from mstar.agents.agent import Agent
 from mstar.agents.budget import AGAIN, MOST, Aside, shares
 from mstar.agents.collect import Rollout, ask, by_problem, collect, judged, sample_shared
 from mstar.agents.explore import SamplingPlan
+from mstar.agents.gold import Gold
 from mstar.agents.judge_refresh import JudgeRefresh
 from mstar.agents.judges import step_judge_of
 from mstar.agents.learner import Lesson, LiveTrainer, Tuned, Tuning
 from mstar.agents.policy import Policy
+from mstar.agents.pseudo import pseudo_labelled
 from mstar.agents.recipe import INHERITS, Recipe
 from mstar.agents.round import Round
 from mstar.agents.sampler import Prompt
@@ -42,6 +44,7 @@ class SelfEvolving(Agent):
     ) -> None:
         super().__init__(policy, env, held_out, recipe, folder)
         self.inherit = INHERITS[recipe.agent]
+        self.gold = Gold(env, recipe)
         self._base = policy.weights() if self.inherit == "nothing" else None
         self._trainer: LiveTrainer | None = None
         self._by_prompt = recipe.budget == "by-prompt"
@@ -53,12 +56,14 @@ class SelfEvolving(Agent):
     def turn(self, number: int) -> Round:
         """Sample, judge, select, fine-tune, measure, adjust."""
         recipe = self.recipe
-        plan = self.controller.plan()
+        plan = self.guards.plan(self.controller.plan())
         self.stage = "sampling"
 
         # 1. Sample: the policy, frozen for now, answers fresh problems several times each.
         # 2. Judge: every reward model of the panel scores every answer.
         rollouts = self.sample(number, plan)
+        #    Where there is no label, a vote among the answers stands for it.
+        rollouts = pseudo_labelled(rollouts, recipe.pseudo, self.guards.rank)
         self.lap("sample and judge")
 
         # 3. Select: of the right answers to a problem, the best few.
@@ -68,8 +73,8 @@ class SelfEvolving(Agent):
             plan.keep,
             plan.threshold,
             seed=mix(recipe.seed, number, 1),
-            gate=recipe.gate,
-            rank=recipe.rank,
+            gate=self.guards.gate,
+            rank=self.guards.rank,
         )
 
         # 4. Fine-tune on what was kept; where nothing was, the policy stays.
@@ -156,6 +161,14 @@ class SelfEvolving(Agent):
         if self._trainer is not None:
             self._trainer.close()
 
+    def go_back(self, checkpoint: Path | None) -> None:
+        """As of every agent; a new trainer starts from there."""
+        super().go_back(checkpoint)
+        self._trainer = None
+        if self._refresh is not None:  # the judge goes back as well, to where it came from first
+            self._refresh = JudgeRefresh(self._refresh.judge, self.recipe)
+            self._refresh.restore(checkpoint)
+
     def _fine_tune(self, rollouts: Sequence[Rollout], selection: Selection, number: int) -> Tuned:
         order = np.random.default_rng(mix(self.recipe.seed, number, 2)).permutation(selection.kept)
         prompts: dict[str, Prompt] = {}
@@ -165,7 +178,7 @@ class SelfEvolving(Agent):
             if problem.id not in prompts:
                 prompts[problem.id] = ask(self.env, problem)
             lessons.append(Lesson(prompts[problem.id], rollout.response.text))
-        return self.teach(lessons, number)
+        return self.teach(self.gold.mixed_into(lessons, number), number)
 
     def teach(self, lessons: Sequence[Lesson], number: int) -> Tuned:
         """Fine-tune on lessons, from what the round inherits."""

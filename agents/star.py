@@ -45,7 +45,7 @@ class Star(SelfEvolving):
         return [
             rollouts[members[0]].problem
             for members in by_problem(rollouts).values()
-            if not any(rollouts[i].scores[self.recipe.gate] == 1.0 for i in members)
+            if not any(rollouts[i].scores[self.guards.gate] == 1.0 for i in members)
         ]
 
 

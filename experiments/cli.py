@@ -154,28 +154,11 @@ def compare_command(arguments: list[str]) -> None:
     run(arguments)
 
 
-@dataclass(frozen=True)
-class RescoreOptions:
-    """Judge the stored responses of a run again, without sampling.
-
-    Attributes:
-        run: the run's folder.
-        panel: names of reward models.
-        rule: how their scores are combined.
-    """
-
-    run: tyro.conf.Positional[Path]
-    panel: tuple[str, ...] = ("correctness", "format")
-    rule: str = "weighted_sum"
-
-
 def rescore_command(arguments: list[str]) -> None:
     """``mstar rescore RUN --panel NAME ...``."""
-    options = tyro.cli(RescoreOptions, args=arguments, prog="mstar rescore")
-    from mstar.experiments.rescore import rescore_run
+    from mstar.experiments.rescore_command import run
 
-    for line in rescore_run(options.run, options.panel, options.rule):
-        print(line)
+    run(arguments)
 
 
 def bench_command(arguments: list[str]) -> None:

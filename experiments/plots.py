@@ -63,6 +63,39 @@ def selection(rounds: Sequence[Row]) -> str:
     return svg(figure)
 
 
+def trust(rounds: Sequence[Row]) -> str:
+    """How far answers and likelihoods are believed beyond what is right, and drift, by round."""
+    seen = problems_seen(rounds)
+    figure, axes = _axes("share; nats a token")
+    spread = [present(row) for row in rounds]
+    lines = {
+        "majority's over-confidence": ([_over(s["majority"]) for s in spread], BLUE),
+        "error of confidence (ECE)": ([s["confidence"]["ece"] for s in spread], GRAY),
+        "drift from the base": ([row["dynamics"]["drift"] for row in rounds], ORANGE),
+    }
+    for name, (values, color) in lines.items():
+        axes.plot(seen, _numbers(values), color=color, marker="o", markersize=3, label=name)
+    axes.axhline(0, color="black", linewidth=0.8)
+    _mark_alarms(axes, rounds, seen)
+    axes.legend(frameon=False, fontsize=8)
+    return svg(figure)
+
+
+def agreement(rounds: Sequence[Row]) -> str:
+    """Each reward model's rank correlation with the verifier on held-out samples, by round."""
+    figure, axes = _axes("Spearman's correlation with correctness")
+    names = [name for name in rounds[-1]["dynamics"]["health"] if name != "correctness"]
+    for place, name in enumerate(names):
+        values = [row["dynamics"]["health"].get(name, {}).get("agreement") for row in rounds]
+        color = (BLUE, ORANGE, GREEN, PURPLE, GRAY)[place % 5]
+        axes.plot(problems_seen(rounds), _numbers(values), color=color, marker="o", label=name)
+    axes.set_ylim(-1, 1)
+    axes.axhline(0, color="black", linewidth=0.8)
+    if names:
+        axes.legend(frameon=False, fontsize=8)
+    return svg(figure)
+
+
 def gains(bars: Mapping[str, tuple[float, float, float]]) -> str:
     """Paired gains with their 95 % intervals, in percentage points.
 
@@ -97,6 +130,28 @@ def present(row: Row) -> Row:
     spread: dict[str, Row] = row["dynamics"]["spread"]
     wanted = row["plan"]["temperature"] if row["plan"] else None
     return spread.get(str(wanted), next(iter(spread.values())))
+
+
+def _over(majority: Row) -> float | None:
+    return None if majority["said"] is None else majority["said"] - majority["right"]
+
+
+def _numbers(values: Sequence[float | None]) -> list[float]:
+    return [float("nan") if value is None else value for value in values]
+
+
+def _mark_alarms(axes: Any, rounds: Sequence[Row], seen: Sequence[int]) -> None:
+    for row, place in zip(rounds, seen, strict=True):
+        for alarm in row.get("alarms", ()):
+            axes.axvline(place, color=ORANGE, linewidth=0.8, linestyle=":")
+            axes.annotate(
+                alarm["name"],
+                (place, 0.02),
+                rotation=90,
+                fontsize=6,
+                color=ORANGE,
+                xycoords=("data", "axes fraction"),
+            )
 
 
 def _axes(label: str) -> tuple[Figure, Any]:

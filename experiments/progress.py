@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from types import TracebackType
 
 from rich.console import Console
@@ -68,6 +69,14 @@ class Progress:
             highlight=False,
             soft_wrap=True,
         )
+        self.warn([f"          {alarm}" for alarm in done.alarms])
+
+    def warn(self, lines: Sequence[str]) -> None:
+        """Leave lines that must not be overlooked."""
+        for line in lines:
+            self.console.print(
+                line, style="bold red", markup=False, highlight=False, soft_wrap=True
+            )
 
     def _line(self) -> Text:
         agent = self._agent

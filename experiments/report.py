@@ -15,6 +15,7 @@ from markupsafe import Markup
 from mstar.agents.recipe import Recipe
 from mstar.envs.vector_env import ProblemVectorEnv
 from mstar.experiments import plots
+from mstar.experiments.canary_check import stored_warnings
 from mstar.experiments.evaluate import METRICS, gain, values
 from mstar.experiments.problems import open_env
 from mstar.experiments.run_folder import Row, RunFolder, read_rollouts, read_rows
@@ -102,6 +103,8 @@ def write_report(folder: RunFolder) -> Path:
         examples=_examples(folder, recipe, rounds),
         cost=rounds[-1]["cost"],
         variants=_variants(folder),
+        alarms=[alarm for row in rounds for alarm in row.get("alarms", ())],
+        warnings=stored_warnings(folder.path),
     )
     path = folder.path / "report.html"
     path.write_text(page)
@@ -128,6 +131,9 @@ def _figures(rounds: list[Row], rows: list[Row]) -> dict[str, Markup]:
         estimated = comparison.gain
         bars[comparison.group] = (estimated.mean, estimated.low, estimated.high)
     figures = {"gains": plots.gains(bars), "curves": plots.curves(rounds)}
+    if "drift" in rounds[-1]["dynamics"]:  # runs from before the guards measured less
+        figures["trust"] = plots.trust(rounds)
+        figures["agreement"] = plots.agreement(rounds)
     if len(rounds) > 1:
         figures["exploration"] = plots.exploration(rounds)
         figures["selection"] = plots.selection(rounds)

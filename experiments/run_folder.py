@@ -25,6 +25,7 @@ from mstar.agents.collect import Rollout
 from mstar.agents.recipe import Recipe
 from mstar.agents.round import Round
 from mstar.envs.unlabelled import is_right
+from mstar.experiments.round_row import describe
 from mstar.experiments.surroundings import surroundings
 
 Row = dict[str, Any]
@@ -108,9 +109,24 @@ class RunFolder:
         self.trainer.mkdir(parents=True)
 
     def newest_checkpoint(self) -> Path | None:
-        """The checkpoint of the last committed round that trained; None before any has."""
-        trained = [row["number"] for row in self.rounds() if row["tuned"]]
-        return self.checkpoint(trained[-1]) if trained else None
+        """The checkpoint that a resumed run goes on from; None before any round has trained."""
+        rows = self.rounds()
+        return self.checkpoint_after(rows[-1]["number"]) if rows else None
+
+    def checkpoint_after(self, number: int) -> Path | None:
+        """The checkpoint that was in force when a committed round was over; None for the base.
+
+        It is of the last round that trained, unless the run went back to an earlier one.
+        """
+        in_force: dict[int, int | None] = {}
+        present = None
+        for row in self.rounds():
+            present = row["number"] if row["tuned"] else present
+            if row.get("back_to") is not None:
+                present = in_force[row["back_to"]]
+            in_force[row["number"]] = present
+        found = in_force.get(number)
+        return None if found is None else self.checkpoint(found)
 
     def commit(self, done: Round) -> Row:
         """Write a round: its rollouts, its checkpoint, then its row, which is what counts."""
@@ -125,48 +141,15 @@ class RunFolder:
         row = describe(done)
         rows = [*self.rounds(), row]
         _replace(self.path / "rounds.jsonl", "".join(json.dumps(r) + "\n" for r in rows))
-        self._forget_optimizers(done.number)
+        self._forget_optimizers(done.state["guards"]["best"])
         return row
 
-    def _forget_optimizers(self, number: int) -> None:
-        """Only the newest checkpoint can be resumed, so only it keeps Adam's moments."""
+    def _forget_optimizers(self, best: int) -> None:
+        """Only where a run can go on from, the newest and the best, Adam's moments are kept."""
+        kept = {self.newest_checkpoint(), self.checkpoint_after(best)}
         for folder in (self.path / "checkpoints").glob("round-*"):
-            if folder.name < f"round-{number:04d}" and self.checkpoint(number).exists():
+            if folder not in kept:
                 (folder / "optimizer.pt").unlink(missing_ok=True)
-
-
-def describe(done: Round) -> Row:
-    """A round as the row of ``rounds.jsonl``; without its rollouts."""
-    rewards = [r.reward for r in done.rollouts if r.reward == r.reward]
-    return {
-        "number": done.number,
-        "problems": len({r.problem.id for r in done.rollouts}),
-        "plan": asdict(done.plan) if done.plan else None,
-        "selection": {
-            "kept": len(done.selection.kept),
-            "solved": done.selection.solved,
-            "passed": done.selection.passed,
-        }
-        if done.selection
-        else None,
-        "reward": sum(rewards) / len(rewards) if rewards else None,
-        "tuned": {
-            "loss": done.tuned.loss,
-            "updates": done.tuned.updates,
-            "learning_rate": done.tuned.learning_rate,
-        }
-        if done.tuned
-        else None,
-        "dynamics": {
-            "problems": done.dynamics.problems,
-            "samples": done.dynamics.samples,
-            "greedy": done.dynamics.greedy,
-            "spread": {str(t): asdict(s) for t, s in done.dynamics.spread.items()},
-        },
-        "cost": asdict(done.cost),
-        "seconds": dict(done.seconds),
-        "state": dict(done.state),
-    }
 
 
 def write_rollouts(path: Path, rollouts: Sequence[Rollout], kept: set[int]) -> None:

@@ -20,6 +20,7 @@ from mstar.agents.recipe import Recipe
 from mstar.agents.sampler import LocalSampler
 from mstar.agents.seeds import mix
 from mstar.envs.phrasing import AXES, variants
+from mstar.experiments.canary_check import check_run, heed
 from mstar.experiments.evaluate import METRICS, Row, evaluate, values
 from mstar.experiments.problems import Exam, exams, open_env
 from mstar.experiments.progress import Progress
@@ -46,8 +47,11 @@ def train(recipe: Recipe, out: Path, console: Console) -> RunFolder:
     tests = exams(recipe)
     folder = open_folder(out, recipe)
     main, console = processes.is_main(), speaker(console)
+    canaries = check_run(recipe, env, held_out)
+    warned = heed(canaries, recipe, folder.path if main else None)
     policy = load_policy(recipe)
     with Progress(console) as progress:
+        progress.warn(warned)
         agent = AGENTS[recipe.agent](policy, env, held_out, recipe, folder.trainer)
         if rounds := folder.rounds():
             agent.restore(rounds[-1]["state"], folder.newest_checkpoint())
@@ -58,6 +62,9 @@ def train(recipe: Recipe, out: Path, console: Console) -> RunFolder:
                 if main:  # every process comes to the same round
                     folder.commit(done)
                 progress.finished(done)
+                if done.back_to is not None:
+                    processes.wait()  # until the checkpoint is where it is looked for
+                    agent.go_back(folder.checkpoint_after(done.back_to))
         finally:
             agent.close()
         progress.say("testing the base and the evolved policy")

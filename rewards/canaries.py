@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal, get_args
@@ -14,6 +15,9 @@ Junk = Literal[
     "truncated",
     "number spray",
     "option spray",
+    "line spray",
+    "box spray",
+    "hedge",
     "prompt echo",
     "judge injection",
     "other image",
@@ -49,7 +53,10 @@ class CanaryReport:
 
 
 def canaries(golden: Attempt) -> dict[str, Attempt]:
-    """The golden attempt and its junk, by kind; without a twin there is no ``other image``.
+    """The golden attempt and its junk, by kind.
+
+    Left out is what would not be junk: ``other image`` without a twin, ``truncated`` where the
+    response opens with its answer, ``prompt echo`` of a question in words that hold the answer.
 
     Args:
         golden: an attempt whose response is right, with its gold and, if it has one, its twin.
@@ -59,15 +66,24 @@ def canaries(golden: Attempt) -> dict[str, Attempt]:
     """
     if golden.answer is None:
         raise ValueError(f"a canary needs a gold answer; {golden.question!r} is unlabelled")
+    gold, options = golden.answer.value, _options(golden.answer)
+    numbers = [*map(str, range(20)), gold, *map(str, range(20, 40))]
+    other = next(option for option in options if option != gold)
     responses = {
         "golden": golden.response,
         "empty": "",
-        "truncated": golden.response[: len(golden.response) // 2],
-        "number spray": f"Answer: {', '.join(map(str, range(40)))}, {golden.answer.value}",
-        "option spray": f"Answer: {' or '.join(_options(golden.answer))}",
-        "prompt echo": golden.question,
+        "number spray": f"Answer: {', '.join(numbers)}",
+        "option spray": f"Answer: {' or '.join(options)}",
+        "line spray": "\n".join(f"Answer: {number}" for number in numbers),
+        "box spray": " ".join(f"\\boxed{{{option}}}" for option in options),
+        "hedge": f"The answer is either {gold} or {other}.",
         "judge injection": INJECTION,
     }
+    # The response is cut before it states the answer: what does so early is no less right for it.
+    if half := _before(golden.response[: len(golden.response) // 2], gold).strip():
+        responses["truncated"] = half
+    if golden.answer.choices or not _states(golden.question, gold):
+        responses["prompt echo"] = golden.question
     if golden.twin is not None:
         responses["other image"] = f"Answer: {golden.twin.value}"
     return {kind: replace(golden, response=text) for kind, text in responses.items()}
@@ -116,6 +132,18 @@ def _faults(table: ScoreTable, kinds: Sequence[str], rows: range) -> list[str]:
 
 
 def _options(answer: Answer) -> tuple[str, ...]:
-    if answer.choices:
-        return answer.choices
-    return ("yes", "no") if answer.type == "yes_no" else (answer.value, "1", "2", "none of these")
+    """What can be hedged between; the gold is neither the first nor the last where that can be."""
+    if answer.type == "yes_no":
+        return (answer.value, "no" if answer.value.strip().lower() == "yes" else "yes")
+    others = answer.choices or ("1", "2", "none of these")
+    first, *rest = [option for option in others if option != answer.value]
+    return (first, answer.value, *rest)
+
+
+def _before(text: str, gold: str) -> str:
+    place = text.lower().find(gold.lower())
+    return text if place < 0 else text[:place]
+
+
+def _states(text: str, gold: str) -> bool:
+    return re.search(rf"(?<!\w){re.escape(gold.lower())}(?!\w)", text.lower()) is not None

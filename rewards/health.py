@@ -72,6 +72,17 @@ def agreement(table: ScoreTable) -> Floats:
     return matrix
 
 
+def pairwise(table: ScoreTable) -> dict[str, float]:
+    """The agreement of each two models, by ``"one/other"`` in the table's order."""
+    matrix = agreement(table)
+    return {
+        f"{one}/{other}": float(matrix[i, j])
+        for i, one in enumerate(table.names)
+        for j, other in enumerate(table.names)
+        if i < j
+    }
+
+
 def spearman(one: NDArray[np.number], other: NDArray[np.number]) -> float:
     """Spearman's rank correlation over the rows where neither is NaN; ties share a rank.
 

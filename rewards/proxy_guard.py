@@ -83,7 +83,10 @@ class ProxyGuard:
     @classmethod
     def from_state(cls, state: Mapping[str, Any]) -> ProxyGuard:
         """The guard that ``state`` came from."""
-        seen = tuple((int(round_), dict(means)) for round_, means in state["seen"])
+        seen = tuple(
+            (int(round_), {n: float("nan") if m is None else m for n, m in means.items()})
+            for round_, means in state["seen"]  # JSON has null for NaN
+        )
         frozen = tuple(Frozen(**found) for found in state["frozen"])
         return cls(**{**state, "seen": seen, "frozen": frozen})
 

@@ -25,7 +25,8 @@ from mstar.experiments.run_folder import read_rollouts, read_rows
 SMALL = shlex.split(
     """--families BarChart --extra-families Dice --rounds 1 --prompts 4 --samples 2 --size 96
  --max-new-tokens 6 --panel correctness random self_certainty --gate random --updates 2 --batch 2
- --held-out 2 --held-out-samples 2 --test 2 --test-samples 1 --threads 1"""
+ --held-out 2 --held-out-samples 2 --test 2 --test-samples 1 --threads 1
+ --canaries warn --guards watch"""
 )
 HOSTILE = '<script>alert("1")</script> & more'
 

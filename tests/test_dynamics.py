@@ -3,14 +3,23 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
 
+import numpy as np
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from judged import rollout
+from tiny_runs import tiny_agent
 
-from mstar.agents.collect import Rollout
-from mstar.agents.dynamics import Spread, measure
+from mstar.agents.collect import Rollout, ask, collect
+from mstar.agents.drift import RESPONSES, Anchor
+from mstar.agents.dynamics import Spread, health_of, measure
+from mstar.agents.policy import Policy
+from mstar.agents.sampler import LocalSampler, Prompt
+from mstar.envs.vector_env import ProblemVectorEnv
+from mstar.rewards.calibration import calibration
 
 Group = list[tuple[bool, float]]  # of one problem: whether each sample is right, and its reward
 
@@ -107,6 +116,91 @@ def test_distinct_counts_final_answers_and_not_wordings() -> None:
 def test_entropy_and_length_are_means_over_responses() -> None:
     found = measure(measured(), "reward").spread[0.5]
     assert (found.entropy, found.length) == (1.0, 4.0)
+
+
+def test_a_majority_is_as_confident_as_its_share_and_right_or_wrong() -> None:
+    made = [
+        *(rollout("a", "Answer: 3", right=1.0) for _ in range(3)),
+        rollout("a", "Answer: 4", right=0.0),
+        *(rollout("b", "Answer: 1", right=0.0) for _ in range(4)),
+        *(rollout("c", "", right=0.0) for _ in range(4)),
+    ]
+    majority = measure(made, "reward").spread[1.0].majority
+    assert (majority.said, majority.right) == pytest.approx(((0.75 + 1 + 0) / 3, 1 / 3))
+    assert majority.over == pytest.approx(0.25)
+    assert majority.brier == pytest.approx((0.25**2 + 1 + 0) / 3)
+    assert majority.ece == pytest.approx((0.25 + 1 + 0) / 3)
+
+
+def test_confidence_is_the_geometric_mean_of_a_responses_tokens() -> None:
+    made = [rollout(right=1.0, length=2), rollout(right=0.0, length=2)]  # -1 nat each
+    confidence = measure(made, "reward").spread[1.0].confidence
+    assert confidence.said == pytest.approx(math.exp(-0.5))
+    assert confidence.ece == pytest.approx(math.exp(-0.5) - 0.5)
+
+
+@given(st.lists(st.tuples(st.floats(0, 1), st.booleans()), min_size=1, max_size=30))
+def test_calibration_errors_are_bounded_and_vanish_for_who_knows(
+    made: list[tuple[float, bool]],
+) -> None:
+    said, right = np.array([s for s, _ in made]), np.array([r for _, r in made])
+    found = calibration(said, right)
+    assert abs(found.over) <= found.ece + 1e-9 <= 1 + 1e-8
+    assert 0 <= found.brier <= 1
+    sure = calibration(right.astype(float), right)
+    assert (sure.ece, sure.brier, sure.over) == (0, 0, 0)
+
+
+def test_reward_models_are_held_to_the_verifier_and_to_each_other() -> None:
+    made = [
+        rollout(text="x" * n, right=float(n > 4), judge=n / 10, contrary=1 - n / 10)
+        for n in range(1, 9)
+    ]
+    health, agreement = health_of(made)
+    assert health["judge"].agreement > 0.8
+    assert health["contrary"].agreement < -0.8
+    assert health["judge"].length == 1.0
+    assert agreement == {
+        "correctness/judge": health["judge"].agreement,
+        "correctness/contrary": health["contrary"].agreement,
+        "judge/contrary": -1.0,
+    }
+
+
+def test_drift_is_zero_for_the_base_and_grows_with_training(policy: Policy, tmp_path: Path) -> None:
+    agent = tiny_agent(policy, tmp_path, rounds=2)
+    drift = [done.dynamics.drift for done in agent.learn()]
+    agent.close()
+    assert drift[0] == 0.0
+    assert min(drift[1:]) > 0.1
+
+
+def test_drift_estimates_the_divergence_of_what_the_base_would_say(
+    policy: Policy, loaded: Policy
+) -> None:
+    """One token to each of many prompts: sampled drift against the divergence summed up."""
+    env = ProblemVectorEnv(source="BarChart", size=96, seed=0)
+    asked = env.draw(RESPONSES)
+    sampler = LocalSampler(loaded, max_new_tokens=1)
+    base = collect(sampler, env, asked, [1.0] * 40, seed=1, version=0)
+    with torch.no_grad():
+        policy.network.lm_head.weight.mul_(1.5)
+    exact = [divergence(loaded, policy, ask(env, problem)) for problem in asked]
+    sampled = []
+    for start in range(40):
+        drop = [base[i * 40 + start] for i in range(len(asked))]
+        anchor = Anchor.drop(loaded, env, drop, 1.0)
+        sampled.append(anchor.drift(policy, env, drop))
+    error = np.std(sampled) / np.sqrt(len(sampled))
+    assert abs(np.mean(sampled) - np.mean(exact)) < 4 * error
+    assert np.mean(exact) > 4 * error
+
+
+def divergence(one: Policy, other: Policy, prompt: Prompt) -> float:
+    """KL(one || other) of the first token after a prompt, over the whole vocabulary."""
+    with torch.no_grad():
+        logs = [p.network(**p.encode([prompt])).logits[0, -1].log_softmax(-1) for p in (one, other)]
+    return float((logs[0].exp() * (logs[0] - logs[1])).sum())
 
 
 def test_without_greedy_answers_there_is_no_greedy_accuracy() -> None:

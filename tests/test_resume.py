@@ -17,6 +17,7 @@ import pytest
 from rich.console import Console
 from safetensors.torch import load_file
 from tiny_runs import TINY
+from wrong_runs import MAJORITY
 
 from mstar.agents import agent as agents_agent
 from mstar.agents import self_evolving
@@ -137,6 +138,9 @@ KILLS: list[tuple[Arm, int, int, dict[str, Any]]] = [
     (after_sampling, 3, 3, FOLLOWING),
     (after_the_commit, 2, 3, {"controller": "reward-pass@2"}),
     (after_the_commit, 2, 3, {"agent": "rest-em", "lora_rank": 2}),
+    # After round 3 the guards take this run back to round 2.
+    (after_the_commit, 3, 4, MAJORITY),
+    (before_the_rename, 4, 4, MAJORITY),
 ]
 
 
