@@ -13,7 +13,7 @@ from mstar.rewards.arithmetic import Value, decimal, evaluate
 from mstar.rewards.base import Answer
 from mstar.rewards.characters import BIDI
 from mstar.rewards.comparison import Comparison
-from mstar.rewards.formula import Tree, letters, parse
+from mstar.rewards.formula import KNOWN_COMMANDS, Tree, letters, parse
 from mstar.rewards.intervals import Interval, read_interval, same_interval
 from mstar.rewards.latex import plain
 from mstar.rewards.measures import Quantity
@@ -41,6 +41,7 @@ _INTRODUCED = re.compile(
     r"|^(?:the )?(?:line|equation|function|curve|parabola|circle):? "
 )
 _FUNCTION = re.compile(r"^\s*[a-zA-Z]\(x\)\s*(?==)")
+_COMMAND = re.compile(r"\\([a-zA-Z]+)")
 _LABEL = re.compile(r"^\s*[a-zA-Z](?:_\{?\w{1,8}\}?|'|\([a-zA-Z]\))?\s*=\s*(?!=)")
 
 
@@ -63,7 +64,7 @@ class Formula:
 
 def read_formula(text: str, answer: Answer) -> Formula | None:
     """An expression or equation; None if it is empty, too long, or several."""
-    said = _INTRODUCED.sub("", plain(text).strip(" ."))
+    said = _INTRODUCED.sub("", plain(text).rstrip(" ."))
     if not said or len(said) > LONGEST or BIDI.search(text) or said.endswith("?"):
         return None
     intervals = read_interval(said, answer) if re.search("[<>]", said) else None
@@ -103,7 +104,7 @@ def same_formula(gold: Formula, said: Formula, answer: Answer) -> Comparison:
         same = _identical(gold.sides, said.sides)
         if same is not None:
             return Comparison(same, "equal at all points" if same else "differs at a point")
-    if gold.sides and "\\" not in said.text:
+    if gold.sides and KNOWN_COMMANDS.issuperset(_COMMAND.findall(said.text)):
         return Comparison(False, "no formula")
     decided = same_symbolically(gold.text, said.text)
     reason = {True: "equal by algebra", False: "not equal by algebra", None: "undecided"}[decided]

@@ -24,6 +24,8 @@ PI = Decimal("3.14159265358979323846264338327950288419716939937510582097494")
 _FUNCTIONS: Mapping[str, Callable[[float], float]] = {
     "sin": math.sin, "cos": math.cos, "tan": math.tan, "ln": math.log, "log": math.log10,
     "exp": math.exp, "arcsin": math.asin, "arccos": math.acos, "arctan": math.atan,
+    "cot": lambda x: 1 / math.tan(x), "sec": lambda x: 1 / math.cos(x),
+    "csc": lambda x: 1 / math.sin(x),
 }  # fmt: skip
 _NO_NAMES: Mapping[str, Value] = {}
 

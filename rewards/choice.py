@@ -97,21 +97,22 @@ def _as_value(said: str, options: tuple[str, ...]) -> int | None:
         places = [i for i, o in enumerate(options) if _same_amount(read_quantity(o), quantity)]
     question = Answer("time", "")
     clock = read_clock(said, question)
-    if not places and clock is not None:
+    if not places and clock is not None and (quantity is None or quantity.unit is None):
         clocks = [read_clock(option, question) for option in options]
         places = [i for i, c in enumerate(clocks) if c and same_clock(c, clock, question).same]
     if not places:
         places = _as_formula(said, options)
     truths = [read_truth(option, question) for option in options]
-    verdicts = sorted(map(str, truths)) == ["False", "True"]
+    verdicts = truths.count(True) == truths.count(False) == 1
     if not places and verdicts and not mentions(said, options)[0]:
-        places = [i for i, truth in enumerate(truths) if truth == read_truth(said, question)]
+        verdict = read_truth(said, question)
+        places = [i for i, truth in enumerate(truths) if truth is not None and truth == verdict]
     return places[0] if len(places) == 1 else None
 
 
 def _as_formula(said: str, options: tuple[str, ...]) -> list[int]:
     """The options that are the same point, or the same expression with letters."""
-    if "," in said:
+    if "," in said or " and " in said:
         point = Answer("tuple", "")
         pair = read_sequence(said, point)
         pairs = [read_sequence(o, point) if o[:1] in "([" else None for o in map(plain, options)]

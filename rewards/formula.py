@@ -7,6 +7,7 @@ from typing import Any
 
 from mstar.rewards.numerals import Numeral, numeral
 from mstar.rewards.tokens import Token, UnreadableError, tokens_of
+from mstar.rewards.vocabulary import listed
 
 Tree = tuple[Any, ...]
 """A kind and its parts: ("number", Numeral, how), ("letter", name), ("function", name, tree),
@@ -17,9 +18,8 @@ tree, tree),
 DEPTH = 30
 
 _CLOSING = {"(": ")", "{": "}", "[": "]"}
-FUNCTIONS = frozenset(
-    ("sin", "cos", "tan", "ln", "log", "exp", "arcsin", "arccos", "arctan", "abs")
-)
+FUNCTIONS = listed("sin cos tan cot sec csc arcsin arccos arctan ln log exp abs")
+KNOWN_COMMANDS = FUNCTIONS | {"frac", "sqrt", "root", "binom"}
 _TWO = ("number", Numeral(Fraction(2), 0), "digits")
 
 

@@ -35,7 +35,7 @@ def read_interval(text: str, answer: Answer) -> tuple[Interval, ...] | None:
     """The intervals of a union, from left to right; None if the text is none."""
     if len(text) > LONGEST or BIDI.search(text):
         return None
-    said = re.sub(r"\{\s*(or|and)\s*\}", r" \1 ", plain(text).strip(" ."))
+    said = re.sub(r"\{\s*(or|and)\s*\}", r" \1 ", plain(text).rstrip(" ."))
     said = _SUCH_THAT.sub(r"\1", said)
     if _MEMBER.sub("", said).casefold() in _EVERYTHING:
         return (Interval(None, False, None, False),)

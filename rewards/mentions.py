@@ -33,9 +33,9 @@ _HEDGED = re.compile(
     r"\b(?:or|maybe|perhaps|possibly|probably|might|could|either|unsure)\b", re.IGNORECASE
 )
 _LEADS_TO = listed(
-    """is are was were be the a an equals it it's this that choose pick select called named becomes
-    say think believe has have shows to of in at by on for with and or answer option choice color so
-    therefore thus hence"""
+    """is are was were be the a an equals it it's this that will definitely clearly choose pick
+    select called named becomes say think believe has have shows to of in at by on for with and or
+    answer option choice color so therefore thus hence"""
 )
 _FOLLOWS = listed("is are was were has have had will would can because since and or one")
 

@@ -48,7 +48,7 @@ def read_sequence(text: str, answer: Answer) -> Sequence | None:
         return None
     if text.replace(" ", "").strip("$.") in _NO_ITEMS:
         return Sequence("", ())
-    said = _JOINING_WORD.sub(_spaced, plain(text).strip(" .")).replace("&", "and")
+    said = _JOINING_WORD.sub(_spaced, plain(text).rstrip(" .")).replace("&", "and")
     said = _LABEL.sub("", said).strip()
     if answer.type == "set" and _SOLUTIONS.fullmatch(said):
         said = said.replace(" or ", ", ")

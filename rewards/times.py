@@ -151,7 +151,7 @@ def same_clock(gold: Clock, said: Clock, answer: Answer) -> Comparison:
 
 def read_duration(text: str, answer: Answer) -> Quantity | None:
     """An amount of time; ``1:40`` is hours and minutes."""
-    said = plain(without_denial(without_reason(text))).strip(" .").casefold()
+    said = plain(without_denial(without_reason(text))).rstrip(" .").casefold()
     if REFUSED & set(said.split()) - {"and"}:
         return None
     colon = _COLON.fullmatch(said)

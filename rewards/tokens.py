@@ -12,7 +12,7 @@ _TOKEN = re.compile(
     r"|(?P<command>\\[a-zA-Z]+)|(?P<letter>[a-zA-Zα-ωµΓΔΘΛΣΦΨΩ])|(?P<sign>[-+*/^(){}\[\]%|_])"
 )
 _WORDS = re.compile(
-    r"(?<![a-zA-Z\\])(sqrt|sin|cos|tan|arcsin|arccos|arctan|ln|log|exp|abs|pi)(?![a-zA-Z])"
+    r"(?<![a-zA-Z\\])(sqrt|sin|cos|tan|arcsin|arccos|arctan|cot|sec|csc|ln|log|exp|abs|pi)(?![a-zA-Z])"
 )
 _MEANINGS = {"sqrt": "\\root ", "pi": "π"}
 
