@@ -8,18 +8,17 @@ from pathlib import Path
 from typing import Any
 
 import tyro
-from PIL import Image, ImageDraw, ImageFont
 
 from mstar.envs.dataset import DatasetSource
+from mstar.envs.examiner import SIZES
 from mstar.envs.families import FAMILIES
-from mstar.envs.family import LEVELS, SPLITS, Family
+from mstar.envs.family import SPLITS, Family
 from mstar.envs.open import open_source
 from mstar.envs.problem import Problem, Split
 from mstar.envs.said_fields import described, read_fields
 from mstar.envs.source import ProblemSource
+from mstar.experiments.gallery import write_gallery
 from mstar.experiments.terminal import printable
-
-GAP, LABEL = 8, 22  # pixels of the gallery
 
 
 @dataclass(frozen=True)
@@ -63,7 +62,7 @@ class Validate:
 
 @dataclass(frozen=True)
 class Gallery:
-    """Write one picture per family and level.
+    """Write a sheet per family: three problems of each level, with question and answer.
 
     Attributes:
         out: a folder.
@@ -104,7 +103,10 @@ def run(arguments: list[str]) -> None:
     elif what == "blind":
         print_blind(tyro.cli(BlindOptions, args=rest, prog="mstar envs blind"))
     elif what == "gallery":
-        for path in gallery(tyro.cli(Gallery, args=rest, prog="mstar envs gallery")):
+        wanted = tyro.cli(Gallery, args=rest, prog="mstar envs gallery")
+        if wanted.size not in SIZES:
+            raise ValueError(f"size must be {SIZES[0]} to {SIZES[-1]} pixels, got {wanted.size}")
+        for path in write_gallery(FAMILIES, wanted.out, wanted.size):
             print(path)
     else:
         raise ValueError(
@@ -168,30 +170,6 @@ def print_blind(options: BlindOptions) -> None:
         row = asdict(blind(source, options.count))
         shares = [f"{row[column]:{len(column)}.2f}" for column in columns]
         print(json.dumps(row) if options.json else "  ".join([source.name.ljust(16), *shares]))
-
-
-def gallery(options: Gallery) -> list[Path]:
-    """One picture per family: a row per level, with question and answer."""
-    options.out.mkdir(parents=True, exist_ok=True)
-    return [_sheet(name, options) for name in FAMILIES]
-
-
-def _sheet(name: str, options: Gallery, columns: int = 3) -> Path:
-    cell = options.size + GAP
-    sheet = Image.new("RGB", (columns * cell + GAP, len(LEVELS) * (cell + LABEL) + GAP), "white")
-    draw, font = ImageDraw.Draw(sheet), ImageFont.load_default(size=11)
-    for row, level in enumerate(LEVELS):
-        for column in range(columns):
-            problem = FAMILIES[name](level).problem("train", 0, column)
-            left, top = GAP + column * cell, GAP + row * (cell + LABEL)
-            sheet.paste(problem.pictures[0].render(options.size), (left, top))
-            answer = problem.answer.value if problem.answer else "?"
-            text = f"{problem.question} {answer}"
-            words = [text[i : i + 44] for i in range(0, len(text), 44)][:2]
-            draw.text((left, top + options.size), "\n".join(words), fill="black", font=font)
-    path = options.out / f"{name}.png"
-    sheet.save(path)
-    return path
 
 
 def _solution(problem: Problem) -> Any:
