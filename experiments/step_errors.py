@@ -49,13 +49,32 @@ def error_table(rows: Sequence[Row]) -> str:
     for name, sources in SOURCES.items():
         shown = [row for row in rows if row["source"] in sources]
         kinds = sorted({row["kind"] for row in shown} - {""})
-        for kind in ("", *kinds) if shown else ():
+        known = {row["first_error"] is None for row in shown}
+        for kind in ("", *kinds) if len(known) == 2 else ():  # an F1 needs wrong and right ones
             it = first_error_f1(shown, kind)
             lines.append(
                 f"| {name} | {kind or 'any'} "
                 f"| {100 * it.f1:.1f} [{100 * it.low:.1f}, {100 * it.high:.1f}] "
                 f"| {100 * it.found:.1f} % of {it.wrong} | {100 * it.spared:.1f} % of {it.right} |"
             )
+    return "\n".join(lines)
+
+
+def family_table(rows: Sequence[Row]) -> str:
+    """The F1 over all kinds of errors by family, as a markdown table.
+
+    Args:
+        rows: as of ``error_table``, with ``family``.
+    """
+    lines = [f"| family | {' | '.join(SOURCES)} |", "|---" * (1 + len(SOURCES)) + "|"]
+    for family in dict.fromkeys(row["family"] for row in rows):
+        cells = []
+        for sources in SOURCES.values():
+            it = first_error_f1(
+                [row for row in rows if row["family"] == family and row["source"] in sources]
+            )
+            cells.append(f"{100 * it.f1:.1f} [{100 * it.low:.1f}, {100 * it.high:.1f}]")
+        lines.append(f"| {family} | {' | '.join(cells)} |")
     return "\n".join(lines)
 
 

@@ -23,7 +23,7 @@ from mstar.envs.families import FAMILIES
 from mstar.envs.problem import Problem
 from mstar.experiments.judge_examination import Question, best_threshold, examined, questions
 from mstar.experiments.judge_examples import JudgeExamples, batches
-from mstar.experiments.step_errors import first_error_f1
+from mstar.experiments.step_errors import error_table, family_table, first_error_f1
 from mstar.rewards.base import Attempt
 from mstar.rewards.process import ProcessReward, Steps, first_error, largest_drop
 
@@ -288,6 +288,24 @@ def test_the_f1_counts_exact_places_and_spared_solutions() -> None:
     assert first_error_f1(rows, "compute").f1 == 0.0
     with pytest.raises(ValueError, match="needs wrong and right"):
         first_error_f1(rows[:2])
+
+
+def test_the_tables_have_a_line_for_each_kind_and_each_family() -> None:
+    wrong = {"kind": "perceive", "first_error": 1, "seen": 1, "family": "Dice"}
+    right = {"kind": "", "first_error": None, "seen": None, "family": "Dice"}
+    rows = [
+        {**row, "problem": source, "source": source}
+        for row in (wrong, right)
+        for source in ("slip", "own")
+    ]
+    assert family_table(rows).splitlines()[2:] == [
+        "| Dice | 100.0 [100.0, 100.0] | 100.0 [100.0, 100.0] |"
+    ]
+    assert [line.split(" | ")[1] for line in error_table(rows).splitlines()[2:]] == [
+        "any",
+        "perceive",
+    ] * 2
+    assert len(error_table(rows[:1]).splitlines()) == 2  # no right one, no F1
 
 
 def test_the_shipped_judge_sits_in_a_panel_by_name() -> None:
