@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from safetensors.torch import load_file, save_file
 
-from mstar.agents.decoding import read_prompts
+from mstar.agents.decoding import Read, read_prompts
 from mstar.agents.forward import evaluating
 from mstar.agents.image_gap import attempt_prompt
 from mstar.agents.policy import Policy
@@ -98,24 +98,37 @@ class StepJudge:
         self.head.load_state_dict(load_file(Path(folder) / HEAD))
 
     def scores(self, attempts: Sequence[Attempt]) -> list[Steps]:
-        """Each step's probability of being right; one (S,) array per attempt, (0,) for no step."""
-        steps = [steps_of(attempt.response) for attempt in attempts]
-        prompts: dict[tuple[object, ...], Prompt] = {}
-        rows_of: dict[tuple[object, ...], list[int]] = {}
-        for row, (attempt, lines) in enumerate(zip(attempts, steps, strict=True)):
-            if lines:
-                key = (attempt.group, attempt.question, *map(id, attempt.pictures))
-                if key not in prompts:
-                    prompts[key] = attempt_prompt(attempt, self.size)
-                rows_of.setdefault(key, []).append(row)
-        order = [(row, prompts[key]) for key, rows in rows_of.items() for row in rows]
+        """Each step's probability of being right; one (S,) array per attempt, (0,) for no step.
+
+        Each problem is read once, each different response to it judged once, beside others of
+        like length.
+        """
         found = [np.zeros(0, np.float32)] * len(attempts)
         with torch.no_grad(), evaluating(self.backbone.model):
-            for start in range(0, len(order), self.batch_rows):
-                rows, asked = zip(*order[start : start + self.batch_rows], strict=True)
-                logits = self.logits(asked, [steps[row] for row in rows])
-                for row, values in zip(rows, logits, strict=True):
-                    found[row] = values.float().sigmoid().cpu().numpy()
+            for batch in _batches(attempts, self.batch_rows):
+                first = [attempts[next(iter(rows.values()))[0]] for rows in batch]
+                prompts = [attempt_prompt(attempt, self.size) for attempt in first]
+                lines = [list(steps) for rows in batch for steps in rows]
+                owners = [place for place, rows in enumerate(batch) for _ in rows]
+                written = step_tokens(self.backbone, lines, owners).to(self.backbone.device)
+                logits = self._judged(prompts, written)
+                same = [rows for group in batch for rows in group.values()]
+                for rows, steps, values in zip(same, lines, logits, strict=True):
+                    for row in rows:
+                        found[row] = values[: len(steps)]
+        return found
+
+    def _judged(self, prompts: Sequence[Prompt], written: StepTokens) -> list[Steps]:
+        """The scores of R responses, (S,) each and more on padding; short ones go together."""
+        read = read_prompts(self.backbone.network, self.backbone.encode(prompts))
+        order = (written.step >= 0).sum(1).argsort()
+        found: list[Steps] = [np.zeros(0, np.float32)] * len(order)
+        for start in range(0, len(order), self.batch_rows):
+            rows = order[start : start + self.batch_rows]
+            logits, _ = self.judge(read, written.take(rows))
+            values = logits.float().sigmoid().cpu().numpy()
+            for row, steps in zip(rows.tolist(), values, strict=True):
+                found[row] = steps
         return found
 
     def logits(
@@ -150,7 +163,10 @@ class StepJudge:
             The logit of every step, (R, S), and the log-probability that the backbone gives each
             token, (R, T); what stands on padding means nothing.
         """
-        read = read_prompts(self.backbone.network, encoded)
+        return self.judge(read_prompts(self.backbone.network, encoded), written)
+
+    def judge(self, read: Read, written: StepTokens) -> tuple[torch.Tensor, torch.Tensor]:
+        """As ``read``, of prompts that were read."""
         given = (written.step >= 0).to(read.mask)
         places = torch.arange(1, given.shape[1] + 1, device=given.device)
         out = self.backbone.network(
@@ -167,6 +183,28 @@ class StepJudge:
         last = written.ends.clamp(min=0)[..., None].expand(-1, -1, hidden.shape[-1])
         seen = [hidden.gather(1, last), *_likelihood_of_steps(likely, written)]
         return self.head(torch.cat([part.to(hidden) for part in seen], dim=-1))[..., 0], likely
+
+
+def _batches(
+    attempts: Sequence[Attempt], size: int
+) -> Iterator[list[dict[tuple[str, ...], list[int]]]]:
+    """Up to `size` problems with about four times as many different responses.
+
+    Each problem comes as its different responses, as steps, with the rows that hold them.
+    """
+    problems: dict[tuple[object, ...], dict[tuple[str, ...], list[int]]] = {}
+    for row, attempt in enumerate(attempts):
+        if steps := tuple(steps_of(attempt.response)):
+            key = (attempt.group, attempt.question, *map(id, attempt.pictures))
+            problems.setdefault(key, {}).setdefault(steps, []).append(row)
+    batch: list[dict[tuple[str, ...], list[int]]] = []
+    for responses in problems.values():
+        if batch and (len(batch) == size or sum(map(len, batch)) + len(responses) > 4 * size):
+            yield batch
+            batch = []
+        batch.append(responses)
+    if batch:
+        yield batch
 
 
 def _likelihood_of_steps(

@@ -26,6 +26,14 @@ class StepTokens:
     ends: torch.Tensor
     owners: torch.Tensor
 
+    def take(self, rows: torch.Tensor) -> StepTokens:
+        """Some of the responses, without the columns that none of them needs."""
+        step, ends = self.step[rows], self.ends[rows]
+        longest, most = int((step >= 0).sum(1).max()), int((ends >= 0).sum(1).max())
+        return StepTokens(
+            self.tokens[rows, :longest], step[:, :longest], ends[:, :most], self.owners[rows]
+        )
+
     def to(self, device: torch.device) -> StepTokens:
         """The same on a device."""
         return StepTokens(

@@ -19,6 +19,7 @@ from mstar.agents.sampler import LocalSampler
 from mstar.agents.step_judge import STEP_JUDGE, StepJudge
 from mstar.envs.families import FAMILIES
 from mstar.envs.problem import Problem
+from mstar.experiments.problems import exams
 from mstar.rewards import SelfJudge
 from mstar.rewards.base import Attempt
 from mstar.rewards.endpoint import Endpoint
@@ -110,3 +111,8 @@ def test_an_endpoint_judges_where_the_recipe_names_one(monkeypatch: pytest.Monke
 def test_every_judge_answers_to_its_name() -> None:
     recipe = replace(Recipe(), outcome_judge=str(STEP_JUDGE))
     assert [model.name for model in reward_models(list(JUDGES), recipe)] == list(JUDGES)
+
+
+def test_an_exam_asks_no_model_what_a_response_is_worth() -> None:
+    recipe = replace(Recipe(), panel=("correctness", "process"), rank="process", judge_refresh=1)
+    assert {exam.env.reward_names for exam in exams(recipe)} == {("correctness",)}

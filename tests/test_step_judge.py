@@ -166,6 +166,18 @@ def test_responses_to_one_problem_share_one_reading_of_it(
         np.testing.assert_allclose(one, same, atol=1e-5)
 
 
+def test_equal_responses_have_equal_scores_whatever_stands_beside_them(judge: StepJudge) -> None:
+    small = replace(judge, batch_rows=2)
+    texts = ["Answer: 1", "red is 3\nAnswer: 3", "Answer: 1", "red is 3\n5 + 5 = 1\nAnswer: 3", ""]
+    attempts = [dice(index).attempt(text) for text in texts for index in range(3)]
+    found = small.scores(attempts)
+    assert [len(steps) for steps in found[::3]] == [1, 2, 1, 3, 0]
+    for one, same in zip(found[:3], found[6:9], strict=True):
+        assert np.array_equal(one, same)
+    for one, alone in zip(found, (judge.scores([attempt])[0] for attempt in attempts), strict=True):
+        np.testing.assert_allclose(one, alone, atol=1e-5)
+
+
 def questioned() -> list[Question]:
     rng = np.random.default_rng(0)
     asked = []
