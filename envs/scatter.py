@@ -74,7 +74,9 @@ class Scatter(Family):
     def vary(self, latent: Latent, rng: np.random.Generator) -> Latent:
         """The same letters in other places, and the same question."""
         ask = latent["ask"]
-        palette = sorted(set(latent["colors"]), key=lambda color: color != ask.get("color"))
+        palette = sorted(
+            set(latent["colors"]), key=lambda color: (color != ask.get("color"), color)
+        )
         return {**latent, **self._place(latent["names"], palette, ask, rng)}
 
     def _place(

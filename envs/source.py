@@ -154,6 +154,8 @@ def find(source: ProblemSource, split: Split, problem_id: str) -> Problem:
     """
     if isinstance(source, View):
         return source.change(find(source.source, split, problem_id))
+    if isinstance(source, Pool):
+        return find(source.source, split, problem_id)
     parts = FAMILY_ID.fullmatch(problem_id)
     if parts is not None and parts[1] in FAMILIES:
         family = FAMILIES[parts[1]](int(parts[4]))

@@ -16,7 +16,8 @@ from gymnasium.utils.env_checker import check_env
 from gymnasium.wrappers import RecordEpisodeStatistics, RecordVideo, TimeLimit
 from PIL import Image
 
-from mstar.envs import FAMILIES, INSTRUCTION, Mixture, ProblemEnv
+from mstar.envs import FAMILIES, INSTRUCTION, DatasetSource, Mixture, ProblemEnv
+from mstar.envs.source import Pool, find
 
 IDS = [id_ for id_ in gymnasium.registry if id_.startswith("mstar/")]
 GOLDEN = Path(__file__).with_name("golden_problems.json")
@@ -65,7 +66,7 @@ def test_a_seed_draws_the_problems_that_it_always_drew(id_: str) -> None:
 
 
 def golden_hash(id_: str, level: str) -> str:
-    """Of what is asked, not of pixels: latents, questions and answers of several problems."""
+    """Of what is asked, not of pixels: latents of problems and twins, questions and answers."""
     asked = gymnasium.make(id_, level=int(level), split="test").unwrapped
     assert isinstance(asked, ProblemEnv)
     total = hashlib.sha256()
@@ -73,7 +74,8 @@ def golden_hash(id_: str, level: str) -> str:
         asked.reset(seed=seed)
         for _ in range(24 if "Mixture" in id_ else 6):
             problem = asked.problem
-            latent = json.dumps(problem.latent, sort_keys=True)
+            twin = problem.twin.latent if problem.twin else None
+            latent = json.dumps([problem.latent, twin], sort_keys=True)
             total.update(f"{problem.id}\0{latent}\0{problem.question}\0{problem.answer}\n".encode())
             asked.reset()
     return total.hexdigest()[:16]
@@ -277,3 +279,11 @@ def test_a_video_shows_the_card_before_and_after_the_response(
 def test_a_video_of_the_cards_can_be_recorded_with_moviepy(tmp_path: Path) -> None:
     pytest.importorskip("moviepy", reason="moviepy 2.2 demands a Pillow below 12")
     assert record(tmp_path / "videos").stat().st_size > 1000
+
+
+def test_a_stored_problem_of_a_pool_is_found_in_whatever_order_a_seed_has_it() -> None:
+    row = {"image": Image.new("RGB", (8, 8)), "answer": "1", "split": "test"}
+    stored = DatasetSource.load([{**row, "question": f"How many in {n}?"} for n in range(40)])
+    pool = Pool(stored, 2)
+    asked = [pool.problem("test", seed, 0) for seed in range(9)]
+    assert [find(pool, "test", problem.id).id for problem in asked] == [p.id for p in asked]
