@@ -24,9 +24,10 @@ from mstar.agents.policy import Policy
 from mstar.agents.pseudo import mixed_in
 from mstar.agents.recipe import Recipe
 from mstar.agents.round import Cost, Measuring, Round
-from mstar.agents.sampler import LocalSampler, Prompt
+from mstar.agents.sampler import Prompt
 from mstar.agents.seeds import mix
 from mstar.agents.select import Selection
+from mstar.agents.server_sampler import sampler_of
 from mstar.agents.watch import Watch
 from mstar.envs.phrasing import phrased
 from mstar.envs.problem import Problem
@@ -59,7 +60,7 @@ class Agent(ABC):
         self.policy, self.env, self.held_out, self.recipe = policy, env, held_out, recipe
         self.folder = folder
         processes.part(recipe.batch)  # found now and not after a round of sampling
-        self.sampler = LocalSampler(policy, recipe.max_new_tokens, recipe.batch_rows)
+        self.sampler = sampler_of(policy, recipe)
         self.controller = CONTROLLERS[recipe.controller](
             SamplingPlan(recipe.temperature, recipe.samples, recipe.keep, recipe.threshold), recipe
         )

@@ -59,6 +59,7 @@ class Recipe:
         phrasings: what of the prompts varies from problem to problem and round to round.
         size: side of generated pictures, in pixels, 96 to 448.
         model: ``embedded``, a folder, or a hub name.
+        server: address of a vLLM server that samples, see ``agents/server.py``; none: this process.
         rounds: sample, judge, select, fine-tune, measure, adjust: so many times at most.
         token_budget: the run ends with the round in which the tokens of its practice (see
             ``Cost``) reach this; 0 sets no limit. A decaying schedule still spans all rounds.
@@ -137,6 +138,7 @@ class Recipe:
     phrasings: tuple[Axis, ...] = ()
     size: int = 96
     model: str = "embedded"
+    server: str = ""
     rounds: int = 6
     token_budget: int = 0
     pool: int = 0
@@ -211,6 +213,7 @@ class Recipe:
         check_unlabelled(self)
         check_panel(self)
         self._check_judges()
+        self._check_server()
         if self.beta is not None and not 0 <= self.beta < inf:
             raise ValueError(f"beta must be finite and >= 0, got {self.beta}")
 
@@ -226,6 +229,17 @@ class Recipe:
             raise ValueError(
                 f"judge_refresh is {self.judge_refresh}, with the panel {self.panel} and the agent "
                 f"{self.agent!r}; it needs 'process' in the panel and an agent that selects"
+            )
+
+    def _check_server(self) -> None:
+        if self.server and not self.server.startswith(("http://", "https://")):
+            raise ValueError(
+                f"server is {self.server!r}; give an address such as http://localhost:8000"
+            )
+        if self.server and self.rank == "self_certainty":
+            raise ValueError(
+                "a server does not tell how certain the policy is, so rank cannot be "
+                "'self_certainty'; give another --rank, such as reward"
             )
 
     @property

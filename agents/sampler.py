@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from hashlib import sha256
 from typing import Protocol
 
 import numpy as np
@@ -15,6 +14,7 @@ from PIL.Image import Image
 from mstar.agents.decoding import Read, Rows, Written, read_prompts, write_responses
 from mstar.agents.forward import evaluating
 from mstar.agents.policy import Policy
+from mstar.agents.seeds import named
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,5 +238,4 @@ def ladder(count: int, temperature: float | Sequence[float]) -> list[float]:
 
 def draws(seed: int, key: str, sample: int, length: int) -> NDArray[np.float64]:
     """The uniform numbers (length,) in [0, 1) that draw one response, token by token."""
-    name = int.from_bytes(sha256(key.encode()).digest()[:8], "big")
-    return np.random.default_rng(np.random.SeedSequence([seed, name, sample])).random(length)
+    return np.random.default_rng(np.random.SeedSequence([seed, named(key), sample])).random(length)

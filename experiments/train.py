@@ -17,8 +17,8 @@ from mstar.agents.agents import AGENTS
 from mstar.agents.embedded import EMBEDDED
 from mstar.agents.policy import Policy
 from mstar.agents.recipe import Recipe
-from mstar.agents.sampler import LocalSampler
 from mstar.agents.seeds import mix
+from mstar.agents.server_sampler import sampler_of
 from mstar.envs.phrasing import AXES, variants
 from mstar.experiments.canary_check import check_run, heed
 from mstar.experiments.evaluate import METRICS, Row, evaluate, values
@@ -154,7 +154,7 @@ def variants_of_subject(subject: str, recipe: Recipe, count: int) -> list[Row]:
         raise ValueError(f"a comparison needs at least two phrasings, got {count}")
     phrasings = variants(count, recipe.phrasings or AXES, recipe.seed)
     recipe, tests, policy = _opened(subject, recipe)
-    sampler = LocalSampler(policy, recipe.max_new_tokens, recipe.batch_rows)
+    sampler = sampler_of(policy, recipe)
     rows: list[Row] = []
     for exam in tests:
         seed = mix(recipe.seed, 0, 4)
@@ -178,6 +178,6 @@ def _opened(subject: str, recipe: Recipe) -> tuple[Recipe, list[Exam], Policy]:
 
 def sit(exam: Exam, policy: Policy, recipe: Recipe, /, **labels: str) -> list[Row]:
     """A policy's answers to an exam, a row a problem; every policy meets the same chance."""
-    sampler = LocalSampler(policy, recipe.max_new_tokens, recipe.batch_rows)
+    sampler = sampler_of(policy, recipe)
     seed = mix(recipe.seed, 0, 4)
     return evaluate(sampler, exam.env, exam.problems, recipe.test_samples, seed, **labels)
