@@ -5,12 +5,12 @@ from __future__ import annotations
 from mstar.agents import processes
 from mstar.agents.learner import Tuned
 from mstar.agents.round import Cost, Measuring
-from mstar.agents.sampler import LocalSampler
+from mstar.agents.sampler import CountingSampler
 
 
 def bill(
     before: Cost,
-    sampler: LocalSampler,
+    sampler: CountingSampler,
     size: int,
     seconds: float,
     tuned: Tuned | None,

@@ -1,8 +1,8 @@
 """The processes of one run, as ``accelerate launch`` starts them; without it there is one.
 
 All of them run the same lines: what each decides, all decide. So they must come to ``gather``,
-``total`` and ``wait`` equally often and in the same order. On a trainer's thread that holds too,
-since it and the thread of our loop strictly take turns.
+``agreed``, ``total`` and ``wait`` equally often and in the same order. On a trainer's thread that
+holds too, since it and the thread of our loop strictly take turns.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import TypeVar
 
 import torch
 from accelerate import PartialState
-from accelerate.utils import gather_object
+from accelerate.utils import broadcast_object_list, gather_object
 
 Item = TypeVar("Item")
 
@@ -61,6 +61,13 @@ def gather(items: Sequence[Item]) -> list[Item]:
     """The items of all processes, in the order of the processes, on each of them."""
     gathered: list[Item] = gather_object(list(items))
     return gathered
+
+
+def agreed(value: Item) -> Item:
+    """The main process's value: of what each has computed, where the last bits may decide."""
+    held = [value]
+    broadcast_object_list(held)
+    return held[0]
 
 
 def total(*numbers: int) -> list[int]:

@@ -13,6 +13,7 @@ from PIL.Image import Image
 
 from mstar.agents.decoding import Read, Rows, Written, read_prompts, write_responses
 from mstar.agents.forward import evaluating
+from mstar.agents.ladder import ladder, sample_counts
 from mstar.agents.policy import Policy
 from mstar.agents.seeds import named
 
@@ -73,6 +74,26 @@ class Sampler(Protocol):
                 token.
             seed: with a prompt's key and the number of the sample, decides what is drawn.
         """
+        ...
+
+
+class CountingSampler(Sampler, Protocol):
+    """A sampler that keeps count of what it does.
+
+    Attributes:
+        prompts_prefilled: prompts that were read so far.
+        prompt_tokens: tokens of these prompts, without padding.
+        tokens_generated: tokens of all responses so far.
+        responses: responses so far.
+    """
+
+    prompts_prefilled: int
+    prompt_tokens: int
+    tokens_generated: int
+    responses: int
+
+    def reset_counts(self) -> None:
+        """Start counting again from 0."""
         ...
 
 
@@ -210,30 +231,6 @@ class Row:
     owner: int
     temperature: float
     uniforms: NDArray[np.float64]
-
-
-def sample_counts(prompts: int, samples: int | Sequence[int]) -> list[int]:
-    """How many responses each prompt gets."""
-    counts = [samples] * prompts if isinstance(samples, int) else list(samples)
-    if len(counts) != prompts or any(count < 0 for count in counts):
-        raise ValueError(
-            f"samples is {samples} for {prompts} prompts; give one number, or one for each "
-            "prompt, 0 or more"
-        )
-    return counts
-
-
-def ladder(count: int, temperature: float | Sequence[float]) -> list[float]:
-    """The temperature of each of a prompt's `count` samples."""
-    steps = list(temperature) if isinstance(temperature, Sequence) else [temperature] * count
-    if len(steps) != count:
-        raise ValueError(
-            f"{len(steps)} temperatures were given for {count} samples of a prompt; give one "
-            "number, or one for each sample"
-        )
-    if any(not 0 <= step < float("inf") for step in steps):
-        raise ValueError(f"temperature is {temperature}; it must be 0 or more, and finite")
-    return steps
 
 
 def draws(seed: int, key: str, sample: int, length: int) -> NDArray[np.float64]:

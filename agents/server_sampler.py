@@ -12,9 +12,15 @@ from accelerate import Accelerator
 from trl.generation.vllm_generation import VLLMGeneration
 
 from mstar.agents import processes
+from mstar.agents.ladder import ladder, sample_counts
 from mstar.agents.policy import Policy
 from mstar.agents.recipe import Recipe
-from mstar.agents.sampler import LocalSampler, Prompt, Response, ladder, sample_counts
+from mstar.agents.sampler import (
+    CountingSampler,
+    LocalSampler,
+    Prompt,
+    Response,
+)
 from mstar.agents.seeds import mix, named
 from mstar.agents.server import Server, server_at
 
@@ -147,7 +153,7 @@ class Weights(VLLMGeneration):
             self.vllm_client.join(self.accelerator.device)
 
 
-def sampler_of(policy: Policy, recipe: Recipe) -> LocalSampler | ServerSampler:
+def sampler_of(policy: Policy, recipe: Recipe) -> CountingSampler:
     """The recipe's sampler of a policy: its server, or this process.
 
     Raises:

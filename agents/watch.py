@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from mstar.agents import processes
 from mstar.agents.alarms import Alarm
 from mstar.agents.collect import Rollout, score_table
 from mstar.agents.drift import Anchor
@@ -43,7 +44,8 @@ class Watch:
             self._anchor = Anchor.drop(self._policy, self._env, probed, temperature)
         present = [rollout for rollout in probed if rollout.temperature == temperature]
         health, agreement = health_of(present)
-        drift = self._anchor.drift(self._policy, self._env, probed)
+        # All processes must see the same alarms, and GPUs of one kind round differently.
+        drift = processes.agreed(self._anchor.drift(self._policy, self._env, probed))
         whole = replace(measured, health=health, agreement=agreement, drift=drift)
         return whole, self._guards.observe(number, whole, temperature, score_table(present))
 

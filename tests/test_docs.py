@@ -76,6 +76,9 @@ def test_the_commands_exist_with_these_options(
             assert all(f"\n{target}:" in makefile for target in words[1:]), line
         elif words[:1] == ["bash"]:
             assert (ROOT / words[1]).is_file(), line
+        elif words[:2] == ["accelerate", "launch"]:
+            assert (ROOT / words[3]).is_file(), line
+            assert words[4:] == ["-m", "mstar.experiments.cli", "train"], line
         elif words[:1] == ["mstar"]:
             several = words[1] == "envs" or (words[2:3] and words[2] in STUDIES)
             command = words[1:3] if several else words[1:2]

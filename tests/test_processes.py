@@ -140,6 +140,7 @@ def test_one_process_has_all_of_everything() -> None:
     assert processes.is_main()
     assert processes.share([1, 2, 3]) == processes.gather([1, 2, 3]) == [1, 2, 3]
     assert processes.total(4, 5) == [4, 5]
+    assert processes.agreed(0.1) == 0.1
     assert processes.part(7) == 7
     processes.wait()
 
