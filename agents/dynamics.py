@@ -146,25 +146,32 @@ def _spread(rollouts: list[Rollout], rank: str) -> Spread:
         distinct=float(np.mean([len({_answer(rollouts[i]) for i in m}) for m in groups])),
         length=float(np.mean([len(r.response.tokens) for r in rollouts])),
         majority=_majority(rollouts, groups),
-        confidence=calibration(
-            np.array(
-                [np.exp(r.response.logprob / max(1, len(r.response.tokens))) for r in rollouts]
-            ),
-            right,
-        ),
+        confidence=_confidence(rollouts),
     )
 
 
+def _confidence(rollouts: Sequence[Rollout]) -> Calibration:
+    known = [r for r in rollouts if not np.isnan(r.scores["correctness"])]
+    said = [np.exp(r.response.logprob / max(1, len(r.response.tokens))) for r in known]
+    right = [r.scores["correctness"] == 1.0 for r in known]
+    return calibration(np.array(said), np.array(right, bool))
+
+
 def _majority(rollouts: Sequence[Rollout], groups: Sequence[Sequence[int]]) -> Calibration:
-    """Of equally frequent answers the first given counts; no answer is none with confidence."""
+    """Of equally frequent answers the first given counts; no answer is none with confidence.
+
+    Problems where nobody can tell whether the majority is right are left out.
+    """
     said, right = [], []
     for members in groups:
         group = [rollouts[i] for i in members]
         classes = answers_by_class([r.problem.attempt(r.response.text) for r in group])
         given = [answer for answer in classes if answer is not None]
         most = max(given, key=given.count, default=None)
-        said.append(given.count(most) / len(group) if most is not None else 0.0)
-        right.append(most is not None and group[classes.index(most)].scores["correctness"] == 1.0)
+        verdict = 0.0 if most is None else group[classes.index(most)].scores["correctness"]
+        if not np.isnan(verdict):
+            said.append(given.count(most) / len(group) if most is not None else 0.0)
+            right.append(verdict == 1.0)
     return calibration(np.array(said), np.array(right, bool))
 
 

@@ -6,6 +6,7 @@ import os
 import warnings
 from collections.abc import Sequence
 from dataclasses import replace
+from logging import LogRecord, getLogger
 from pathlib import Path
 
 import torch
@@ -97,7 +98,14 @@ def prepare_torch(threads: int) -> None:
     # peft and TRL use names that transformers 5 has renamed; we never do.
     renamed = r"`\w*gradient_checkpointing\w*` is deprecated"
     warnings.filterwarnings("ignore", renamed, FutureWarning)
+    # A trainer that goes on from a checkpoint looks for weights by names that transformers 5 does
+    # not write, and lists them all. The policy has read them itself by then.
+    getLogger("transformers.trainer").addFilter(_not_about_keys)
     torch.set_num_threads(threads)
+
+
+def _not_about_keys(record: LogRecord) -> bool:
+    return "keys in the checkpoint model loaded" not in record.getMessage()
 
 
 def load_policy(recipe: Recipe, checkpoint: Path | None = None, *, device: str = "auto") -> Policy:

@@ -132,6 +132,17 @@ def test_a_majority_is_as_confident_as_its_share_and_right_or_wrong() -> None:
     assert majority.ece == pytest.approx((0.25 + 1 + 0) / 3)
 
 
+def test_what_nobody_can_tell_right_from_wrong_is_not_calibrated() -> None:
+    unknown = [rollout("a", "Answer: 3", right=math.nan) for _ in range(4)]
+    found = measure(unknown, "reward").spread[1.0]
+    assert math.isnan(found.majority.over)
+    assert math.isnan(found.confidence.ece)
+    known = [rollout("b", "Answer: 3", right=1.0) for _ in range(4)]
+    both = measure([*unknown, *known], "reward").spread[1.0]
+    assert both.majority == measure(known, "reward").spread[1.0].majority
+    assert (both.majority.said, both.majority.right) == (1.0, 1.0)
+
+
 def test_confidence_is_the_geometric_mean_of_a_responses_tokens() -> None:
     made = [rollout(right=1.0, length=2), rollout(right=0.0, length=2)]  # -1 nat each
     confidence = measure(made, "reward").spread[1.0].confidence

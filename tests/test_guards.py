@@ -3,22 +3,27 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import get_args
 
+import numpy as np
 import pytest
 from markupsafe import escape
 from rich.console import Console
-from tiny_runs import TINY, same, weights
-from wrong_runs import MAJORITY, sure_of_itself, wrong_majority
+from tiny_runs import TINY, Even, agent_of, same, weights
+from wrong_runs import MAJORITY, Anything, sure_of_itself, wrong_majority
 
 from mstar.agents.alarms import REMEDIES, AlarmName, Remedy
 from mstar.agents.policy import Policy
+from mstar.agents.recipe import AgentName
 from mstar.agents.seeds import mix
 from mstar.agents.select import select
 from mstar.experiments.round_row import describe
 from mstar.experiments.train import train
+from mstar.rewards import RewardPanel, SelfCertainty
+from mstar.rewards.base import Attempt, Scores
 
 
 def test_a_proxy_that_rises_alone_is_frozen(policy: Policy, tmp_path: Path) -> None:
@@ -117,6 +122,43 @@ def test_a_wrong_majority_takes_the_policy_back_to_its_best_round(
     assert following.tuned.updates == updates[best] + 4  # Adam and schedule went back as well
     agent.go_back(None)
     assert same(weights(policy), weights(loaded))
+
+
+@pytest.mark.parametrize("agent", ["grpo", "iterative-rft", "rest-em"])
+def test_every_agent_can_go_back(policy: Policy, tmp_path: Path, agent: AgentName) -> None:
+    learner = agent_of(policy, tmp_path, RewardPanel([Even()]), agent=agent, rounds=3, guards="act")
+    learning = learner.learn()
+    _, first = next(learning), next(learning)
+    after = weights(policy)
+    second = next(learning)
+    assert not same(weights(policy), after)
+    assert first.tuned is not None
+    assert second.tuned is not None
+    learner.go_back(first.tuned.checkpoint)
+    assert same(weights(policy), after)
+    third = next(learner.learn())
+    learner.close()
+    assert third.tuned is not None
+    assert third.tuned.updates == second.tuned.updates
+
+
+def test_without_labels_the_newest_round_is_the_best(policy: Policy, tmp_path: Path) -> None:
+    unknown = RewardPanel([Unknown(), Anything(), SelfCertainty()])
+    agent = agent_of(
+        policy, tmp_path, unknown, gate="format", rank="self_certainty", guards="act", rounds=1
+    )
+    assert [done.alarms for done in agent.learn()] == [(), ()]
+    agent.close()
+    assert agent.guards.best == 1
+
+
+class Unknown:
+    """A verifier that has no label to go by."""
+
+    name = "correctness"
+
+    def score(self, attempts: Sequence[Attempt]) -> Scores:
+        return np.full(len(attempts), np.nan, np.float32)
 
 
 def test_an_alarm_is_told_by_progress_rows_and_report(model: str, tmp_path: Path) -> None:
