@@ -32,7 +32,7 @@ class Tuning:
         changes: to the recipe of a tuning run.
     """
 
-    factors: tuple[float, ...] = (1 / 3, 1.0, 3.0)
+    factors: tuple[float, ...] = (1 / 9, 1 / 3, 1.0, 3.0)
     seed: int = 1000
     budget: float = 0.5
     changes: Changes = field(default_factory=dict)
@@ -91,14 +91,17 @@ EQUAL = replace(
     families=("Counting", "Dice", "Ruler", "Pictograph", "Venn", "IconArithmetic"),
     extra_families=("BarChart", "Clock", "Coins"),
     level=2,
+    learning_rate=1e-4,  # what the grid of the study `online` chose for the self-evolving agents
     schedule="constant",
     warmup=0,
+    test=300,
+    test_samples=4,
     test_harder=True,
 )
 
-POOL = 1024  # training problems of the study of the interval
-PASSES = 3  # over the pool
-UPDATES = 48  # for each pass over the pool
+POOL = 512  # training problems of the study of the interval
+PASSES = 2  # over the pool
+UPDATES = 24  # for each pass over the pool
 
 
 def interval(share: float, **changes: Any) -> dict[str, Any]:
@@ -129,7 +132,7 @@ METHOD_INTERVAL = Study(
         "policy and Adam's moments, and nothing hides in the schedule. sft is shown the exact "
         "solutions of the same problems and samples nothing."
     ),
-    base=replace(EQUAL, pool=POOL),
+    base=replace(EQUAL, pool=POOL, held_out=60, held_out_samples=2),
     arms={
         "sft": interval(1.0, agent="sft"),
         "iterative-rft": interval(1.0, agent="iterative-rft"),
@@ -154,11 +157,19 @@ ONLINE = Study(
         "what is sampled to learn from, and the temperatures that a controller probes. All arms "
         "sample 8 responses to each of 256 fresh problems a round and make 16 updates of them; the "
         "online agents learn from all 2048 responses, the others from at most 512. Every arm's "
-        "learning rate is first tuned with one grid of three on validation problems of a seed of "
+        "learning rate is first tuned with one grid of four on validation problems of a seed of "
         "its own, at half the budget. The rate is constant, without warm-up. The pull of GRPO and "
         "RLOO to the base is that of their papers."
     ),
-    base=replace(EQUAL, rounds=48, token_budget=BUDGET, updates=16),
+    base=replace(
+        EQUAL,
+        rounds=48,
+        token_budget=BUDGET,
+        updates=16,
+        learning_rate=3e-4,  # the grid's middle
+        test=600,
+        test_samples=8,
+    ),
     arms={
         "mstar": apart("mstar"),
         "continuous": {},
@@ -189,7 +200,7 @@ SELECTION = Study(
         "are right. The judge of steps is the small one that ships. The learning rate is constant, "
         "without warm-up."
     ),
-    base=replace(EQUAL, rounds=8),
+    base=replace(EQUAL, rounds=6, prompts=128, updates=8),
     arms={
         "process-2": {
             "panel": ("correctness", "format", "process"),
