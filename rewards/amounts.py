@@ -102,8 +102,8 @@ def _in_gold_unit(gold: Quantity, said: Quantity, answer: Answer) -> Value | Non
     wanted = parse_unit(unit) if unit else gold.unit
     given = said.unit
     scale = SCALES.get(unit.casefold().split(" ")[0])
-    if scale and said.value == gold.value * scale:  # 5 million, where the unit is "million"
-        return gold.value
+    if scale and abs(decimal(said.value)) * 10 >= abs(decimal(gold.value)) * scale:  # 5 million
+        return said.value / scale
     if unit and wanted is None:  # a counted noun, such as "games per year"
         return said.value if given is None or _stems(unit) & _stems(said.noun) else None
     if wanted is None:

@@ -11,7 +11,7 @@ from mstar.rewards.characters import BIDI
 from mstar.rewards.comparison import Comparison
 from mstar.rewards.latex import plain
 from mstar.rewards.measures import Quantity
-from mstar.rewards.mentions import mentions
+from mstar.rewards.mentions import denied_by, mentions
 from mstar.rewards.prose import is_spray, sentences, stated_quantity, without_denial, without_reason
 from mstar.rewards.quantities import read_quantity
 from mstar.rewards.sequences import read_sequence, same_sequence
@@ -158,8 +158,8 @@ def _lettered(said: str, options: tuple[str, ...]) -> int | None:
         if bare:
             return place if rest.startswith(("because", "since")) else None
         others = mentions(without_reason(rest), options)[0] - {place}
-        return -1 if read_quantity(rest) is not None or others else place
-    if bare and picked != place and said[0] in "Aa":  # an article
+        return -1 if read_quantity(rest) is not None or others or denied_by(rest) else place
+    if bare and picked != place and said[0] in "Aa" and rest[0].isalnum():  # an article
         return None
     return place if picked == place else -1
 

@@ -18,7 +18,7 @@ _DAY = re.compile(
 )
 _SHORT = re.compile(r"(\d{1,2})/(\d{1,2})|(\d{1,2})[-/](\d{4})|(\d{4})[-/](\d{1,2})")
 _ORDINAL = re.compile(rf"\b(?:(twenty|thirty)[- ])?({'|'.join(ORDINALS)}|twentieth|thirtieth)\b")
-_SIDES = listed("before after until since by")
+_SIDES = listed("before after until since by any every")
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +51,9 @@ def read_day(text: str, answer: Answer) -> Day | None:
     if any(len(values) > 1 for values in found.values()):
         return None
     day = Day(**{name: values.pop() for name, values in found.items() if values})
-    return day if day != Day() and (day.month or day.day is None) else None
+    return (
+        day if day != Day() and (day.month or day.day is None) else None
+    )
 
 
 def _checked(day: Day | None) -> Day | None:

@@ -12,11 +12,13 @@ _LETTER = re.compile(  # not the article A, not the pronoun I
     r"\b(?:option|choice|answer|letter)(?: is)?:? \(?([A-Za-z])\)?(?![\w'])"
     r"|\(([A-Za-z])\)"
     r"|(?<![\w'.])([B-HJ-Z])(?![\w']|\.?\s?M\b)"
-    r"|(?<![\w'.])([AI])(?!\.?\s?M\b)(?=[.,;:!)]|$| (?:or|and|nor|because|since|is)\b)"
+    r"|(?<![\w'.])([AI])(?!\.?\s?M\b)(?=[.,;:!)/\\→=&+|>]|$| [A-H]\b"
+    r"| (?:or|and|nor|because|since|is)\b)"
 )
 _CLOCK = re.compile(r"\d{1,2}:\d\d")
 _DENIED = re.compile(
-    r"\b(?:not|isn't|never|than|instead of|neither|nor|anything but"
+    r"\b(?:not|isn't|never|than|instead of|neither|nor|except|other than"
+    r"|(?:anything|everything|all|any(?: [a-z]{1,20})?) but"
     r"|(?:cannot|can't|could|might|may) be"
     r"|(?:excludes?|eliminates?|rules? out|ruled out)"
     r"(?: (?:options? |choices? )?\(?[A-Za-z]\)?(?: and| or|,)?){0,6})"
@@ -56,6 +58,11 @@ def mentions(text: str, options: tuple[str, ...]) -> tuple[set[int], set[int]]:
             named |= found[0]
             firm |= found[1]
     return named, firm
+
+
+def denied_by(after: str) -> bool:
+    """Whether what follows an option says that it is wrong."""
+    return _DENIED_AFTER.match(f" {after}") is not None
 
 
 def _letters(said: str, count: int) -> tuple[set[int], set[int]]:

@@ -15,7 +15,7 @@ WORDS = 60  # of the longest sentence that is read
 _SENTENCE_END = re.compile(r"(?<=[a-zA-Z]{2}[.!?;])\s+|(?<=[0-9)\]}%$*][.!?;])\s+|\n+")
 _REASON = re.compile(
     r"[,;.]?\s+(?:because|since|so that|due to|given that|which (?:is|means|gives)"
-    r"|as (?:the|there|it|we))\b",
+    r"|as (?:the|there|it|we))\b|,\s+(?:not|rather than|instead of)\b",
     re.IGNORECASE,
 )
 _DENIED = re.compile(
@@ -82,7 +82,8 @@ def stated_quantity(text: str) -> Quantity | None:
     parts = [without_reason(part) for part in sentences(without_denial(text))[-8:]]
     read = [_stated(part) for part in parts]
     stated = [each for each in read if each is not None]
-    if stated and any("=" in part for part, each in zip(parts, read, strict=True) if not each):
+    after = parts[read.index(stated[0]) :] if stated else []
+    if any("=" in part and _stated(part) is None for part in after):  # x = 12. Then x + 1 = 13
         return None
     if stated:
         return stated[0] if all(close(stated[0].value, s.value) for s in stated) else None

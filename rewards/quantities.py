@@ -19,8 +19,8 @@ _LEAD = re.compile(  # what may stand before the number without changing it
     r"|(?:so|thus|hence|therefore|then)\b,?(?: we (?:get|have|find|obtain))?)+",
     re.I,
 )
-_LABEL = re.compile(r"[a-zA-Z\\∠△α-ωµ{|][a-zA-Z0-9_{}()|\\ '∠△α-ωµ°-]{0,60}")
-_SUM_OF_LETTERS = re.compile(r"[a-zA-Zα-ω](?:\s?[-+*/]\s?[a-zA-Zα-ω]){1,5}")
+_LABEL = re.compile(r"[a-zA-Z\\∠△α-ωµ{][a-zA-Z0-9_{}()\\ '∠△α-ωµ°-]{0,60}")
+_ASKED = re.compile(r"[a-zA-Zα-ω](?:\s?[-+*/]\s?[a-zA-Zα-ω]){1,5}|\|[A-Z]{2}\|")
 _WORD_GROUP = re.compile(r"\{\s*([a-zA-Z%°&][a-zA-Z%°&. ]*)\s*\}")
 _UNIT_FRACTION = re.compile(
     r"\\frac ?\{+([a-zA-Z]+(?:\^\{?\d\}?)?)\}+ ?\{+([a-zA-Z]+\}?(?:\^\{?\d\}?)?)\}+"
@@ -72,7 +72,7 @@ def _labelled(said: str) -> Quantity | None:
     for each in map(str.strip, before):
         if _LABEL.fullmatch(each) and not REFUSED & set(each.casefold().split()):
             continue
-        if _SUM_OF_LETTERS.fullmatch(each):
+        if _ASKED.fullmatch(each):
             continue
         other = _annotated(each) or _annotated(_UNIT_BESIDE.sub("", each))
         if other is None or not close(other.value, quantity.value):

@@ -15,7 +15,7 @@ from mstar.rewards.wording import read_text, same_text
 LONGEST, ITEMS = 2_000, 200
 _OPENING, _CLOSING = "([{", ")]}"
 _NAME = re.compile(r"\s*([a-zA-Z](?:_\{?\w{1,3}\}?)?)\s*=\s*(?!=)")
-_HEDGE = re.compile(r"[?]|\b(?:or|maybe|perhaps|either|not)\b", re.IGNORECASE)
+_HEDGE = re.compile(r"[?]|\b(?:or|maybe|perhaps|either|not|any)\b", re.IGNORECASE)
 _SOLUTIONS = re.compile(
     r"([a-zA-Z]) ?= ?[^=,]{1,40}(?: or (?:\1 ?= ?)?(?:(?! or )[^=,]){1,40}){1,7}"
 )

@@ -22,7 +22,7 @@ _DOTTED = re.compile(r"\b(?:[a-zA-Z]\.){2,}")
 _RATIO = re.compile(r"(?<=\d)\s*:\s*(?=\d)")
 _PREPOSITION = re.compile(r"^(?:in|on|at|by)\s+(?=\S)", re.IGNORECASE)
 _TOKEN = re.compile(r"-?\d[\d.,:]*\d|-?\d|[^\W\d_]+|[%$€£+*/=<>≠°^√π∞]")
-_ARTICLE = re.compile(r"^\"?(?:a|an|the)\s+(?=\S)")
+_ARTICLE = re.compile(r"^\"?(?:a|an|the)\s+(?=[^\s(\[])")
 _IS = re.compile(r"(?:^|\s)(?:is|was|are|were|equals)(?: called| named)?\s|:\s")
 
 _LETTERS = {"y": True, "t": True, "n": False, "f": False}
