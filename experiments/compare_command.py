@@ -17,6 +17,7 @@ from mstar.experiments.studies import STUDIES, Study
 
 if TYPE_CHECKING:
     from mstar.experiments.study_plan import Plan
+    from mstar.experiments.study_runs import Failure
 
 
 @dataclass(frozen=True)
@@ -43,6 +44,8 @@ class StudyOptions:
         seeds: of the runs.
         jobs: runs at the same time; 0 runs as many as there are cores for their threads.
         out: the study's folder.
+        run: what is not finished; with --no-run tables and page are made of what is there, whatever
+            the study says today.
         tune: find the learning rate of every arm first, where the study says how.
         keep_checkpoints: of finished runs.
         rows: also write the few rows that the page needs, and nothing else, to this folder; those
@@ -55,6 +58,7 @@ class StudyOptions:
     seeds: tuple[int, ...] = ()
     jobs: int = 0
     out: Path = Path()
+    run: bool = True
     tune: bool = True
     keep_checkpoints: bool = False
     rows: Path | None = None
@@ -91,29 +95,13 @@ def run_study(name: str, arguments: list[str]) -> None:
     study = STUDIES[name]
     options = parsed(name, arguments, StudyOptions(study.base, out=Path("runs") / name))
     from mstar.experiments.study_page import write_page
-    from mstar.experiments.study_plan import check, saved_plan
+    from mstar.experiments.study_plan import saved_plan
     from mstar.experiments.study_rows import keep, load
-    from mstar.experiments.study_runs import Terms, carry_out
     from mstar.experiments.study_tables import as_json
-    from mstar.experiments.tuning import chosen, tune
 
     plan = planned(name, options, arguments, saved_plan(options.out, name))
-    jobs = options.jobs or max(1, (os.cpu_count() or 1) // options.recipe.threads)
-    terms = Terms(jobs, options.keep_checkpoints, Console(stderr=True))
-    failures = []
-    if study.tuning and options.tune:
-        failures += tune(plan, options.out, terms)
-        plan = replace(plan, rates=chosen(options.out))
-    runs = plan.runs(options.out)
-    ready = [r for r in runs if not (study.tuning and options.tune) or r.arm in plan.rates]
-    check(ready)
-    plan.save(options.out)
-    try:
-        failures += carry_out(ready, options.out, terms)
-    except KeyboardInterrupt:
-        if options.rows is not None and any(run.finished for run in ready):
-            keep(load(plan, options.out), options.out, options.rows)  # before time runs out
-        raise
+    console = Console(stderr=True)
+    failures = carried_out(plan, options, console) if options.run else []
     there = saved_plan(options.out, name) or plan
     said = [str(failure) for failure in failures]
     rows = load(there, options.out)
@@ -121,11 +109,34 @@ def run_study(name: str, arguments: list[str]) -> None:
     if options.rows is not None:
         keep(rows, options.out, options.rows)
     print(json.dumps(as_json(rows)) if options.json else (page.parent / "study.md").read_text())
-    terms.console.print(f"page: {page}", highlight=False, soft_wrap=True)
+    console.print(f"page: {page}", highlight=False, soft_wrap=True)
     if said:
         raise ValueError(
             f"{len(said)} runs failed; again the same command tries them again\n" + "\n".join(said)
         )
+
+
+def carried_out(plan: Plan, options: StudyOptions, console: Console) -> list[Failure]:
+    """Tune where the study says so, and run what is not finished; returns what failed."""
+    from mstar.experiments.study_plan import check
+    from mstar.experiments.study_rows import keep, load
+    from mstar.experiments.study_runs import Terms, carry_out
+    from mstar.experiments.tuning import chosen, tune
+
+    jobs = options.jobs or max(1, (os.cpu_count() or 1) // options.recipe.threads)
+    terms = Terms(jobs, options.keep_checkpoints, console)
+    tuned = options.tune and plan.study.tuning is not None
+    failures = tune(plan, options.out, terms) if tuned else []
+    plan = replace(plan, rates=chosen(options.out) if tuned else {})
+    runs = [r for r in plan.runs(options.out) if not tuned or r.arm in plan.rates]
+    check(runs)
+    plan.save(options.out)
+    try:
+        return failures + carry_out(runs, options.out, terms)
+    except KeyboardInterrupt:
+        if options.rows is not None and any(run.finished for run in runs):
+            keep(load(plan, options.out), options.out, options.rows)  # before time runs out
+        raise
 
 
 def parsed(name: str, arguments: list[str], default: StudyOptions) -> StudyOptions:

@@ -318,6 +318,23 @@ def test_the_rows_that_are_kept_give_the_same_tables_and_page(
         assert (kept / "figures" / figure.name).read_text() == figure.read_text()
 
 
+def test_rows_of_a_study_that_has_changed_still_give_their_page(
+    use: Use, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    doubles = use(Doubles())
+    assert compared(tmp_path, "--seeds", 0) == 0
+    before = capsys.readouterr().out
+    changed = replace(STUDY, base=replace(STUDY.base, rounds=9))
+    monkeypatch.setitem(STUDIES, "small", changed)
+    assert compared(tmp_path) == 1
+    assert "other settings, such as" in capsys.readouterr().err
+    assert compared(tmp_path, "--no-run") == 0
+    assert capsys.readouterr().out == before
+    assert len(doubles.begun) == 3
+    assert compared(tmp_path / "empty", "--no-run") == 1
+    assert "holds no finished run of small" in capsys.readouterr().err
+
+
 def test_the_page_is_one_file_that_escapes_what_it_is_given(use: Use, tmp_path: Path) -> None:
     use(Doubles(failing=("online, seed 1",)))
     assert compared(tmp_path, "--env", "<script>alert(1)</script>") == 1
