@@ -51,9 +51,7 @@ def read_day(text: str, answer: Answer) -> Day | None:
     if any(len(values) > 1 for values in found.values()):
         return None
     day = Day(**{name: values.pop() for name, values in found.items() if values})
-    return (
-        day if day != Day() and (day.month or day.day is None) else None
-    )
+    return day if day != Day() and (day.month or day.day is None) else None
 
 
 def _checked(day: Day | None) -> Day | None:
