@@ -68,6 +68,7 @@ class Agent(ABC):
         self.watch = Watch(policy, held_out, self.guards)
         # The same problems after every round.
         self._measured = distinct(held_out.draw(recipe.held_out))
+        self.drawn: list[Problem] = []  # of the present round, before phrasing
         self.stage = "starting"  # for whoever watches
         self.rounds_done = -1  # not even the base has been measured
         self.cost = Cost()
@@ -132,16 +133,16 @@ class Agent(ABC):
         self._checkpoint = checkpoint
         self.guards.back_to = None
 
-    def draw(self, number: int, again: Sequence[str] = ()) -> list[Problem]:
+    def draw(self, number: int, again: Sequence[Problem] = ()) -> list[Problem]:
         """The problems of a round, each once, asked the way that the recipe lets vary.
 
         Args:
             number: of the round.
-            again: ids of problems that are asked once more, in the place of fresh ones.
+            again: problems that are asked once more, in the place of fresh ones.
         """
-        old = [self.env.examiner.find(name) for name in again]
-        drawn = distinct([*old, *mixed_in(self.env, self.recipe, number, len(old))])
-        return phrased(drawn, self.recipe.phrasings, mix(self.recipe.seed, number, 5))
+        fresh = mixed_in(self.env, self.recipe, number, len(again))
+        self.drawn = distinct([*again, *fresh])
+        return phrased(self.drawn, self.recipe.phrasings, mix(self.recipe.seed, number, 5))
 
     def finish(
         self,

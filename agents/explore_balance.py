@@ -50,16 +50,17 @@ class Balance:
         present, found = self._plan.temperature, evidence.probed
         told = np.concatenate([s.rank[~np.isnan(s.right)] for s in found])
         thresholds = [float(t) for t in np.unique(np.quantile(told, QUANTILES, method="lower"))]
-        pairs = [(s, threshold) for s in found for threshold in thresholds]
-        best, threshold = max(
-            pairs,
-            key=lambda pair: (
-                float(balance(pair[0], pair[1], self._plan.keep).mean()),
-                -abs(pair[0].temperature - present),
-                -pair[1],
-            ),
-        )
-        self._plan = replace(self._plan, temperature=best.temperature, threshold=threshold)
+        pairs = [
+            (float(score), -abs(samples.temperature - present), -threshold, samples.temperature)
+            for samples in found
+            for threshold, score in zip(
+                thresholds,
+                balance(samples, np.array(thresholds), self._plan.keep).mean(axis=1),
+                strict=True,
+            )
+        ]
+        _, _, negative, temperature = max(pairs)
+        self._plan = replace(self._plan, temperature=temperature, threshold=-negative)
 
     def plan(self) -> SamplingPlan:
         """The first plan at the chosen temperature and threshold."""
@@ -78,16 +79,16 @@ class Balance:
         )
 
 
-def balance(samples: Samples, threshold: float, wanted: int) -> NDArray[np.float64]:
-    """The balance score of each problem, (N,), in [0, 1].
+def balance(samples: Samples, thresholds: NDArray[np.float64], wanted: int) -> NDArray[np.float64]:
+    """The balance score of each of N problems at each of H thresholds, (H, N), in [0, 1].
 
     Args:
         samples: of the problems.
-        threshold: least ranking score that passes.
+        thresholds: (H,), least ranking scores that pass.
         wanted: n*, right answers wanted of a problem.
     """
-    passing = (samples.rank >= threshold) & ~np.isnan(samples.right)
-    kept = passing.sum(axis=1)
-    right = (passing & (samples.right == 1)).sum(axis=1)
+    passing = (samples.rank >= thresholds[:, None, None]) & ~np.isnan(samples.right)  # (H, N, K)
+    kept = passing.sum(axis=2)
+    right = (passing & (samples.right == 1)).sum(axis=2)
     score: NDArray[np.float64] = np.minimum(right / wanted, 1.0) * right / np.maximum(kept, 1)
     return score

@@ -68,7 +68,7 @@ class Recipe:
         prompts: problems of a round.
         samples: responses per problem.
         budget: of samples: the same for every problem, or by prompt: a few of each first, then
-            more of those where they are neither all right nor all wrong; no more of them in all.
+            more of those with fewer than ``keep`` right ones; no more in all.
         first: how many those few are.
         temperature: of sampling, at the start.
         max_new_tokens: longest response.
@@ -145,7 +145,7 @@ class Recipe:
     prompts: int = 256
     samples: int = 8
     budget: Budget = "uniform"
-    first: int = 4
+    first: int = 2
     temperature: float = 1.0
     max_new_tokens: int = 64
     batch_rows: int = 256

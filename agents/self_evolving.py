@@ -10,8 +10,16 @@ from typing import Any
 import numpy as np
 
 from mstar.agents.agent import Agent
-from mstar.agents.budget import AGAIN, MOST, Aside, shares
-from mstar.agents.collect import Rollout, ask, by_problem, collect, judged, sample_shared
+from mstar.agents.budget import AGAIN, Aside, next_wave
+from mstar.agents.collect import (
+    Rollout,
+    ask,
+    by_problem,
+    collect,
+    combined,
+    judged,
+    sample_shared,
+)
 from mstar.agents.explore import SamplingPlan
 from mstar.agents.gold import Gold
 from mstar.agents.judge_refresh import JudgeRefresh
@@ -24,6 +32,7 @@ from mstar.agents.round import Round
 from mstar.agents.sampler import Prompt
 from mstar.agents.seeds import mix
 from mstar.agents.select import Selection, select
+from mstar.envs.problem import Problem
 from mstar.envs.vector_env import ProblemVectorEnv
 
 
@@ -49,6 +58,7 @@ class SelfEvolving(Agent):
         self._trainer: LiveTrainer | None = None
         self._by_prompt = recipe.budget == "by-prompt"
         self._aside = Aside()
+        self._known: dict[str, Problem] = {}  # those put aside, as they were drawn
         self._refresh: JudgeRefresh | None = None
         if recipe.judge_refresh:
             self._refresh = JudgeRefresh(step_judge_of(recipe), recipe)
@@ -93,15 +103,14 @@ class SelfEvolving(Agent):
     def sample(self, number: int, plan: SamplingPlan) -> list[Rollout]:
         """The judged responses of a round, problem by problem.
 
-        Under ``by-prompt`` budgets every problem gets a few samples, and those where they differ
-        get the rest; problems without a right one are asked again in a later round. Which problems
-        get more depends on what was drawn, so the share of right ones among all rollouts says
-        less of the policy than that among the first; the others are marked ``extra``. What is
-        selected problem by problem, out of its right answers, is not biased by it.
+        Under ``by-prompt`` budgets every problem gets a few samples, and those with fewer than
+        `keep` right ones get more in waves, as long as the round's samples last; problems without
+        a right one are asked again in a later round. How many samples a problem gets so depends on
+        what was drawn, and the share of right ones among all rollouts says little of the policy:
+        hard problems have more of them. Only the first few do; the others are marked ``extra``.
+        What is selected problem by problem, out of its right answers, is not biased by it.
         """
-        recipe = self.recipe
-        again = self._aside.due(number, recipe.prompts // AGAIN) if self._by_prompt else []
-        problems = self.draw(number, again)
+        recipe, problems = self.recipe, self._asked(number)
         few = min(recipe.first, plan.samples) if self._by_prompt else plan.samples
         rollouts = collect(
             self.sampler,
@@ -114,34 +123,55 @@ class SelfEvolving(Agent):
         if not self._by_prompt:
             return rollouts
         groups = [rollouts[start : start + few] for start in range(0, len(rollouts), few)]
-        first = [[r.scores[recipe.gate] for r in group] for group in groups]
-        self._aside.note(number, dict(zip([p.id for p in problems], first, strict=True)))
-        more = shares(first, len(problems) * (plan.samples - few), MOST * plan.samples - few)
-        return self._extended(groups, more, plan.temperature, number)
+        left = len(problems) * plan.samples - len(rollouts)
+        while any(more := next_wave(self._gated(groups), plan.keep, plan.samples, left)):
+            left -= sum(more)
+            groups = self._extended(
+                groups, more, plan.temperature, mix(recipe.seed, number, 6, left)
+            )
+        self._put_aside(number, groups)
+        drawn = [
+            replace(rollout, extra=place >= few)
+            for group in groups
+            for place, rollout in enumerate(group)
+        ]
+        return combined(drawn, self.env)
+
+    def _asked(self, number: int) -> list[Problem]:
+        """The problems of a round; a resumed run looks for those put aside by their ids."""
+        due = self._aside.due(number, self.recipe.prompts // AGAIN) if self._by_prompt else []
+        find = self.env.examiner.find
+        return self.draw(number, [self._known.get(name) or find(name) for name in due])
+
+    def _put_aside(self, number: int, groups: Sequence[Sequence[Rollout]]) -> None:
+        """Remember the problems without a right answer."""
+        names = [group[0].problem.id for group in groups]
+        self._aside.note(number, dict(zip(names, self._gated(groups), strict=True)))
+        known = self._known | {problem.id: problem for problem in self.drawn}
+        self._known = {name: known[name] for name in self._aside.waiting if name in known}
+
+    def _gated(self, groups: Sequence[Sequence[Rollout]]) -> list[list[float]]:
+        return [[rollout.scores[self.recipe.gate] for rollout in group] for group in groups]
 
     def _extended(
-        self, groups: list[list[Rollout]], more: list[int], heat: float, number: int
-    ) -> list[Rollout]:
+        self, groups: Sequence[list[Rollout]], more: Sequence[int], heat: float, seed: int
+    ) -> list[list[Rollout]]:
         """Groups of rollouts with so many more each, judged anew as whole groups."""
-        problems = [group[0].problem for group in groups]
-        drawn = sample_shared(
-            self.sampler,
-            [ask(self.env, problem) for problem in problems],
-            more,
-            heat,
-            seed=mix(self.recipe.seed, number, 6),
-        )
         longer = [i for i, count in enumerate(more) if count]
-        whole = [[r.response for r in groups[i]] + drawn[i] for i in longer]
+        problems = [groups[i][0].problem for i in longer]
+        prompts = [ask(self.env, problem) for problem in problems]
+        written = sample_shared(self.sampler, prompts, [more[i] for i in longer], heat, seed)
+        whole = [
+            [rollout.response for rollout in groups[i]] + responses
+            for i, responses in zip(longer, written, strict=True)
+        ]
         heats = [[heat] * len(responses) for responses in whole]
-        rollouts = judged(self.env, [problems[i] for i in longer], whole, heats, number - 1)
-        found = by_problem(rollouts)
-        for i in longer:
-            few, members = len(groups[i]), found[problems[i].id]
-            groups[i] = [
-                replace(rollouts[row], extra=place >= few) for place, row in enumerate(members)
-            ]
-        return [rollout for group in groups for rollout in group]
+        rollouts = judged(self.env, problems, whole, heats, groups[0][0].version)
+        extended = dict(zip(longer, by_problem(rollouts).values(), strict=True))
+        return [
+            [rollouts[row] for row in extended[i]] if i in extended else group
+            for i, group in enumerate(groups)
+        ]
 
     def state(self) -> dict[str, Any]:
         """With the problems that are put aside, under ``by-prompt`` budgets."""

@@ -217,8 +217,9 @@ def test_the_balance_score_is_that_of_the_paper() -> None:
             [(0, 0.1), (1, 0.4), (0, 0.2), (1, 0.3)],
         ],
     )
-    assert balance(seen, threshold=0.5, wanted=4).tolist() == pytest.approx([1 / 3, 1 / 4, 0])
-    assert balance(seen, threshold=0.0, wanted=2).tolist() == pytest.approx([0.5, 0.5, 0.5])
+    high, low = balance(seen, np.array([0.5, 0.0]), wanted=4)
+    assert high.tolist() == pytest.approx([1 / 3, 1 / 4, 0])
+    assert low.tolist() == pytest.approx([0.25, 0.25, 0.25])
 
 
 def test_balance_moves_temperature_and_threshold_together() -> None:

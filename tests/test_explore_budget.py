@@ -13,36 +13,50 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tiny_runs import Even, agent_of, same, tiny_agent, weights
 
-from mstar.agents.budget import AGAIN, MOST, REMEMBERED, Aside, hopeless, shares, sure
+from mstar.agents.budget import AGAIN, MOST, REMEMBERED, Aside, hopeless, next_wave
 from mstar.agents.collect import by_problem
 from mstar.agents.policy import Policy
 from mstar.agents.recipe import Recipe
 from mstar.rewards.panel import RewardPanel
 
 SCORES = st.lists(
-    st.lists(st.sampled_from([0.0, 1.0, math.nan]), min_size=2, max_size=4), min_size=1, max_size=9
+    st.lists(st.sampled_from([0.0, 1.0, math.nan]), min_size=1, max_size=9), min_size=1, max_size=9
 )
 
 
-@given(SCORES, st.integers(0, 40), st.integers(0, 12))
-def test_no_more_is_given_than_there_is_and_only_to_mixed_problems(
-    first: list[list[float]], left: int, most: int
+@given(SCORES, st.integers(1, 3), st.integers(0, 40))
+def test_no_more_is_given_than_there_is_and_only_where_right_ones_lack(
+    scores: list[list[float]], keep: int, left: int
 ) -> None:
-    more = shares(first, left, most)
-    mixed = [not sure(scores) and not hopeless(scores) for scores in first]
-    assert len(more) == len(first)
-    assert sum(more) <= left
-    assert all(count == 0 for count, is_mixed in zip(more, mixed, strict=True) if not is_mixed)
-    given_ = [count for count, is_mixed in zip(more, mixed, strict=True) if is_mixed]
-    assert not given_ or max(given_) - min(given_) <= 1
-    assert not given_ or max(given_) <= most
-    assert sum(more) == min(left, most * sum(mixed))
+    more = next_wave(scores, keep, samples=4, left=left)
+    assert len(more) == len(scores)
+    assert 0 <= sum(more) <= left
+    for own, count in zip(scores, more, strict=True):
+        known = [score for score in own if not math.isnan(score)]
+        most = 4 * MOST if known else 4
+        lacks = sum(score == 1.0 for score in known) < keep and len(own) < most
+        assert 0 <= count <= (min(len(own), most - len(own)) if lacks else 0)
+    wanted = next_wave(scores, keep, samples=4, left=10_000)
+    assert (sum(more) == 0) == (sum(wanted) == 0 or left == 0)
 
 
-def test_what_nobody_knows_is_neither_sure_nor_hopeless() -> None:
-    assert not sure([1.0, math.nan])
-    assert not hopeless([0.0, math.nan])
-    assert shares([[math.nan, math.nan]], left=3, most=8) == [3]
+def test_waves_double_until_there_are_enough_right_ones_or_twice_the_even_share() -> None:
+    sizes = []
+    scores = [[0.0, 1.0], [0.0, 0.0]]
+    while any(more := next_wave(scores, keep=2, samples=8, left=100)):
+        scores = [
+            own + [1.0 if i == 0 else 0.0] * n
+            for i, (own, n) in enumerate(zip(scores, more, strict=True))
+        ]
+        sizes.append([len(own) for own in scores])
+    assert sizes == [[4, 4], [4, 8], [4, 16]]
+
+
+def test_where_nobody_knows_a_problem_gets_its_even_share() -> None:
+    unknown = [math.nan] * 4
+    assert next_wave([unknown], keep=2, samples=8, left=99) == [4]
+    assert next_wave([unknown * 2], keep=2, samples=8, left=99) == [0]
+    assert not hopeless(unknown)
 
 
 def test_a_hopeless_problem_is_asked_again_after_two_rounds_then_four() -> None:
@@ -80,8 +94,9 @@ def test_a_round_spends_no_more_and_says_which_samples_were_extra(
             group = [done.rollouts[i] for i in members]
             right = [r.scores["correctness"] == 1.0 for r in group]
             assert [r.extra for r in group] == [place >= 2 for place in range(len(group))]
-            assert len(group) <= MOST * 4
-            assert (len(group) > 2) <= (right[0] != right[1])
+            assert 2 <= len(group) <= MOST * 4
+            if sum(right[:2]) == 2:
+                assert len(group) == 2
             longer += len(group) > 2
     assert longer > 0
 
@@ -128,7 +143,9 @@ def test_a_run_goes_on_from_its_state(
             rounds += list(evolving.learn())
             evolving.close()
         texts = [[(r.problem.id, r.response.text) for r in done.rollouts] for done in rounds]
-        runs.append((texts, [done.dynamics for done in rounds], weights(policy)))
+        runs.append(
+            (texts, [str(done.dynamics) for done in rounds], weights(policy))
+        )  # NaN is not NaN
         assert [done.plan.temperature for done in rounds if done.plan]
     assert runs[0][0] == runs[1][0]
     assert runs[0][1] == runs[1][1]
