@@ -1,4 +1,4 @@
-"""``mstar bench``: speed, each figure a ratio or a rate within one run."""
+"""``mstar bench``: speed, as ratios within one run; and the regret of exploration controllers."""
 
 from __future__ import annotations
 
@@ -13,23 +13,27 @@ import tyro
 
 @dataclass(frozen=True)
 class BenchOptions:
-    """Measure speed; every figure is a ratio or a rate within one run.
+    """Measure speed, each figure a ratio or a rate within one run, or the regret of exploration.
 
     Attributes:
         what: which part.
         json: print the rows as JSON.
         cases: for the verifier, a file of stated verdicts; left out, those that ship.
         fuzz: for the verifier, random responses to put to it instead of stated ones.
+        seeds: for exploration, how many.
+        out: for exploration, a folder for the rows of every seed and the figures.
     """
 
-    what: tyro.conf.Positional[Literal["sampler", "verifier", "envs", "judge"]]
+    what: tyro.conf.Positional[Literal["sampler", "verifier", "envs", "judge", "exploration"]]
     json: bool = False
     cases: Path | None = None
     fuzz: int = 0
+    seeds: int = 20
+    out: Path | None = None
 
 
 def run(arguments: list[str]) -> None:
-    """``mstar bench sampler|verifier|envs|judge``."""
+    """``mstar bench sampler|verifier|envs|judge|exploration``."""
     options = tyro.cli(BenchOptions, args=arguments, prog="mstar bench")
     rows: Sequence[dict[str, Any]]
     if options.what == "sampler":
@@ -44,6 +48,10 @@ def run(arguments: list[str]) -> None:
         from mstar.experiments.bench_envs import bench_envs
 
         rows = bench_envs(0.5)
+    elif options.what == "exploration":
+        from mstar.experiments.bench_exploration import run_exploration
+
+        rows = run_exploration(options.seeds, options.out)
     elif options.fuzz:
         from mstar.experiments.fuzz_verifier import fuzz_verifier
 

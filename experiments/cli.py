@@ -29,8 +29,8 @@ USAGE = """mstar: multimodal self-evolving training
   mstar compare STUDY         run agents over several seeds at equal cost, and compare them
   mstar compare RUN ...       base against evolved over several seeds, with intervals
   mstar rescore RUN           judge a run's stored responses with another panel
-  mstar bench sampler|verifier|envs|judge
-                              measure speed, each as a ratio within one run
+  mstar bench sampler|verifier|envs|judge|exploration
+                              speed, as ratios within one run; regret of exploration controllers
 
   mstar COMMAND --help        the options of a command
 """
@@ -162,7 +162,7 @@ def rescore_command(arguments: list[str]) -> None:
 
 
 def bench_command(arguments: list[str]) -> None:
-    """``mstar bench sampler|verifier|envs|judge``."""
+    """``mstar bench sampler|verifier|envs|judge|exploration``."""
     from mstar.experiments.bench_command import run
 
     run(arguments)
