@@ -10,7 +10,7 @@ from typing import Any
 
 import gymnasium
 
-from mstar.envs.families import FAMILIES
+from mstar.envs.families import FAMILIES, NOT_MIXED
 from mstar.envs.family import Family
 
 ENTRY_POINT = "mstar.envs.problem_env:ProblemEnv"
@@ -58,10 +58,9 @@ def register_all() -> None:
     An entry point of the group ``mstar.envs`` is a family, or a module that registers some. One
     that can't be loaded is warned of and left out, so that it breaks nobody else's.
     """
-    names = list(FAMILIES)
-    for name in names:
-        register_family(FAMILIES[name])
-    _register("Mixture", 0, {"families": names})
+    for family in list(FAMILIES.values()):
+        register_family(family)
+    _register("Mixture", 0, {"families": [n for n in FAMILIES if n not in NOT_MIXED]})
     for point in entry_points(group=GROUP):
         _load(point)
 

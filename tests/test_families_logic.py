@@ -11,11 +11,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from mstar.envs.drawing import Drawing, text_width
+from mstar.envs.drawing import COLORS, Drawing, text_width
 from mstar.envs.families import FAMILIES
 from mstar.envs.family import LEVELS, Latent, Style
 from mstar.envs.graph import way
 from mstar.envs.graph_picture import RADIUS, RING
+from mstar.envs.icons import ICONS
 from mstar.envs.problem import Problem
 
 MANY = 20  # problems of each family and level
@@ -210,6 +211,24 @@ def spatial_scene(latent: Latent) -> str:
     return said({"every": share == 1, "some": share > 0, "most": share > 0.5}[ask["template"]])
 
 
+def shape_matrix(latent: Latent) -> str:
+    """Tries everything in the empty cell; exactly one value may keep the rows to one rule."""
+    row, column = latent["ask"]["hole"]
+    found = []
+    template = latent["ask"]["template"]
+    for kind in ("color", "shape") if template == "both" else (template,):
+        fits = []
+        for value in (*COLORS, *ICONS, *"1234"):
+            grid = [list(cells) for cells in latent[kind]]
+            grid[row][column] = value
+            sizes, sets = {len(set(cells)) for cells in grid}, {frozenset(cells) for cells in grid}
+            if sizes == {1} or (sizes == {3} and len(sets) == 1):
+                fits.append(value)
+        (only,) = fits
+        found.append(only)
+    return " ".join(found)
+
+
 SOLVERS: dict[str, Callable[[Latent], str]] = {
     "Coins": coins,
     "IconArithmetic": icon_arithmetic,
@@ -219,6 +238,7 @@ SOLVERS: dict[str, Callable[[Latent], str]] = {
     "Venn": venn,
     "NumberPattern": number_pattern,
     "SpatialScene": spatial_scene,
+    "ShapeMatrix": shape_matrix,
 }
 
 
