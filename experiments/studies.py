@@ -101,18 +101,15 @@ EQUAL = replace(
 
 POOL = 512  # training problems of the study of the interval
 PASSES = 2  # over the pool
-UPDATES = 24  # for each pass over the pool
+UPDATES = 32  # for each pass over the pool; every interval must have a whole number of them
 
 
 def interval(share: float, **changes: Any) -> dict[str, Any]:
     """A round is a share of the pool, with that share of the updates; all arms make the passes."""
-    rounds = round(PASSES / share)
-    return {
-        "prompts": round(POOL * share),
-        "updates": round(UPDATES * share),
-        "rounds": rounds,
-        **changes,
-    }
+    sizes = {"prompts": POOL * share, "updates": UPDATES * share, "rounds": PASSES / share}
+    if not all(size.is_integer() for size in sizes.values()):
+        raise ValueError(f"an interval of {share} gives broken {sizes}: arms would not be equal")
+    return {name: int(size) for name, size in sizes.items()} | changes
 
 
 def apart(name: str) -> dict[str, Any]:

@@ -25,7 +25,7 @@ from mstar.experiments import study_runs
 from mstar.experiments.cli import TrainOptions, main
 from mstar.experiments.compare_command import given
 from mstar.experiments.run_folder import read_rows
-from mstar.experiments.studies import POOL, STUDIES, Study
+from mstar.experiments.studies import PASSES, POOL, STUDIES, UPDATES, Study, interval
 from mstar.experiments.study_page import missing
 from mstar.experiments.study_plan import Plan, Planned, saved_plan
 from mstar.experiments.study_rows import load
@@ -75,8 +75,11 @@ def test_every_arm_of_every_study_is_a_recipe_that_can_run(name: str) -> None:
 def test_all_arms_of_the_interval_see_the_same_prompts_and_make_the_same_updates() -> None:
     recipes = [STUDIES["method-interval"].recipe(arm, 0, {}) for arm in METHODS]
     assert {r.pool for r in recipes} == {POOL}
-    assert {(r.rounds * r.prompts, r.rounds * r.updates) for r in recipes} == {(3 * POOL, 144)}
-    assert [r.prompts for r in recipes][3:] == [1024, 512, 256, 128, 64]
+    total = (PASSES * POOL, PASSES * UPDATES)
+    assert {(r.rounds * r.prompts, r.rounds * r.updates) for r in recipes} == {total}
+    assert [POOL / r.prompts for r in recipes][3:] == [1, 2, 4, 8, 16]
+    with pytest.raises(ValueError, match="arms would not be equal"):
+        interval(1 / 128)
 
 
 METHODS = tuple(STUDIES["method-interval"].arms)
