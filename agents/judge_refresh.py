@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from mstar.agents import processes
 from mstar.agents.collect import Rollout, by_problem
 from mstar.agents.image_gap import attempt_prompt
 from mstar.agents.judge_training import JudgeBatch, JudgeFit, fit_judge, judge_batch
@@ -52,7 +53,8 @@ class JudgeRefresh:
             fit = replace(GENTLE, updates=max(1, len(batches)))
             losses = list(fit_judge(self.judge, batches, fit))
             loss = float(torch.stack(losses).mean()) if losses else None
-        self.judge.save(checkpoint / "judge")
+        if processes.is_main():  # all have learned the same
+            self.judge.save(checkpoint / "judge")
         return loss
 
     def restore(self, checkpoint: Path | None) -> None:
