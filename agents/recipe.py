@@ -103,7 +103,8 @@ class Recipe:
         schedule: of the learning rate, by its name in transformers.
         warmup: updates of linear warm-up.
         lora_rank: 0 trains all weights; above, a LoRA of this rank on all linear layers.
-        dtype: of the weights.
+        dtype: of the weights; full fine-tuning of bfloat16 weights loses updates that are small
+            beside a weight, LoRA does not, as its factors stay float32.
         bf16: bfloat16 autocast in training.
         gradient_checkpointing: less memory, more time.
         held_out: validation problems measured after every round.

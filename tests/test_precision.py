@@ -11,8 +11,9 @@ from typing import Any
 import pytest
 import torch
 from test_resume import Killed, after_fine_tuning, came_to, run
-from tiny_runs import TINY, Even, agent_of, weights
+from tiny_runs import TINY, Even, agent_of, lessons, weights
 
+from mstar.agents.learner import LiveTrainer, Tuning
 from mstar.agents.policy import Policy
 from mstar.agents.recipe import AgentName
 from mstar.experiments.train import load_policy
@@ -105,3 +106,17 @@ def test_a_killed_run_in_bf16_goes_on_to_the_same_end(
         with pytest.raises(Killed):
             run(recipe, tmp_path / "run")
     assert came_to(run(recipe, tmp_path / "run")) == expected
+
+
+@pytest.mark.parametrize(("lora_rank", "least", "most"), [(0, 0.0, 0.1), (2, 0.9, 1.0)])
+def test_bfloat16_weights_lose_small_updates_and_lora_does_not(
+    model: str, tmp_path: Path, lora_rank: int, least: float, most: float
+) -> None:
+    policy = load_policy(replace(TINY, model=model, dtype="bfloat16", lora_rank=lora_rank))
+    before = policy.weights()
+    live = LiveTrainer(policy, Tuning(1, 3, 2, 1e-5, "constant", 0, 0), tmp_path)
+    live.fine_tune(lessons(0))
+    live.close()
+    after = policy.weights()
+    moved = sum(int((after[name] != before[name]).sum()) for name in after)
+    assert least <= moved / sum(weight.numel() for weight in after.values()) <= most
