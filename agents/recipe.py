@@ -168,7 +168,7 @@ class Recipe:
     anneal: Anneal = "linear"
     updates: int = 12
     batch: int = 32
-    learning_rate: float = 3e-4
+    learning_rate: float = 1e-4
     online_learning_rate: float = 1e-4
     minibatches: int = 4
     beta: float | None = None
