@@ -32,6 +32,7 @@ RANKS = {  # what a row may hold, and what it is called
     "product": "all steps",
     "outcome": "outcome",
     "self_certainty": "certainty",
+    "lines": "number of lines",  # a control: it sees nothing, and prefers what is worked out
 }
 
 
@@ -74,7 +75,7 @@ def sampled(settings: BestOf, seed: int) -> list[Row]:
     heat = [1.0] * max(SIZES)
     rollouts = collect(sampler, env, env.draw(settings.problems), heat, mix(seed, 0, 6), 0)
     attempts = [r.problem.attempt(r.response.text) for r in rollouts]
-    chains = [float(np.prod(steps)) for steps in step_judge_of(recipe).scores(attempts)]
+    chains = step_judge_of(recipe).scores(attempts)
     rows = []
     for problem, members in by_problem(rollouts).items():
         group = [rollouts[i] for i in members]
@@ -85,7 +86,8 @@ def sampled(settings: BestOf, seed: int) -> list[Row]:
                 "problem": problem,
                 "right": [r.scores["correctness"] == 1.0 for r in group],
                 "answers": [answer or "" for answer in said],
-                "product": [round(chains[i], 4) for i in members],
+                "product": [round(float(np.prod(chains[i])), 4) for i in members],
+                "lines": [len(chains[i]) for i in members],
                 **{
                     name: [round(r.scores[name], 4) for r in group]
                     for name in ("self_certainty", *judges)
@@ -162,14 +164,23 @@ def advantage(rows: Sequence[Row], way: str, other: str, size: int = max(SIZES))
 
 
 def advantages(rows: Sequence[Row]) -> str:
-    """What the judge adds to the majority at the largest N, in points, paired by problem."""
-    lines = ["| at N = 16, in points | than the majority |", "|---|---|"]
-    for way in picked(rows[0], 1):
-        if way not in ("mean", "majority", "any"):
-            it = advantage(rows, way, "majority")
-            lines.append(
-                f"| {way} | {100 * it.mean:+.1f} [{100 * it.low:+.1f}, {100 * it.high:+.1f}] |"
-            )
+    """What each way adds to plain votes at the largest N, in points, paired by problem.
+
+    The second vote weighs by the number of lines, the judge that sees nothing.
+    """
+    ways = picked(rows[0], 1)
+    votes = [vote for vote in ("majority", "vote by number of lines") if vote in ways]
+    lines = [
+        f"| N = {max(SIZES)}, in points | {' | '.join(f'than {vote}' for vote in votes)} |",
+        "|---" * (1 + len(votes)) + "|",
+    ]
+    for way in ways:
+        if way not in ("mean", "any", *votes):
+            found = [advantage(rows, way, vote) for vote in votes]
+            cells = [
+                f"{100 * it.mean:+.1f} [{100 * it.low:+.1f}, {100 * it.high:+.1f}]" for it in found
+            ]
+            lines.append(f"| {way} | {' | '.join(cells)} |")
     return "\n".join(lines)
 
 

@@ -4,11 +4,13 @@ from pathlib import Path
 
 import pytest
 
-from mstar.experiments.best_of import best_of_table
+from mstar.agents.step_judge import STEP_JUDGE, StepJudge
+from mstar.experiments.best_of import advantage, advantages, best_of_table
 from mstar.experiments.compare import compare_runs
 from mstar.experiments.evaluate import gain
+from mstar.experiments.label_agreement import agreement_table
 from mstar.experiments.run_folder import read_rows
-from mstar.experiments.step_errors import error_table
+from mstar.experiments.step_errors import error_table, family_table
 
 ROOT = Path(__file__).parent.parent
 RESULTS = ROOT / "experiments" / "results"
@@ -39,5 +41,22 @@ def test_every_seed_gains_ten_points_on_unseen_problems(run: Path, metric: str) 
 def test_the_tables_of_the_step_judge_are_what_the_stored_rows_give() -> None:
     card = (ROOT / "agents" / "step_judge_model" / "README.md").read_text()
     rows = RESULTS / "step_judge"
-    assert error_table(read_rows(rows / "errors.jsonl")) in card
-    assert best_of_table(read_rows(rows / "best_of.jsonl")) in card
+    errors, best = read_rows(rows / "errors.jsonl"), read_rows(rows / "best_of.jsonl")
+    assert {row["seed"] for row in errors} == {row["seed"] for row in best} == {0, 1, 2}
+    assert error_table(errors) in card
+    assert family_table(errors) in card
+    assert family_table(read_rows(rows / "errors_other.jsonl")) in card
+    assert best_of_table(best) in card
+    assert advantages(best) in card
+    assert agreement_table(read_rows(rows / "label_agreement.jsonl")) in card
+
+
+def test_the_card_names_the_threshold_that_ships() -> None:
+    card = (STEP_JUDGE / "README.md").read_text()
+    assert f"a line below {StepJudge.load().threshold} counts as an error" in card
+
+
+def test_the_step_judge_picks_better_than_votes_that_do_not_look() -> None:
+    rows = read_rows(RESULTS / "step_judge" / "best_of.jsonl")
+    for vote in ("majority", "vote by number of lines"):
+        assert advantage(rows, "best by least step", vote).low > 0
