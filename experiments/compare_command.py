@@ -104,16 +104,18 @@ def run_study(name: str, arguments: list[str]) -> None:
     failures = carried_out(plan, options, console) if options.run else []
     there = saved_plan(options.out, name) or plan
     said = [str(failure) for failure in failures]
-    rows = load(there, options.out)
+    wrong = "\n".join([f"{len(said)} runs failed; the same command tries them again", *said])
+    try:
+        rows = load(there, options.out)
+    except ValueError as nothing:
+        raise ValueError(wrong if said else nothing) from None
     page = write_page(rows, options.out, said)
     if options.rows is not None:
         keep(rows, options.out, options.rows)
     print(json.dumps(as_json(rows)) if options.json else (page.parent / "study.md").read_text())
     console.print(f"page: {page}", highlight=False, soft_wrap=True)
     if said:
-        raise ValueError(
-            f"{len(said)} runs failed; again the same command tries them again\n" + "\n".join(said)
-        )
+        raise ValueError(wrong)
 
 
 def carried_out(plan: Plan, options: StudyOptions, console: Console) -> list[Failure]:

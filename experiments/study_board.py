@@ -48,18 +48,19 @@ class Board:
         if not self.console.is_terminal:
             self._say(f"begun  {run.label}")
 
-    def ended(self, run: Planned, well: bool) -> None:
-        """A run has ended, well or not."""
+    def ended(self, run: Planned, wrong: str = "") -> None:
+        """A run has ended; `wrong` says why not well."""
         seconds = time.monotonic() - self._begun.pop(run)
         self._done += 1
-        self._failed += not well
+        self._failed += bool(wrong)
         self._say(
-            f"{'done  ' if well else 'FAILED'} {run.label}  {rounds_of(run)} rounds in "
+            f"{'FAILED' if wrong else 'done  '} {run.label}  {rounds_of(run)} rounds in "
             f"{seconds:.0f} s  ({self._done} of {self.total})"
+            f"{': ' if wrong else ''}{wrong}"
         )
 
     def _say(self, words: str) -> None:
-        self.console.print(words, highlight=False, soft_wrap=True)
+        self.console.print(words, markup=False, highlight=False, soft_wrap=True)
 
     def _table(self) -> Table:
         minutes = (time.monotonic() - self._started) / 60

@@ -85,7 +85,7 @@ def carry_out(planned: Sequence[Planned], out: Path, terms: Terms) -> list[Failu
                 for child in [child for child in running if child.poll() is not None]:
                     run = running.pop(child)
                     failure = outcome(run, child.returncode)
-                    board.ended(run, failure is None)
+                    board.ended(run, failure.message if failure else "")
                     failures += [failure] if failure else []
                     if failure is None and not terms.keep_checkpoints:
                         prune(run.folder)

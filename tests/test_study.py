@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import signal
@@ -164,7 +165,12 @@ def test_a_run_that_fails_stops_no_other_and_finished_ones_are_not_run_again(
     use: Use, tmp_path: Path
 ) -> None:
     doubles = use(Doubles(failing=("bold, seed 0",)))
-    (failure,) = carry_out(two().runs(tmp_path), tmp_path, QUIET)
+    said = io.StringIO()
+    aloud = replace(QUIET, console=Console(file=said, width=200))
+    (failure,) = carry_out(two().runs(tmp_path), tmp_path, aloud)
+    assert "begun  plain, seed 0" in said.getvalue()
+    assert "of 4): mstar: <i>no</i>" in said.getvalue()
+    assert said.getvalue().count("done   ") == 3
     assert str(failure).startswith("bold, seed 0: mstar: <i>no</i> (")
     assert len(doubles.begun) == 4
     assert list(tmp_path.rglob("checkpoints")) == []
@@ -278,6 +284,16 @@ def test_an_arm_whose_tuning_failed_is_not_compared(
 def compared(out: Path, *more: object) -> int:
     words = ["compare", "small", "--out", out, "--jobs", 2, *more]
     return main([str(word) for word in words])
+
+
+def test_where_every_run_failed_each_is_named(
+    use: Use, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    use(Doubles(failing=("plain, seed 0", "bold, seed 0")))
+    assert compared(tmp_path, "--seeds", 0, "--arms", "plain", "bold") == 1
+    last = capsys.readouterr().err.strip().splitlines()[-3:]
+    assert last[0] == "mstar: 2 runs failed; the same command tries them again"
+    assert last[1].startswith("plain, seed 0: mstar: <i>no</i> (")
 
 
 def test_a_study_is_one_command_and_wider_with_one_option(
