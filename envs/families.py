@@ -16,6 +16,7 @@ from mstar.envs.grid_path import GridPath
 from mstar.envs.histogram import Histogram
 from mstar.envs.icon_arithmetic import IconArithmetic
 from mstar.envs.line_chart import LineChart
+from mstar.envs.logic_gates import LogicGates
 from mstar.envs.number_pattern import NumberPattern
 from mstar.envs.pictograph import Pictograph
 from mstar.envs.pie_chart import PieChart
@@ -30,7 +31,7 @@ from mstar.envs.tree import Tree
 from mstar.envs.venn import Venn
 
 # mstar/Mixture-v0 is made of all but these, which are younger than its version.
-NOT_MIXED = frozenset({"ShapeMatrix"})
+NOT_MIXED = frozenset({"LogicGates", "ShapeMatrix"})
 FAMILIES: dict[str, type[Family]] = {
     family.name: family
     for family in (  # by topic
@@ -55,6 +56,7 @@ FAMILIES: dict[str, type[Family]] = {
         NumberPattern,
         ShapeMatrix,
         Venn,
+        LogicGates,
         GraphPicture,
         Tree,
         GridPath,

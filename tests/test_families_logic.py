@@ -229,6 +229,21 @@ def shape_matrix(latent: Latent) -> str:
     return " ".join(found)
 
 
+ONES = {"AND": {2}, "OR": {1, 2}, "XOR": {1}}  # how many ones of two inputs make a gate give one
+
+
+def logic_gates(latent: Latent) -> str:
+    lit = {}
+    for row in latent["rows"]:
+        value, *others = row["inputs"]
+        for gate in row["gates"]:
+            value = value == 0 if gate == "NOT" else value + others.pop(0) in ONES[gate]
+        assert not others
+        lit[row["color"]] = bool(value)
+    ask = latent["ask"]
+    return said(lit[ask["a"]]) if ask["template"] == "lamp" else str(sum(lit.values()))
+
+
 SOLVERS: dict[str, Callable[[Latent], str]] = {
     "Coins": coins,
     "IconArithmetic": icon_arithmetic,
@@ -239,6 +254,7 @@ SOLVERS: dict[str, Callable[[Latent], str]] = {
     "NumberPattern": number_pattern,
     "SpatialScene": spatial_scene,
     "ShapeMatrix": shape_matrix,
+    "LogicGates": logic_gates,
 }
 
 
