@@ -11,7 +11,6 @@ from pathlib import Path
 
 import numpy as np
 import tyro
-from numpy.typing import NDArray
 from rich.console import Console
 
 from mstar.agents.collect import ask
@@ -19,12 +18,12 @@ from mstar.agents.sampler import LocalSampler
 from mstar.agents.step_judge import STEP_JUDGE, StepJudge
 from mstar.agents.step_labels import Labelled, exact, slipped, whole
 from mstar.envs.problem import Split
-from mstar.experiments.judge_examples import JudgeExamples, Target, samples_of
+from mstar.experiments.judge_examples import JudgeExamples, samples_of
 from mstar.experiments.problems import open_env
 from mstar.experiments.run_folder import Row, write_rows
 from mstar.experiments.step_errors import SOURCES, error_table, first_error_f1
 from mstar.experiments.train import load_policy, prepare_torch
-from mstar.rewards.process import Steps, first_error
+from mstar.rewards.process import first_error
 
 THRESHOLDS = tuple(round(0.02 * step, 2) for step in range(1, 50))
 
@@ -67,7 +66,10 @@ class Question:
 def questions(
     settings: JudgeExamples, split: Split, problems: int, seeds: Sequence[int]
 ) -> list[Question]:
-    """Exact solutions, slips and the policy's own samples of problems of a split, seed by seed."""
+    """Exact solutions, slips and the policy's own samples of problems of a split, seed by seed.
+
+    Where a problem has no worked solution there are samples alone, labelled at their end.
+    """
     recipe = settings.recipe()
     sampler = LocalSampler(load_policy(recipe), recipe.max_new_tokens, recipe.batch_rows)
     found: list[Question] = []
@@ -82,22 +84,24 @@ def questions(
         own = samples_of(sampler, drawn, [ask(env, p) for p in drawn], settings.samples, seed)
         asked: list[tuple[str, Labelled | None]] = []
         if settings.target == "process":
-            asked += [("exact", exact(problem)) for problem in drawn]
-            asked += [("slip", slipped(problem, rng)) for problem in drawn]
-            asked += [("own", example) for group in own for example in group]
-        else:
-            asked += [("own", whole(example)) for group in own for example in group if example]
+            worked = [problem for problem in drawn if problem.steps]
+            asked += [("exact", exact(problem)) for problem in worked]
+            asked += [("slip", slipped(problem, rng)) for problem in worked]
+        for example in (one for group in own for one in group if one):
+            known = settings.target == "process" and example.problem.steps
+            asked.append(("own", example if known else whole(example)))
         found += [Question(seed, source, example) for source, example in asked if example]
     return found
 
 
-def examined(judge: StepJudge, asked: Sequence[Question], target: Target = "process") -> list[Row]:
+def examined(judge: StepJudge, asked: Sequence[Question]) -> list[Row]:
     """A row a response: where its first error is, what the judge scores, and where it sees one.
+
+    A step without a label is not counted: it scores 1, whatever the judge says.
 
     Args:
         judge: with the threshold that it is to use.
         asked: the responses.
-        target: of an outcome judge only the last score counts.
     """
     responses = ["\n".join(question.example.steps) for question in asked]
     attempts = [
@@ -107,12 +111,12 @@ def examined(judge: StepJudge, asked: Sequence[Question], target: Target = "proc
     rows = []
     for question, steps in zip(asked, judge.scores(attempts), strict=True):
         example = question.example
-        counted = steps if target == "process" else np.where(_is_last(steps), steps, 1.0)
+        counted = np.where(np.isnan(example.right), 1.0, steps)
         rows.append(
             {
                 "seed": question.seed,
                 "problem": example.problem.id,
-                "family": example.problem.tags["family"],
+                "family": example.problem.tags.get("family", ""),
                 "source": question.source,
                 "kind": example.kind,
                 "first_error": example.first_error,
@@ -150,18 +154,13 @@ def best_threshold(rows: Sequence[Row]) -> float:
     return max(THRESHOLDS, key=quality)
 
 
-def _is_last(steps: Steps) -> NDArray[np.bool_]:
-    last: NDArray[np.bool_] = np.arange(len(steps)) == len(steps) - 1
-    return last
-
-
 def examine(settings: Examination) -> list[Row]:
     """The rows of an examination; they are stored and returned."""
     prepare_torch(1)
     judge = StepJudge.load(settings.judge)
     examples = settings.examples
     asked = questions(examples, "test", examples.problems, settings.seeds)
-    rows = examined(judge, asked, examples.target)
+    rows = examined(judge, asked)
     write_rows(settings.out, rows)
     return rows
 

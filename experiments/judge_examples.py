@@ -33,6 +33,7 @@ class JudgeExamples:
 
     Attributes:
         model: the policy whose samples are judged.
+        env: environment id or path to problems, as of a recipe; `families` if left out.
         families: whose problems.
         levels: of the problems, 1 to 3; batches, and the problems of a test, take them in turn.
         target: process labels every step, outcome the end of a response alone.
@@ -46,6 +47,7 @@ class JudgeExamples:
     """
 
     model: str = "embedded"
+    env: str = Recipe().env
     families: tuple[str, ...] = Recipe().families
     levels: tuple[int, ...] = (1,)
     target: Target = "process"
@@ -63,6 +65,7 @@ class JudgeExamples:
     def recipe(self, number: int = 0) -> Recipe:
         """The recipe whose policy and problems batch `number` has."""
         return Recipe(
+            env=self.env,
             families=self.families,
             level=self.levels[number % len(self.levels)],
             model=self.model,
@@ -118,17 +121,36 @@ def one_batch(settings: JudgeExamples, number: int) -> dict[str, Any]:
     own = samples_of(sampler, problems, prompts, settings.samples, settings.seed)
     rows: list[tuple[int, Labelled]] = []
     for place, problem in enumerate(problems):
-        written: list[Labelled | None] = []
-        if settings.target == "process":
-            written = [exact(problem), *(slipped(problem, rng) for _ in range(settings.slips))]
-            written += own[place]
-        else:
-            written = [whole(found) for found in own[place] if found is not None]
-        rows += [(place, found) for found in written if found is not None]
+        found = written(settings, problem, own[place], rng)
+        rows += [(place, example) for example in found if example is not None]
     if settings.target == "process" and settings.labels != "exact":
         rows = relabelled(settings, sampler, prompts, rows)
-    rows += [(place, bare(problem)) for place, problem in enumerate(problems)]
+    rows += [(place, bare(problem)) for place, problem in enumerate(problems) if problem.answer]
     return packed(judge_batch(sampler.policy, prompts, rows))
+
+
+def written(
+    settings: JudgeExamples,
+    problem: Problem,
+    own: Sequence[Labelled | None],
+    rng: np.random.Generator,
+) -> list[Labelled | None]:
+    """The responses to a problem that a target learns from; None where one has no label.
+
+    Raises:
+        ValueError: exact labels are asked for, and the problem has no worked solution.
+    """
+    if settings.target == "outcome":
+        return [whole(example) for example in own if example is not None]
+    if problem.steps:
+        slips = [slipped(problem, rng) for _ in range(settings.slips)]
+        return [exact(problem), *slips, *own]
+    if settings.labels in ("exact", "consensus"):
+        raise ValueError(
+            f"problem {problem.id} has no worked solution, so its steps have no exact labels; "
+            "take those of completions, with `--labels hard` or `--labels soft`"
+        )
+    return list(own)
 
 
 def relabelled(

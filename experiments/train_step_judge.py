@@ -71,15 +71,14 @@ def train_step_judge(settings: JudgeTraining, console: Console) -> list[Row]:
     judge = StepJudge.fresh(backbone, recipe.size)
     history = fitted(judge, settings, console)
     asked = questions(settings.examples, "validation", settings.validation, [0])
-    target = settings.examples.target
-    judge = replace(judge, threshold=best_threshold(examined(judge, asked, target)))
+    judge = replace(judge, threshold=best_threshold(examined(judge, asked)))
     judge.save(settings.out)
     described = {**asdict(settings), "threshold": judge.threshold, "history": history}
     text = json.dumps(described, indent=1, default=str)
     (settings.out / "training.json").write_text(text + "\n")
     console.print(f"judge with threshold {judge.threshold} written to {settings.out}")
     asked = questions(settings.examples, "test", settings.test, settings.test_seeds)
-    rows = examined(judge, asked, target)
+    rows = examined(judge, asked)
     write_rows(settings.out / "errors.jsonl", rows)
     return rows
 
