@@ -47,8 +47,9 @@ class ImageAblation:
 
     Source: the implicit perception term of PAPO (arXiv 2507.06448), KL between the policies that
     do and don't see the picture, as a reward: log p(response | picture) minus log p(response |
-    ablated picture), over `full` and clipped to [0, 1]. Paid for right responses only, since
-    noise wins otherwise: a wrong one scores 0. Abstains on unlabelled problems, where the gap is
+    ablated picture), over `full` and clipped to [0, 1]. It is a sum with a cap: a mean over tokens
+    would pay bare guesses most, a sum without cap long responses. Paid for right responses only,
+    since noise wins otherwise: a wrong one scores 0. Abstains on unlabelled problems, where the gap is
     not known and where the verifier could not decide.
 
     Attributes:
