@@ -49,8 +49,8 @@ class ImageAblation:
     do and don't see the picture, as a reward: log p(response | picture) minus log p(response |
     ablated picture), over `full` and clipped to [0, 1]. It is a sum with a cap: a mean over tokens
     would pay bare guesses most, a sum without cap long responses. Paid for right responses only,
-    since noise wins otherwise: a wrong one scores 0. Abstains on unlabelled problems, where the gap is
-    not known and where the verifier could not decide.
+    since noise wins otherwise: a wrong one scores 0. Abstains on unlabelled problems, where the
+    gap is not known and where the verifier could not decide.
 
     Attributes:
         logprob_gap: the gap of each attempt in nats, summed over the response; NaN if unknown.
