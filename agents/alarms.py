@@ -38,7 +38,8 @@ class Alarm:
         round: after which it was found.
         reason: one sentence with the figures.
         remedy: what answers it.
-        acted: False where the guards only watch.
+        acted: whether it was done.
+        why_not: what kept it from being done.
     """
 
     name: AlarmName
@@ -46,9 +47,10 @@ class Alarm:
     reason: str
     remedy: Remedy
     acted: bool
+    why_not: str = ""
 
     def __str__(self) -> str:
-        answer = f"-> {self.remedy}" if self.acted else f"({self.remedy} is switched off)"
+        answer = f"-> {self.remedy}" if self.acted else f"(no {self.remedy}: {self.why_not})"
         return f"ALARM {self.name}: {self.reason} {answer}"
 
 

@@ -6,8 +6,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, get_args
 
-import numpy as np
-
 from mstar.agents.alarms import REMEDIES, Alarm, AlarmName, Start, signs
 from mstar.agents.dynamics import Dynamics
 from mstar.agents.plan import HOTTEST, SamplingPlan
@@ -68,17 +66,18 @@ class Guards:
         if self._start is None:
             self._start = Start.of(dynamics, temperature)
             self._weights = dict(self._panels[0].weights)
+        better = number == 0 or dynamics.greedy > self._best_greedy
         alarms = self._proxy_alarms(number, dynamics, table)
         for name, reason in signs(dynamics, self._start, temperature).items():
-            alarms.append(self._alarm(name, number, reason))
-        raised = {alarm.name for alarm in alarms} if self.act else set()
-        self._warmer = WARMER + self._warmer if "collapse" in raised else self._warmer - WARMER
-        self._warmer = max(0.0, round(self._warmer, 6))
-        self.stopped = "drift" in raised
-        if "over-confidence" in raised:
+            alarms.append(self._alarm(name, number, reason, better))
+        answered = {alarm.remedy for alarm in alarms if alarm.acted}
+        warmer = self._warmer + (WARMER if "explore" in answered else -WARMER)
+        self._warmer = round(max(0.0, min(warmer, HOTTEST - temperature)), 6)
+        self.stopped = "stop" in answered
+        if "roll back" in answered:
             self.back_to = self.best
-        elif not dynamics.greedy < self._best_greedy:  # NaN: without labels the newest is best
-            self._best_greedy, self.best = float(np.nan_to_num(dynamics.greedy)), number
+        elif better or dynamics.greedy == self._best_greedy:
+            self._best_greedy, self.best = dynamics.greedy, number
         self._weigh(table)
         return tuple(alarms)
 
@@ -148,5 +147,10 @@ class Guards:
         for panel in self._panels:
             panel.weights = dict(weights)
 
-    def _alarm(self, name: AlarmName, number: int, reason: str) -> Alarm:
-        return Alarm(name, number, reason, REMEDIES[name], self.act)
+    def _alarm(self, name: AlarmName, number: int, reason: str, better: bool = False) -> Alarm:
+        remedy, why_not = REMEDIES[name], ""
+        if not self.act:
+            why_not = "the guards only watch"
+        elif remedy == "roll back" and better:
+            why_not = "no round was as good"
+        return Alarm(name, number, reason, remedy, not why_not, why_not)

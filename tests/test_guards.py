@@ -10,12 +10,15 @@ from typing import get_args
 
 import numpy as np
 import pytest
+from judged import rollout
 from markupsafe import escape
 from rich.console import Console
 from tiny_runs import TINY, Even, agent_of, same, weights
 from wrong_runs import MAJORITY, Anything, sure_of_itself, wrong_majority
 
 from mstar.agents.alarms import REMEDIES, AlarmName, Remedy
+from mstar.agents.collect import score_table
+from mstar.agents.guards import Guards
 from mstar.agents.policy import Policy
 from mstar.agents.recipe import AgentName
 from mstar.agents.seeds import mix
@@ -73,7 +76,7 @@ def test_guards_that_only_watch_tell_and_do_nothing(policy: Policy, tmp_path: Pa
     agent.close()
     (alarm,) = rounds[2].alarms
     assert (alarm.name, alarm.acted) == ("collapse", False)
-    assert "switched off" in str(alarm)
+    assert "(no explore: the guards only watch)" in str(alarm)
     assert [done.plan.temperature for done in rounds[1:] if done.plan] == [1.0, 1.0, 1.0]
 
 
@@ -140,6 +143,21 @@ def test_every_agent_can_go_back(policy: Policy, tmp_path: Path, agent: AgentNam
     learner.close()
     assert third.tuned is not None
     assert third.tuned.updates == second.tuned.updates
+
+
+def test_the_best_round_is_not_left_for_a_worse_one(policy: Policy, tmp_path: Path) -> None:
+    agent = wrong_majority(policy, tmp_path, rounds=3, guards="watch")
+    base, *_, last = agent.learn()
+    agent.close()
+    guards = Guards(replace(agent.recipe, guards="act"), [agent.held_out.examiner.panel])
+    table = score_table([rollout("p", right=0.0, self_certainty=0.5)])
+    guards.observe(0, base.dynamics, 1.0, table)
+    better = replace(last.dynamics, greedy=base.dynamics.greedy + 0.01)
+    (alarm,) = (a for a in guards.observe(1, better, 1.0, table) if a.name == "over-confidence")
+    assert (alarm.acted, alarm.why_not) == (False, "no round was as good")
+    assert (guards.back_to, guards.best) == (None, 1)
+    guards.observe(2, last.dynamics, 1.0, table)
+    assert (guards.back_to, guards.best) == (1, 1)
 
 
 def test_without_labels_the_newest_round_is_the_best(policy: Policy, tmp_path: Path) -> None:
