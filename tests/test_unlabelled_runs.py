@@ -1,0 +1,63 @@
+"""What is said of runs without a label comes from rows that are stored."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from mstar.experiments.compare import compare_runs
+from mstar.experiments.evaluate import METRICS, Row, gain
+from mstar.experiments.run_folder import read_rows
+
+RESULTS = Path(__file__).parent.parent / "experiments" / "results"
+UNLABELLED = RESULTS / "unlabelled"
+ARMS = {arm: sorted(UNLABELLED.glob(f"{arm}-seed-*")) for arm in ("vote", "guarded")}
+
+
+@pytest.mark.parametrize("arm", ARMS)
+def test_the_tables_of_runs_without_labels_are_what_the_stored_rows_give(arm: str) -> None:
+    card = (UNLABELLED / "README.md").read_text()
+    assert all(line in card for line in compare_runs(ARMS[arm]).splitlines())
+
+
+@pytest.mark.parametrize("metric", METRICS)
+def test_what_guards_are_worth_without_labels_is_what_the_stored_rows_give(metric: str) -> None:
+    ends = {
+        arm: [
+            [r for r in read_rows(run / "evaluation.jsonl") if told(r) == ("trained", "evolved")]
+            for run in runs
+        ]
+        for arm, runs in ARMS.items()
+    }
+    change = gain(ends["vote"], ends["guarded"], metric)
+    line = (
+        f"| {metric} | {100 * change.mean:+.1f} [{100 * change.low:+.1f}, "
+        f"{100 * change.high:+.1f}] | {change.n} | {change.runs} |"
+    )
+    assert line in (UNLABELLED / "README.md").read_text(), line
+
+
+def told(row: Row) -> tuple[str, str]:
+    return row["group"], row["policy"]
+
+
+@pytest.mark.parametrize("run", [*ARMS["vote"], *ARMS["guarded"]], ids=lambda run: run.name)
+def test_a_run_without_labels_does_not_fail_in_silence(run: Path) -> None:
+    """Where the majority is believed beyond what is right, an alarm stands in the rows."""
+    rows = read_rows(run / "rounds.jsonl")
+    assert json.loads((run / "recipe.json").read_text())["recipe"]["unlabelled"] == 1.0
+    start = over(rows[0])
+    far = [row for row in rows if over(row) - start > max(0.15, 2 * (0.5 / 120) ** 0.5)]
+    raised = [row for row in rows if "over-confidence" in {a["name"] for a in row["alarms"]}]
+    assert raised == far
+    assert raised or "guarded" in run.name
+    for row in raised:
+        (alarm,) = (a for a in row["alarms"] if a["name"] == "over-confidence")
+        assert alarm["acted"] == (row["back_to"] is not None)
+        assert alarm["acted"] or "guarded" not in run.name or alarm["why_not"]
+        assert not alarm["acted"] or "vote" not in run.name
+
+
+def over(row: Row) -> float:
+    majority: Row = row["dynamics"]["spread"]["1.0"]["majority"]
+    return float(majority["said"] - majority["right"])
