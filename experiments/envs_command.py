@@ -117,7 +117,7 @@ def run(arguments: list[str]) -> None:
 def listing() -> list[str]:
     """A line per family: id, topic and templates."""
     return [
-        f"mstar/{name}-v{family.version:<3} {family.topic:12} {', '.join(family.wordings)}"
+        f"{f'mstar/{name}-v{family.version}':26} {family.topic:12} {', '.join(family.wordings)}"
         for name, family in FAMILIES.items()
     ]
 
