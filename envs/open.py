@@ -51,7 +51,8 @@ def open_source(name: str | Mapping[str, Any], level: int = 1) -> ProblemSource:
         return DatasetSource.load(name)
     module = MODULE.fullmatch(name)
     if module is not None:
-        _import(module[1])
+        if module[2] not in (*FAMILIES, *gymnasium.registry):
+            _import(module[1])
         return open_source(module[2], level)
     raise ValueError(_unknown(name))
 

@@ -49,7 +49,10 @@ def register_family(family: type[Family]) -> str:
             "otherwise"
         )
     FAMILIES[family.name] = family
-    return _register(family.name, family.version, {"source": family.name})
+    # With its module, so that a process that is spawned finds it too.
+    own = family.__module__.startswith(("mstar.", "__main__"))
+    source = family.name if own else f"{family.__module__}:{family.name}"
+    return _register(family.name, family.version, {"source": source})
 
 
 def register_all() -> None:

@@ -115,8 +115,13 @@ def test_a_family_is_opened_by_the_name_of_its_module(folder: Path) -> None:
     assert open_source("mstar/Lamps-v0").problem("test", 1, 4).id == "Lamps-v0/test/L1/1/4"
     envs = gymnasium.make_vec("mstar/Lamps-v0", 4, group_size=2)
     assert envs.reset(seed=1)[1]["family"].tolist() == ["Lamps"] * 4
+    processes = gymnasium.make_vec(
+        "mstar/Lamps-v0", 1, vectorization_mode="async", vector_kwargs={"context": "spawn"}
+    )
+    assert processes.reset(seed=1)[1]["problem_id"].tolist() == ["Lamps-v0/train/L1/1/0"]
+    processes.close()
     with pytest.raises(ValueError, match="there is no module 'lamps_of_yours'"):
-        open_source("lamps_of_yours:Lamps")
+        open_source("lamps_of_yours:Torches")
 
 
 @pytest.mark.parametrize(
