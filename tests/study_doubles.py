@@ -16,7 +16,15 @@ from mstar.experiments.run_folder import write_rows
 from mstar.experiments.studies import Study, Tuning
 from mstar.experiments.study_plan import Planned
 
-SMALL = Recipe(test=60, test_samples=4, rounds=3, held_out=20, token_budget=2500)
+SMALL = Recipe(
+    test=60,
+    test_samples=4,
+    rounds=3,
+    held_out=20,
+    token_budget=2500,
+    learning_rate=3e-4,
+    online_learning_rate=1e-4,
+)
 STUDY = Study(
     question="Is <b>bold</b> better?",
     design="Nothing is run.",

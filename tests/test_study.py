@@ -22,14 +22,15 @@ from study_doubles import STUDY, TUNED, Doubles, size, write_run
 
 from mstar.agents.online import check_batches
 from mstar.agents.recipe import OnlineName, Recipe
-from mstar.experiments import study_runs
+from mstar.experiments import study_page, study_runs
 from mstar.experiments.cli import TrainOptions, main
 from mstar.experiments.compare_command import given
 from mstar.experiments.run_folder import read_rows
 from mstar.experiments.studies import PASSES, POOL, STUDIES, UPDATES, Study, interval
 from mstar.experiments.study_page import missing
 from mstar.experiments.study_plan import Plan, Planned, saved_plan
-from mstar.experiments.study_rows import load
+from mstar.experiments.study_plots import COSTS
+from mstar.experiments.study_rows import StudyRows, load
 from mstar.experiments.study_runs import Terms, alone, carry_out, outcome
 from mstar.experiments.study_tables import as_json
 from mstar.experiments.tuning import chosen, tune
@@ -39,9 +40,22 @@ Use = Callable[[Doubles], Doubles]
 
 
 @pytest.fixture(autouse=True)
-def small(monkeypatch: pytest.MonkeyPatch) -> None:
+def small(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> None:
     monkeypatch.setitem(STUDIES, "small", STUDY)
     monkeypatch.setitem(STUDIES, "tuned", TUNED)
+    if "drawn" not in request.fixturenames:  # drawing takes most of the time
+        monkeypatch.setattr(study_page, "figures", sketches)
+
+
+@pytest.fixture
+def drawn() -> None:
+    """This test needs the real figures."""
+
+
+def sketches(rows: StudyRows, *_: Any) -> dict[str, str]:
+    """What stands for the figures."""
+    names = [*(f"curves-{cost}" for cost in COSTS), *(f"differences-{g}" for g in rows.groups)]
+    return {name: f"<svg>{name}</svg>" for name in [*names, "cost"]}
 
 
 @pytest.fixture
@@ -319,6 +333,7 @@ def test_a_study_is_one_command_and_wider_with_one_option(
     assert "| 3 |" in capsys.readouterr().out
 
 
+@pytest.mark.usefixtures("drawn")
 def test_the_rows_that_are_kept_give_the_same_tables_and_page(
     use: Use, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -354,6 +369,7 @@ def test_rows_of_a_study_that_has_changed_still_give_their_page(
     assert "holds no finished run of small" in capsys.readouterr().err
 
 
+@pytest.mark.usefixtures("drawn")
 def test_the_page_is_one_file_that_escapes_what_it_is_given(use: Use, tmp_path: Path) -> None:
     use(Doubles(failing=("online, seed 1",)))
     assert compared(tmp_path, "--env", "<script>alert(1)</script>") == 1
