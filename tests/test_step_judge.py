@@ -193,9 +193,9 @@ def test_training_tells_right_steps_from_wrong_ones(judge: StepJudge) -> None:
     prompts = [attempt_prompt(q.example.problem.attempt(""), 96) for q in asked[::2]]
     rows = [(place // 2, question.example) for place, question in enumerate(asked)]
     batch = judge_batch(judge.backbone, prompts, rows)
-    fit = JudgeFit(updates=150, learning_rate=1e-2, warmup=5)
+    fit = JudgeFit(updates=80, learning_rate=1e-2, warmup=5)
     losses = [float(loss) for loss in fit_judge(judge, itertools.repeat(batch), fit)]
-    assert len(losses) == 150
+    assert len(losses) == 80
     assert losses[-1] < 0.5 * losses[0]
     rows_of_test = examined(judge, asked)
     found = first_error_f1(rows_of_test)
