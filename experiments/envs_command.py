@@ -147,6 +147,11 @@ def validate(options: Validate) -> None:
     """Print what is found; ValueError if a problem is not sound."""
     from mstar.envs.validate import validate_source
 
+    if options.source in FAMILIES or options.source.startswith("mstar/"):
+        raise ValueError(
+            f"{options.source} is generated, and tests hold it to its promises; see mstar envs blind "
+            "for what it gives away. validate takes a file, a folder or hub:NAME"
+        )
     said = read_fields(options.fields)
     said.pop("on_error", None)  # everything is read here, and every fault is told
     pictures = said.pop("pictures", None)

@@ -248,6 +248,10 @@ def test_a_map_on_the_command_line_is_taken_by_every_command(say: Say, tmp_path:
     assert (problem.answer.type, problem.answer.unit) == ("count", "bars")
 
 
+def test_a_generated_family_is_not_validated_but_measured(say: Say) -> None:
+    one_message(say("envs", "validate", "BarChart"), "mstar envs blind")
+
+
 def test_rows_that_hold_no_problem_are_left_out_on_request(say: Say, tmp_path: Path) -> None:
     path = problems(tmp_path, {**PLAIN, "image": "gone.png"})
     one_message(say("envs", "show", path), "gone.png", "--fields on_error=skip")
