@@ -149,8 +149,8 @@ def validate(options: Validate) -> None:
 
     if options.source in FAMILIES or options.source.startswith("mstar/"):
         raise ValueError(
-            f"{options.source} is generated, and tests hold it to its promises; see mstar envs blind "
-            "for what it gives away. validate takes a file, a folder or hub:NAME"
+            f"{options.source} is generated, and tests hold it to its promises; what it gives away "
+            "says mstar envs blind. validate takes a file, a folder or hub:NAME"
         )
     said = read_fields(options.fields)
     said.pop("on_error", None)  # everything is read here, and every fault is told
