@@ -64,7 +64,7 @@ def spending(arm: str, runs: Sequence[RunRows]) -> Spending:
         mean([updates(run.rounds) for run in runs]),
         mean([bill["responses"] for bill in bills]),
         mean([bill["tokens"] for bill in bills]),
-        mean([sum(map(probed, run.rounds)) for run in runs]),
+        mean([sum(probed(r, run.recipe.temperature) for r in run.rounds) for run in runs]),
         mean(
             [
                 max(0, bill["tokens"] - run.recipe.token_budget) if run.recipe.token_budget else 0
@@ -84,10 +84,16 @@ def updates(rounds: Sequence[Row]) -> int:
     return sum(now - before if now > before else now for before, now in pairwise(counts))
 
 
-def probed(row: Row) -> float:
-    """Tokens of a round's measurement at other temperatures than the plan's."""
+def probed(row: Row, first: float) -> float:
+    """Tokens of a round's measurement at other temperatures than the plan's.
+
+    Args:
+        row: of the round.
+        first: the temperature that a run begins with, which its round 0 does not tell.
+    """
     look, plan = row["dynamics"], row["plan"]
-    asked = [s for t, s in look["spread"].items() if plan and float(t) != plan["temperature"]]
+    present = plan["temperature"] if plan else first
+    asked = [spread for heat, spread in look["spread"].items() if float(heat) != present]
     responses = look["problems"] * look["samples"]
     return sum((float(spread["length"] * responses) for spread in asked), 0.0)
 

@@ -18,7 +18,7 @@ from typing import Any, get_args
 import pytest
 import tyro
 from rich.console import Console
-from study_doubles import STUDY, TUNED, Doubles, size, write_run
+from study_doubles import STUDY, TUNED, Doubles, round_row, size, write_run
 
 from mstar.agents.online import check_batches
 from mstar.agents.recipe import OnlineName, Recipe
@@ -27,6 +27,7 @@ from mstar.experiments.cli import TrainOptions, main
 from mstar.experiments.compare_command import given
 from mstar.experiments.run_folder import read_rows
 from mstar.experiments.studies import PASSES, POOL, STUDIES, UPDATES, Study, interval
+from mstar.experiments.study_cost import probed
 from mstar.experiments.study_page import missing
 from mstar.experiments.study_plan import Plan, Planned, saved_plan
 from mstar.experiments.study_plots import COSTS
@@ -451,3 +452,4 @@ def test_tables_of_made_up_runs_are_right(use: Use, tmp_path: Path) -> None:
     assert (spent["rounds"], spent["updates"], spent["tokens"]) == (3, 12, 3000)
     assert (spent["overshoot"], spent["probed"], spent["measured_tokens"]) == (500, 400, 400)
     assert (spent["responses"], spent["seconds"]) == (150, 9)
+    assert (probed(round_row(0, 0.3), 1.0), probed(round_row(0, 0.3), 0.7)) == (0, 400)
