@@ -17,10 +17,10 @@ from mstar.agents.recipe import Recipe
 from mstar.agents.sampler import Prompt
 from mstar.agents.seeds import mix
 from mstar.agents.step_judge import STEP_JUDGE, StepJudge
-from mstar.agents.step_labels import Labelled, labelled, whole
+from mstar.agents.step_labels import Labelled, exact, labelled, slipped, whole
 
 PROBLEMS = 16  # of one update
-GENTLE = JudgeFit(learning_rate=3e-4, warmup=4)  # it must not forget what it was made for
+GENTLE = JudgeFit(learning_rate=1e-4, warmup=4)  # it must not forget what it was made for
 
 
 class JudgeRefresh:
@@ -28,8 +28,10 @@ class JudgeRefresh:
 
     M-STaR leaves its process reward model as it was at the start; a policy that moves away writes
     what such a judge has not learned from. Problems that know their solution give exact labels of
-    every step, others the verifier's of the answer; unlabelled ones give none. One pass over the
-    rollouts, with an optimizer of its own each time, so that the judge's weights are all its state.
+    every step, others the verifier's of the answer; unlabelled ones give none. Where there is a
+    solution, it and a slip of it are learned beside the responses, so that nothing is unlearned
+    that the policy happens not to write. One pass over the rollouts, with an optimizer of its own
+    each time, so that the judge's weights are all its state.
 
     Args:
         judge: the one that the panel asks; starts from its folder, whatever it had become.
@@ -64,13 +66,16 @@ class JudgeRefresh:
 
     def _batches(self, rollouts: Sequence[Rollout], seed: int) -> Iterator[JudgeBatch]:
         groups = list(by_problem(rollouts).values())
-        order = np.random.default_rng(seed).permutation(len(groups))
+        rng = np.random.default_rng(seed)
+        order = rng.permutation(len(groups))
         for start in range(0, len(groups), PROBLEMS):
             prompts: list[Prompt] = []
             examples: list[tuple[int, Labelled]] = []
             for members in (groups[i] for i in order[start : start + PROBLEMS]):
                 problem = rollouts[members[0]].problem
                 found = [_label(rollouts[i]) for i in members]
+                if problem.steps and problem.answer is not None:
+                    found += [exact(problem), slipped(problem, rng)]
                 examples += [(len(prompts), one) for one in found if one is not None]
                 prompts.append(attempt_prompt(problem.attempt(""), self.judge.size))
             if examples:
