@@ -43,11 +43,14 @@ class TrainOptions:
     Attributes:
         recipe: every field of the recipe.
         out: the run's folder; give that of a killed run to go on with it.
+        base_test: rows of the base's test, to share among runs of one seed that differ only in how
+            they train; the first of them makes the file.
         json: print the result as JSON.
     """
 
     recipe: tyro.conf.OmitArgPrefixes[Recipe]
     out: Path = Path("runs/default")
+    base_test: Path | None = None
     json: bool = False
 
 
@@ -64,7 +67,7 @@ def train_command(arguments: list[str]) -> None:
     from mstar.experiments.report import summarise  # torch loads only once the arguments are right
     from mstar.experiments.train import train
 
-    folder = train(options.recipe, options.out, Console(stderr=True))
+    folder = train(options.recipe, options.out, Console(stderr=True), options.base_test)
     summary = summarise(folder)
     if options.json:
         print(json.dumps(summary.as_json()))

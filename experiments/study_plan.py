@@ -10,7 +10,7 @@ from typing import Any, get_args
 
 from mstar.agents.recipe import OnlineName, Recipe
 from mstar.experiments.run_folder import Row, RunFolder, write_rows
-from mstar.experiments.studies import STUDIES, Changes, Study
+from mstar.experiments.studies import BASE, STUDIES, Changes, Study
 
 PLAN = "study.json"
 
@@ -25,6 +25,7 @@ class Planned:
         seed: of the run.
         recipe: all its settings.
         folder: of the run.
+        base_test: rows of the base's test, which the runs of a seed share; None where they do not.
     """
 
     label: str
@@ -32,6 +33,7 @@ class Planned:
     seed: int
     recipe: Recipe
     folder: Path
+    base_test: Path | None = None
 
     @property
     def finished(self) -> bool:
@@ -47,7 +49,8 @@ class Planned:
                 words.append(f"--{'' if value else 'no-'}{name}")
             else:
                 words += [f"--{name}", *map(str, value if isinstance(value, tuple) else (value,))]
-        return [*words, "--out", str(self.folder), "--json"]
+        shared = ["--base-test", str(self.base_test)] if self.base_test else []
+        return [*words, "--out", str(self.folder), *shared, "--json"]
 
 
 @dataclass(frozen=True)
@@ -84,7 +87,14 @@ class Plan:
     def runs(self, out: Path) -> list[Planned]:
         """Every run, one seed after the other, so that arms can be compared early on."""
         return [
-            Planned(f"{arm}, seed {seed}", arm, seed, self.recipe(arm, seed), place(out, arm, seed))
+            Planned(
+                f"{arm}, seed {seed}",
+                arm,
+                seed,
+                self.recipe(arm, seed),
+                place(out, arm, seed),
+                out / BASE / f"seed-{seed}.jsonl",
+            )
             for seed in self.seeds
             for arm in self.arms
         ]

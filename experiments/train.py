@@ -31,13 +31,15 @@ from mstar.experiments.stats import estimate
 from mstar.experiments.variants import ask_variants
 
 
-def train(recipe: Recipe, out: Path, console: Console) -> RunFolder:
+def train(recipe: Recipe, out: Path, console: Console, base_test: Path | None = None) -> RunFolder:
     """Run a recipe, or go on with a run that was killed, and write its report.
 
     Args:
         recipe: what to run.
         out: the run's folder; a run of the same recipe there is resumed.
         console: where progress goes.
+        base_test: rows of the base's test, shared by runs that differ only in how they train; made
+            by the first of them.
 
     Raises:
         ValueError, FileNotFoundError, OSError: problems, model or folder are not usable; nothing
@@ -69,7 +71,7 @@ def train(recipe: Recipe, out: Path, console: Console) -> RunFolder:
         finally:
             agent.close()
         progress.say("testing the base and the evolved policy")
-        test_run(folder, recipe, policy, tests)
+        test_run(folder, recipe, policy, tests, base_test)
         progress.say("writing the report")
         if main:
             write_report(folder)
@@ -122,18 +124,37 @@ def load_policy(recipe: Recipe, checkpoint: Path | None = None, *, device: str =
 
 
 def test_run(
-    folder: RunFolder, recipe: Recipe, evolved: Policy, tests: Sequence[Exam]
+    folder: RunFolder,
+    recipe: Recipe,
+    evolved: Policy,
+    tests: Sequence[Exam],
+    base_test: Path | None,
 ) -> list[Row]:
     """Base and evolved policy on the same unseen problems; kept if a killed run had done it."""
     path = folder.path / "evaluation.jsonl"
     if path.exists():
         return read_rows(path)
-    rows: list[Row] = []
-    for label, policy in (("base", load_policy(recipe)), ("evolved", evolved)):
-        for exam in tests:
-            rows += sit(exam, policy, recipe, policy=label, group=exam.group)
+    rows = _shared_test(base_test, recipe, tests)
+    for exam in tests:
+        rows += sit(exam, evolved, recipe, policy="evolved", group=exam.group)
     if processes.is_main():
         write_rows(path, rows)
+    return rows
+
+
+def _shared_test(shared: Path | None, recipe: Recipe, tests: Sequence[Exam]) -> list[Row]:
+    """The base's test: read where a run with the same test has left it, else made and left."""
+    asked = [(exam.group, problem.id) for exam in tests for problem in exam.problems]
+    there = read_rows(shared) if shared is not None else []
+    found = [(row["group"], row["id"]) for row in there]
+    if there and asked == found and len(there[0]["samples"]) == recipe.test_samples:
+        return there
+    base, rows = load_policy(recipe), []
+    for exam in tests:
+        rows += sit(exam, base, recipe, policy="base", group=exam.group)
+    if shared is not None and not there and processes.is_main():
+        shared.parent.mkdir(parents=True, exist_ok=True)
+        write_rows(shared, rows)
     return rows
 
 
