@@ -334,6 +334,23 @@ def test_the_same_command_again_prints_the_same_result(
 
 
 @pytest.mark.usefixtures("untrained")
+def test_runs_share_the_test_of_their_base_where_it_is_the_same_test(
+    say: Say, model: Path, tmp_path: Path
+) -> None:
+    shared = tmp_path / "base" / "seed-0.jsonl"
+    words = ["train", "smoke", "--model", model, *SMALL, "--base-test", shared, "--out"]
+    assert say(*words, tmp_path / "one").code == 0
+    rows = read_rows(shared)
+    assert rows == [r for r in read_rows(tmp_path / "one" / "evaluation.jsonl") if r in rows]
+    marked = [{**row, "response": "as it was left"} for row in rows]
+    shared.write_text("".join(json.dumps(row) + "\n" for row in marked))
+    assert say(*words, tmp_path / "two", "--keep", 1).code == 0
+    assert read_rows(tmp_path / "two" / "evaluation.jsonl")[: len(rows)] == marked
+    assert say(*words, tmp_path / "three", "--test-samples", 2).code == 0  # another test
+    assert read_rows(tmp_path / "three" / "evaluation.jsonl")[0]["response"] != "as it was left"
+    assert read_rows(shared) == marked
+
+
 def test_a_folder_of_another_recipe_is_left_alone(say: Say, finished: Path, model: Path) -> None:
     before = (finished / "recipe.json").read_text()
     words = ["train", "smoke", "--model", model, "--out", finished, *SMALL, "--seed", 3]

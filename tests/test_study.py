@@ -138,7 +138,8 @@ def test_the_command_of_a_run_gives_its_very_recipe(name: str, arm: str, tmp_pat
     words = run.command()
     assert words[0] == "train"
     options = tyro.cli(TrainOptions, args=words[1:])
-    assert options == TrainOptions(run.recipe, run.folder, json=True)
+    shared = tmp_path / "base" / "seed-3.jsonl"
+    assert options == TrainOptions(run.recipe, run.folder, shared, json=True)
 
 
 def test_what_is_given_for_all_arms_wins_over_what_an_arm_says() -> None:
