@@ -333,7 +333,6 @@ def test_the_same_command_again_prints_the_same_result(
     assert (finished / "evaluation.jsonl").read_text() == before
 
 
-@pytest.mark.usefixtures("untrained")
 def test_runs_share_the_test_of_their_base_where_it_is_the_same_test(
     say: Say, model: Path, tmp_path: Path
 ) -> None:
@@ -351,6 +350,7 @@ def test_runs_share_the_test_of_their_base_where_it_is_the_same_test(
     assert read_rows(shared) == marked
 
 
+@pytest.mark.usefixtures("untrained")
 def test_a_folder_of_another_recipe_is_left_alone(say: Say, finished: Path, model: Path) -> None:
     before = (finished / "recipe.json").read_text()
     words = ["train", "smoke", "--model", model, "--out", finished, *SMALL, "--seed", 3]
