@@ -32,7 +32,7 @@ class Tuning:
         changes: to the recipe of a tuning run.
     """
 
-    factors: tuple[float, ...] = (1 / 9, 1 / 3, 1.0, 3.0)
+    factors: tuple[float, ...] = (1 / 3, 1.0, 3.0)
     seed: int = 1000
     budget: float = 0.5
     changes: Changes = field(default_factory=dict)
@@ -154,7 +154,7 @@ ONLINE = Study(
         "what is sampled to learn from, and the temperatures that a controller probes. All arms "
         "sample 8 responses to each of 256 fresh problems a round and make 16 updates of them; the "
         "online agents learn from all 2048 responses, the others from at most 512. Every arm's "
-        "learning rate is first tuned with one grid of four on validation problems of a seed of "
+        "learning rate is first tuned with one grid of three on validation problems of a seed of "
         "its own, at half the budget. The rate is constant, without warm-up. The pull of GRPO and "
         "RLOO to the base is that of their papers."
     ),
@@ -163,7 +163,6 @@ ONLINE = Study(
         rounds=48,
         token_budget=BUDGET,
         updates=16,
-        learning_rate=3e-4,  # the grid's middle
         test=600,
         test_samples=8,
     ),
@@ -197,7 +196,7 @@ SELECTION = Study(
         "are right. The judge of steps is the small one that ships. The learning rate is constant, "
         "without warm-up."
     ),
-    base=replace(EQUAL, rounds=6, prompts=128, updates=8),
+    base=replace(EQUAL, rounds=4, prompts=128, updates=8),
     arms={
         "process-2": {
             "panel": ("correctness", "format", "process"),
