@@ -23,6 +23,7 @@ from mstar.rewards.self_consistency import SelfConsistency
 from mstar.rewards.self_judge import SelfJudge
 from mstar.rewards.trl_bridge import from_trl, to_trl
 from mstar.rewards.trl_columns import answer_from_json, answer_to_json
+from mstar.rewards.verify import Verdict, extract, verify
 
 # What needs nothing to be constructed. Those that ask a model are JUDGES in agents/judges.py.
 REWARDS: dict[str, Callable[[], RewardModel]] = {
@@ -65,15 +66,18 @@ __all__ = [
     "SelfConsistency",
     "SelfJudge",
     "TwinGrounding",
+    "Verdict",
     "adapted_weights",
     "agreement",
     "answer_from_json",
     "answer_to_json",
     "check_canaries",
+    "extract",
     "from_trl",
     "panel_health",
     "recombine",
     "rescore",
     "spearman",
     "to_trl",
+    "verify",
 ]

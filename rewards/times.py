@@ -18,7 +18,7 @@ from mstar.rewards.vocabulary import REFUSED
 
 HALF_DAY = 720  # minutes
 _CLOCK = re.compile(
-    r"(?<![\d:.])(\d{1,2})(?:[:.h](\d{1,2}))?(?::(\d{2}))?(?![\d:])\s*"
+    r"(?<![\d:./])(\d{1,2})(?:[:.h](\d{1,2}))?(?::(\d{2}))?(?![\d:/])\s*"
     r"(a\.?\s?m\b\.?|p\.?\s?m\b\.?|o'clock|hours\b|h\b)?"
     r"(?:\s*(in the morning|in the afternoon|in the evening|at night))?"
 )

@@ -25,6 +25,9 @@ _TOKEN = re.compile(r"-?\d[\d.,:]*\d|-?\d|[^\W\d_]+|[%$€£+*/=<>≠°^√π∞
 _ARTICLE = re.compile(r"^\"?(?:a|an|the)\s+(?=[^\s(\[])")
 _IS = re.compile(r"(?:^|\s)(?:is|was|are|were|equals)(?: called| named)?\s|:\s")
 
+_OPTION = re.compile(r"(?:\([a-z]\)|\b[a-z][).:]) ?(yes|no|true|false)\b", re.IGNORECASE)
+_STEP = re.compile(r"\bright(?= \d)", re.IGNORECASE)  # "right 1, down 2" is a way, not a verdict
+
 _LETTERS = {"y": True, "t": True, "n": False, "f": False}
 
 
@@ -97,8 +100,10 @@ def read_truth(text: str, answer: Answer) -> bool | None:
     >>> read_truth("The statement is not true.", Answer("yes_no", "no"))
     False
     """
-    if BIDI.search(text):
+    offered = {found.casefold() for found in _OPTION.findall(text)}
+    if BIDI.search(text) or len(offered) > 1:  # "(A) no (B) yes" only repeats the question
         return None
+    text = _STEP.sub("to the side", text)
     parts = [re.findall(r"[a-z']+", plain(part).casefold()) for part in sentences(text)]
     parts = [part for part in parts if part]
     if not parts or is_spray(without_reason(text)):

@@ -16,6 +16,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import mstar.rewards
 from mstar.experiments.fuzz_verifier import GOLDS, fuzz_verifier, fuzzed
 from mstar.rewards.base import ANSWER_TYPES, Answer, Attempt
 from mstar.rewards.correctness import Correctness
@@ -598,3 +599,22 @@ def test_real_golds_pass_the_audit_and_verify() -> None:
             assert verify(f"Answer: {answer.value}", answer).correct, row["id"]
             others = [c for c in choices or () if c != answer.value]
             assert [c for c in others if verify(f"Answer: {c}", answer).correct] == [], row["id"]
+
+
+@pytest.mark.parametrize(
+    ("response", "answer"),
+    [
+        ("Is it so? (A) no (B) yes", Answer("yes_no", "yes")),  # the question again
+        ("The answer is (A) no (B) yes", Answer("yes_no", "yes")),
+        ("right 1\ndown 1", Answer("yes_no", "yes")),  # a way through a grid
+        ("Answer: 1/7:55/2", Answer("time", "7:55")),
+    ],
+)
+def test_words_and_digits_inside_of_something_else_are_no_answer(
+    response: str, answer: Answer
+) -> None:
+    assert not verify(response, answer).correct
+
+
+def test_the_verifier_is_named_on_its_floor() -> None:
+    assert mstar.rewards.verify is verify
