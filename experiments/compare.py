@@ -43,6 +43,34 @@ def compare_runs(runs: Sequence[Path]) -> str:
     return "\n".join(lines)
 
 
+def policy_table(runs: Sequence[Path], policy: str) -> str:
+    """A markdown table of what one policy can do, family by family, over runs.
+
+    Args:
+        runs: folders with an ``evaluation.jsonl`` each.
+        policy: ``base`` or ``evolved``.
+
+    Raises:
+        ValueError: a folder has no evaluation.
+    """
+    tested = [_evaluation(run) for run in runs]
+    lines = [
+        "| family | greedy, % | pass@1, % | pass@k, % | n | seeds |",
+        "|---|---|---|---|---|---|",
+    ]
+    for family in dict.fromkeys(row["family"] for row in tested[0]):
+        chosen = [
+            [row for row in rows if (row["family"], row["policy"]) == (family, policy)]
+            for rows in tested
+        ]
+        found = [estimate([values(rows, metric) for rows in chosen]) for metric in METRICS]
+        cells = " | ".join(
+            f"{100 * one.mean:.1f} [{100 * one.low:.1f}, {100 * one.high:.1f}]" for one in found
+        )
+        lines.append(f"| {family} | {cells} | {found[0].n} | {found[0].runs} |")
+    return "\n".join(lines)
+
+
 def _evaluation(run: Path) -> list[Row]:
     rows = read_rows(run / "evaluation.jsonl")
     if not rows:

@@ -6,7 +6,7 @@ import pytest
 
 from mstar.agents.step_judge import STEP_JUDGE, StepJudge
 from mstar.experiments.best_of import advantage, advantages, best_of_table
-from mstar.experiments.compare import compare_runs
+from mstar.experiments.compare import compare_runs, policy_table
 from mstar.experiments.evaluate import gain
 from mstar.experiments.label_agreement import agreement_table
 from mstar.experiments.run_folder import read_rows
@@ -24,6 +24,11 @@ def test_three_seeds_of_the_demo_are_stored() -> None:
 @pytest.mark.parametrize("line", compare_runs(RUNS).splitlines() if RUNS else [])
 def test_the_table_of_the_readme_is_what_the_stored_rows_give(line: str) -> None:
     assert line in (ROOT / "README.md").read_text()
+
+
+def test_the_table_of_the_embedded_model_is_what_the_stored_rows_give() -> None:
+    card = (ROOT / "agents" / "embedded_model" / "README.md").read_text()
+    assert policy_table(RUNS, "base") in card
 
 
 @pytest.mark.parametrize("metric", ["greedy", "pass@1"])
