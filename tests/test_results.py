@@ -31,6 +31,22 @@ def test_the_table_of_the_embedded_model_is_what_the_stored_rows_give() -> None:
     assert policy_table(RUNS, "base") in card
 
 
+def test_what_the_readme_says_of_guesses_and_reasoning_is_in_the_stored_rows() -> None:
+    text = " ".join((ROOT / "README.md").read_text().split())
+    shares = []
+    for policy in ("base", "evolved"):
+        rows = [r for run in RUNS for r in read_rows(run / "evaluation.jsonl")]
+        rows = [row for row in rows if row["policy"] == policy]
+        reasoned = [row for row in rows if not row["response"].startswith("Answer")]
+        right = sum(row["greedy"] for row in reasoned) / len(reasoned)
+        shares.append((len(rows), 1 - len(reasoned) / len(rows), right))
+    (n, guessed, right), (_, still, better) = shares
+    assert f"{guessed:.0%} of the base's".replace("%", " %") in text
+    assert f"{still:.0%} of the evolved".replace("%", " %") in text
+    found = f"right in {right:.0%} and the evolved model in {better:.0%}".replace("%", " %")
+    assert f"{found} (n = {n:,})" in text
+
+
 @pytest.mark.parametrize("metric", ["greedy", "pass@1"])
 @pytest.mark.parametrize("run", RUNS, ids=lambda run: run.name)
 def test_every_seed_gains_ten_points_on_unseen_problems(run: Path, metric: str) -> None:
