@@ -193,8 +193,8 @@ SELECTION = Study(
         "M-STaR gains 3.7 points over two random right answers with the two that its process "
         "reward model puts first; the controls here are those that it left out. Every arm makes "
         "as many updates, of as many responses, a round: all-correct fills them from all that "
-        "are right. The judge of steps is the small one that ships. The learning rate is constant, "
-        "without warm-up."
+        "are right. The judge of steps is the small one that ships; refreshed, it also learns from "
+        "the newest responses every second round. The learning rate is constant, without warm-up."
     ),
     base=replace(EQUAL, rounds=4, prompts=128, updates=8),
     arms={
@@ -202,6 +202,12 @@ SELECTION = Study(
             "panel": ("correctness", "format", "process"),
             "rank": "process",
             "selection": "top-k",
+        },
+        "process-2-refreshed": {
+            "panel": ("correctness", "format", "process"),
+            "rank": "process",
+            "selection": "top-k",
+            "judge_refresh": 2,
         },
         "random-2": {"selection": "random-k"},
         "shortest-2": {"selection": "shortest-k"},

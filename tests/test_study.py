@@ -115,7 +115,7 @@ def test_arms_that_select_differ_in_nothing_that_costs_tokens() -> None:
     study = STUDIES["selection"]
     recipes = [study.recipe(arm, 0, {}) for arm in study.arms]
     assert len({(r.rounds, r.prompts, r.samples, r.updates, r.batch) for r in recipes}) == 1
-    assert len({(r.selection, r.rank) for r in recipes}) == len(recipes)
+    assert len({(r.selection, r.rank, r.judge_refresh) for r in recipes}) == len(recipes)
 
 
 @pytest.mark.parametrize("label", ["a b", "base", "tuning", "", "../up"])
