@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from mstar.experiments.room_to_choose import room_of, sentence
+from mstar.experiments.run_folder import read_rows
 from mstar.experiments.study_page import TABLES, missing, write_page
 from mstar.experiments.study_plan import PLAN, saved_plan
 from mstar.experiments.study_rows import StudyRows, load
@@ -36,6 +38,28 @@ def test_the_tables_of_a_stored_study_are_what_its_rows_give(folder: Path, tmp_p
     assert table_lines((tmp_path / TABLES).read_text()) == table_lines(written)
     for absent in missing(rows):
         assert absent in written, f"{absent} is missing, and the tables do not say so"
+
+
+def test_there_is_room_to_choose_where_more_right_texts_differ_than_are_kept() -> None:
+    wrong = {"problem": "a", "response": "no", "score/correctness": 0.0}
+    rollouts = [
+        {"problem": problem, "response": text, "score/correctness": 1.0}
+        for problem, texts in {"a": "xxy", "b": "xyz"}.items()
+        for text in texts
+    ]
+    room = room_of([wrong, *rollouts], keep=2)
+    assert room == {"solved": 2, "different": 5, "to_choose": 1}
+    told = sentence([{"keep": 2, **room}])
+    assert told == (
+        "of 2 solved problems, 50.0% have more than 2 different right responses; the mean is 2.50"
+    )
+
+
+def test_the_readme_says_how_much_there_was_to_choose_from() -> None:
+    rows = read_rows(ROOT / "experiments" / "results" / "selection" / "room_to_choose.jsonl")
+    text = " ".join((ROOT / "README.md").read_text().split())
+    share = sum(row["to_choose"] for row in rows) / sum(row["solved"] for row in rows)
+    assert f"{share:.0%} of the solved problems".replace("%", " %") in text
 
 
 def test_every_row_of_a_study_in_the_readme_stands_in_its_tables() -> None:
