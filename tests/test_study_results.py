@@ -70,3 +70,36 @@ def test_every_row_of_a_study_in_the_readme_stands_in_its_tables() -> None:
     studied = [line for line in shown if not line.startswith(("| trained |", "| not trained |"))]
     assert studied
     assert not [line for line in studied if line not in there]
+
+
+@pytest.mark.parametrize(
+    ("study", "arm", "metric"),
+    [
+        ("online", "grpo", "pass@1"),
+        ("selection", "process-2", "greedy"),
+        ("method-interval", "continuous-25", "pass@1"),
+    ],
+)
+def test_the_differences_in_the_sentences_of_the_readme_stand_in_the_tables(
+    study: str, arm: str, metric: str
+) -> None:
+    tables = (ROOT / "experiments" / "results" / study / TABLES).read_text()
+    (apart,) = (part for part in tables.split("\n\n") if part.startswith("| trained, minus"))
+    (line,) = (row for row in table_lines(apart) if row.startswith(f"| {arm} | {metric} |"))
+    assert line.split("|")[3].strip() in " ".join((ROOT / "README.md").read_text().split())
+
+
+def test_what_the_readme_says_mstar_spent_stands_in_the_table_of_costs() -> None:
+    text = (ROOT / "README.md").read_text()
+    tables = (ROOT / "experiments" / "results" / "online" / TABLES).read_text()
+    costs = next(part for part in tables.split("\n\n") if part.startswith("| mean of a run"))
+    cells = {
+        row.split("|")[1].strip(): [cell.strip() for cell in row.split("|")[2:]]
+        for row in table_lines(costs)[1:]
+    }
+    head = [cell.strip() for cell in table_lines(costs)[0].split("|")[2:]]
+    tokens, flops = head.index("tokens"), head.index("FLOP")
+    assert f"({cells['mstar'][tokens]} tokens)" in " ".join(text.split())
+    quarter = float(cells["continuous"][flops]) / float(cells["grpo"][flops])
+    assert "a quarter of GRPO's" in " ".join(text.split())
+    assert round(4 * quarter) == 1
