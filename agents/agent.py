@@ -14,11 +14,12 @@ from PIL import Image
 
 from mstar.agents import processes
 from mstar.agents.bill import bill
-from mstar.agents.collect import Rollout, collect, distinct
+from mstar.agents.collect import Rollout, distinct
 from mstar.agents.dynamics import measure, samples_of
 from mstar.agents.evidence import Evidence
 from mstar.agents.explore import CONTROLLERS, SamplingPlan
 from mstar.agents.guards import Guards
+from mstar.agents.held_out import HeldOut
 from mstar.agents.learner import Tuned
 from mstar.agents.policy import Policy
 from mstar.agents.pseudo import mixed_in
@@ -66,8 +67,7 @@ class Agent(ABC):
         )
         self.guards = Guards(recipe, (env.examiner.panel, held_out.examiner.panel))
         self.watch = Watch(policy, held_out, self.guards)
-        # The same problems after every round.
-        self._measured = distinct(held_out.draw(recipe.held_out))
+        self.measured = HeldOut(self.sampler, held_out, recipe)
         self.drawn: list[Problem] = []  # of the present round, before phrasing
         self.stage = "starting"  # for whoever watches
         self.rounds_done = -1  # not even the base has been measured
@@ -153,8 +153,10 @@ class Agent(ABC):
         tuned: Tuned | None = None,
     ) -> Round:
         """Measure the policy, let the controller adjust, and sum the round up."""
+        self.stage = "measuring"
         temperature = self.controller.plan().temperature
-        probed, read = self._probe(number)
+        wanted = self.controller.probes(number) if self._goes_on(number) else ()
+        probed, read = self.measured.look(number, temperature, wanted)
         measured = measure(probed, self.guards.rank)
         dynamics, alarms = self.watch.look(number, measured, probed, temperature)
         self.lap("measure")
@@ -229,22 +231,8 @@ class Agent(ABC):
     def _start_clock(self) -> None:
         self._clock, self._laps = time.monotonic(), {}
 
-    def _probe(self, number: int) -> tuple[list[Rollout], int]:
-        """Answers to the held-out problems, and the tokens of the prompts read for the common part.
-
-        The temperatures that a controller asks for beside the plan's have calls of their own, so
-        that they draw the same numbers (but for one sample): differences are paired.
-        """
-        recipe, before = self.recipe, self.sampler.prompt_tokens
-        self.stage = "measuring"
-        present, wanted = self.controller.plan().temperature, self.controller.probes(number)
-        probed = self._answers([0.0, *[present] * recipe.held_out_samples], number)
-        (read,) = processes.total(self.sampler.prompt_tokens - before)
-        for heat in sorted({*wanted} - {present}):
-            probed += self._answers([heat] * recipe.held_out_samples, number)
-        return probed, read
-
-    def _answers(self, heats: list[float], number: int) -> list[Rollout]:
-        """Answers to the held-out problems, by the same noise every round."""
-        seed = mix(self.recipe.seed, 0, 3)
-        return collect(self.sampler, self.held_out, self._measured, heats, seed, number)
+    def _goes_on(self, number: int) -> bool:
+        """Whether a round comes after this one; if not, no temperature is to be chosen for it."""
+        (written,) = processes.total(self.sampler.tokens_generated)  # since the last bill
+        spent = self.cost.practice_tokens + written
+        return number < self.recipe.rounds and spent < (self.recipe.token_budget or inf)

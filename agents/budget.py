@@ -21,7 +21,7 @@ def next_wave(scores: Sequence[Sequence[float]], keep: int, samples: int, left: 
     be they always right or mixed; so would be more than ``MOST`` times `samples` of one that may
     be hopeless. Where nobody knows what is right, a problem gets its even share. On stored samples
     of the embedded model, waves to problems that lack gave more lessons from more problems than an
-    even share did, and waves to mixed problems alone gave fewer: see ``results/exploration``.
+    even share did, and waves to mixed problems alone gave fewer: see ``results/exploration-bench``.
 
     Args:
         scores: the gate's, of the samples of each of N problems so far; 1 is right, NaN says that

@@ -13,7 +13,8 @@ import tyro
 from rich.console import Console
 
 from mstar.agents.recipe import Recipe
-from mstar.experiments.studies import STUDIES, Study
+from mstar.experiments.studies import STUDIES
+from mstar.experiments.study import Study
 
 if TYPE_CHECKING:
     from mstar.experiments.study_plan import Plan

@@ -1,87 +1,14 @@
-"""Named studies: a question, the arms that answer it, and what these have in common."""
+"""The named studies; ``mstar compare NAME`` runs one."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, replace
 from typing import Any, get_args
 
 from mstar.agents.explore import ControllerName
-from mstar.agents.recipe import OnlineName, Recipe
+from mstar.agents.recipe import OnlineName
 from mstar.experiments.recipes import DEFAULT, RECIPES
-
-Changes = Mapping[str, Any]  # fields of a recipe and their values
-
-LABEL = re.compile(r"[\w.@-]+")  # of an arm: it names a folder
-BASE = "base"  # no arm: the policy before any training
-TUNING = "tuning"  # no arm: the folder of the tuning runs
-
-
-@dataclass(frozen=True)
-class Tuning:
-    """A small grid of learning rates that every arm goes through before it is compared.
-
-    The best by greedy accuracy on validation problems, averaged over the last third of the rounds,
-    is taken. No test problem is looked at, and the seed is not one that is compared later.
-
-    Attributes:
-        factors: of the arm's own learning rate.
-        seed: of the tuning runs.
-        budget: share of the token budget that a tuning run has.
-        changes: to the recipe of a tuning run.
-    """
-
-    factors: tuple[float, ...] = (1 / 3, 1.0, 3.0)
-    seed: int = 1000
-    budget: float = 0.5
-    changes: Changes = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class Study:
-    """Runs that differ in one thing, over several seeds.
-
-    Attributes:
-        question: that it answers.
-        design: what is equal, and how what could favour an arm is settled.
-        base: the recipe that all arms start from.
-        arms: what each changes in it, by label.
-        baseline: the arm that the others are paired with.
-        optional: arms that run only when they are named.
-        seeds: of the runs.
-        tuning: before the comparison; None compares the recipes as they are.
-    """
-
-    question: str
-    design: str
-    base: Recipe
-    arms: Mapping[str, Changes]
-    baseline: str
-    optional: tuple[str, ...] = ()
-    seeds: tuple[int, ...] = (0, 1, 2)
-    tuning: Tuning | None = None
-
-    def __post_init__(self) -> None:
-        for label in self.arms:
-            if not LABEL.fullmatch(label) or label in (BASE, TUNING):
-                raise ValueError(
-                    f"an arm cannot be called {label!r}: it names a folder; take letters, digits, "
-                    f"'-', '.', '_' or '@', and neither {BASE!r} nor {TUNING!r}"
-                )
-        for label in (self.baseline, *self.optional):
-            if label not in self.arms:
-                raise ValueError(f"{label!r} is not among the arms: {', '.join(self.arms)}")
-
-    @property
-    def usual(self) -> tuple[str, ...]:
-        """The arms that run when none are named."""
-        return tuple(label for label in self.arms if label not in self.optional)
-
-    def recipe(self, arm: str, seed: int, changes: Changes) -> Recipe:
-        """The recipe of one run; `changes` hold for all arms and win over the arm's own."""
-        return replace(self.base, **{**self.arms[arm], **changes, "seed": seed})
-
+from mstar.experiments.study import Study, Tuning
 
 # One rate for all updates of a run. With a warm-up, agents that begin a new optimizer every round
 # would warm up again every round, and spend most of a short round below the rate of the others.
@@ -154,7 +81,7 @@ ONLINE = Study(
         "what is sampled to learn from, and the temperatures that a controller probes. All arms "
         "sample 8 responses to each of 256 fresh problems a round and make 16 updates of them; the "
         "online agents learn from all 2048 responses, the others from at most 512. Every arm's "
-        "learning rate is first tuned with one grid of three on validation problems of a seed of "
+        "learning rate is first tuned with one grid of four on validation problems of a seed of "
         "its own, at half the budget. The rate is constant, without warm-up. The pull of GRPO and "
         "RLOO to the base is that of their papers."
     ),
@@ -223,17 +150,24 @@ EXPLORATION = Study(
         f"M-STaR with one controller or another, each until {BUDGET:,} generated tokens are spent "
         "on practice. The temperatures that a controller probes are part of that bill, so a "
         "controller that probes more trains less: the paper's sweep takes 4 % of its tokens, and "
-        "far more here, where rounds are small. by-prompt is paired that also gives more samples "
-        "to problems whose first answers differ. The learning rate is constant, without warm-up."
+        "far more here, where rounds are small. fixed stays at 1.0, cool at 0.6, where most of the "
+        "others go. by-prompt is paired that also gives more samples to problems that lack right "
+        "answers. The learning rate is that of the study online for mstar, constant, without "
+        "warm-up."
     ),
     base=replace(
         EQUAL,
         rounds=48,
         token_budget=BUDGET,
+        updates=16,
+        learning_rate=3.33e-5,
+        test=600,
+        test_samples=8,
         **{key: apart("mstar")[key] for key in ("panel", "rank", "selection")},
     ),
     arms={
         **{name: {"controller": name} for name in get_args(ControllerName)},
+        "cool": {"temperature": 0.6},
         "by-prompt": {"controller": "paired", "budget": "by-prompt"},
     },
     baseline="fixed",

@@ -11,7 +11,7 @@ from markupsafe import Markup
 from mstar.experiments.evaluate import METRICS
 from mstar.experiments.run_folder import Row
 from mstar.experiments.stats import Estimate
-from mstar.experiments.studies import BASE
+from mstar.experiments.study import BASE
 from mstar.experiments.study_cost import Spending, spendings
 from mstar.experiments.study_plots import COSTS, color_of, figures, grid_of
 from mstar.experiments.study_rows import StudyRows

@@ -10,7 +10,8 @@ from typing import Any, get_args
 
 from mstar.agents.recipe import OnlineName, Recipe
 from mstar.experiments.run_folder import Row, RunFolder, write_rows
-from mstar.experiments.studies import BASE, STUDIES, Changes, Study
+from mstar.experiments.studies import STUDIES
+from mstar.experiments.study import BASE, Changes, Study
 
 PLAN = "study.json"
 

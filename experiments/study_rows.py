@@ -10,7 +10,7 @@ from pathlib import Path
 
 from mstar.agents.recipe import Recipe
 from mstar.experiments.run_folder import Row, RunFolder, read_rows
-from mstar.experiments.studies import BASE
+from mstar.experiments.study import BASE
 from mstar.experiments.study_plan import PLAN, Plan, place
 from mstar.experiments.tuning import GRID
 

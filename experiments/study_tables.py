@@ -20,7 +20,7 @@ from mstar.experiments.stats import (
     holm,
     stratified_means,
 )
-from mstar.experiments.studies import BASE
+from mstar.experiments.study import BASE
 from mstar.experiments.study_cost import spendings
 from mstar.experiments.study_rows import RunRows, StudyRows
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from mstar.experiments.run_folder import Row, read_rows, write_rows
-from mstar.experiments.studies import TUNING
+from mstar.experiments.study import TUNING
 from mstar.experiments.study_plan import Plan, Planned, rate_name
 from mstar.experiments.study_runs import Failure, Terms, carry_out
 
@@ -18,22 +18,24 @@ GRID = "tuning.jsonl"
 
 
 def tune(plan: Plan, out: Path, terms: Terms) -> list[Failure]:
-    """Run the grid of every arm that has not been tuned yet, and write down what came of it.
+    """Run what of the grid has not been run yet, and write down what came of it.
+
+    A grid that was widened since is filled up: an arm's best is chosen among all its rates.
 
     Returns:
         The runs that failed; an arm is tuned by those of its runs that did not.
     """
-    known = {row["arm"] for row in read_rows(out / GRID)}
-    planned = [run for arm in plan.arms if arm not in known for run in grid(plan, arm, out)]
+    there = read_rows(out / GRID)
+    known = {(row["arm"], row["rate"]) for row in there}
+    runs = [run for arm in plan.arms for run in grid(plan, arm, out)]
+    planned = [run for run in runs if (run.arm, rate_of(run)) not in known]
     if not planned:
         return []
     failures = carry_out(planned, out, terms)
-    failed = {failure.run for failure in failures}
-    rows = read_rows(out / GRID)
-    for arm in plan.arms:
-        runs = [run for run in planned if run.arm == arm]
-        if runs and not failed & set(runs):  # a grid with a hole is tried again next time
-            rows += scores(runs)
+    holes = {failure.run.arm for failure in failures}  # those grids are tried again next time
+    there += [scored(run) for run in planned if run.arm not in holes]
+    arms = list(dict.fromkeys(row["arm"] for row in there))
+    rows = [row for arm in arms for row in ranked([row for row in there if row["arm"] == arm])]
     write_rows(out / GRID, rows)
     return failures
 
@@ -55,22 +57,30 @@ def grid(plan: Plan, arm: str, out: Path) -> list[Planned]:
     return runs
 
 
-def scores(runs: Sequence[Planned]) -> list[Row]:
-    """A row for each rate of an arm: its score, and whether it is the best and at an edge."""
-    rates = [float(getattr(run.recipe, rate_name(run.recipe))) for run in runs]
-    found = [score(read_rows(run.folder / "rounds.jsonl")) for run in runs]
-    best = int(np.argmax(found))
+def rate_of(run: Planned) -> float:
+    """The learning rate of a run's agent."""
+    return float(getattr(run.recipe, rate_name(run.recipe)))
+
+
+def scored(run: Planned) -> Row:
+    """The row of one rate of an arm."""
+    return {
+        "arm": run.arm,
+        "rate": rate_of(run),
+        "score": score(read_rows(run.folder / "rounds.jsonl")),
+        "problems": run.recipe.held_out,
+        "seed": run.seed,
+    }
+
+
+def ranked(rows: Sequence[Row]) -> list[Row]:
+    """An arm's rows by rate, with whether each is the best, and at an edge of the grid."""
+    rows = sorted(rows, key=lambda row: row["rate"])
+    best = max(rows, key=lambda row: row["score"])
+    edges = (rows[0], rows[-1]) if len(rows) > 1 else ()
     return [
-        {
-            "arm": run.arm,
-            "rate": rate,
-            "score": value,
-            "problems": run.recipe.held_out,
-            "seed": run.seed,
-            "chosen": place == best,
-            "edge": place == best and rate in (min(rates), max(rates)) and len(rates) > 1,
-        }
-        for place, (run, rate, value) in enumerate(zip(runs, rates, found, strict=True))
+        {**row, "chosen": row is best, "edge": row is best and any(row is edge for edge in edges)}
+        for row in rows
     ]
 
 

@@ -13,7 +13,7 @@ import numpy as np
 
 from mstar.agents.recipe import Recipe
 from mstar.experiments.run_folder import write_rows
-from mstar.experiments.studies import Study, Tuning
+from mstar.experiments.study import Study, Tuning
 from mstar.experiments.study_plan import Planned
 
 SMALL = Recipe(

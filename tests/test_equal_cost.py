@@ -39,14 +39,30 @@ def test_the_temperatures_that_a_controller_asks_for_are_practice(
     policy: Policy, tmp_path: Path
 ) -> None:
     panel = RewardPanel([Even()])
-    learner = agent_of(policy, tmp_path, panel, controller="reward-pass@2", rounds=2)
-    _, _, swept = learner.learn()
+    learner = agent_of(policy, tmp_path, panel, controller="reward-pass@2", rounds=3)
+    _, _, swept, last = learner.learn()
     learner.close()
     sampled = sum(len(r.response.tokens) for r in swept.rollouts) * 2  # of two like rounds, about
     assert len(swept.dynamics.spread) == 14
     common = 3 * swept.dynamics.problems * (1 + swept.dynamics.samples)
     assert swept.cost.measured_responses == common
     assert swept.cost.practice_tokens > sampled
+    assert len(last.dynamics.spread) == 1
+
+
+@pytest.mark.parametrize(
+    "limit", [{"rounds": 2}, {"token_budget": 4 * 2 * TINY.max_new_tokens + 1}]
+)
+def test_no_temperature_is_probed_for_a_round_that_does_not_come(
+    policy: Policy, tmp_path: Path, limit: dict[str, int]
+) -> None:
+    panel = RewardPanel([Even()])
+    changes = {"rounds": 9, **limit}
+    learner = agent_of(policy, tmp_path, panel, controller="reward-pass@2", **changes)
+    last = list(learner.learn())[-1]
+    learner.close()
+    assert last.number == 2, "a round in which the controller would sweep"
+    assert len(last.dynamics.spread) == 1
 
 
 @pytest.mark.parametrize("agent", ["continuous", "rest-em", "grpo"])

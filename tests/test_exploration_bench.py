@@ -32,7 +32,7 @@ from mstar.experiments.exploration_world import (
 )
 from mstar.experiments.run_folder import read_rows
 
-RESULTS = Path(__file__).parent.parent / "experiments" / "results" / "exploration"
+RESULTS = Path(__file__).parent.parent / "experiments" / "results" / "exploration-bench"
 CURVES = read_rows(RESULTS / "curves.jsonl")
 
 

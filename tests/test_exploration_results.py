@@ -20,7 +20,7 @@ from mstar.experiments.exploration_figures import course_figure, regret_figure
 from mstar.experiments.exploration_scenarios import REPORTED
 from mstar.experiments.run_folder import Row, read_rows
 
-RESULTS = Path(__file__).parent.parent / "experiments" / "results" / "exploration"
+RESULTS = Path(__file__).parent.parent / "experiments" / "results" / "exploration-bench"
 
 
 def of(rows: Sequence[Row], name: str) -> tuple[float, float]:

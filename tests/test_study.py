@@ -26,7 +26,8 @@ from mstar.experiments import study_page, study_runs
 from mstar.experiments.cli import TrainOptions, main
 from mstar.experiments.compare_command import given
 from mstar.experiments.run_folder import read_rows
-from mstar.experiments.studies import PASSES, POOL, STUDIES, UPDATES, Study, interval
+from mstar.experiments.studies import PASSES, POOL, STUDIES, UPDATES, interval
+from mstar.experiments.study import Study, Tuning
 from mstar.experiments.study_cost import probed
 from mstar.experiments.study_page import missing
 from mstar.experiments.study_plan import Plan, Planned, saved_plan
@@ -277,6 +278,24 @@ def test_every_arm_is_tuned_on_validation_problems_with_the_same_grid(
     doubles.begun.clear()
     assert tune(replace(plan, arms=("plain", "bold")), tmp_path, QUIET) == []
     assert all(label.startswith("bold") for label in doubles.begun)
+
+
+def test_a_grid_that_is_widened_is_filled_up(
+    use: Use, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    doubles = use(Doubles())
+    plan = Plan("tuned", ("plain",), (0,))
+    assert tune(plan, tmp_path, QUIET) == []
+    wider = Study(**{**vars(TUNED), "tuning": Tuning(factors=(0.5, 1.0, 2.0, 4.0))})
+    monkeypatch.setitem(STUDIES, "wider", wider)
+    doubles.begun.clear()
+    assert tune(replace(plan, name="wider"), tmp_path, QUIET) == []
+    assert doubles.begun == ["plain, tuning at 0.0012"]
+    grid = read_rows(tmp_path / "tuning.jsonl")
+    assert [row["rate"] for row in grid] == [1.5e-4, 3e-4, 6e-4, 1.2e-3]
+    assert [row["edge"] for row in grid] == [row["chosen"] for row in grid] == [False] * 3 + [True]
+    assert tune(replace(plan, name="wider"), tmp_path, QUIET) == []
+    assert len(doubles.begun) == 1
 
 
 def test_an_arm_whose_tuning_failed_is_not_compared(
