@@ -9,9 +9,9 @@ from typing import Literal
 Budget = Literal["uniform", "by-prompt"]
 
 MOST = 2  # times the even share: no problem gets more
-WAIT = 2  # rounds until a hopeless problem is asked again; twice as long every further time
+WAIT = 2  # rounds until an unsolved problem is asked again; twice as long every further time
 AGAIN = 8  # at most one in so many problems of a round is asked again
-REMEMBERED = 256  # hopeless problems; the oldest are given up for lost
+REMEMBERED = 256  # unsolved problems; the oldest are given up for lost
 
 
 def next_wave(scores: Sequence[Sequence[float]], keep: int, samples: int, left: int) -> list[int]:
@@ -19,9 +19,10 @@ def next_wave(scores: Sequence[Sequence[float]], keep: int, samples: int, left: 
 
     Problems with `keep` right samples have what is learned from, so more of them would be wasted,
     be they always right or mixed; so would be more than ``MOST`` times `samples` of one that may
-    be hopeless. Where nobody knows what is right, a problem gets its even share. On stored samples
-    of the embedded model, waves to problems that lack gave more lessons from more problems than an
-    even share did, and waves to mixed problems alone gave fewer: see ``results/exploration-bench``.
+    be out of reach. Where nobody knows what is right, a problem gets its even share. On stored
+    samples of the embedded model, waves to problems that lack gave more lessons from more problems
+    than an even share did, and waves to mixed problems alone gave fewer: see
+    ``results/exploration-bench``.
 
     Args:
         scores: the gate's, of the samples of each of N problems so far; 1 is right, NaN says that
@@ -51,14 +52,14 @@ def next_wave(scores: Sequence[Sequence[float]], keep: int, samples: int, left: 
     return more
 
 
-def hopeless(scores: Sequence[float]) -> bool:
+def unsolved(scores: Sequence[float]) -> bool:
     """Whether all samples are known to be not right."""
     return all(score < 1.0 for score in scores)
 
 
 @dataclass
-class Aside:
-    """Hopeless problems, until they are asked again: the policy may have learned meanwhile.
+class RetryQueue:
+    """Unsolved problems, until they are asked again: the policy may have learned meanwhile.
 
     Attributes:
         waiting: by id, the round in which a problem is due and how long it waited for it.
@@ -72,7 +73,7 @@ class Aside:
         return sorted(ready, key=lambda name: self.waiting[name][0])[:most]
 
     def note(self, round_number: int, found: Mapping[str, Sequence[float]]) -> None:
-        """Put aside what is hopeless, and forget what no longer is.
+        """Queue what is unsolved, and forget what no longer is.
 
         Args:
             round_number: the present one.
@@ -80,7 +81,7 @@ class Aside:
         """
         for name, scores in found.items():
             _, waited = self.waiting.pop(name, (0, WAIT // 2))
-            if hopeless(scores):
+            if unsolved(scores):
                 self.waiting[name] = (round_number + 2 * waited, 2 * waited)
         for name in list(self.waiting)[: -REMEMBERED or None]:
             del self.waiting[name]

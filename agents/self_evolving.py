@@ -3,23 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from mstar.agents.adaptive_sampling import AdaptiveSampling
 from mstar.agents.agent import Agent
-from mstar.agents.budget import AGAIN, Aside, next_wave
-from mstar.agents.collect import (
-    Rollout,
-    ask,
-    by_problem,
-    collect,
-    combined,
-    judged,
-    sample_shared,
-)
+from mstar.agents.collect import Rollout, ask, collect
 from mstar.agents.explore import SamplingPlan
 from mstar.agents.gold import Gold
 from mstar.agents.judge_refresh import JudgeRefresh
@@ -32,7 +23,6 @@ from mstar.agents.round import Round
 from mstar.agents.sampler import Prompt
 from mstar.agents.seeds import mix
 from mstar.agents.select import Selection, select
-from mstar.envs.problem import Problem
 from mstar.envs.vector_env import ProblemVectorEnv
 
 
@@ -56,9 +46,9 @@ class SelfEvolving(Agent):
         self.gold = Gold(env, recipe)
         self._base = policy.weights() if self.inherit == "nothing" else None
         self._trainer: LiveTrainer | None = None
-        self._by_prompt = recipe.budget == "by-prompt"
-        self._aside = Aside()
-        self._known: dict[str, Problem] = {}  # those put aside, as they were drawn
+        self._adaptive: AdaptiveSampling | None = None
+        if recipe.budget == "by-prompt":
+            self._adaptive = AdaptiveSampling(self.sampler, env, recipe)
         self._refresh: JudgeRefresh | None = None
         if recipe.judge_refresh:
             self._refresh = JudgeRefresh(step_judge_of(recipe), recipe)
@@ -101,103 +91,20 @@ class SelfEvolving(Agent):
         return self.finish(number, plan, rollouts, selection, tuned)
 
     def sample(self, number: int, plan: SamplingPlan) -> list[Rollout]:
-        """The judged responses of a round, problem by problem.
-
-        Under ``by-prompt`` budgets every problem gets a few samples, and those with fewer than
-        `keep` right ones get more in waves, as long as the round's samples last; problems without
-        a right one are asked again in a later round. How many samples a problem gets so depends on
-        what was drawn, and the share of right ones among all rollouts says little of the policy:
-        hard problems have more of them. Only the first few do; the others are marked ``extra``.
-        What is selected problem by problem, out of its right answers, is not biased by it.
-        """
-        recipe, problems = self.recipe, self._asked(number)
-        few = min(recipe.first, plan.samples) if self._by_prompt else plan.samples
-        rollouts = collect(
-            self.sampler,
-            self.env,
-            problems,
-            [plan.temperature] * few,
-            seed=mix(recipe.seed, number, 0),
-            version=number - 1,
-        )
-        if not self._by_prompt:
-            return rollouts
-        groups = [rollouts[start : start + few] for start in range(0, len(rollouts), few)]
-        left = len(problems) * plan.samples - len(rollouts)
-        while any(more := next_wave(self._gated(groups), plan.keep, plan.samples, left)):
-            left -= sum(more)
-            groups = self._extended(
-                groups, more, plan.temperature, mix(recipe.seed, number, 6, left)
+        """The judged responses of a round, problem by problem."""
+        adaptive = self._adaptive
+        if adaptive is None:
+            return collect(
+                self.sampler,
+                self.env,
+                self.draw(number),
+                [plan.temperature] * plan.samples,
+                seed=mix(self.recipe.seed, number, 0),
+                version=number - 1,
             )
-        self._put_aside(number, groups)
-        drawn = [
-            replace(rollout, extra=place >= few)
-            for group in groups
-            for place, rollout in enumerate(group)
-        ]
-        return combined(drawn, self.env)
-
-    def _asked(self, number: int) -> list[Problem]:
-        """The problems of a round; a resumed run looks for those put aside by their ids."""
-        due = self._aside.due(number, self.recipe.prompts // AGAIN) if self._by_prompt else []
-        find = self.env.examiner.find
-        return self.draw(number, [self._known.get(name) or find(name) for name in due])
-
-    def _put_aside(self, number: int, groups: Sequence[Sequence[Rollout]]) -> None:
-        """Remember the problems without a right answer."""
-        names = [group[0].problem.id for group in groups]
-        self._aside.note(number, dict(zip(names, self._gated(groups), strict=True)))
-        known = self._known | {problem.id: problem for problem in self.drawn}
-        self._known = {name: known[name] for name in self._aside.waiting if name in known}
-
-    def _gated(self, groups: Sequence[Sequence[Rollout]]) -> list[list[float]]:
-        return [[rollout.scores[self.recipe.gate] for rollout in group] for group in groups]
-
-    def _extended(
-        self, groups: Sequence[list[Rollout]], more: Sequence[int], heat: float, seed: int
-    ) -> list[list[Rollout]]:
-        """Groups of rollouts with so many more each, judged anew as whole groups."""
-        longer = [i for i, count in enumerate(more) if count]
-        problems = [groups[i][0].problem for i in longer]
-        prompts = [ask(self.env, problem) for problem in problems]
-        written = sample_shared(self.sampler, prompts, [more[i] for i in longer], heat, seed)
-        whole = [
-            [rollout.response for rollout in groups[i]] + responses
-            for i, responses in zip(longer, written, strict=True)
-        ]
-        heats = [[heat] * len(responses) for responses in whole]
-        rollouts = judged(self.env, problems, whole, heats, groups[0][0].version)
-        extended = dict(zip(longer, by_problem(rollouts).values(), strict=True))
-        return [
-            [rollouts[row] for row in extended[i]] if i in extended else group
-            for i, group in enumerate(groups)
-        ]
-
-    def state(self) -> dict[str, Any]:
-        """With the problems that are put aside, under ``by-prompt`` budgets."""
-        aside = {"aside": self._aside.waiting} if self._by_prompt else {}
-        return {**super().state(), **aside}
-
-    def restore(self, state: Mapping[str, Any], checkpoint: Path | None) -> None:
-        """Go on after a committed round; see ``Agent.restore``."""
-        super().restore(state, checkpoint)
-        waiting = state.get("aside", {})
-        self._aside = Aside({name: (due, waited) for name, (due, waited) in waiting.items()})
-        if self._refresh is not None:
-            self._refresh.restore(checkpoint)
-
-    def close(self) -> None:
-        """Let the trainer's thread end; nothing more can be learned then."""
-        if self._trainer is not None:
-            self._trainer.close()
-
-    def go_back(self, checkpoint: Path | None) -> None:
-        """As of every agent; a new trainer starts from there."""
-        super().go_back(checkpoint)
-        self._trainer = None
-        if self._refresh is not None:  # the judge goes back as well, to where it came from first
-            self._refresh = JudgeRefresh(self._refresh.judge, self.recipe)
-            self._refresh.restore(checkpoint)
+        rollouts = adaptive.sample(number, self.draw(number, adaptive.due(number)), plan)
+        adaptive.note(number, self.drawn, rollouts)
+        return rollouts
 
     def _fine_tune(self, rollouts: Sequence[Rollout], selection: Selection, number: int) -> Tuned:
         order = np.random.default_rng(mix(self.recipe.seed, number, 2)).permutation(selection.kept)
@@ -238,3 +145,29 @@ class SelfEvolving(Agent):
         )
         resume = self._checkpoint if continuous else None
         return LiveTrainer(self.policy, tuning, self.folder / f"round-{number}", resume)
+
+    def state(self) -> dict[str, Any]:
+        """With the problems to ask again, under ``by-prompt`` budgets."""
+        adaptive = self._adaptive.state() if self._adaptive is not None else {}
+        return {**super().state(), **adaptive}
+
+    def restore(self, state: Mapping[str, Any], checkpoint: Path | None) -> None:
+        """Go on after a committed round; see ``Agent.restore``."""
+        super().restore(state, checkpoint)
+        if self._adaptive is not None:
+            self._adaptive.restore(state)
+        if self._refresh is not None:
+            self._refresh.restore(checkpoint)
+
+    def close(self) -> None:
+        """Let the trainer's thread end; nothing more can be learned then."""
+        if self._trainer is not None:
+            self._trainer.close()
+
+    def go_back(self, checkpoint: Path | None) -> None:
+        """As of every agent; a new trainer starts from there."""
+        super().go_back(checkpoint)
+        self._trainer = None
+        if self._refresh is not None:  # the judge goes back as well, to where it came from first
+            self._refresh = JudgeRefresh(self._refresh.judge, self.recipe)
+            self._refresh.restore(checkpoint)

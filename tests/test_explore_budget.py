@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tiny_runs import Even, agent_of, same, tiny_agent, weights
 
-from mstar.agents.budget import AGAIN, MOST, REMEMBERED, Aside, hopeless, next_wave
+from mstar.agents.budget import AGAIN, MOST, REMEMBERED, RetryQueue, next_wave, unsolved
 from mstar.agents.collect import by_problem
 from mstar.agents.policy import Policy
 from mstar.agents.recipe import Recipe
@@ -56,27 +56,27 @@ def test_where_nobody_knows_a_problem_gets_its_even_share() -> None:
     unknown = [math.nan] * 4
     assert next_wave([unknown], keep=2, samples=8, left=99) == [4]
     assert next_wave([unknown * 2], keep=2, samples=8, left=99) == [0]
-    assert not hopeless(unknown)
+    assert not unsolved(unknown)
 
 
-def test_a_hopeless_problem_is_asked_again_after_two_rounds_then_four() -> None:
-    aside = Aside()
-    aside.note(1, {"hard": [0.0, 0.0], "easy": [1.0, 1.0], "mixed": [0.0, 1.0]})
-    assert [aside.due(n, 9) for n in (1, 2, 3, 4)] == [[], [], ["hard"], ["hard"]]
-    aside.note(3, {"hard": [0.0, 0.0]})
-    assert [aside.due(n, 9) for n in (6, 7)] == [[], ["hard"]]
-    aside.note(7, {"hard": [0.0, 1.0]})
-    assert aside.due(99, 9) == []
+def test_an_unsolved_problem_is_asked_again_after_two_rounds_then_four() -> None:
+    queue = RetryQueue()
+    queue.note(1, {"hard": [0.0, 0.0], "easy": [1.0, 1.0], "mixed": [0.0, 1.0]})
+    assert [queue.due(n, 9) for n in (1, 2, 3, 4)] == [[], [], ["hard"], ["hard"]]
+    queue.note(3, {"hard": [0.0, 0.0]})
+    assert [queue.due(n, 9) for n in (6, 7)] == [[], ["hard"]]
+    queue.note(7, {"hard": [0.0, 1.0]})
+    assert queue.due(99, 9) == []
 
 
 def test_the_longest_overdue_come_first_and_the_oldest_are_given_up() -> None:
-    aside = Aside()
-    aside.note(2, {"late": [0.0]})
-    aside.note(1, {"early": [0.0]})
-    assert aside.due(9, 1) == ["early"]
-    aside.note(5, {f"p{i}": [0.0] for i in range(REMEMBERED)})
-    assert len(aside.waiting) == REMEMBERED
-    assert "late" not in aside.waiting
+    queue = RetryQueue()
+    queue.note(2, {"late": [0.0]})
+    queue.note(1, {"early": [0.0]})
+    assert queue.due(9, 1) == ["early"]
+    queue.note(5, {f"p{i}": [0.0] for i in range(REMEMBERED)})
+    assert len(queue.waiting) == REMEMBERED
+    assert "late" not in queue.waiting
 
 
 def test_a_round_spends_no_more_and_says_which_samples_were_extra(
@@ -101,10 +101,10 @@ def test_a_round_spends_no_more_and_says_which_samples_were_extra(
     assert longer > 0
 
 
-def test_a_hopeless_problem_comes_back_in_the_place_of_a_fresh_one(
+def test_an_unsolved_problem_comes_back_in_the_place_of_a_fresh_one(
     policy: Policy, tmp_path: Path
 ) -> None:
-    judge = Even(strict=True)  # nothing is right: all is hopeless
+    judge = Even(strict=True)  # nothing is right
     evolving = tiny_agent(policy, tmp_path, judge, budget="by-prompt", prompts=AGAIN, first=1)
     _, *rounds = evolving.learn()
     evolving.close()
