@@ -10,7 +10,7 @@ from mstar.agents.decoding import Read, read_prompts
 from mstar.agents.forward import evaluating
 from mstar.agents.policy import Policy
 from mstar.agents.row_cache import take_rows
-from mstar.agents.sampler import Prompt, Response
+from mstar.agents.sampler import Prompt, Response, once
 
 
 def log_probabilities(
@@ -47,12 +47,7 @@ def score_batch(
     policy: Policy, prompts: Sequence[Prompt], responses: Sequence[tuple[int, ...]]
 ) -> list[float]:
     """The log-probability of each of R responses, in one pass over prompts and one over them."""
-    different: list[Prompt] = []
-    owners: list[int] = []
-    for prompt in prompts:
-        if not different or prompt is not different[-1]:
-            different.append(prompt)
-        owners.append(len(different) - 1)
+    different, owners = once(prompts)
     longest = max([1, *(len(response) for response in responses)])
     padded = [[*response, *[0] * (longest - len(response))] for response in responses]
     tokens = torch.tensor(padded, device=policy.device)

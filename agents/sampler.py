@@ -33,6 +33,20 @@ class Prompt:
     key: str
 
 
+def once(prompts: Sequence[Prompt]) -> tuple[list[Prompt], list[int]]:
+    """The prompts to read, and the place among them of each that was given.
+
+    Neighbours that are the same object share one reading.
+    """
+    different: list[Prompt] = []
+    owners: list[int] = []
+    for prompt in prompts:
+        if not different or prompt is not different[-1]:
+            different.append(prompt)
+        owners.append(len(different) - 1)
+    return different, owners
+
+
 @dataclass(frozen=True, slots=True)
 class Response:
     """What the policy wrote, and how sure it was; all measured at temperature 1, in nats.
@@ -81,12 +95,14 @@ class CountingSampler(Sampler, Protocol):
     """A sampler that keeps count of what it does.
 
     Attributes:
+        images_encoded: images that were read so far.
         prompts_prefilled: prompts that were read so far.
         prompt_tokens: tokens of these prompts, without padding.
         tokens_generated: tokens of all responses so far.
         responses: responses so far.
     """
 
+    images_encoded: int
     prompts_prefilled: int
     prompt_tokens: int
     tokens_generated: int
@@ -94,10 +110,11 @@ class CountingSampler(Sampler, Protocol):
 
     def reset_counts(self) -> None:
         """Start counting again from 0."""
-        ...
+        self.images_encoded = self.prompts_prefilled = self.prompt_tokens = 0
+        self.tokens_generated = self.responses = 0
 
 
-class LocalSampler:
+class LocalSampler(CountingSampler):
     """Samples from a policy in this process; greedy output is that of ``generate``.
 
     The policy's plain distribution is sampled: the top-k, top-p and penalties that a checkpoint's
@@ -109,13 +126,6 @@ class LocalSampler:
     ``SeedSequence([seed, first 8 bytes of sha256(key), k])`` by the inverse of the cumulative
     distribution over the vocabulary. Batches still round differently in the last bits, so a token
     can change where a uniform number falls within ~1e-6 of a border.
-
-    Attributes:
-        images_encoded: images that went through the image tower so far.
-        prompts_prefilled: prompts that were read so far.
-        prompt_tokens: tokens of these prompts, without padding.
-        tokens_generated: tokens of all responses so far.
-        responses: responses so far.
     """
 
     def __init__(self, policy: Policy, max_new_tokens: int = 128, batch_rows: int = 64) -> None:
@@ -135,11 +145,6 @@ class LocalSampler:
         self.max_new_tokens = max_new_tokens
         self.batch_rows = batch_rows
         self.reset_counts()
-
-    def reset_counts(self) -> None:
-        """Start counting again from 0."""
-        self.images_encoded = self.prompts_prefilled = self.prompt_tokens = 0
-        self.tokens_generated = self.responses = 0
 
     def sample(
         self,

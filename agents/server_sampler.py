@@ -29,7 +29,7 @@ AT_ONCE = 64  # prompts under way; the server forms batches of them
 Wanted = tuple[int, int, float, int]  # prompt, number of its first sample, temperature, samples
 
 
-class ServerSampler:
+class ServerSampler(CountingSampler):
     """Samples from a policy by a server of the same model; see ``Sampler``.
 
     Every call first hands over the weights as they are now. The server knows the likelihood of the
@@ -41,24 +41,12 @@ class ServerSampler:
         policy: whose weights are sampled.
         server: where it is served.
         max_new_tokens: limit on the length of a response.
-
-    Attributes:
-        images_encoded: images that were sent so far.
-        prompts_prefilled: prompts that were sent so far.
-        prompt_tokens: tokens of these prompts.
-        tokens_generated: tokens of all responses so far.
-        responses: responses so far.
     """
 
     def __init__(self, policy: Policy, server: Server, max_new_tokens: int) -> None:
         self.policy, self.server, self.max_new_tokens = policy, server, max_new_tokens
         self._weights: Weights | None = None
         self.reset_counts()
-
-    def reset_counts(self) -> None:
-        """Start counting again from 0."""
-        self.images_encoded = self.prompts_prefilled = self.prompt_tokens = 0
-        self.tokens_generated = self.responses = 0
 
     def sample(
         self,

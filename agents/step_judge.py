@@ -17,7 +17,7 @@ from mstar.agents.forward import evaluating
 from mstar.agents.image_gap import attempt_prompt
 from mstar.agents.policy import Policy
 from mstar.agents.row_cache import take_rows
-from mstar.agents.sampler import Prompt
+from mstar.agents.sampler import Prompt, once
 from mstar.agents.step_tokens import StepTokens, step_tokens
 from mstar.rewards.base import Attempt
 from mstar.rewards.process import Steps, steps_of
@@ -140,12 +140,7 @@ class StepJudge:
             prompts: N prompts; neighbours with the same ``Prompt`` object share one reading of it.
             steps: N times one or more lines.
         """
-        different: list[Prompt] = []
-        owners: list[int] = []
-        for prompt in prompts:
-            if not different or prompt is not different[-1]:
-                different.append(prompt)
-            owners.append(len(different) - 1)
+        different, owners = once(prompts)
         tokens = step_tokens(self.backbone, steps, owners).to(self.backbone.device)
         found, _ = self.read(self.backbone.encode(different), tokens)
         return [row[: len(lines)] for row, lines in zip(found, steps, strict=True)]

@@ -27,29 +27,15 @@ from transformers.models.idefics3.image_processing_pil_idefics3 import Idefics3I
 from transformers.models.qwen2_vl.image_processing_pil_qwen2_vl import Qwen2VLImageProcessorPil
 from transformers.models.siglip.image_processing_pil_siglip import SiglipImageProcessorPil
 
+from mstar.agents.embedded import ASSISTANT, CHAT_TEMPLATE, END, PAD, USER
 from mstar.agents.qwen_processor import QwenImageProcessor
 
 Architecture = Literal["llava", "llava_window", "idefics3", "qwen2_vl", "qwen2_5_vl"]
 ARCHITECTURES: tuple[Architecture, ...] = get_args(Architecture)
 
-PAD, END, USER, ASSISTANT = "<pad>", "<eos>", "<user>", "<assistant>"
 WIDTH, LAYERS, HEADS = 48, 2, 4
 # Large enough that what a random model says depends on its picture and changes from token to token.
 SPREAD = 0.35
-
-TEMPLATE = (
-    "{% for message in messages %}"
-    "{% if message['role'] == 'assistant' %}<assistant>{% generation %}"
-    "{% if message['content'] is string %}{{ message['content'] }}"
-    "{% else %}{% for part in message['content'] %}{{ part['text'] }}{% endfor %}{% endif %}"
-    "<eos>{% endgeneration %}"
-    "{% else %}<user>"
-    "{% if message['content'] is string %}{{ message['content'] }}"
-    "{% else %}{% for part in message['content'] %}"
-    "{% if part['type'] == 'image' %}IMAGE_MARK{% else %}{{ part['text'] }}{% endif %}"
-    "{% endfor %}{% endif %}{% endif %}{% endfor %}"
-    "{% if add_generation_prompt %}<assistant>{% endif %}"
-)
 
 
 def byte_tokenizer(*extra: str) -> PreTrainedTokenizerFast:
@@ -113,7 +99,7 @@ def llava(window: int | None = None) -> tuple[Any, Any]:
         patch_size=8,
         vision_feature_select_strategy="full",
         num_additional_image_tokens=0,
-        chat_template=TEMPLATE.replace("IMAGE_MARK", "<image>"),
+        chat_template=CHAT_TEMPLATE,
     )
     config = LlavaConfig(
         vision_config=SiglipVisionConfig(**vision_sizes(32, 8), vision_use_head=False),
@@ -141,7 +127,7 @@ def idefics3() -> tuple[Any, Any]:
         ),
         tokenizer,
         image_seq_len=16,
-        chat_template=TEMPLATE.replace("IMAGE_MARK", "<image>"),
+        chat_template=CHAT_TEMPLATE,
     )
     config = Idefics3Config(
         vision_config=vision_sizes(32, 4),
@@ -162,7 +148,9 @@ def qwen(architecture: Architecture) -> tuple[Any, Any]:
     processor = QwenImageProcessor(
         Qwen2VLImageProcessorPil(min_pixels=28 * 28, max_pixels=16 * 28 * 28),
         tokenizer,
-        chat_template=TEMPLATE.replace("IMAGE_MARK", "<|vision_start|><|image_pad|><|vision_end|>"),
+        chat_template=CHAT_TEMPLATE.replace(
+            "<image>", "<|vision_start|><|image_pad|><|vision_end|>"
+        ),
     )
     rope = {"rope_type": "default", "mrope_section": [2, 2, 2], "rope_theta": 10000.0}
     text = {**text_sizes(tokenizer), "rope_parameters": rope}
