@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from types import TracebackType
 
 from rich.console import Console
-from rich.live import Live
 from rich.text import Text
 
 from mstar.agents.agent import Agent
@@ -26,22 +24,7 @@ class Progress:
         self._agent: Agent | None = None
         self._accuracy = "not measured yet"
         self._what = "starting"
-        self._started = self._counted = (time.monotonic(), 0)
-        self._live = Live(console=console, get_renderable=self._line, refresh_per_second=4)
-
-    def __enter__(self) -> Progress:
-        if self.console.is_terminal:
-            self._live.start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        if self.console.is_terminal:
-            self._live.stop()
+        self._counted = (time.monotonic(), 0)
 
     def watch(self, agent: Agent) -> None:
         """Follow this agent from now on."""
@@ -78,7 +61,7 @@ class Progress:
                 line, style="bold red", markup=False, highlight=False, soft_wrap=True
             )
 
-    def _line(self) -> Text:
+    def __rich__(self) -> Text:
         agent = self._agent
         if agent is None:
             return Text(self._what)

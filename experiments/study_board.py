@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import time
-from types import TracebackType
 
 from rich.console import Console
-from rich.live import Live
 from rich.table import Table
 
 from mstar.experiments.run_folder import read_rows
@@ -26,21 +24,6 @@ class Board:
         self._begun: dict[Planned, float] = {}
         self._done = self._failed = 0
         self._started = time.monotonic()
-        self._live = Live(console=console, get_renderable=self._table, refresh_per_second=1)
-
-    def __enter__(self) -> Board:
-        if self.console.is_terminal:
-            self._live.start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        if self.console.is_terminal:
-            self._live.stop()
 
     def begun(self, run: Planned) -> None:
         """A run has been started."""
@@ -62,7 +45,7 @@ class Board:
     def _say(self, words: str) -> None:
         self.console.print(words, markup=False, highlight=False, soft_wrap=True)
 
-    def _table(self) -> Table:
+    def __rich__(self) -> Table:
         minutes = (time.monotonic() - self._started) / 60
         left = minutes / max(1, self._done) * (self.total - self._done)
         title = (

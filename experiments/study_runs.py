@@ -20,6 +20,7 @@ from rich.console import Console
 
 from mstar.experiments.study_board import Board
 from mstar.experiments.study_plan import Planned, check
+from mstar.experiments.terminal import live
 
 LOOK = 0.2  # seconds between two looks at the processes
 LOG = "log.txt"
@@ -73,7 +74,8 @@ def carry_out(planned: Sequence[Planned], out: Path, terms: Terms) -> list[Failu
     out.mkdir(parents=True, exist_ok=True)
     running: dict[subprocess.Popen[bytes], Planned] = {}
     failures: list[Failure] = []
-    with alone(out) as lock, stopping() as caught, Board(terms.console, len(waiting)) as board:
+    board = Board(terms.console, len(waiting))
+    with alone(out) as lock, stopping() as caught, live(terms.console, board, per_second=1):
         try:
             while waiting or running:
                 if caught:

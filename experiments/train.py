@@ -28,6 +28,7 @@ from mstar.experiments.progress import Progress
 from mstar.experiments.report import write_report
 from mstar.experiments.run_folder import RunFolder, read_rows, write_rows
 from mstar.experiments.stats import estimate
+from mstar.experiments.terminal import live
 from mstar.experiments.variants import ask_variants
 
 
@@ -53,7 +54,8 @@ def train(recipe: Recipe, out: Path, console: Console, base_test: Path | None = 
     canaries = check_run(recipe, env, held_out)
     warned = heed(canaries, recipe, folder.path if main else None)
     policy = load_policy(recipe)
-    with Progress(console) as progress:
+    progress = Progress(console)
+    with live(console, progress, per_second=4):
         progress.warn(warned)
         agent = AGENTS[recipe.agent](policy, env, held_out, recipe, folder.trainer)
         if rounds := folder.rounds():
