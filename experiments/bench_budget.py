@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from rich.console import Console
 
 from mstar.agents.budget import next_wave
+from mstar.experiments.markdown import percent, table
 from mstar.experiments.run_folder import Row, read_rows
 from mstar.experiments.stats import estimate
 
@@ -85,23 +86,21 @@ def replay(right: Right, rule: Callable[[Right], list[int]], seed: int = 0) -> d
 
 def budget_table(rows: Sequence[Row], temperatures: Sequence[float] = (0.6, 1.0)) -> str:
     """What each rule finds, as a markdown table; intervals are 95 %, over problems."""
-    lines = [
-        "| policy | temperature | rule | samples a problem | solved, % | lessons a problem |",
-        "|---|---|---|---|---|---|",
-    ]
+    head = "| policy | temperature | rule | samples a problem | solved, % | lessons a problem |"
+    lines = []
     for policy in dict.fromkeys(row["policy"] for row in rows):
         for heat in temperatures:
             own = [r for r in rows if r["policy"] == policy and r["temperature"] == heat]
             right = np.array([[float(c) for c in row["right"]] for row in own])
             for name, rule in RULES.items():
                 found = replay(right, rule)
-                solved, lessons = estimate([100 * found["solved"]]), estimate([found["lessons"]])
+                lessons = estimate([found["lessons"]])
                 lines.append(
                     f"| {policy} | {heat} | {name} | {found['samples'].mean():.2f} | "
-                    f"{solved.mean:.1f} [{solved.low:.1f}, {solved.high:.1f}] | "
+                    f"{percent(estimate([found['solved']]))} | "
                     f"{lessons.mean:.2f} [{lessons.low:.2f}, {lessons.high:.2f}] |"
                 )
-    return "\n".join(lines)
+    return table(head, lines)
 
 
 if __name__ == "__main__":

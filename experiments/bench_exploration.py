@@ -31,6 +31,7 @@ from mstar.experiments.exploration_world import (
     reward_pass_2,
     reward_pass_2_curve,
 )
+from mstar.experiments.markdown import table
 from mstar.experiments.run_folder import Row, write_rows
 from mstar.experiments.stats import estimate
 
@@ -187,10 +188,7 @@ def regret_table(rows: Sequence[Row]) -> str:
     The last column but one is the mean over scenarios, each with the same weight.
     """
     scenarios = list(dict.fromkeys(row["scenario"] for row in rows))
-    lines = [
-        f"| controller | {' | '.join(scenarios)} | all | samples |",
-        "|---" * (len(scenarios) + 3) + "|",
-    ]
+    lines = []
     for name in dict.fromkeys(row["controller"] for row in rows):
         mine = [row for row in rows if row["controller"] == name]
         runs = [np.array(row["regret"]) for row in mine]
@@ -198,7 +196,7 @@ def regret_table(rows: Sequence[Row]) -> str:
         shown = " | ".join(f"{c.mean:.1f} [{c.low:.1f}, {c.high:.1f}]" for c in cells)
         drawn = np.mean([row["samples"] for row in mine])
         lines.append(f"| {name} | {shown} | {drawn:,.0f} |")
-    return "\n".join(lines)
+    return table(f"| controller | {' | '.join(scenarios)} | all | samples |", lines)
 
 
 def run_exploration(seeds: int, out: Path | None) -> list[Row]:

@@ -20,6 +20,7 @@ from mstar.agents.recipe import Recipe
 from mstar.agents.sampler import LocalSampler
 from mstar.agents.seeds import mix
 from mstar.experiments.judge_plots import selection_curves
+from mstar.experiments.markdown import percent, table
 from mstar.experiments.problems import open_env
 from mstar.experiments.run_folder import Row, write_rows
 from mstar.experiments.stats import Estimate, estimate
@@ -130,12 +131,11 @@ def best_of_table(rows: Sequence[Row]) -> str:
         rows: a row a problem, of one or more seeds; intervals resample problems within a seed.
     """
     found = best_of_estimates(rows)
-    lines = ["| picked |" + "".join(f" N = {size} |" for size in SIZES), "|---" * 6 + "|"]
-    for way in found[SIZES[0]]:
-        cells = [found[size][way] for size in SIZES]
-        shown = [f"{100 * c.mean:.1f} [{100 * c.low:.1f}, {100 * c.high:.1f}]" for c in cells]
-        lines.append(f"| {way} | {' | '.join(shown)} |")
-    return "\n".join(lines)
+    lines = [
+        f"| {way} | {' | '.join(percent(found[size][way]) for size in SIZES)} |"
+        for way in found[SIZES[0]]
+    ]
+    return table("| picked |" + "".join(f" N = {size} |" for size in SIZES), lines)
 
 
 def best_of_estimates(rows: Sequence[Row]) -> dict[int, dict[str, Estimate]]:
@@ -171,17 +171,12 @@ def advantages(rows: Sequence[Row]) -> str:
     ways = picked(rows[0], 1)
     votes = [vote for vote in ("majority", "vote by number of lines") if vote in ways]
     lines = [
-        f"| N = {max(SIZES)}, in points | {' | '.join(f'than {vote}' for vote in votes)} |",
-        "|---" * (1 + len(votes)) + "|",
+        f"| {way} | {' | '.join(percent(advantage(rows, way, vote), '+') for vote in votes)} |"
+        for way in ways
+        if way not in ("mean", "any", *votes)
     ]
-    for way in ways:
-        if way not in ("mean", "any", *votes):
-            found = [advantage(rows, way, vote) for vote in votes]
-            cells = [
-                f"{100 * it.mean:+.1f} [{100 * it.low:+.1f}, {100 * it.high:+.1f}]" for it in found
-            ]
-            lines.append(f"| {way} | {' | '.join(cells)} |")
-    return "\n".join(lines)
+    than = " | ".join(f"than {vote}" for vote in votes)
+    return table(f"| N = {max(SIZES)}, in points | {than} |", lines)
 
 
 def _seeds(rows: Sequence[Row]) -> list[int]:

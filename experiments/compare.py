@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from mstar.experiments.evaluate import METRICS, Row, gain, values
+from mstar.experiments.markdown import percent, table
 from mstar.experiments.run_folder import read_rows
 from mstar.experiments.stats import estimate
 
 HEAD = "| test problems | metric | base, % | evolved, % | paired gain, points | n | seeds |"
-RULE = "|---|---|---|---|---|---|---|"
 
 
 def compare_runs(runs: Sequence[Path]) -> str:
@@ -25,7 +25,7 @@ def compare_runs(runs: Sequence[Path]) -> str:
         ValueError: a folder has no evaluation.
     """
     tested = [_evaluation(run) for run in runs]
-    lines = [HEAD, RULE]
+    lines = []
     for group in dict.fromkeys(row["group"] for row in tested[0]):
         for metric in METRICS:
             base = [_rows(rows, group, "base") for rows in tested]
@@ -34,13 +34,10 @@ def compare_runs(runs: Sequence[Path]) -> str:
             after = estimate([values(rows, metric) for rows in evolved])
             change = gain(base, evolved, metric)
             lines.append(
-                f"| {group} | {metric} "
-                f"| {100 * before.mean:.1f} [{100 * before.low:.1f}, {100 * before.high:.1f}] "
-                f"| {100 * after.mean:.1f} [{100 * after.low:.1f}, {100 * after.high:.1f}] "
-                f"| {100 * change.mean:+.1f} [{100 * change.low:+.1f}, {100 * change.high:+.1f}] "
-                f"| {change.n} | {change.runs} |"
+                f"| {group} | {metric} | {percent(before)} | {percent(after)} "
+                f"| {percent(change, '+')} | {change.n} | {change.runs} |"
             )
-    return "\n".join(lines)
+    return table(HEAD, lines)
 
 
 def policy_table(runs: Sequence[Path], policy: str) -> str:
@@ -54,21 +51,16 @@ def policy_table(runs: Sequence[Path], policy: str) -> str:
         ValueError: a folder has no evaluation.
     """
     tested = [_evaluation(run) for run in runs]
-    lines = [
-        "| family | greedy, % | pass@1, % | pass@k, % | n | seeds |",
-        "|---|---|---|---|---|---|",
-    ]
+    lines = []
     for family in dict.fromkeys(row["family"] for row in tested[0]):
         chosen = [
             [row for row in rows if (row["family"], row["policy"]) == (family, policy)]
             for rows in tested
         ]
         found = [estimate([values(rows, metric) for rows in chosen]) for metric in METRICS]
-        cells = " | ".join(
-            f"{100 * one.mean:.1f} [{100 * one.low:.1f}, {100 * one.high:.1f}]" for one in found
-        )
+        cells = " | ".join(map(percent, found))
         lines.append(f"| {family} | {cells} | {found[0].n} | {found[0].runs} |")
-    return "\n".join(lines)
+    return table("| family | greedy, % | pass@1, % | pass@k, % | n | seeds |", lines)
 
 
 def _evaluation(run: Path) -> list[Row]:

@@ -18,6 +18,7 @@ from mstar.agents.monte_carlo import monte_carlo
 from mstar.agents.sampler import LocalSampler
 from mstar.experiments.judge_examination import questions
 from mstar.experiments.judge_examples import JudgeExamples
+from mstar.experiments.markdown import percent, table
 from mstar.experiments.problems import open_env
 from mstar.experiments.run_folder import Row, write_rows
 from mstar.experiments.stats import estimate
@@ -83,10 +84,8 @@ def agreement_table(rows: Sequence[Row]) -> str:
     Args:
         rows: a row a response.
     """
-    lines = [
-        "| steps | hard labels agree | soft labels agree | mean share of right completions | n |",
-        "|---|---|---|---|---|",
-    ]
+    head = "| steps | hard labels agree | soft labels agree | mean share of right completions | n |"
+    lines = []
     for name, wanted in (("right so far", 1.0), ("wrong so far", 0.0)):
         cells = []
         for least in (1e-9, 0.5, None):
@@ -102,9 +101,8 @@ def agreement_table(rows: Sequence[Row]) -> str:
                 values = np.array(pairs, np.float64)
                 runs.append(values if least is None else ((values >= least) == bool(wanted)) * 1.0)
             cells.append(estimate(runs))
-        shown = [f"{100 * c.mean:.1f} [{100 * c.low:.1f}, {100 * c.high:.1f}]" for c in cells]
-        lines.append(f"| {name} | {' | '.join(shown)} | {cells[0].n} |")
-    return "\n".join(lines)
+        lines.append(f"| {name} | {' | '.join(map(percent, cells))} | {cells[0].n} |")
+    return table(head, lines)
 
 
 if __name__ == "__main__":

@@ -17,6 +17,7 @@ from mstar.envs.vector_env import ProblemVectorEnv
 from mstar.experiments import plots
 from mstar.experiments.canary_check import stored_warnings
 from mstar.experiments.evaluate import METRICS, gain, values
+from mstar.experiments.markdown import interval
 from mstar.experiments.problems import open_env
 from mstar.experiments.run_folder import Row, RunFolder, read_rollouts, read_rows
 from mstar.experiments.stats import Estimate, estimate
@@ -48,8 +49,7 @@ class Summary:
         """A line a metric, for the terminal."""
         return "\n".join(
             f"{c.group:12} {c.metric:7} {100 * c.base.mean:5.1f} % -> {100 * c.evolved.mean:5.1f} %"
-            f"   {100 * c.gain.mean:+.1f} points [{100 * c.gain.low:+.1f}, "
-            f"{100 * c.gain.high:+.1f}]   n = {c.gain.n}"
+            f"   {100 * c.gain.mean:+.1f} points {interval(c.gain, '+')}   n = {c.gain.n}"
             for c in self.comparisons
         )
 

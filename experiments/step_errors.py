@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from mstar.experiments.markdown import table
 from mstar.experiments.run_folder import Row
 
 RESAMPLES = 2_000
@@ -35,6 +36,9 @@ class FirstErrorF1:
     wrong: int
     right: int
 
+    def __str__(self) -> str:
+        return f"{100 * self.f1:.1f} [{100 * self.low:.1f}, {100 * self.high:.1f}]"
+
 
 def error_table(rows: Sequence[Row]) -> str:
     """The F1 by responses and kind of first error, as a markdown table.
@@ -42,10 +46,7 @@ def error_table(rows: Sequence[Row]) -> str:
     Args:
         rows: a row a response, with ``source`` beside what ``first_error_f1`` reads.
     """
-    lines = [
-        "| responses | first error | F1 | found at its place | right ones spared |",
-        "|---|---|---|---|---|",
-    ]
+    lines = []
     for name, sources in SOURCES.items():
         shown = [row for row in rows if row["source"] in sources]
         kinds = sorted({row["kind"] for row in shown} - {""})
@@ -53,11 +54,10 @@ def error_table(rows: Sequence[Row]) -> str:
         for kind in ("", *kinds) if len(known) == 2 else ():  # an F1 needs wrong and right ones
             it = first_error_f1(shown, kind)
             lines.append(
-                f"| {name} | {kind or 'any'} "
-                f"| {100 * it.f1:.1f} [{100 * it.low:.1f}, {100 * it.high:.1f}] "
+                f"| {name} | {kind or 'any'} | {it} "
                 f"| {100 * it.found:.1f} % of {it.wrong} | {100 * it.spared:.1f} % of {it.right} |"
             )
-    return "\n".join(lines)
+    return table("| responses | first error | F1 | found at its place | right ones spared |", lines)
 
 
 def family_table(rows: Sequence[Row]) -> str:
@@ -66,16 +66,15 @@ def family_table(rows: Sequence[Row]) -> str:
     Args:
         rows: as of ``error_table``, with ``family``.
     """
-    lines = [f"| family | {' | '.join(SOURCES)} |", "|---" * (1 + len(SOURCES)) + "|"]
+    lines = []
     for family in dict.fromkeys(row["family"] for row in rows):
-        cells = []
-        for sources in SOURCES.values():
-            it = first_error_f1(
-                [row for row in rows if row["family"] == family and row["source"] in sources]
-            )
-            cells.append(f"{100 * it.f1:.1f} [{100 * it.low:.1f}, {100 * it.high:.1f}]")
-        lines.append(f"| {family} | {' | '.join(cells)} |")
-    return "\n".join(lines)
+        own = [row for row in rows if row["family"] == family]
+        found = [
+            first_error_f1([row for row in own if row["source"] in sources])
+            for sources in SOURCES.values()
+        ]
+        lines.append(f"| {family} | {' | '.join(map(str, found))} |")
+    return table(f"| family | {' | '.join(SOURCES)} |", lines)
 
 
 def first_error_f1(

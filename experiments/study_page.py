@@ -9,8 +9,8 @@ import jinja2
 from markupsafe import Markup
 
 from mstar.experiments.evaluate import METRICS
+from mstar.experiments.markdown import interval, percent, table
 from mstar.experiments.run_folder import Row
-from mstar.experiments.stats import Estimate
 from mstar.experiments.study import BASE
 from mstar.experiments.study_cost import Spending, spendings
 from mstar.experiments.study_plots import COSTS, color_of, figures, grid_of
@@ -187,20 +187,3 @@ def reading(seeds: int) -> str:
         "in which the arm is better (Agarwal et al. 2021). pass@1 is the mean over samples at "
         "temperature 1, pass@k whether any is right."
     )
-
-
-def table(head: str, lines: Sequence[str]) -> str:
-    """A markdown table."""
-    return "\n".join([head, "|" + "---|" * (head.count("|") - 1), *lines])
-
-
-def percent(found: Estimate, sign: str = "") -> str:
-    """A mean and its interval, in percent or points."""
-    return f"{100 * found.mean:{sign}.1f} {interval(found, sign)}"
-
-
-def interval(found: Estimate | None, sign: str = "") -> str:
-    """The interval alone; a dash where there is none."""
-    if found is None:
-        return "–"
-    return f"[{100 * found.low:{sign}.1f}, {100 * found.high:{sign}.1f}]"
