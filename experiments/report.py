@@ -9,7 +9,6 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-import jinja2
 from markupsafe import Markup
 
 from mstar.agents.recipe import Recipe
@@ -18,12 +17,12 @@ from mstar.experiments import plots
 from mstar.experiments.canary_check import stored_warnings
 from mstar.experiments.evaluate import METRICS, gain, values
 from mstar.experiments.markdown import interval
+from mstar.experiments.page import page
 from mstar.experiments.problems import open_env
 from mstar.experiments.run_folder import Row, RunFolder, read_rollouts, read_rows
 from mstar.experiments.stats import Estimate, estimate
 from mstar.experiments.variants import Line, by_variant, consistency, in_training
 
-TEMPLATE = Path(__file__).parent / "report.html.jinja"
 SHOWN = 12  # problems on the page of rollouts
 PICTURE = 168  # pixels
 
@@ -91,8 +90,8 @@ def write_report(folder: RunFolder) -> Path:
     """Write report.html; returns its path."""
     recipe, rounds = folder.recipe(), folder.rounds()
     rows = read_rows(folder.path / "evaluation.jsonl")
-    environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined)
-    page = environment.from_string(TEMPLATE.read_text()).render(
+    written = page(
+        "report.html.jinja",
         name=folder.path.name,
         recipe=recipe,
         described=json.loads((folder.path / "recipe.json").read_text()),
@@ -107,7 +106,7 @@ def write_report(folder: RunFolder) -> Path:
         warnings=stored_warnings(folder.path),
     )
     path = folder.path / "report.html"
-    path.write_text(page)
+    path.write_text(written)
     return path
 
 

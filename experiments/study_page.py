@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-import jinja2
 from markupsafe import Markup
 
 from mstar.experiments.evaluate import METRICS
 from mstar.experiments.markdown import interval, percent, table
+from mstar.experiments.page import page
 from mstar.experiments.run_folder import Row
 from mstar.experiments.study import BASE
 from mstar.experiments.study_cost import Spending, spendings
@@ -24,7 +24,6 @@ from mstar.experiments.study_tables import (
     verdicts,
 )
 
-TEMPLATE = Path(__file__).parent / "study.html.jinja"
 NARROW = (
     "With three seeds they hold the truth in 87 to 98 of 100 simulated studies, the less the more "
     "seeds differ."
@@ -46,8 +45,8 @@ def write_page(rows: StudyRows, out: Path, failures: Sequence[str] = ()) -> Path
     for name, svg in drawn.items():
         (out / "figures" / f"{name}.svg").write_text(svg)
     (out / TABLES).write_text(markdown(rows, accuracy, apart, spent))
-    environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined)
-    page = environment.from_string(TEMPLATE.read_text()).render(
+    written = page(
+        "study.html.jinja",
         plan=rows.plan,
         study=rows.plan.study,
         groups=rows.groups,
@@ -71,7 +70,7 @@ def write_page(rows: StudyRows, out: Path, failures: Sequence[str] = ()) -> Path
         recipes=[(run.arm, run.seed, vars(run.recipe)) for run in rows.runs],
     )
     path = out / PAGE
-    path.write_text(page)
+    path.write_text(written)
     return path
 
 
