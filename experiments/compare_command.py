@@ -132,7 +132,9 @@ def carried_out(plan: Plan, options: StudyOptions, console: Console) -> list[Fai
     failures = tune(plan, options.out, terms) if tuned else []
     plan = replace(plan, rates=chosen(options.out) if tuned else {})
     runs = [r for r in plan.runs(options.out) if not tuned or r.arm in plan.rates]
-    check(runs)
+    if unset := check(runs):
+        without = f"of a version of mstar without {', '.join(unset)}"
+        console.print(f"some runs there are {without}: the defaults stand for them", soft_wrap=True)
     plan.save(options.out)
     try:
         return failures + carry_out(runs, options.out, terms)

@@ -14,7 +14,7 @@ import json
 import os
 import shutil
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -44,25 +44,24 @@ class RunFolder:
         A run that was stopped before its first round is committed gives way to any recipe.
 
         Raises:
-            ValueError: the folder holds a run of another recipe.
+            ValueError: the folder holds a run of another recipe, or of a version that had settings
+                which this one has not.
             OSError: the folder cannot be written.
         """
         folder = cls(path)
-        described = json.loads(json.dumps(asdict(recipe)))
         try:
             for name in ("rollouts", "checkpoints"):
                 (path / name).mkdir(parents=True, exist_ok=True)
             written = path / "recipe.json"
             if written.exists() and folder.rounds():
-                before = json.loads(written.read_text())["recipe"]
-                changed = sorted(k for k in described if before.get(k) != described[k])
-                if changed:
+                if changed := folder.unlike(recipe):
                     raise ValueError(
                         f"{path} holds a run of another recipe (different: {', '.join(changed)}); "
                         "give another --out, or the same settings to resume it"
                     )
             else:
-                _replace(written, json.dumps({"recipe": described, **surroundings()}, indent=2))
+                described = {"recipe": asdict(recipe), **surroundings()}
+                _replace(written, json.dumps(described, indent=2))
         except OSError as error:
             raise OSError(
                 f"cannot write the run folder {path}: {error.strerror or error}; choose another "
@@ -75,12 +74,33 @@ class RunFolder:
         return read_rows(self.path / "rounds.jsonl")
 
     def recipe(self) -> Recipe:
-        """The recipe that the run was started with.
+        """The recipe that the run was started with; ``unset`` fields have their defaults.
 
         Raises:
             FileNotFoundError: this is not a run folder.
-            ValueError: its recipe has other fields than this version's.
+            ValueError: this version has no such recipe.
         """
+        stored = self._stored()
+        settings: Row = {k: tuple(v) if isinstance(v, list) else v for k, v in stored.items()}
+        try:
+            return Recipe(**settings)
+        except (TypeError, ValueError) as error:
+            raise ValueError(
+                f"{self.path} holds a run of another version of mstar ({error}); its recipe.json "
+                "says of which"
+            ) from None
+
+    def unset(self) -> list[str]:
+        """Fields that came after the version of the run, which did what their defaults say."""
+        stored = self._stored()
+        return [field.name for field in fields(Recipe) if field.name not in stored]
+
+    def unlike(self, recipe: Recipe) -> list[str]:
+        """The fields in which the run's recipe is another one."""
+        there, wanted = asdict(self.recipe()), asdict(recipe)
+        return sorted(name for name in wanted if there[name] != wanted[name])
+
+    def _stored(self) -> Row:
         path = self.path / "recipe.json"
         if not path.exists():
             raise FileNotFoundError(
@@ -88,11 +108,7 @@ class RunFolder:
                 "`mstar train --out` wrote"
             )
         stored: Row = json.loads(path.read_text())["recipe"]
-        settings: Row = {k: tuple(v) if isinstance(v, list) else v for k, v in stored.items()}
-        try:
-            return Recipe(**settings)
-        except TypeError as error:
-            raise ValueError(f"{path} was written by another version of mstar: {error}") from None
+        return stored
 
     def checkpoint(self, number: int) -> Path:
         """Where the checkpoint of a round stands."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, get_args
 
@@ -158,21 +158,25 @@ def from_json(value: Any) -> Any:
     return tuple(value) if isinstance(value, list) else value
 
 
-def check(planned: Sequence[Planned]) -> None:
+def check(planned: Sequence[Planned]) -> list[str]:
     """Raise where a folder holds rounds of another recipe, before anything is run.
+
+    Returns:
+        Fields of a recipe that some of the runs there are older than, so that the defaults hold.
 
     Raises:
         ValueError: with the folders, and what is different in the first of them.
     """
-    wrong = []
+    wrong, unset = [], dict[str, None]()
     for run in planned:
         folder = RunFolder(run.folder)
         if (run.folder / "recipe.json").exists() and (folder.rounds() or run.finished):
-            there, wanted = asdict(folder.recipe()), asdict(run.recipe)
-            if changed := sorted(key for key in wanted if there[key] != wanted[key]):
+            unset |= dict.fromkeys(folder.unset())
+            if changed := folder.unlike(run.recipe):
                 wrong.append(f"{run.folder} ({', '.join(changed)})")
     if wrong:
         raise ValueError(
             f"{len(wrong)} of {len(planned)} runs stand there with other settings, such as "
             f"{wrong[0]}; give another --out, or the same settings to go on with them"
         )
+    return list(unset)

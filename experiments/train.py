@@ -61,6 +61,9 @@ def train(recipe: Recipe, out: Path, console: Console, base_test: Path | None = 
         if rounds := folder.rounds():
             agent.restore(rounds[-1]["state"], folder.newest_checkpoint())
             progress.say(f"going on after round {rounds[-1]['number']}")
+            if unset := folder.unset():
+                without = f"begun by a version of mstar without {', '.join(unset)}"
+                progress.warn([f"{without}: going on with the defaults"])
         progress.watch(agent)
         try:
             for done in agent.learn():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import signal
@@ -50,12 +51,12 @@ def unbroken(model: str, tmp_path_factory: pytest.TempPathFactory) -> Callable[[
     return result
 
 
-def run(recipe: Recipe, out: Path) -> RunFolder:
+def run(recipe: Recipe, out: Path, console: Console | None = None) -> RunFolder:
     """Train, without the test and the report at the end."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(training, "test_run", lambda *_: None)
         patch.setattr(training, "write_report", lambda *_: None)
-        return training.train(recipe, out, Console(quiet=True))
+        return training.train(recipe, out, console or Console(quiet=True))
 
 
 def came_to(folder: RunFolder) -> Result:
@@ -166,6 +167,31 @@ def test_a_killed_run_goes_on_to_the_same_end(
     assert resumed["rollouts"] == expected["rollouts"]
     assert resumed["weights"] == expected["weights"]
     assert resumed["folder"] == expected["folder"]
+
+
+def test_a_run_of_an_older_version_goes_on_with_the_defaults_and_says_so(
+    model: str, unbroken: Callable[[Recipe], Result], tmp_path: Path
+) -> None:
+    recipe = replace(TINY, model=model)
+    with pytest.MonkeyPatch.context() as patch:
+        after_sampling(patch, 2)
+        with pytest.raises(Killed):
+            run(recipe, tmp_path)
+    stored = json.loads((tmp_path / "recipe.json").read_text())
+    del stored["recipe"]["pool"], stored["recipe"]["beta"]
+    (tmp_path / "recipe.json").write_text(json.dumps(stored))
+    with pytest.raises(ValueError, match=r"another recipe \(different: pool\)"):
+        run(replace(recipe, pool=9), tmp_path)
+    said = io.StringIO()
+    resumed = came_to(run(recipe, tmp_path, Console(file=said, width=200)))
+    assert "without pool, beta: going on with the defaults" in said.getvalue()
+    expected = unbroken(TINY)
+    assert resumed["rows"] == expected["rows"]
+    assert resumed["weights"] == expected["weights"]
+    stored["recipe"]["from_later"] = 1
+    (tmp_path / "recipe.json").write_text(json.dumps(stored))
+    with pytest.raises(ValueError, match=r"another version of mstar \(.*'from_later'\)"):
+        run(recipe, tmp_path)
 
 
 def test_a_finished_run_is_not_run_again(model: str, tmp_path: Path) -> None:

@@ -417,6 +417,26 @@ def test_the_page_says_when_its_runs_are_of_several_versions(use: Use, tmp_path:
     assert "Not all runs are of one version or machine." in page
 
 
+def test_runs_of_an_older_version_count_by_the_defaults_and_that_is_said(
+    use: Use, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    doubles = use(Doubles())
+    words = ("--seeds", 0, "--arms", "plain", "bold")
+    assert compared(tmp_path, *words) == 0
+    tables = capsys.readouterr().out
+    path = tmp_path / "bold" / "seed-0" / "recipe.json"
+    stored = json.loads(path.read_text())
+    del stored["recipe"]["pool"], stored["recipe"]["beta"]
+    path.write_text(json.dumps(stored))
+    doubles.begun.clear()
+    assert compared(tmp_path, *words) == 0
+    said = capsys.readouterr()
+    assert (said.out, doubles.begun) == (tables, [])
+    assert "without pool, beta: the defaults stand for them" in said.err
+    assert compared(tmp_path, *words, "--pool", 9) == 1
+    assert "2 of 2 runs stand there with other settings" in capsys.readouterr().err
+
+
 def test_a_study_has_seeds_and_not_a_seed(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
