@@ -1,4 +1,4 @@
-"""Exploration that knows its noise: few paired probes a round, pooled, and a margin to move."""
+"""Exploration that knows its noise and its price: few paired probes, pooled, a margin to move."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from mstar.agents.dynamics import Dynamics
 
 START = (0.3, 0.5, 0.75, 1.1, 1.6)  # a coarse look at the base policy
-# Then three probes a round, as factors of the present temperature; the best one tends to rise.
-AROUND = (1 / 1.5, 1.35, 1.8)
+AROUND = (1 / 1.5, 1.5)  # then two probes, as factors of the present temperature
+LONGEST = 4  # rounds from one look to the next
 GRID = np.exp(np.linspace(np.log(COOLEST), np.log(HOTTEST), 35))  # candidates, 5 % apart
 OF = 4  # at most; Reward-Pass@2 is estimated out of so many samples
 WINDOW = 16  # rounds; older comparisons are dropped
@@ -34,9 +34,12 @@ class Paired:
     problem's samples or so, averaged over all such subsets, which halves the noise and hardly
     moves the optimum; pools comparisons over rounds and neighbouring temperatures, see
     ``posterior``; moves only where the expected gain is worth `margin` of its own standard
-    deviation; and forgets everything when a comparison contradicts what is believed. It looks at
-    the present temperature and three others a round, at five before the first. Widths, memory and
-    margin were tuned on simulated runs, see ``mstar bench exploration``.
+    deviation; and forgets everything when a comparison contradicts what is believed.
+
+    Probes cost samples that could have been practice. It looks at five temperatures before the
+    first round, then at two beside the present one: in the round after a move, and where a look
+    changes nothing after 2 rounds and then every 4. Widths, memory, margin and waiting were tuned
+    on simulated runs, see ``mstar bench exploration``.
 
     The threshold follows, as slowly, the ranking score that lets `keep` right answers of a solved
     problem pass; only the ``threshold`` rule of selection looks at it.
@@ -52,10 +55,13 @@ class Paired:
         self._plan = replace(plan, temperature=temperature)
         self._prior, self._margin = prior, margin
         self._seen: list[Comparison] = []
+        self._due, self._wait = 0, 1  # the round of the next look, and the rounds up to it
 
     def probes(self, round_number: int) -> tuple[float, ...]:
         """The present temperature and its neighbours; before the first round, the whole range."""
         present = self._plan.temperature
+        if round_number < self._due:
+            return (present,)
         if round_number == 0:
             return tuple(sorted({*START, present}))
         near = {round(min(HOTTEST, max(COOLEST, present * by)), 4) for by in AROUND}
@@ -72,7 +78,10 @@ class Paired:
                 self._seen = []
             self._seen = [c for c in self._seen if c.round_number > round_number - WINDOW]
             self._seen.append(new)
-            self._plan = replace(self._plan, temperature=self._best(round_number + 1))
+            best = self._best(round_number + 1)
+            self._wait = min(LONGEST, 2 * self._wait) if best == self._plan.temperature else 1
+            self._due = round_number + self._wait
+            self._plan = replace(self._plan, temperature=best)
         threshold = passing(evidence.practised, self._plan.keep)
         if threshold is not None:
             moved = self._plan.threshold + 0.3 * (threshold - self._plan.threshold)
@@ -94,10 +103,12 @@ class Paired:
         return self._plan
 
     def state(self) -> dict[str, Any]:
-        """The chosen temperature and threshold, and the comparisons that they rest on."""
+        """What was chosen, the comparisons that it rests on, and when the next look is due."""
         return {
             "temperature": self._plan.temperature,
             "threshold": self._plan.threshold,
+            "due": self._due,
+            "wait": self._wait,
             "seen": [asdict(comparison) for comparison in self._seen],
         }
 
@@ -106,6 +117,7 @@ class Paired:
         temperature, threshold = float(state["temperature"]), float(state["threshold"])
         self._plan = replace(self._plan, temperature=temperature, threshold=threshold)
         self._seen = [Comparison.restored(comparison) for comparison in state["seen"]]
+        self._due, self._wait = int(state["due"]), int(state["wait"])
 
 
 def compared(round_number: int, probed: tuple[Samples, ...]) -> Comparison | None:

@@ -252,7 +252,29 @@ def test_entropy_samples_hotter_when_the_policy_grows_sure() -> None:
 def test_paired_looks_far_before_the_first_round_then_near() -> None:
     controller = Paired(PLAN)
     assert controller.probes(0) == tuple(sorted({*START, 0.8}))
-    assert controller.probes(1) == (0.5333, 0.8, 1.08, 1.44)
+    assert controller.probes(1) == (0.5333, 0.8, 1.2)
+
+
+def test_paired_looks_again_soon_after_a_move_and_ever_more_rarely_without_one() -> None:
+    def asks(controller: Paired, rounds: range) -> list[int]:
+        looked = []
+        for number in rounds:
+            asked = controller.probes(number)
+            looked += [number] if len(asked) > 1 else []
+            seen = tuple(replace(same, temperature=heat) for heat in asked)
+            controller.observe(number, dynamics(dict.fromkeys(asked, 0.5)), Evidence(probed=seen))
+        return looked
+
+    same = Samples(0.8, np.tile([1.0, 0.0, 0.0, 1.0], (20, 1)), np.tile([4.0, 3, 2, 1], (20, 1)))
+    controller = Paired(PLAN)
+    assert asks(controller, range(14)) == [0, 2, 6, 10]
+    resumed = Paired(PLAN)
+    resumed.restore(json.loads(json.dumps(controller.state())))
+    assert asks(resumed, range(14, 20)) == [14, 18]
+    moved = Paired(SamplingPlan(1.0, samples=4))
+    look(moved, 0, best=0.4)
+    assert moved.plan().temperature < 0.8
+    assert len(moved.probes(1)) == 3
 
 
 @pytest.mark.parametrize("best", [0.4, 0.8, 1.4])
