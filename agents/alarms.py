@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from math import sqrt
+from math import isnan, nan, sqrt
 from types import MappingProxyType
 from typing import Any, Literal
 
@@ -80,6 +80,11 @@ class Start:
         """As JSON values."""
         return asdict(self)
 
+    @classmethod
+    def from_state(cls, state: Mapping[str, float | None]) -> Start:
+        """The figures that ``state`` came from; JSON has null for NaN."""
+        return cls(**{name: nan if value is None else value for name, value in state.items()})
+
 
 def signs(now: Dynamics, start: Start, temperature: float) -> dict[AlarmName, str]:
     """A sentence for each alarm but that of proxies, which takes more than one measurement.
@@ -95,6 +100,8 @@ def signs(now: Dynamics, start: Start, temperature: float) -> dict[AlarmName, st
     # Noise is at least the standard error of a difference of two shares. NaN is no gain.
     gained = now.greedy - start.greedy > noise
     greedy = f"greedy accuracy went from {start.greedy:.3f} to {now.greedy:.3f}"
+    if isnan(start.greedy) or isnan(now.greedy):
+        greedy = "greedy accuracy is not known"
     fell = spread.entropy < LEFT * start.entropy or spread.distinct - 1 < LEFT * (
         start.distinct - 1
     )

@@ -22,6 +22,8 @@ UNKNOWN = calibration(np.zeros(0), np.zeros(0, bool))
 class Spread:
     """What K samples of each problem at one temperature show.
 
+    Accuracies are of the samples that the verifier can tell right from wrong, and NaN without any.
+
     Attributes:
         pass_1: mean share of the samples that are right.
         pass_k: share of problems with at least one right sample of K: exploration.
@@ -53,7 +55,8 @@ class Dynamics:
     Attributes:
         problems: how many.
         samples: K, at each temperature.
-        greedy: share that the greedy answer gets right.
+        greedy: share that the greedy answer gets right, of those where that can be told; NaN where
+            it can be told of none.
         spread: what sampling shows, by temperature.
         health: each reward model beside the verifier, over the samples at one temperature; {} for
             a panel without the verifier.
@@ -84,7 +87,7 @@ def measure(rollouts: Sequence[Rollout], rank: str) -> Dynamics:
         rollouts: of N problems; temperature 0 is greedy.
         rank: the score that ranks for Reward-Pass@2.
     """
-    greedy = [r.scores["correctness"] == 1.0 for r in rollouts if r.temperature == 0]
+    greedy = [r.scores["correctness"] for r in _known(rollouts) if r.temperature == 0]
     temperatures = sorted({r.temperature for r in rollouts} - {0.0})
     spread = {t: _spread([r for r in rollouts if r.temperature == t], rank) for t in temperatures}
     problems = len(by_problem(rollouts))
@@ -92,7 +95,7 @@ def measure(rollouts: Sequence[Rollout], rank: str) -> Dynamics:
     return Dynamics(
         problems=problems,
         samples=sampled // max(1, problems * len(temperatures)),
-        greedy=float(np.mean(greedy)) if greedy else float("nan"),
+        greedy=float(np.mean(np.equal(greedy, 1.0))) if greedy else float("nan"),
         spread=spread,
     )
 
@@ -133,15 +136,11 @@ def health_of(rollouts: Sequence[Rollout]) -> tuple[dict[str, ModelHealth], dict
 
 def _spread(rollouts: list[Rollout], rank: str) -> Spread:
     groups = list(by_problem(rollouts).values())
-    right = np.array([r.scores["correctness"] == 1.0 for r in rollouts])
-    ranked = np.array([ranking_score(r, rank) for r in rollouts])
-    best_two = [
-        [members[i] for i in np.argsort(-ranked[members], kind="stable")[:2]] for members in groups
-    ]
+    pass_1, pass_k, reward_pass_2 = _passing(_known(rollouts), rank)
     return Spread(
-        pass_1=float(np.mean([right[members].mean() for members in groups])),
-        pass_k=float(np.mean([right[members].any() for members in groups])),
-        reward_pass_2=float(np.mean([right[members].any() for members in best_two])),
+        pass_1=pass_1,
+        pass_k=pass_k,
+        reward_pass_2=reward_pass_2,
         entropy=float(np.mean([r.response.entropy for r in rollouts])),
         distinct=float(np.mean([len({_answer(rollouts[i]) for i in m}) for m in groups])),
         length=float(np.mean([len(r.response.tokens) for r in rollouts])),
@@ -150,8 +149,30 @@ def _spread(rollouts: list[Rollout], rank: str) -> Spread:
     )
 
 
+def _known(rollouts: Sequence[Rollout]) -> list[Rollout]:
+    """Those of which the verifier can tell whether they are right."""
+    return [r for r in rollouts if not np.isnan(r.scores["correctness"])]
+
+
+def _passing(known: Sequence[Rollout], rank: str) -> tuple[float, float, float]:
+    """Pass@1, Pass@K and Reward-Pass@2 of rollouts at one temperature."""
+    if not known:
+        return (float("nan"),) * 3
+    groups = list(by_problem(known).values())
+    right = np.array([r.scores["correctness"] == 1.0 for r in known])
+    ranked = np.array([ranking_score(r, rank) for r in known])
+    best_two = [
+        [members[i] for i in np.argsort(-ranked[members], kind="stable")[:2]] for members in groups
+    ]
+    return (
+        float(np.mean([right[members].mean() for members in groups])),
+        float(np.mean([right[members].any() for members in groups])),
+        float(np.mean([right[members].any() for members in best_two])),
+    )
+
+
 def _confidence(rollouts: Sequence[Rollout]) -> Calibration:
-    known = [r for r in rollouts if not np.isnan(r.scores["correctness"])]
+    known = _known(rollouts)
     said = [np.exp(r.response.logprob / max(1, len(r.response.tokens))) for r in known]
     right = [r.scores["correctness"] == 1.0 for r in known]
     return calibration(np.array(said), np.array(right, bool))

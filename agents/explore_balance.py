@@ -49,6 +49,8 @@ class Balance:
             return
         present, found = self._plan.temperature, evidence.probed
         told = np.concatenate([s.rank[~np.isnan(s.right)] for s in found])
+        if not len(told):  # nobody knows what is right
+            return
         thresholds = [float(t) for t in np.unique(np.quantile(told, QUANTILES, method="lower"))]
         pairs = [
             (float(score), -abs(samples.temperature - present), -threshold, samples.temperature)

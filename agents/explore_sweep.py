@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from math import isnan
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from mstar.agents.plan import SWEEP, SamplingPlan
@@ -47,14 +48,12 @@ class RewardPass2:
     def observe(
         self, round_number: int, dynamics: Dynamics, evidence: Evidence | None = None
     ) -> None:
-        """Move to the best temperature of a sweep."""
-        if len(dynamics.spread) < 2:
+        """Move to the best temperature of a sweep; without labels none is better than another."""
+        found = {t: getattr(spread, self.measured) for t, spread in dynamics.spread.items()}
+        if len(found) < 2 or any(map(isnan, found.values())):
             return
         present = self._plan.temperature
-        best = max(
-            dynamics.spread,
-            key=lambda t: (getattr(dynamics.spread[t], self.measured), -abs(t - present)),
-        )
+        best = max(found, key=lambda t: (found[t], -abs(t - present)))
         self._plan = replace(self._plan, temperature=best)
 
     def plan(self) -> SamplingPlan:

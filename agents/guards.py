@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from math import nan
 from typing import Any, get_args
 
 from mstar.agents.alarms import REMEDIES, Alarm, AlarmName, Start, signs
@@ -32,7 +33,8 @@ class Guards:
         gate, rank: the recipe's, unless they were frozen.
         back_to: the round that the policy must return to before it goes on; None if it need not.
         stopped: whether the run is over.
-        best: the round with the highest greedy accuracy on held-out problems, the last of equals.
+        best: the round with the highest greedy accuracy on held-out problems, the last of equals;
+            the newest where they have no labels.
     """
 
     def __init__(self, recipe: Recipe, panels: Sequence[RewardPanel]) -> None:
@@ -76,7 +78,7 @@ class Guards:
         self.stopped = "stop" in answered
         if "roll back" in answered:
             self.back_to = self.best
-        elif better or dynamics.greedy == self._best_greedy:
+        elif not dynamics.greedy < self._best_greedy:  # also where it is not known
             self._best_greedy, self.best = dynamics.greedy, number
         self._weigh(table)
         return tuple(alarms)
@@ -102,10 +104,11 @@ class Guards:
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """Go on from a state; a return that was due has been made by whoever restores."""
-        self._start = Start(**state["start"]) if state["start"] else None
+        self._start = Start.from_state(state["start"]) if state["start"] else None
         self._proxies = ProxyGuard.from_state(state["proxies"])
         self._warmer, self.stopped = float(state["warmer"]), bool(state["stopped"])
-        self.best, self._best_greedy = int(state["best"]), float(state["best_greedy"])
+        best = state["best_greedy"]
+        self.best, self._best_greedy = int(state["best"]), nan if best is None else float(best)
         self.gate, self.rank, self.back_to = state["gate"], state["rank"], None
         self._weights = dict(state["weights"]["given"])
         for panel in self._panels:

@@ -28,7 +28,7 @@ def curves(rounds: Sequence[Row]) -> str:
         "pass@1": ([s["pass_1"] for s in spread], ORANGE),
     }
     for name, (values, color) in lines.items():
-        axes.plot(seen, values, color=color, marker="o", markersize=3, label=name)
+        axes.plot(seen, _numbers(values), color=color, marker="o", markersize=3, label=name)
     axes.set_ylim(0, 1)
     axes.legend(frameon=False, ncols=2, fontsize=8)
     return svg(figure)
@@ -39,7 +39,8 @@ def exploration(rounds: Sequence[Row]) -> str:
     seen = problems_seen(rounds)
     figure, axes = _axes("nats, answers, temperature")
     spread = [present(row) for row in rounds]
-    axes.plot(seen, [s["entropy"] for s in spread], color=GREEN, label="entropy of a token (nats)")
+    entropy = _numbers([s["entropy"] for s in spread])
+    axes.plot(seen, entropy, color=GREEN, label="entropy of a token (nats)")
     axes.plot(seen, [s["distinct"] for s in spread], color=GRAY, label="distinct answers")
     chosen = [
         (x, row["plan"]["temperature"]) for x, row in zip(seen, rounds, strict=True) if row["plan"]

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import copy
+import json
 import math
+from dataclasses import astuple, replace
 from pathlib import Path
 
 import numpy as np
@@ -11,14 +14,19 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from judged import rollout
-from tiny_runs import tiny_agent
+from tiny_runs import TINY, tiny_agent
 
+from mstar.agents.agent import Agent
+from mstar.agents.agents import AGENTS
 from mstar.agents.collect import Rollout, ask, collect
 from mstar.agents.drift import RESPONSES, Anchor
 from mstar.agents.dynamics import Spread, health_of, measure
+from mstar.agents.explore import ControllerName
+from mstar.agents.judges import panel_of
 from mstar.agents.policy import Policy
 from mstar.agents.sampler import LocalSampler, Prompt
 from mstar.envs.vector_env import ProblemVectorEnv
+from mstar.experiments.round_row import describe
 from mstar.rewards.calibration import calibration
 
 Group = list[tuple[bool, float]]  # of one problem: whether each sample is right, and its reward
@@ -105,6 +113,58 @@ def test_greedy_answers_and_temperatures_are_told_apart() -> None:
     assert [found.spread[t].pass_1 for t in (0.5, 1.0)] == [0.5, 0.25]
     assert [found.spread[t].pass_k for t in (0.5, 1.0)] == [0.5, 0.5]
     assert found.gap(1.0) == 0.0
+
+
+def test_what_nobody_can_tell_is_no_wrong_answer() -> None:
+    unknown = [
+        rollout("c", "Answer: 5", temperature=heat, right=math.nan)
+        for heat in (0.0, 0.5, 0.5, 1, 1)
+    ]
+    found, beside = measure(measured(), "reward"), measure([*measured(), *unknown], "reward")
+    assert (beside.problems, beside.greedy) == (3, found.greedy)
+    for heat in (0.5, 1.0):
+        assert beside.spread[heat].pass_1 == found.spread[heat].pass_1
+        assert beside.spread[heat].pass_k == found.spread[heat].pass_k
+        assert beside.spread[heat].reward_pass_2 == found.spread[heat].reward_pass_2
+    alone = measure(unknown, "reward")
+    told = [alone.greedy, alone.gap(1.0), *astuple(alone.spread[1.0])[:3]]
+    assert all(math.isnan(share) for share in told)
+
+
+@pytest.mark.parametrize("controller", ["reward-pass@2", "balance", "paired"])
+def test_without_held_out_labels_a_run_stays_where_it_is_and_can_be_resumed(
+    loaded: Policy, tmp_path: Path, controller: ControllerName
+) -> None:
+    recipe = replace(TINY, rounds=2, controller=controller, held_out_samples=3)
+
+    def agent(name: str) -> Agent:
+        train, blind = (
+            ProblemVectorEnv(
+                source="BarChart",
+                panel=panel_of(recipe),
+                split=split,
+                size=96,
+                seed=0,
+                unlabelled=hidden,
+            )
+            for split, hidden in (("train", 0.0), ("validation", 1.0))
+        )
+        policy = Policy(copy.deepcopy(loaded.model), loaded.processor)
+        return AGENTS[recipe.agent](policy, train, blind, recipe, tmp_path / name)
+
+    whole = agent("whole")
+    _, first, second = whole.learn()
+    whole.close()
+    assert math.isnan(second.dynamics.greedy)
+    assert second.plan is not None
+    assert second.plan.temperature == recipe.temperature
+    resumed = agent("resumed")
+    state = json.loads(json.dumps(describe(first)))["state"]
+    resumed.restore(state, first.tuned.checkpoint if first.tuned else None)
+    (again,) = resumed.learn()
+    resumed.close()
+    assert [r.response.text for r in again.rollouts] == [r.response.text for r in second.rollouts]
+    assert str(again.dynamics) == str(second.dynamics)  # NaN is not NaN
 
 
 def test_distinct_counts_final_answers_and_not_wordings() -> None:
