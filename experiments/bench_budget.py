@@ -15,7 +15,7 @@ from rich.console import Console
 
 from mstar.agents.budget import next_wave
 from mstar.experiments.markdown import percent, table
-from mstar.experiments.run_folder import Row, read_rows
+from mstar.experiments.rows import Row, read_rows
 from mstar.experiments.stats import estimate
 
 EVEN, FIRST, KEEP = 8, 2, 2  # samples of a problem on average, those before any wave, wanted ones
@@ -77,10 +77,10 @@ def replay(right: Right, rule: Callable[[Right], list[int]], seed: int = 0) -> d
         spent.append(drawn)
         solved.append(found > 0)
         lessons.append(np.minimum(found, KEEP))
-    names = ("samples", "solved", "lessons")
     return {
-        name: np.mean(values, axis=0)
-        for name, values in zip(names, (spent, solved, lessons), strict=True)
+        "samples": np.mean(spent, axis=0),
+        "solved": np.mean(solved, axis=0),
+        "lessons": np.mean(lessons, axis=0),
     }
 
 

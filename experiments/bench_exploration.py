@@ -32,7 +32,7 @@ from mstar.experiments.exploration_world import (
     reward_pass_2_curve,
 )
 from mstar.experiments.markdown import table
-from mstar.experiments.run_folder import Row, write_rows
+from mstar.experiments.rows import Row, write_rows
 from mstar.experiments.stats import estimate
 
 PROBLEMS, SAMPLES = 120, 8  # held out; of a problem, in practice and in every probe

@@ -22,7 +22,7 @@ from mstar.agents.seeds import mix
 from mstar.experiments.judge_plots import selection_curves
 from mstar.experiments.markdown import percent, table
 from mstar.experiments.problems import open_env
-from mstar.experiments.run_folder import Row, write_rows
+from mstar.experiments.rows import Row, write_rows
 from mstar.experiments.stats import Estimate, estimate
 from mstar.experiments.train import load_policy, prepare_torch
 from mstar.rewards.self_consistency import answers_by_class

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from mstar.experiments.evaluate import METRICS, Row, gain, values
+from mstar.experiments.evaluate import METRICS, gain, values
 from mstar.experiments.markdown import percent, table
-from mstar.experiments.run_folder import read_rows
+from mstar.experiments.rows import Row, read_rows
 from mstar.experiments.stats import estimate
 
 HEAD = "| test problems | metric | base, % | evolved, % | paired gain, points | n | seeds |"

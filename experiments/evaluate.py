@@ -11,9 +11,9 @@ from mstar.agents.collect import Rollout, by_problem, collect
 from mstar.agents.sampler import Sampler
 from mstar.envs.problem import Problem
 from mstar.envs.vector_env import ProblemVectorEnv
+from mstar.experiments.rows import Row
 from mstar.experiments.stats import Estimate, estimate
 
-Row = dict[str, Any]
 METRICS = ("greedy", "pass@1", "pass@k")
 
 

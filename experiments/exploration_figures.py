@@ -9,7 +9,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from mstar.experiments.plots import BLUE, GRAY, GREEN, ORANGE, PURPLE, svg
-from mstar.experiments.run_folder import Row
+from mstar.experiments.rows import Row
 from mstar.experiments.stats import estimate
 
 COLORS = {  # the others are gray

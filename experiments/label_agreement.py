@@ -20,7 +20,7 @@ from mstar.experiments.judge_examination import questions
 from mstar.experiments.judge_examples import JudgeExamples
 from mstar.experiments.markdown import percent, table
 from mstar.experiments.problems import open_env
-from mstar.experiments.run_folder import Row, write_rows
+from mstar.experiments.rows import Row, write_rows
 from mstar.experiments.stats import estimate
 from mstar.experiments.train import load_policy, prepare_torch
 

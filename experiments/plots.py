@@ -9,9 +9,10 @@ from typing import Any
 import matplotlib as mpl
 from matplotlib.figure import Figure
 
+from mstar.experiments.rows import Row
+
 mpl.use("svg")
 
-Row = dict[str, Any]
 BLUE, ORANGE, GREEN, PURPLE, GRAY = "#2a5db0", "#d9730d", "#2f855a", "#7d4bb5", "#8a8f98"
 
 

@@ -19,7 +19,8 @@ from mstar.experiments.evaluate import METRICS, gain, values
 from mstar.experiments.markdown import interval
 from mstar.experiments.page import page
 from mstar.experiments.problems import open_env
-from mstar.experiments.run_folder import Row, RunFolder, read_rollouts, read_rows
+from mstar.experiments.rows import Row, read_rows
+from mstar.experiments.run_folder import RunFolder, read_rollouts
 from mstar.experiments.stats import Estimate, estimate
 from mstar.experiments.variants import Line, by_variant, consistency, in_training
 

@@ -21,7 +21,8 @@ from mstar.agents.seeds import mix
 from mstar.agents.select import select
 from mstar.experiments.problems import open_env
 from mstar.experiments.rescore_command import RescoreOptions
-from mstar.experiments.run_folder import Row, RunFolder, read_rollouts, write_rows
+from mstar.experiments.rows import Row, write_rows
+from mstar.experiments.run_folder import RunFolder, read_rollouts
 from mstar.experiments.stored_rollouts import attempt_of, rollouts_of
 from mstar.rewards import RULES, rescore
 from mstar.rewards.panel import RewardPanel, Rule, ScoreTable

@@ -11,7 +11,8 @@ from pathlib import Path
 
 import tyro
 
-from mstar.experiments.run_folder import Row, read_rollouts, write_rows
+from mstar.experiments.rows import Row, write_rows
+from mstar.experiments.run_folder import read_rollouts
 
 
 @dataclass(frozen=True)

@@ -9,8 +9,7 @@ from typing import Any
 from mstar.agents.dynamics import Dynamics
 from mstar.agents.pseudo import pseudo_accuracy
 from mstar.agents.round import Round
-
-Row = dict[str, Any]
+from mstar.experiments.rows import Row
 
 
 def describe(done: Round) -> Row:

@@ -11,9 +11,8 @@ report.html
 from __future__ import annotations
 
 import json
-import os
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -26,9 +25,8 @@ from mstar.agents.recipe import Recipe
 from mstar.agents.round import Round
 from mstar.envs.unlabelled import is_right
 from mstar.experiments.round_row import describe
+from mstar.experiments.rows import Row, read_rows, write_rows, write_whole
 from mstar.experiments.surroundings import surroundings
-
-Row = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +59,7 @@ class RunFolder:
                     )
             else:
                 described = {"recipe": asdict(recipe), **surroundings()}
-                _replace(written, json.dumps(described, indent=2))
+                write_whole(written, json.dumps(described, indent=2))
         except OSError as error:
             raise OSError(
                 f"cannot write the run folder {path}: {error.strerror or error}; choose another "
@@ -156,7 +154,7 @@ class RunFolder:
             shutil.move(done.tuned.checkpoint, target)
         row = describe(done)
         rows = [*self.rounds(), row]
-        _replace(self.path / "rounds.jsonl", "".join(json.dumps(r) + "\n" for r in rows))
+        write_rows(self.path / "rounds.jsonl", rows)
         self._forget_optimizers(done.state["guards"]["best"])
         return row
 
@@ -209,24 +207,3 @@ def read_rollouts(path: Path, columns: Sequence[str] | None = None) -> list[Row]
     wanted = None if columns is None else [name for name in columns if name in there]
     rows: list[Row] = pq.read_table(path, columns=wanted).to_pylist()
     return rows
-
-
-def write_rows(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Rows as JSON lines, all or none."""
-    _replace(path, "".join(json.dumps(row) + "\n" for row in rows))
-
-
-def read_rows(path: Path) -> list[Row]:
-    """JSON lines; [] where there is no such file."""
-    if not path.exists():
-        return []
-    return [json.loads(line) for line in path.read_text().splitlines()]
-
-
-def _replace(path: Path, text: str) -> None:
-    partial = path.with_suffix(path.suffix + ".partial")
-    with partial.open("w") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())  # a rename must not land before what it names
-    partial.replace(path)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from mstar.experiments.markdown import table
-from mstar.experiments.run_folder import Row
+from mstar.experiments.rows import Row
 
 RESAMPLES = 2_000
 SOURCES = {"exact and slipped": ("exact", "slip"), "the policy's own": ("own",)}

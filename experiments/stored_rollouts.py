@@ -9,7 +9,7 @@ from mstar.agents.sampler import Response
 from mstar.envs.phrasing import Phrasing, phrase
 from mstar.envs.problem import Problem
 from mstar.envs.vector_env import ProblemVectorEnv
-from mstar.experiments.run_folder import Row
+from mstar.experiments.rows import Row
 from mstar.rewards.base import Attempt
 
 SCORE = "score/"

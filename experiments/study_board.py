@@ -7,7 +7,7 @@ import time
 from rich.console import Console
 from rich.table import Table
 
-from mstar.experiments.run_folder import read_rows
+from mstar.experiments.rows import read_rows
 from mstar.experiments.study_plan import Planned
 
 

@@ -8,7 +8,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from mstar.experiments.run_folder import Row
+from mstar.experiments.rows import Row
 from mstar.experiments.study_rows import RunRows, StudyRows
 
 

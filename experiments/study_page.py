@@ -10,7 +10,7 @@ from markupsafe import Markup
 from mstar.experiments.evaluate import METRICS
 from mstar.experiments.markdown import interval, percent, table
 from mstar.experiments.page import page
-from mstar.experiments.run_folder import Row
+from mstar.experiments.rows import Row
 from mstar.experiments.study import BASE
 from mstar.experiments.study_cost import Spending, spendings
 from mstar.experiments.study_plots import COSTS, color_of, figures, grid_of

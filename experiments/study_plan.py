@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any, get_args
 
 from mstar.agents.recipe import OnlineName, Recipe
-from mstar.experiments.run_folder import Row, RunFolder, write_rows
+from mstar.experiments.rows import Row, write_rows
+from mstar.experiments.run_folder import RunFolder
 from mstar.experiments.studies import STUDIES
 from mstar.experiments.study import BASE, Changes, Study
 

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from mstar.experiments.plots import GRAY, present, svg
-from mstar.experiments.run_folder import Row
+from mstar.experiments.rows import Row
 from mstar.experiments.study_cost import Spending, practice
 from mstar.experiments.study_rows import RunRows, StudyRows
 from mstar.experiments.study_tables import Difference

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mstar.agents.recipe import Recipe
-from mstar.experiments.run_folder import Row, RunFolder, read_rows
+from mstar.experiments.rows import Row, read_rows
+from mstar.experiments.run_folder import RunFolder
 from mstar.experiments.study import BASE
 from mstar.experiments.study_plan import PLAN, Plan, place
 from mstar.experiments.tuning import GRID

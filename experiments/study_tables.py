@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mstar.experiments.evaluate import METRICS, values
-from mstar.experiments.run_folder import Row
+from mstar.experiments.rows import Row
 from mstar.experiments.stats import (
     Estimate,
     chance_of_zero,

@@ -19,7 +19,7 @@ from mstar.agents.sampler import LocalSampler
 from mstar.agents.seeds import mix
 from mstar.agents.select import ranking_score
 from mstar.experiments.problems import open_env
-from mstar.experiments.run_folder import Row, write_rows
+from mstar.experiments.rows import Row, write_rows
 from mstar.experiments.train import load_policy, prepare_torch
 
 TEMPERATURES = (0.3, 0.45, 0.6, 0.8, 1.0, 1.25, 1.6)
@@ -85,7 +85,7 @@ def _row(group: Sequence[Rollout]) -> Row:
 
 if __name__ == "__main__":
     asked = tyro.cli(Curves)
-    from mstar.experiments.run_folder import read_rows
+    from mstar.experiments.rows import read_rows
 
     kept = [row for row in read_rows(asked.out) if row["policy"] != asked.policy]
     write_rows(asked.out, [*kept, *curves(asked)])

@@ -22,11 +22,12 @@ from mstar.agents.seeds import mix
 from mstar.agents.server_sampler import sampler_of
 from mstar.envs.phrasing import AXES, variants
 from mstar.experiments.canary_check import check_run, heed
-from mstar.experiments.evaluate import METRICS, Row, evaluate, values
+from mstar.experiments.evaluate import METRICS, evaluate, values
 from mstar.experiments.problems import Exam, exams, open_env
 from mstar.experiments.progress import Progress
 from mstar.experiments.report import write_report
-from mstar.experiments.run_folder import RunFolder, read_rows, write_rows
+from mstar.experiments.rows import Row, read_rows, write_rows
+from mstar.experiments.run_folder import RunFolder
 from mstar.experiments.stats import estimate
 from mstar.experiments.terminal import live
 from mstar.experiments.variants import ask_variants

@@ -23,7 +23,7 @@ from mstar.agents.judge_training import JudgeFit, fit_judge
 from mstar.agents.step_judge import StepJudge
 from mstar.experiments.judge_examination import best_threshold, examined, questions
 from mstar.experiments.judge_examples import JudgeExamples, batches
-from mstar.experiments.run_folder import Row, write_rows
+from mstar.experiments.rows import Row, write_rows
 from mstar.experiments.step_errors import error_table
 from mstar.experiments.train import load_policy, prepare_torch
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from mstar.experiments.run_folder import Row, read_rows, write_rows
+from mstar.experiments.rows import Row, read_rows, write_rows
 from mstar.experiments.study import TUNING
 from mstar.experiments.study_plan import Plan, Planned, rate_name
 from mstar.experiments.study_runs import Failure, Terms, carry_out

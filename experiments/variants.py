@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
 
 import numpy as np
 
@@ -14,9 +13,9 @@ from mstar.envs.phrasing import Phrasing, phrase
 from mstar.envs.problem import Problem
 from mstar.envs.unlabelled import is_right
 from mstar.envs.vector_env import ProblemVectorEnv
+from mstar.experiments.rows import Row
 from mstar.experiments.stats import Estimate, estimate
 
-Row = dict[str, Any]
 AS_DRAWN = "as drawn"
 
 

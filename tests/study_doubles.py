@@ -12,7 +12,7 @@ from typing import IO, Any
 import numpy as np
 
 from mstar.agents.recipe import Recipe
-from mstar.experiments.run_folder import write_rows
+from mstar.experiments.rows import write_rows
 from mstar.experiments.study import Study, Tuning
 from mstar.experiments.study_plan import Planned
 

@@ -18,7 +18,7 @@ from mstar.experiments.best_of import (
     picked,
 )
 from mstar.experiments.judge_plots import selection_curves
-from mstar.experiments.run_folder import read_rows
+from mstar.experiments.rows import read_rows
 
 ROW = {
     "seed": 0,

@@ -20,7 +20,8 @@ from mstar.agents.recipe import Recipe
 from mstar.envs.families import FAMILIES
 from mstar.experiments.cli import COMMANDS, main
 from mstar.experiments.problems import open_env
-from mstar.experiments.run_folder import read_rollouts, read_rows
+from mstar.experiments.rows import read_rows
+from mstar.experiments.run_folder import read_rollouts
 
 SMALL = shlex.split(
     """--families BarChart --extra-families Dice --rounds 1 --prompts 4 --samples 2 --size 96

@@ -30,7 +30,7 @@ from mstar.experiments.exploration_world import (
     pass_k,
     reward_pass_2,
 )
-from mstar.experiments.run_folder import read_rows
+from mstar.experiments.rows import read_rows
 
 RESULTS = Path(__file__).parent.parent / "experiments" / "results" / "exploration-bench"
 CURVES = read_rows(RESULTS / "curves.jsonl")

@@ -18,7 +18,7 @@ from mstar.experiments.bench_exploration import (
 )
 from mstar.experiments.exploration_figures import course_figure, regret_figure
 from mstar.experiments.exploration_scenarios import REPORTED
-from mstar.experiments.run_folder import Row, read_rows
+from mstar.experiments.rows import Row, read_rows
 
 RESULTS = Path(__file__).parent.parent / "experiments" / "results" / "exploration-bench"
 

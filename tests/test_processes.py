@@ -19,7 +19,8 @@ from two_processes import PAIR, RECIPES
 import mstar.experiments
 from mstar.agents import processes
 from mstar.agents.recipe import Recipe
-from mstar.experiments.run_folder import Row, RunFolder, read_rollouts
+from mstar.experiments.rows import Row
+from mstar.experiments.run_folder import RunFolder, read_rollouts
 
 LAUNCHES = Path(next(iter(mstar.experiments.__path__))) / "accelerate"
 CLOSE = 1e-4  # other batches round otherwise in their last bits

@@ -25,7 +25,7 @@ from mstar.agents.recipe import OnlineName, Recipe
 from mstar.experiments import study_page, study_runs
 from mstar.experiments.cli import TrainOptions, main
 from mstar.experiments.compare_command import given
-from mstar.experiments.run_folder import read_rows
+from mstar.experiments.rows import read_rows
 from mstar.experiments.studies import PASSES, POOL, STUDIES, UPDATES, interval
 from mstar.experiments.study import Study, Tuning
 from mstar.experiments.study_cost import probed

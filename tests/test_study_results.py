@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from mstar.experiments.room_to_choose import room_of, sentence
-from mstar.experiments.run_folder import read_rows
+from mstar.experiments.rows import read_rows
 from mstar.experiments.study_page import TABLES, missing, write_page
 from mstar.experiments.study_plan import PLAN, saved_plan
 from mstar.experiments.study_rows import StudyRows, load

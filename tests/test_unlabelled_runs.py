@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from mstar.experiments.compare import compare_runs
-from mstar.experiments.evaluate import METRICS, Row, gain
-from mstar.experiments.run_folder import read_rows
+from mstar.experiments.evaluate import METRICS, gain
+from mstar.experiments.rows import Row, read_rows
 
 RESULTS = Path(__file__).parent.parent / "experiments" / "results"
 UNLABELLED = RESULTS / "unlabelled"
