@@ -21,8 +21,9 @@ from mstar.agents.explore import CONTROLLERS, SamplingPlan
 from mstar.agents.guards import Guards
 from mstar.agents.held_out import HeldOut
 from mstar.agents.learner import Tuned
+from mstar.agents.mixing import MIXINGS
 from mstar.agents.policy import Policy
-from mstar.agents.pseudo import mixed_in
+from mstar.agents.pseudo import drawn_mixed
 from mstar.agents.recipe import Recipe
 from mstar.agents.round import Cost, Measuring, Round
 from mstar.agents.sampler import Prompt
@@ -65,6 +66,7 @@ class Agent(ABC):
         self.controller = CONTROLLERS[recipe.controller](
             SamplingPlan(recipe.temperature, recipe.samples, recipe.keep, recipe.threshold), recipe
         )
+        self.mixing = MIXINGS[recipe.mixing](recipe)
         self.guards = Guards(recipe, (env.examiner.panel, held_out.examiner.panel))
         self.watch = Watch(policy, held_out, self.guards)
         self.measured = HeldOut(self.sampler, held_out, recipe)
@@ -133,14 +135,19 @@ class Agent(ABC):
         self._checkpoint = checkpoint
         self.guards.back_to = None
 
-    def draw(self, number: int, again: Sequence[Problem] = ()) -> list[Problem]:
+    def plan(self, number: int) -> SamplingPlan:
+        """How round `number` samples, by the controller, the mix and the guards."""
+        return self.guards.plan(self.mixing.plan(number, self.controller.plan()))
+
+    def draw(self, number: int, plan: SamplingPlan, again: Sequence[Problem] = ()) -> list[Problem]:
         """The problems of a round, each once, asked the way that the recipe lets vary.
 
         Args:
             number: of the round.
+            plan: says how many have no label.
             again: problems that are asked once more, in the place of fresh ones.
         """
-        fresh = mixed_in(self.env, self.recipe, number, len(again))
+        fresh = drawn_mixed(self.env, self.recipe.prompts - len(again), plan.unlabelled)
         self.drawn = distinct([*again, *fresh])
         return phrased(self.drawn, self.recipe.phrasings, mix(self.recipe.seed, number, 5))
 
@@ -164,6 +171,7 @@ class Agent(ABC):
         rank = self.recipe.rank
         evidence = Evidence(samples_of(probed, rank), samples_of(rollouts, rank))
         self.controller.observe(number, dynamics, evidence)
+        self.mixing.observe(rollouts, self.guards.rank)
         self.rounds_done = number
         self.cost = bill(
             self.cost, self.sampler, self.policy.size, sum(self._laps.values()), tuned, measuring
@@ -195,6 +203,7 @@ class Agent(ABC):
             "round": self.rounds_done,
             "env": self.env.state(),
             "controller": self.controller.state(),
+            "mixing": self.mixing.state(),
             "cost": asdict(self.cost),
             "guards": self.guards.state(),
             "watch": self.watch.state(),
@@ -213,6 +222,7 @@ class Agent(ABC):
         self.rounds_done = int(state["round"])
         self.env.restore(state["env"])
         self.controller.restore(state["controller"])
+        self.mixing.restore(state["mixing"])
         self.cost = Cost(**state["cost"])
         self.guards.restore(state["guards"])
         self.watch.restore(state["watch"])

@@ -25,25 +25,25 @@ class Gold:
 
     Args:
         env: poses the problems; those without a label or without steps are passed over.
-        recipe: ``gold`` is the share, ``gold_set`` the size of the set.
+        recipe: ``gold_set`` is the size of the set.
     """
 
     def __init__(self, env: ProblemVectorEnv, recipe: Recipe) -> None:
         self._env, self._recipe = env, recipe
 
-    def mixed_into(self, lessons: Sequence[Lesson], number: int) -> list[Lesson]:
-        """The lessons of a round, filled up to its slots with the recipe's share of gold.
+    def mixed_into(self, lessons: Sequence[Lesson], share: float, number: int) -> list[Lesson]:
+        """The lessons of round `number`, filled up to its slots with a share of gold.
 
         Own lessons come round where they are too few, and are cut where they are too many, as the
         trainer does it; without gold they are handed on as they are.
         """
         recipe = self._recipe
-        if not recipe.gold:
+        if not share:
             return list(lessons)
         slots = recipe.updates * recipe.batch
         rng = np.random.default_rng(mix(recipe.seed, number, 9))
         solutions = [self.lessons[i] for i in rng.permutation(len(self.lessons))]
-        golden = round(recipe.gold * slots)
+        golden = round(share * slots)
         filled = [solutions[i % len(solutions)] for i in range(golden)]
         filled += [lessons[i % len(lessons)] for i in range(slots - golden)]
         return [filled[i] for i in rng.permutation(slots)]

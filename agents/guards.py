@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from math import nan
-from typing import Any, get_args
+from typing import Any
 
 from mstar.agents.alarms import REMEDIES, Alarm, AlarmName, Start, signs
 from mstar.agents.dynamics import Dynamics
 from mstar.agents.plan import HOTTEST, SamplingPlan
-from mstar.agents.recipe import OnlineName, Recipe
+from mstar.agents.recipe import Recipe
 from mstar.rewards.health import adapted_weights
 from mstar.rewards.panel import RewardPanel, ScoreTable
 from mstar.rewards.proxy_guard import ProxyGuard
@@ -131,7 +131,7 @@ class Guards:
     def _paid(self) -> set[str]:
         """The reward models that learning follows: nothing else can be gamed."""
         recipe = self.recipe
-        online = recipe.agent in get_args(OnlineName)
+        online = recipe.online
         ranked = recipe.selection in ("top-k", "threshold") or recipe.unlabelled > 0
         paid = set() if online else {self.gate}
         if online or (ranked and self.rank == "reward"):

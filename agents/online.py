@@ -66,9 +66,9 @@ class Online(Agent):
     def turn(self, number: int) -> Round:
         """Sample, judge and update in turn, many times; then measure and adjust."""
         recipe = self.recipe
-        plan = replace(self.guards.plan(self.controller.plan()), samples=recipe.samples)
+        plan = replace(self.plan(number), samples=recipe.samples)
         self.stage = "practising"
-        problems = self.draw(number)
+        problems = self.draw(number, plan)
         slots = [problems[i % len(problems)] for i in range(recipe.prompts)]
         exercise = Exercise(number, slots, recipe.samples, plan.temperature)
         if self.trainer is None:

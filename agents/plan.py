@@ -25,18 +25,24 @@ class SamplingPlan:
         samples: per prompt.
         keep: how many right answers of a problem are learned from.
         threshold: least ranking score to be kept, under the ``threshold`` rule.
+        unlabelled: share of the problems that have no label; None takes them as they come.
+        gold: share of the lessons that are worked solutions.
     """
 
     temperature: float = 1.0
     samples: int = 8
     keep: int = 2
     threshold: float = 0.0
+    unlabelled: float | None = None
+    gold: float = 0.0
 
     def __post_init__(self) -> None:
         if not 0 < self.temperature < 10 or self.samples < 1 or self.keep < 1:
             raise ValueError(
                 f"{self}: temperature must lie in (0, 10), samples and keep must be at least 1"
             )
+        if not 0 <= (self.unlabelled or 0.0) <= 1 or not 0 <= self.gold < 1:
+            raise ValueError(f"{self}: unlabelled must lie in [0, 1] and gold in [0, 1)")
 
 
 class ExplorationController(Protocol):

@@ -1,4 +1,4 @@
-"""Unlabelled problems: when they are asked, and what stands for their labels."""
+"""Unlabelled problems: how many are asked, and what stands for their labels."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from math import nan
 import numpy as np
 
 from mstar.agents.collect import Rollout, by_problem
-from mstar.agents.recipe import Recipe
 from mstar.agents.select import ranking_score
 from mstar.envs.problem import Problem
 from mstar.envs.unlabelled import is_right
 from mstar.envs.vector_env import ProblemVectorEnv
+from mstar.rewards.base import Scores
 from mstar.rewards.pseudo_labels import PSEUDO_LABELS, VoteName, vote_weights
 
 SCORE = "pseudo"
@@ -35,14 +35,19 @@ def pseudo_labelled(rollouts: Sequence[Rollout], vote: VoteName, rank: str) -> l
     for members in by_problem(rollouts).values():
         group = [rollouts[i] for i in members]
         if group[0].problem.answer is None:
-            attempts = [r.problem.attempt(r.response.text) for r in group]
-            scores = [ranking_score(r, rank) for r in group]  # -1 where the model abstained
-            weights = vote_weights([score if score >= 0 else nan for score in scores])
-            verdicts[members] = PSEUDO_LABELS[vote](attempts, weights)
+            verdicts[members] = elect(group, vote, rank)
     return [
         replace(rollout, scores={**rollout.scores, SCORE: float(verdict)})
         for rollout, verdict in zip(rollouts, verdicts, strict=True)
     ]
+
+
+def elect(group: Sequence[Rollout], vote: VoteName, rank: str) -> Scores:
+    """The verdicts of a vote on the responses to one problem, (K,); NaN where it is silent."""
+    attempts = [r.problem.attempt(r.response.text) for r in group]
+    scores = [ranking_score(r, rank) for r in group]  # -1 where the model abstained
+    weights = vote_weights([score if score >= 0 else nan for score in scores])
+    return PSEUDO_LABELS[vote](attempts, weights)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,28 +96,69 @@ def pseudo_accuracy(rollouts: Sequence[Rollout]) -> PseudoAccuracy | None:
     )
 
 
-def mixed_in(env: ProblemVectorEnv, recipe: Recipe, number: int, asked: int = 0) -> list[Problem]:
-    """The next problems of a round; labelled ones only, before the others are mixed in.
+@dataclass(frozen=True, slots=True)
+class Labelled:
+    """What the labelled problems of a round show of solving and voting.
 
-    Where `asked` of the round's problems are there already, so many fewer are drawn.
+    Attributes:
+        problems: how many there were.
+        solved: those with a right response.
+        voted: those that would have got a pseudo-label, had they been unlabelled.
+        right: those whose pseudo-label would have been right.
+    """
 
-    M-STaR's T_mixin (arXiv 2412.17451): 0, 25, 50 or 75 % of training.
+    problems: int = 0
+    solved: int = 0
+    voted: int = 0
+    right: int = 0
+
+
+def labelled(rollouts: Sequence[Rollout], vote: VoteName, rank: str) -> Labelled:
+    """How the vote does where the label is known, and how many problems are solved.
+
+    Args:
+        rollouts: judged, of whole groups; those of unlabelled problems are passed over.
+        vote: how a group decides.
+        rank: the score that weighs the votes.
+    """
+    groups = [[rollouts[i] for i in rows] for rows in by_problem(rollouts).values()]
+    solved = voted = right = 0
+    known = [group for group in groups if group[0].problem.answer is not None]
+    for group in known:
+        correct = [rollout.scores["correctness"] == 1.0 for rollout in group]
+        elected = elect(group, vote, rank) == 1.0
+        solved += any(correct)
+        voted += bool(elected.any())
+        right += any(was for was, won in zip(correct, elected, strict=True) if won)
+    return Labelled(len(known), solved, voted, right)
+
+
+def drawn_mixed(env: ProblemVectorEnv, count: int, unlabelled: float | None) -> list[Problem]:
+    """The next problems, so many of them unlabelled; fewer where too few of a sort are found.
+
+    Args:
+        env: poses the problems.
+        count: how many.
+        unlabelled: share of those without a label; None takes the next ones as they come.
 
     Raises:
-        ValueError: there are not enough labelled problems.
+        ValueError: labelled problems are wanted, and there are none.
     """
-    wanted = recipe.prompts - asked
-    drawn = env.draw(wanted)
-    if not recipe.unlabelled or number > recipe.mix_in * recipe.rounds:
-        return drawn
-    labelled = [problem for problem in drawn if problem.answer is not None]
-    most = 100 * wanted  # a set without labels would be searched for ever
-    while len(labelled) < wanted and most > 0:
-        more = env.draw(wanted - len(labelled))
-        most -= len(more)
-        labelled += [problem for problem in more if problem.answer is not None]
-    if wanted and not labelled:
+    if unlabelled is None:
+        return env.draw(count)
+    hidden = round(unlabelled * count)
+    wanted = {True: hidden, False: count - hidden}  # by whether the answer is withheld
+    found: list[Problem] = []
+    left = 100 * count  # a set without labels would be searched for ever
+    while (missing := sum(wanted.values())) and left > 0:
+        left -= missing
+        for problem in env.draw(missing):
+            if wanted[problem.answer is None]:
+                wanted[problem.answer is None] -= 1
+                found.append(problem)
+    if wanted[False] and not any(problem.answer is not None for problem in found):
         raise ValueError(
-            f"mix_in is {recipe.mix_in}, but {recipe.env} has no labelled problems to begin with"
+            f"{wanted[False]} labelled problems were wanted for a round, and the set has none; "
+            "lower --unlabelled, or leave --mix-in and --mixing as they are by default"
         )
-    return labelled
+    return found

@@ -8,7 +8,13 @@ from typing import Literal, get_args
 
 from mstar.agents.budget import Budget
 from mstar.agents.explore import Anneal, ControllerName
-from mstar.agents.recipe_checks import check_panel, check_unlabelled
+from mstar.agents.mixing import MixingName
+from mstar.agents.recipe_checks import (
+    check_judges,
+    check_panel,
+    check_server,
+    check_unlabelled,
+)
 from mstar.envs.examiner import Form
 from mstar.envs.phrasing import Axis
 from mstar.rewards.pseudo_labels import VoteName
@@ -53,8 +59,10 @@ class Recipe:
         unlabelled: share of the training problems whose answers are withheld. Where the gate has
             nothing to go by, a vote among the responses says which of them pass it.
         pseudo: that vote: ``vote`` as in the paper, or ``guarded``. Votes weigh by ``rank``.
+        mixing: of labelled and unlabelled problems and gold: ``scheduled`` by ``mix_in``, or
+            ``adaptive``, as many unlabelled problems as the vote on labelled ones proves right.
         mix_in: share of the rounds that pass before unlabelled problems are asked.
-        gold: share of the lessons that are worked solutions, in [0, 1).
+        gold: share of the lessons that are worked solutions, in [0, 1); the greatest, if adaptive.
         gold_set: how many worked solutions there are to draw those from.
         phrasings: what of the prompts varies from problem to problem and round to round.
         size: side of generated pictures, in pixels, 96 to 448.
@@ -133,6 +141,7 @@ class Recipe:
     form: Form = "open"
     unlabelled: float = 0.0
     pseudo: VoteName = "guarded"
+    mixing: MixingName = "scheduled"
     mix_in: float = 0.0
     gold: float = 0.0
     gold_set: int = 32
@@ -213,40 +222,19 @@ class Recipe:
             raise ValueError(f"test_harder needs a level above {self.level}, and there is none")
         check_unlabelled(self)
         check_panel(self)
-        self._check_judges()
-        self._check_server()
+        check_judges(self)
+        check_server(self)
         if self.beta is not None and not 0 <= self.beta < inf:
             raise ValueError(f"beta must be finite and >= 0, got {self.beta}")
 
-    def _check_judges(self) -> None:
-        if bool(self.judge_url) != bool(self.judge_model):
-            raise ValueError(
-                f"judge_url is {self.judge_url!r} and judge_model is {self.judge_model!r}; give "
-                "both for an endpoint, or neither for the run's own model"
-            )
-        if self.judge_refresh and (
-            "process" not in self.panel or self.agent in (*get_args(OnlineName), "sft")
-        ):
-            raise ValueError(
-                f"judge_refresh is {self.judge_refresh}, with the panel {self.panel} and the agent "
-                f"{self.agent!r}; it needs 'process' in the panel and an agent that selects"
-            )
-
-    def _check_server(self) -> None:
-        if self.server and not self.server.startswith(("http://", "https://")):
-            raise ValueError(
-                f"server is {self.server!r}; give an address such as http://localhost:8000"
-            )
-        if self.server and self.rank == "self_certainty":
-            raise ValueError(
-                "a server does not tell how certain the policy is, so rank cannot be "
-                "'self_certainty'; give another --rank, such as reward"
-            )
+    @property
+    def online(self) -> bool:
+        """Whether the agent learns from rewards, and not from chosen responses."""
+        return self.agent in get_args(OnlineName)
 
     @property
     def reward_weights(self) -> dict[str, float]:
         """Weight of each reward model in the combined reward, by name."""
         if self.weights:
             return dict(zip(self.panel, self.weights, strict=True))
-        online = self.agent in get_args(OnlineName)
-        return {name: float(not online or name == self.gate) for name in self.panel}
+        return {name: float(not self.online or name == self.gate) for name in self.panel}

@@ -20,9 +20,25 @@ def check_unlabelled(recipe: Recipe) -> None:
     for name in ("mix_in", "gold"):
         if not 0 <= getattr(recipe, name) < 1:
             raise ValueError(f"{name} must lie in [0, 1), got {getattr(recipe, name)}")
-    if recipe.unlabelled == 1 and (recipe.mix_in or recipe.gold):
+    adaptive = recipe.mixing == "adaptive"
+    if recipe.unlabelled == 1 and (recipe.mix_in or recipe.gold or adaptive):
         raise ValueError(
-            "with unlabelled 1 there are no labelled problems for mix_in or gold; lower it"
+            "with unlabelled 1 there are no labelled problems for mix_in, gold or adaptive mixing; "
+            "lower it"
+        )
+    if adaptive and recipe.mix_in:
+        raise ValueError(
+            f"mix_in is {recipe.mix_in}, but adaptive mixing finds out by itself when unlabelled "
+            "problems are mixed in; leave mix_in at 0, or take scheduled mixing"
+        )
+    if adaptive and not recipe.unlabelled and not recipe.gold:
+        raise ValueError(
+            "adaptive mixing has nothing to mix: give --unlabelled, --gold or both their shares"
+        )
+    if recipe.gold and recipe.online:
+        raise ValueError(
+            f"gold is {recipe.gold}, but {recipe.agent} learns from rewards and is shown no "
+            "solutions; leave gold at 0, or take an agent that fine-tunes"
         )
 
 
@@ -43,3 +59,32 @@ def check_panel(recipe: Recipe) -> None:
         )
     if recipe.weights and not (min(recipe.weights) >= 0 and 0 < sum(recipe.weights) < inf):
         raise ValueError(f"weights must be finite, >= 0 and not all 0, got {recipe.weights}")
+
+
+def check_judges(recipe: Recipe) -> None:
+    """Raise ValueError for a judge that is named by half, or has nothing to follow."""
+    if bool(recipe.judge_url) != bool(recipe.judge_model):
+        raise ValueError(
+            f"judge_url is {recipe.judge_url!r} and judge_model is {recipe.judge_model!r}; give "
+            "both for an endpoint, or neither for the run's own model"
+        )
+    if recipe.judge_refresh and (
+        "process" not in recipe.panel or recipe.online or recipe.agent == "sft"
+    ):
+        raise ValueError(
+            f"judge_refresh is {recipe.judge_refresh}, with the panel {recipe.panel} and the agent "
+            f"{recipe.agent!r}; it needs 'process' in the panel and an agent that selects"
+        )
+
+
+def check_server(recipe: Recipe) -> None:
+    """Raise ValueError for an address that is none, and for scores that a server does not give."""
+    if recipe.server and not recipe.server.startswith(("http://", "https://")):
+        raise ValueError(
+            f"server is {recipe.server!r}; give an address such as http://localhost:8000"
+        )
+    if recipe.server and recipe.rank == "self_certainty":
+        raise ValueError(
+            "a server does not tell how certain the policy is, so rank cannot be "
+            "'self_certainty'; give another --rank, such as reward"
+        )

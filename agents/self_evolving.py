@@ -56,7 +56,7 @@ class SelfEvolving(Agent):
     def turn(self, number: int) -> Round:
         """Sample, judge, select, fine-tune, measure, adjust."""
         recipe = self.recipe
-        plan = self.guards.plan(self.controller.plan())
+        plan = self.plan(number)
         self.stage = "sampling"
 
         # 1. Sample: the policy, frozen for now, answers fresh problems several times each.
@@ -79,7 +79,7 @@ class SelfEvolving(Agent):
 
         # 4. Fine-tune on what was kept; where nothing was, the policy stays.
         self.stage = "fine-tuning"
-        tuned = self._fine_tune(rollouts, selection, number) if selection.kept else None
+        tuned = self._fine_tune(rollouts, selection, plan, number) if selection.kept else None
         self.lap("fine-tune")
 
         # The step judge learns from the round too, where the recipe has it follow the policy.
@@ -97,16 +97,22 @@ class SelfEvolving(Agent):
             return collect(
                 self.sampler,
                 self.env,
-                self.draw(number),
+                self.draw(number, plan),
                 [plan.temperature] * plan.samples,
                 seed=mix(self.recipe.seed, number, 0),
                 version=number - 1,
             )
-        rollouts = adaptive.sample(number, self.draw(number, adaptive.due(number)), plan)
+        rollouts = adaptive.sample(number, self.draw(number, plan, adaptive.due(number)), plan)
         adaptive.note(number, self.drawn, rollouts)
         return rollouts
 
-    def _fine_tune(self, rollouts: Sequence[Rollout], selection: Selection, number: int) -> Tuned:
+    def _fine_tune(
+        self,
+        rollouts: Sequence[Rollout],
+        selection: Selection,
+        plan: SamplingPlan,
+        number: int,
+    ) -> Tuned:
         order = np.random.default_rng(mix(self.recipe.seed, number, 2)).permutation(selection.kept)
         prompts: dict[str, Prompt] = {}
         lessons = []
@@ -115,7 +121,7 @@ class SelfEvolving(Agent):
             if problem.id not in prompts:
                 prompts[problem.id] = ask(self.env, problem)
             lessons.append(Lesson(prompts[problem.id], rollout.response.text))
-        return self.teach(self.gold.mixed_into(lessons, number), number)
+        return self.teach(self.gold.mixed_into(lessons, plan.gold, number), number)
 
     def teach(self, lessons: Sequence[Lesson], number: int) -> Tuned:
         """Fine-tune on lessons, from what the round inherits."""

@@ -21,7 +21,7 @@ class Sft(SelfEvolving):
             ValueError: no problem of the round has a worked solution.
         """
         self.stage = "fine-tuning"
-        problems = self.draw(number)
+        problems = self.draw(number, self.plan(number))
         worked = [problem for problem in problems if problem.steps and problem.answer]
         if not worked:
             raise ValueError(

@@ -6,11 +6,10 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import get_args
 
 import numpy as np
 
-from mstar.agents.recipe import OnlineName, Recipe
+from mstar.agents.recipe import Recipe
 from mstar.envs.problem import Problem
 from mstar.envs.vector_env import ProblemVectorEnv
 from mstar.rewards.canaries import CanaryReport, check_canaries
@@ -122,7 +121,7 @@ def _learned(report: CanaryReport, recipe: Recipe) -> dict[str, float]:
     table, kinds = report.table, np.array(report.kinds, np.str_)
     golden = kinds == "golden"
     taken = table[recipe.gate] == 1.0
-    if recipe.agent in get_args(OnlineName):
+    if recipe.online:
         own = np.maximum.accumulate(np.where(golden, np.arange(len(kinds)), 0))  # golden of a row
         taken = np.where(golden, ~np.isnan(table.reward), table.reward >= table.reward[own])
     return {str(kind): float(taken[kinds == kind].mean()) for kind in dict.fromkeys(report.kinds)}

@@ -9,6 +9,7 @@ from mstar.agents.explore import ControllerName
 from mstar.agents.recipe import OnlineName
 from mstar.experiments.recipes import DEFAULT, RECIPES
 from mstar.experiments.study import Study, Tuning
+from mstar.rewards.pseudo_labels import VoteName
 
 # One rate for all updates of a run. With a warm-up, agents that begin a new optimizer every round
 # would warm up again every round, and spend most of a short round below the rate of the others.
@@ -174,9 +175,43 @@ EXPLORATION = Study(
     optional=("schedule", "pass@k", "balance", "entropy"),
 )
 
+LABELS = 128  # of the pool's problems have one, where the arm does not say otherwise
+FEW = {"unlabelled": 1 - LABELS / POOL}
+NONE = {"unlabelled": 1.0}
+
+UNLABELLED = Study(
+    question="What are problems without answers worth, and what keeps their votes honest?",
+    design=(
+        f"A pool of {POOL} problems of which about one in {POOL // LABELS} has an answer, the "
+        "same in all arms. few-labels learns from those alone; mix-in-P also from the vote on "
+        "the others once P % of the rounds have passed, adaptive as far as that vote proves "
+        "right on the labelled ones. gold has a quarter of its lessons from 32 worked "
+        "solutions. The last four arms have no label at all: the plain vote of M-STaR or the "
+        "guarded one, with alarms that act or are only told. All arms sample alike. The "
+        "learning rate is constant, without warm-up."
+    ),
+    base=replace(EQUAL, pool=POOL, rounds=8, prompts=LABELS, updates=8),
+    arms={
+        "few-labels": {"pool": LABELS},
+        "all-labels": {},
+        **{f"mix-in-{share}": {**FEW, "mix_in": share / 100} for share in (0, 25, 50, 75)},
+        "adaptive": {**FEW, "mixing": "adaptive"},
+        "gold": {**FEW, "gold": 0.25},
+        "adaptive-gold": {**FEW, "mixing": "adaptive", "gold": 0.25},
+        **{
+            f"{vote}-{guards}": {**NONE, "pseudo": vote, "guards": guards}
+            for vote in get_args(VoteName)
+            for guards in ("watch", "act")
+        },
+    },
+    baseline="few-labels",
+    optional=("mix-in-25", "mix-in-75"),
+)
+
 STUDIES: dict[str, Study] = {
     "method-interval": METHOD_INTERVAL,
     "online": ONLINE,
     "selection": SELECTION,
     "exploration": EXPLORATION,
+    "unlabelled": UNLABELLED,
 }

@@ -6,9 +6,9 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
-from mstar.agents.recipe import OnlineName, Recipe
+from mstar.agents.recipe import Recipe
 from mstar.experiments.rows import Row, write_rows
 from mstar.experiments.run_folder import RunFolder
 from mstar.experiments.studies import STUDIES
@@ -129,7 +129,7 @@ def place(out: Path, arm: str, seed: int) -> Path:
 
 def rate_name(recipe: Recipe) -> str:
     """The field that holds the learning rate of a recipe's agent."""
-    return "online_learning_rate" if recipe.agent in get_args(OnlineName) else "learning_rate"
+    return "online_learning_rate" if recipe.online else "learning_rate"
 
 
 def saved_plan(out: Path, name: str) -> Plan | None:

@@ -6,18 +6,27 @@ from dataclasses import replace
 from itertools import pairwise
 from math import isnan, nan
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from judged import rollout
-from tiny_runs import TINY, agent_of
+from tiny_runs import TINY, Even, agent_of
 from wrong_runs import MAJORITY
 
 from mstar.agents.collect import Rollout
 from mstar.agents.gold import Gold
 from mstar.agents.learner import Lesson
+from mstar.agents.mixing import Adaptive, Scheduled
+from mstar.agents.plan import SamplingPlan
 from mstar.agents.policy import Policy
-from mstar.agents.pseudo import mixed_in, pseudo_accuracy, pseudo_labelled
+from mstar.agents.pseudo import (
+    Labelled,
+    drawn_mixed,
+    labelled,
+    pseudo_accuracy,
+    pseudo_labelled,
+)
 from mstar.agents.recipe import Recipe
 from mstar.agents.select import select
 from mstar.envs.problem import Problem
@@ -135,9 +144,10 @@ def problems(share: float) -> ProblemVectorEnv:
 
 @pytest.mark.parametrize("mix_in", [0.0, 0.25, 0.5, 0.75])
 def test_unlabelled_problems_are_mixed_in_from_a_share_of_the_rounds(mix_in: float) -> None:
-    recipe = Recipe(rounds=4, prompts=12, unlabelled=0.5, mix_in=mix_in)
-    env = problems(0.5)
-    drawn = [mixed_in(env, recipe, number) for number in (1, 2, 3, 4)]
+    mixing = Scheduled(Recipe(rounds=4, unlabelled=0.5, mix_in=mix_in))
+    env, plan = problems(0.5), SamplingPlan()
+    shares = [mixing.plan(number, plan).unlabelled for number in (1, 2, 3, 4)]
+    drawn = [drawn_mixed(env, 12, share) for share in shares]
     hidden = [any(p.answer is None for p in asked) for asked in drawn]
     assert hidden == [number > 4 * mix_in for number in (1, 2, 3, 4)]
     assert [len(asked) for asked in drawn] == [12] * 4
@@ -148,8 +158,87 @@ def test_unlabelled_problems_are_mixed_in_from_a_share_of_the_rounds(mix_in: flo
 def test_mixing_in_later_needs_labels_to_begin_with() -> None:
     with pytest.raises(ValueError, match="no labelled problems for mix_in"):
         Recipe(unlabelled=1.0, mix_in=0.5)
-    with pytest.raises(ValueError, match="no labelled problems to begin with"):
-        mixed_in(problems(1.0), Recipe(prompts=2, unlabelled=0.9, mix_in=0.5), 1)
+    with pytest.raises(ValueError, match="2 labelled problems were wanted"):
+        drawn_mixed(problems(1.0), 2, 0.0)
+
+
+@pytest.mark.parametrize("share", [0.0, 0.25, 0.75])
+def test_a_round_has_the_share_of_unlabelled_problems_that_is_wanted(share: float) -> None:
+    drawn = drawn_mixed(problems(0.5), 12, share)
+    assert sum(problem.answer is None for problem in drawn) == 12 * share
+    assert len({problem.id for problem in drawn}) == 12
+
+
+# The mix that follows the vote
+
+
+def voted(right: int, wrong: int, unsolved: int = 0) -> list[Rollout]:
+    """Labelled problems whose votes are right, wrong, or that nobody solves or votes on."""
+    texts = {"right": "3333", "wrong": "4443", "unsolved": "4567"}
+    counts = {"right": right, "wrong": wrong, "unsolved": unsolved}
+    return [
+        made
+        for kind, count in counts.items()
+        for index in range(count)
+        for made in rollouts(*texts[kind], gold="3", id=f"{kind} {index}")
+    ]
+
+
+def test_votes_on_labelled_problems_are_held_to_their_labels() -> None:
+    seen = labelled([*voted(3, 2, 1), *rollouts("3", "3", "3")], "guarded", "reward")
+    assert seen == Labelled(problems=6, solved=5, voted=5, right=3)
+
+
+def test_unlabelled_problems_come_as_the_vote_proves_right_and_go_as_it_proves_wrong() -> None:
+    mixing, plan = Adaptive(Recipe(unlabelled=0.5, mixing="adaptive")), SamplingPlan()
+    assert mixing.plan(1, plan).unlabelled == 0.0
+    shares = []
+    for right, wrong in [(5, 0), (50, 0), (50, 0), (50, 0), (50, 0), (42, 8), (20, 30), (20, 30)]:
+        mixing.observe(voted(right, wrong), "reward")
+        shares.append(mixing.plan(2, plan).unlabelled)
+    assert shares == [0.0, 0.25, 0.5, 0.75, 0.75, 0.75, 0.5, 0.25]
+    resumed = Adaptive(Recipe(unlabelled=0.5, mixing="adaptive"))
+    resumed.restore(mixing.state())
+    assert resumed.plan(3, plan) == mixing.plan(3, plan)
+
+
+def test_gold_stands_in_for_what_is_not_solved() -> None:
+    mixing, plan = Adaptive(Recipe(gold=0.3, mixing="adaptive")), SamplingPlan()
+    assert mixing.plan(1, plan).gold == 0.3
+    mixing.observe(voted(30, 0, unsolved=70), "reward")
+    assert mixing.plan(2, plan).gold == 0.3
+    mixing.observe(voted(90, 0, unsolved=10), "reward")
+    assert mixing.plan(3, plan).gold == pytest.approx(0.1)
+    assert mixing.plan(3, plan).unlabelled is None
+    mixing.observe(rollouts("3"), "reward")  # without a label nothing can be told
+    assert mixing.plan(4, plan).gold == pytest.approx(0.1)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        ({"unlabelled": 1.0}, "no labelled problems for mix_in, gold or adaptive mixing"),
+        ({"unlabelled": 0.5, "mix_in": 0.5}, "finds out by itself"),
+        ({}, "nothing to mix"),
+    ],
+)
+def test_a_mix_that_cannot_be_adapted_is_refused(wrong: dict[str, Any], said: str) -> None:
+    with pytest.raises(ValueError, match=said):
+        Recipe(mixing="adaptive", **wrong)
+
+
+def test_who_learns_from_rewards_is_shown_no_gold() -> None:
+    with pytest.raises(ValueError, match="grpo learns from rewards and is shown no solutions"):
+        Recipe(agent="grpo", gold=0.1)
+
+
+def test_a_run_mixes_by_its_votes_and_its_rows_say_so(policy: Policy, tmp_path: Path) -> None:
+    setting = {"mixing": "adaptive", "unlabelled": 0.5, "gold": 0.5, "gold_set": 2, "rounds": 2}
+    agent = agent_of(policy, tmp_path, RewardPanel([Even(), SelfCertainty()]), **setting)
+    *_, first, second = [describe(done) for done in agent.learn()]
+    agent.close()
+    assert (first["plan"]["unlabelled"], first["plan"]["gold"]) == (0.0, 0.5)
+    assert first["state"]["mixing"]["gold"] == second["plan"]["gold"]
 
 
 def test_a_run_without_labels_learns_from_its_votes_and_tells_their_accuracy(
@@ -179,12 +268,16 @@ GOLDEN = replace(TINY, gold=0.25, gold_set=3, updates=4, batch=4)
 @pytest.mark.parametrize("own", [1, 12, 40])
 def test_gold_has_its_share_of_the_lessons(own: int) -> None:
     gold = Gold(problems(0.5), GOLDEN)
-    mixed = gold.mixed_into(lessons(own), 1)
+    mixed = gold.mixed_into(lessons(own), 0.25, 1)
     golden = [lesson for lesson in mixed if not lesson.response.startswith("own")]
     assert (len(mixed), len(golden)) == (16, 4)
     assert {lesson.response for lesson in golden} <= {g.response for g in gold.lessons}
-    assert [m.response for m in mixed] == [m.response for m in gold.mixed_into(lessons(own), 1)]
-    assert [m.response for m in mixed] != [m.response for m in gold.mixed_into(lessons(own), 2)]
+    assert [m.response for m in mixed] == [
+        m.response for m in gold.mixed_into(lessons(own), 0.25, 1)
+    ]
+    assert [m.response for m in mixed] != [
+        m.response for m in gold.mixed_into(lessons(own), 0.25, 2)
+    ]
 
 
 def test_gold_is_verified_labelled_and_worked() -> None:
@@ -199,7 +292,7 @@ def test_gold_is_verified_labelled_and_worked() -> None:
 
 def test_without_gold_the_lessons_are_as_they_were() -> None:
     own = lessons(2)
-    assert Gold(problems(1.0), TINY).mixed_into(own, 1) == own
+    assert Gold(problems(1.0), TINY).mixed_into(own, 0.0, 1) == own
 
 
 def test_gold_that_is_not_there_is_named() -> None:

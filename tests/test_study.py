@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable
 from dataclasses import fields, replace
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 import pytest
 import tyro
@@ -21,7 +21,7 @@ from rich.console import Console
 from study_doubles import STUDY, TUNED, Doubles, round_row, size, write_run
 
 from mstar.agents.online import check_batches
-from mstar.agents.recipe import OnlineName, Recipe
+from mstar.agents.recipe import Recipe
 from mstar.experiments import study_page, study_runs
 from mstar.experiments.cli import TrainOptions, main
 from mstar.experiments.compare_command import given
@@ -77,7 +77,9 @@ def two() -> Plan:
 # The studies that there are
 
 
-@pytest.mark.parametrize("name", ["method-interval", "online", "selection", "exploration"])
+@pytest.mark.parametrize(
+    "name", ["method-interval", "online", "selection", "exploration", "unlabelled"]
+)
 def test_every_arm_of_every_study_is_a_recipe_that_can_run(name: str) -> None:
     study = STUDIES[name]
     assert study.baseline in study.usual
@@ -85,7 +87,7 @@ def test_every_arm_of_every_study_is_a_recipe_that_can_run(name: str) -> None:
         recipe = study.recipe(arm, 2, {"batch_rows": 2048})
         assert (recipe.seed, recipe.batch_rows, recipe.test_harder) == (2, 2048, True)
         assert (recipe.schedule, recipe.warmup) == ("constant", 0)
-        if recipe.agent in get_args(OnlineName):
+        if recipe.online:
             check_batches(recipe)
 
 
@@ -106,7 +108,7 @@ def test_all_arms_of_the_online_study_make_as_many_updates_of_as_many_prompts() 
     study = STUDIES["online"]
     for arm in study.arms:
         r = study.recipe(arm, 0, {})
-        online = r.agent in get_args(OnlineName)
+        online = r.online
         updates = r.prompts * r.samples // r.batch if online else r.updates
         assert (r.prompts, r.samples, updates) == (256, 8, 16)
         assert r.token_budget > 0
