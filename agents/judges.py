@@ -38,7 +38,7 @@ def outcome(recipe: Recipe) -> RewardModel:
     if not recipe.outcome_judge:
         raise ValueError(
             "the panel has 'outcome' and the recipe no outcome_judge; train one with "
-            "`python -m mstar.experiments.train_step_judge --target outcome --out DIR` and give "
+            "`python -m mstar.experiments.judge_train --target outcome --out DIR` and give "
             "`--outcome-judge DIR`"
         )
     return OutcomeReward(_outcome_judge(recipe.outcome_judge, recipe.size).scores)

@@ -77,7 +77,7 @@ class StepJudge:
         if not path.is_file():
             raise FileNotFoundError(
                 f"{folder} holds no step judge: {HEAD} is missing; train one with "
-                "`python -m mstar.experiments.train_step_judge --out DIR`"
+                "`python -m mstar.experiments.judge_train --out DIR`"
             )
         judge = cls.fresh(Policy.load(str(folder), device=device), size)
         judge.head.load_state_dict(load_file(path))

@@ -152,28 +152,32 @@ def report_command(arguments: list[str]) -> None:
 
 def compare_command(arguments: list[str]) -> None:
     """``mstar compare STUDY|RUN ...``."""
-    from mstar.experiments.compare_command import run
+    from mstar.experiments.command_compare import run
 
     run(arguments)
 
 
 def rescore_command(arguments: list[str]) -> None:
     """``mstar rescore RUN --panel NAME ...``."""
-    from mstar.experiments.rescore_command import run
+    from mstar.experiments.rescore_options import RescoreOptions
 
-    run(arguments)
+    options = tyro.cli(RescoreOptions, args=arguments, prog="mstar rescore")
+    from mstar.experiments.rescore import rescore_run
+
+    summary = rescore_run(options)
+    print(json.dumps(summary.as_json()) if options.json else summary.text())
 
 
 def bench_command(arguments: list[str]) -> None:
     """``mstar bench sampler|verifier|envs|judge|exploration``."""
-    from mstar.experiments.bench_command import run
+    from mstar.experiments.command_bench import run
 
     run(arguments)
 
 
 def envs_command(arguments: list[str]) -> None:
     """``mstar envs list|show|validate|blind|gallery``."""
-    from mstar.experiments.envs_command import run
+    from mstar.experiments.command_envs import run
 
     run(arguments)
 

@@ -18,10 +18,10 @@ from mstar.agents.sampler import LocalSampler
 from mstar.agents.step_judge import STEP_JUDGE, StepJudge
 from mstar.agents.step_labels import Labelled, exact, slipped, whole
 from mstar.envs.problem import Split
+from mstar.experiments.judge_errors import SOURCES, error_table, first_error_f1
 from mstar.experiments.judge_examples import JudgeExamples, samples_of
 from mstar.experiments.problems import open_env
 from mstar.experiments.rows import Row, write_rows
-from mstar.experiments.step_errors import SOURCES, error_table, first_error_f1
 from mstar.experiments.train import load_policy, prepare_torch
 from mstar.rewards.process import first_error
 

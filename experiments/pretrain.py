@@ -23,7 +23,7 @@ from torch.utils.data import DataLoader
 from transformers import LlavaForConditionalGeneration, LlavaProcessor
 
 from mstar.agents.embedded import build_model, build_processor, train_tokenizer
-from mstar.experiments.corpus import Corpus, Mixture, corpus_texts
+from mstar.experiments.pretrain_corpus import Corpus, Mixture, corpus_texts
 
 # The first six are those of the default recipe: four that self-evolution practises, two to test on.
 READ = (

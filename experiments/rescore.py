@@ -20,7 +20,7 @@ from mstar.agents.recipe import Recipe
 from mstar.agents.seeds import mix
 from mstar.agents.select import select
 from mstar.experiments.problems import open_env
-from mstar.experiments.rescore_command import RescoreOptions
+from mstar.experiments.rescore_options import RescoreOptions
 from mstar.experiments.rows import Row, write_rows
 from mstar.experiments.run_folder import RunFolder, read_rollouts
 from mstar.experiments.stored_rollouts import attempt_of, rollouts_of

@@ -13,7 +13,7 @@ from mstar.experiments.rows import Row, read_rows
 from mstar.experiments.run_folder import RunFolder
 from mstar.experiments.study import BASE
 from mstar.experiments.study_plan import PLAN, Plan, place
-from mstar.experiments.tuning import GRID
+from mstar.experiments.study_tuning import GRID
 
 KEPT = ("group", "id", "family", "greedy", "samples", "tokens")  # of a test problem's row
 

@@ -10,8 +10,7 @@ import pytest
 
 from mstar.agents.evidence import Samples, pass_at, reward_pass_2_at
 from mstar.agents.explore import CONTROLLERS, Fixed
-from mstar.experiments.bench_budget import RULES, replay
-from mstar.experiments.bench_exploration import (
+from mstar.experiments.exploration_bench import (
     PUBLISHED,
     STRONGEST,
     Contender,
@@ -19,6 +18,7 @@ from mstar.experiments.bench_exploration import (
     contenders,
     run_course,
 )
+from mstar.experiments.exploration_budget import RULES, replay
 from mstar.experiments.exploration_scenarios import REPORTED, ROUNDS, TUNING, varied
 from mstar.experiments.exploration_world import (
     CERTAINTY,

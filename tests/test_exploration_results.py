@@ -8,15 +8,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mstar.experiments.bench_budget import budget_table
-from mstar.experiments.bench_exploration import (
+from mstar.experiments.exploration_bench import (
     PUBLISHED,
     STRONGEST,
     bench_exploration,
     contenders,
     regret_table,
 )
-from mstar.experiments.exploration_figures import course_figure, regret_figure
+from mstar.experiments.exploration_budget import budget_table
+from mstar.experiments.exploration_plots import course_figure, regret_figure
 from mstar.experiments.exploration_scenarios import REPORTED
 from mstar.experiments.rows import Row, read_rows
 

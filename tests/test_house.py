@@ -9,6 +9,7 @@ import subprocess
 import sys
 import tomllib
 from collections.abc import Iterator
+from fnmatch import fnmatch
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -95,6 +96,37 @@ def test_imports_run_down_only() -> None:
             for name, node in imported(path):
                 if name.split(".")[0] == "mstar" and ".".join(name.split(".")[:2]) not in allowed:
                     wrong.append(f"{at(path, node)} imports {name}")
+    assert wrong == []
+
+
+@cache
+def groups() -> tuple[tuple[str, ...], ...]:
+    """The groups of experiments/ from top to bottom, as its docstring has them: names, patterns."""
+    text = ast.get_docstring(tree(ROOT / "experiments" / "__init__.py")) or ""
+    lines = [line.strip() for line in text.splitlines() if line.startswith("    ")]
+    return tuple(tuple(re.split(r" {2,}", line)[1].split(", ")) for line in lines)
+
+
+def depths(module: str) -> list[int]:
+    """Of the groups that a module of experiments/ stands in: exactly one, where all is well."""
+    return [n for n, group in enumerate(groups()) for name in group if fnmatch(module, name)]
+
+
+def test_every_file_of_experiments_stands_in_one_group() -> None:
+    modules = [path.stem for path in sources("experiments") if path.stem != "__init__"]
+    wrong = {name: len(depths(name)) for name in modules if len(depths(name)) != 1}
+    assert wrong == {}, "name it once in the docstring of experiments/__init__.py"
+    listed = [pattern for group in groups() for pattern in group]
+    assert [pattern for pattern in listed if not any(fnmatch(m, pattern) for m in modules)] == []
+
+
+def test_imports_run_down_the_groups_of_experiments() -> None:
+    wrong = []
+    for path in sources("experiments"):
+        for name, node in imported(path):
+            inside = name.startswith("mstar.experiments.")
+            if inside and depths(path.stem) > depths(name.split(".")[2]):
+                wrong.append(f"{at(path, node)} imports {name}, of a group above its own")
     assert wrong == []
 
 

@@ -16,7 +16,8 @@ from transformers import LlavaProcessor
 
 from mstar.agents.embedded import ASSISTANT, EMBEDDED, END
 from mstar.agents.policy import Policy
-from mstar.experiments.corpus import (
+from mstar.experiments.pretrain import READ, Pretraining, pretrain
+from mstar.experiments.pretrain_corpus import (
     DESCRIBE,
     IGNORED,
     Corpus,
@@ -25,7 +26,6 @@ from mstar.experiments.corpus import (
     draw,
     solution,
 )
-from mstar.experiments.pretrain import READ, Pretraining, pretrain
 from mstar.rewards.verify import verify
 
 SETTINGS = Pretraining(Path("unused"), batch=3, workers=0, device="cpu", threads=1)

@@ -18,7 +18,7 @@ from mstar.agents.recipe import Recipe
 from mstar.experiments import train as training
 from mstar.experiments.cli import main
 from mstar.experiments.rescore import rescore_run
-from mstar.experiments.rescore_command import RescoreOptions
+from mstar.experiments.rescore_options import RescoreOptions
 from mstar.experiments.run_folder import read_rollouts
 from mstar.rewards import RULES
 from mstar.rewards.panel import ScoreTable

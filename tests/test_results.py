@@ -5,12 +5,12 @@ from pathlib import Path
 import pytest
 
 from mstar.agents.step_judge import STEP_JUDGE, StepJudge
-from mstar.experiments.best_of import advantage, advantages, best_of_table
 from mstar.experiments.compare import compare_runs, policy_table
 from mstar.experiments.evaluate import gain
-from mstar.experiments.label_agreement import agreement_table
+from mstar.experiments.judge_best_of import advantage, advantages, best_of_table
+from mstar.experiments.judge_errors import error_table, family_table
+from mstar.experiments.judge_label_agreement import agreement_table
 from mstar.experiments.rows import read_rows
-from mstar.experiments.step_errors import error_table, family_table
 
 ROOT = Path(__file__).parent.parent
 RESULTS = ROOT / "experiments" / "results"

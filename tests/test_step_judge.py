@@ -21,9 +21,9 @@ from mstar.agents.step_judge import StepJudge
 from mstar.agents.step_labels import bare, exact, labelled, learned_from, slipped, whole
 from mstar.envs.families import FAMILIES
 from mstar.envs.problem import Problem
+from mstar.experiments.judge_errors import error_table, family_table, first_error_f1
 from mstar.experiments.judge_examination import Question, best_threshold, examined, questions
 from mstar.experiments.judge_examples import JudgeExamples, batches
-from mstar.experiments.step_errors import error_table, family_table, first_error_f1
 from mstar.rewards.base import Attempt
 from mstar.rewards.process import ProcessReward, Steps, first_error, largest_drop
 
@@ -122,7 +122,7 @@ def test_a_judge_with_lora_learns_and_survives_saving(judge: StepJudge, tmp_path
 
 
 def test_a_folder_without_a_judge_says_how_to_make_one(tmp_path: Path) -> None:
-    with pytest.raises(FileNotFoundError, match="train_step_judge"):
+    with pytest.raises(FileNotFoundError, match="judge_train"):
         StepJudge.load(tmp_path)
 
 

@@ -24,7 +24,7 @@ from mstar.agents.online import check_batches
 from mstar.agents.recipe import Recipe
 from mstar.experiments import study_page, study_runs
 from mstar.experiments.cli import TrainOptions, main
-from mstar.experiments.compare_command import given
+from mstar.experiments.command_compare import given
 from mstar.experiments.rows import read_rows
 from mstar.experiments.studies import PASSES, POOL, STUDIES, UPDATES, interval
 from mstar.experiments.study import Study, Tuning
@@ -35,7 +35,7 @@ from mstar.experiments.study_plots import COSTS
 from mstar.experiments.study_rows import StudyRows, load
 from mstar.experiments.study_runs import Terms, alone, carry_out, outcome
 from mstar.experiments.study_tables import as_json
-from mstar.experiments.tuning import chosen, tune
+from mstar.experiments.study_tuning import chosen, tune
 
 QUIET = Terms(jobs=2, keep_checkpoints=False, console=Console(quiet=True))
 Use = Callable[[Doubles], Doubles]

@@ -17,7 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import mstar.rewards
-from mstar.experiments.fuzz_verifier import GOLDS, fuzz_verifier, fuzzed
+from mstar.experiments.bench_fuzz import GOLDS, fuzz_verifier, fuzzed
 from mstar.rewards.base import ANSWER_TYPES, Answer, Attempt
 from mstar.rewards.correctness import Correctness
 from mstar.rewards.extract import extract as extract_untyped

@@ -1,8 +1,7 @@
-"""``mstar rescore``: other judges and rules over the stored responses of a run."""
+"""What ``mstar rescore`` is told: other judges and rules for the stored responses of a run."""
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -46,12 +45,3 @@ class RescoreOptions:
     again: tuple[str, ...] = ()
     out: Path | None = None
     json: bool = False
-
-
-def run(arguments: list[str]) -> None:
-    """``mstar rescore RUN --panel NAME ...``."""
-    options = tyro.cli(RescoreOptions, args=arguments, prog="mstar rescore")
-    from mstar.experiments.rescore import rescore_run
-
-    summary = rescore_run(options)
-    print(json.dumps(summary.as_json()) if options.json else summary.text())

@@ -124,7 +124,7 @@ def carried_out(plan: Plan, options: StudyOptions, console: Console) -> list[Fai
     from mstar.experiments.study_plan import check
     from mstar.experiments.study_rows import keep, load
     from mstar.experiments.study_runs import Terms, carry_out
-    from mstar.experiments.tuning import chosen, tune
+    from mstar.experiments.study_tuning import chosen, tune
 
     jobs = options.jobs or max(1, (os.cpu_count() or 1) // options.recipe.threads)
     terms = Terms(jobs, options.keep_checkpoints, console)

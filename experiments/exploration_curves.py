@@ -1,6 +1,6 @@
 """What a policy samples at each temperature: which of K samples are right, and how they rank.
 
-python -m mstar.experiments.temperature_curves --out FILE.jsonl
+python -m mstar.experiments.exploration_curves --out FILE.jsonl
 """
 
 from __future__ import annotations

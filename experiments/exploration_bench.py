@@ -21,7 +21,7 @@ from mstar.agents.explore import (
     SamplingPlan,
 )
 from mstar.agents.recipe import Recipe
-from mstar.experiments.exploration_figures import write_figures
+from mstar.experiments.exploration_plots import write_figures
 from mstar.experiments.exploration_scenarios import REPORTED, ROUNDS, TUNING, varied
 from mstar.experiments.exploration_world import (
     CANDIDATES,

@@ -49,11 +49,11 @@ def run(arguments: list[str]) -> None:
 
         rows = bench_envs(0.5)
     elif options.what == "exploration":
-        from mstar.experiments.bench_exploration import run_exploration
+        from mstar.experiments.exploration_bench import run_exploration
 
         rows = run_exploration(options.seeds, options.out)
     elif options.fuzz:
-        from mstar.experiments.fuzz_verifier import fuzz_verifier
+        from mstar.experiments.bench_fuzz import fuzz_verifier
 
         rows = [fuzz_verifier(options.fuzz)]
     else:

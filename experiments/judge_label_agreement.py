@@ -1,6 +1,6 @@
 """Do Monte-Carlo labels say what exact ones say? Both label the same steps of unseen problems.
 
-python -m mstar.experiments.label_agreement --out FILE.jsonl
+python -m mstar.experiments.judge_label_agreement --out FILE.jsonl
 """
 
 from __future__ import annotations

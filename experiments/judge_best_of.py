@@ -1,6 +1,6 @@
 """What a step judge adds when one of N samples must be picked: best-of-N beside plain votes.
 
-python -m mstar.experiments.best_of --out FILE.jsonl
+python -m mstar.experiments.judge_best_of --out FILE.jsonl
 """
 
 from __future__ import annotations

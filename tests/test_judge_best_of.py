@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from mstar.experiments import bench_judge
-from mstar.experiments.best_of import (
+from mstar.experiments.judge_best_of import (
     BestOf,
     advantage,
     advantages,

@@ -1,6 +1,6 @@
 """Train the process reward model that ships with the package, and say how well it finds errors.
 
-    python -m mstar.experiments.train_step_judge --out DIR
+    python -m mstar.experiments.judge_train --out DIR
 
 It starts from a policy and learns from exact solutions, solutions with one slip and the policy's
 own samples. ``--target outcome`` trains a judge of whole responses in the same way.
@@ -21,10 +21,10 @@ from rich.console import Console
 
 from mstar.agents.judge_training import JudgeFit, fit_judge
 from mstar.agents.step_judge import StepJudge
+from mstar.experiments.judge_errors import error_table
 from mstar.experiments.judge_examination import best_threshold, examined, questions
 from mstar.experiments.judge_examples import JudgeExamples, batches
 from mstar.experiments.rows import Row, write_rows
-from mstar.experiments.step_errors import error_table
 from mstar.experiments.train import load_policy, prepare_torch
 
 

@@ -1,6 +1,6 @@
 """What samples by prompt would have found, replayed on stored samples of the embedded model.
 
-python -m mstar.experiments.bench_budget FILE, a file of ``mstar.experiments.temperature_curves``
+python -m mstar.experiments.exploration_budget FILE, a file of ``exploration_curves``
 """
 
 from __future__ import annotations
