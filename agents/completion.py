@@ -73,4 +73,4 @@ def _begin(sampler: LocalSampler, read: Read, owners: Sequence[int], texts: Sequ
     tokens = torch.tensor([row + [0] * (longest - len(row)) for row in ids], device=device)
     given = torch.tensor([[j < len(row) for j in range(longest)] for row in ids]).to(read.mask)
     place = torch.tensor(list(owners), device=device)
-    return read_on(sampler.policy.network, read, place, tokens, given)
+    return read_on(sampler.policy.model, read, place, tokens, given)

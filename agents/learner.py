@@ -13,6 +13,7 @@ from trl import SFTConfig, SFTTrainer
 
 from mstar.agents import processes
 from mstar.agents.forward import own_forward
+from mstar.agents.pieces import name_layers, settle
 from mstar.agents.policy import Policy
 from mstar.agents.recipe import Schedule
 from mstar.agents.sampler import Prompt
@@ -129,6 +130,7 @@ class LiveTrainer:
         # one data set while its content changes from round to round.
         table = datasets.Dataset.from_dict({"slot": list(range(len(first)))})
         table.set_transform(self._pool)
+        name_layers(self._policy.model)
         self.trainer = SFTTrainer(
             model=self._policy.model,
             args=self._config(),
@@ -216,6 +218,7 @@ class Rounds(TrainerCallback, Generic[Task]):
         self._lessons = self._begin(self._turns.receive())
         self._losses.clear()
         parts["model"].train()
+        settle(parts["model"])
 
     def on_log(self, args: Any, state: Any, control: Any, logs: Any = None, **_: Any) -> None:
         """Take note of a loss."""

@@ -52,7 +52,7 @@ def score_batch(
     padded = [[*response, *[0] * (longest - len(response))] for response in responses]
     tokens = torch.tensor(padded, device=policy.device)
     given = torch.tensor([[j < len(r) for j in range(longest)] for r in responses]).to(tokens)
-    read = read_prompts(policy.network, policy.encode(different))
+    read = read_prompts(policy.model, policy.encode(different))
     logits = following(policy, read, torch.tensor(owners, device=policy.device), tokens, given)
     chosen = logits.gather(-1, tokens[..., None])[..., 0] - logits.logsumexp(-1)
     scores: list[float] = (chosen * given).sum(-1).tolist()
@@ -68,7 +68,7 @@ def following(
         return first
     fed = tokens.shape[1] - 1
     steps = torch.arange(1, fed + 1, device=tokens.device)
-    out = policy.network(
+    out = policy.model(
         input_ids=tokens[:, :-1],
         attention_mask=torch.cat([read.mask[owners], given[:, :-1]], dim=-1),
         position_ids=read.positions[..., owners, :] + steps,

@@ -19,6 +19,7 @@ from mstar.agents.forward import own_forward
 from mstar.agents.learner import Rounds, Tuned
 from mstar.agents.online_dpo import dpo_trainer
 from mstar.agents.online_trainers import Practising, grpo_trainer, rloo_trainer
+from mstar.agents.pieces import name_layers
 from mstar.agents.policy import Policy
 from mstar.agents.practice import Column, Exercise, Practice, column_weights, telling
 from mstar.agents.recipe import OnlineName, Recipe
@@ -104,6 +105,7 @@ class Online(Agent):
             self.folder,
             Rounds(self._turns, self._begin),
         )
+        name_layers(self.policy.model)
         name: Any = self.recipe.agent
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", "You are using 'rollout_func'", UserWarning)

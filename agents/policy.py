@@ -13,8 +13,8 @@ from peft import (
     PeftConfig,
     PeftModel,
     get_peft_model,
+    get_peft_model_state_dict,
     load_peft_weights,
-    set_peft_model_state_dict,
 )
 from transformers import (
     MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING,
@@ -26,6 +26,7 @@ from transformers import (
 from transformers.utils import is_torchvision_available
 
 from mstar.agents import processes
+from mstar.agents.pieces import fill
 from mstar.agents.qwen_processor import QWEN_CONFIGS, QwenImageProcessor, register
 
 if TYPE_CHECKING:  # the sampler imports this file
@@ -125,7 +126,8 @@ class Policy:
     @property
     def size(self) -> int:
         """Number of weights, frozen ones included."""
-        return sum(weight.numel() for weight in self.model.parameters())
+        weights = self.model.parameters()
+        return sum(getattr(weight, "ds_numel", weight.numel()) for weight in weights)
 
     def weights(self, device: str | None = None) -> dict[str, torch.Tensor]:
         """A copy of the weights that training moves, where they are or on another device."""
@@ -140,15 +142,20 @@ class Policy:
         with torch.no_grad():
             for name, weight in self.model.named_parameters():
                 if weight.requires_grad:
-                    weight.copy_(weights[name])
+                    fill(weight, weights[name])
 
     def load_weights(self, directory: str | Path) -> None:
         """Take over the weights that a policy of the same form has saved; the model stays."""
         if isinstance(self.model, PeftModel):
-            set_peft_model_state_dict(self.model, load_peft_weights(str(directory), device="cpu"))
-            return
-        precision: Precision = "bfloat16" if self.model.dtype == torch.bfloat16 else "float32"
-        self.model.load_state_dict(load_weights(str(directory), precision).state_dict())
+            held = get_peft_model_state_dict(self.model)
+            saved = load_peft_weights(str(directory), device="cpu")
+        else:
+            precision: Precision = "bfloat16" if self.model.dtype == torch.bfloat16 else "float32"
+            held = self.model.state_dict()
+            saved = load_weights(str(directory), precision).state_dict()
+        with torch.no_grad():
+            for name, weight in held.items():
+                fill(weight, saved[name])
 
     def plain(self, text: str) -> str:
         """A user's text without the token of a picture, which would count as one more picture."""

@@ -8,7 +8,6 @@ holds too, since it and the thread of our loop strictly take turns.
 from __future__ import annotations
 
 import atexit
-import os
 from collections.abc import Sequence
 from datetime import timedelta
 from typing import TypeVar
@@ -43,12 +42,6 @@ def device() -> torch.device:
     """The device of this process: an accelerator of its own where there is one for each."""
     found: torch.device = _state().device
     return found
-
-
-def in_pieces() -> bool:
-    """Whether the launch keeps the weights in pieces over the processes, by FSDP or DeepSpeed."""
-    names = ("ACCELERATE_USE_FSDP", "ACCELERATE_USE_DEEPSPEED")
-    return any(os.environ.get(name) == "true" for name in names)
 
 
 def share(items: Sequence[Item]) -> list[Item]:

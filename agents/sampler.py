@@ -14,6 +14,7 @@ from PIL.Image import Image
 from mstar.agents.decoding import Read, Rows, Written, read_prompts, write_responses
 from mstar.agents.forward import evaluating
 from mstar.agents.ladder import ladder, sample_counts
+from mstar.agents.pieces import whole
 from mstar.agents.policy import Policy
 from mstar.agents.seeds import named
 
@@ -157,7 +158,7 @@ class LocalSampler(CountingSampler):
         counts = sample_counts(len(prompts), samples)
         ladders = [ladder(count, temperature) for count in counts]
         found: list[list[Response]] = [[] for _ in prompts]
-        with torch.no_grad(), evaluating(self.policy.model):
+        with torch.no_grad(), evaluating(self.policy.model), whole(self.policy.model):
             for batch in self.batches(prompts, counts):
                 read = self.read([prompts[i] for i in batch])
                 rows = [
@@ -191,7 +192,7 @@ class LocalSampler(CountingSampler):
         self.prompts_prefilled += len(prompts)
         self.images_encoded += sum(len(prompt.images) for prompt in prompts)
         self.prompt_tokens += int(encoded["attention_mask"].sum())
-        return read_prompts(self.policy.network, encoded)
+        return read_prompts(self.policy.model, encoded)
 
     def write(self, read: Read, rows: Sequence[Row]) -> list[Response]:
         """Write responses to what was read; the owners of the rows rise."""
@@ -203,7 +204,7 @@ class LocalSampler(CountingSampler):
             chunk = rows[start : start + self.batch_rows]
             owners = torch.tensor([row.owner for row in chunk], device=device)
             written = write_responses(
-                Rows(self.policy.network, read, owners),
+                Rows(self.policy.model, read, owners),
                 read.logits[owners],
                 torch.tensor([row.temperature for row in chunk], device=device),
                 torch.tensor(np.stack([row.uniforms for row in chunk]), dtype=real, device=device),

@@ -9,10 +9,12 @@ from itertools import groupby
 from typing import Any
 
 from accelerate import Accelerator
+from torch.distributed.fsdp import FSDPModule
 from trl.generation.vllm_generation import VLLMGeneration
 
 from mstar.agents import processes
 from mstar.agents.ladder import ladder, sample_counts
+from mstar.agents.launch import check_launch
 from mstar.agents.policy import Policy
 from mstar.agents.recipe import Recipe
 from mstar.agents.sampler import (
@@ -140,19 +142,20 @@ class Weights(VLLMGeneration):
         if processes.is_main():
             self.vllm_client.join(self.accelerator.device)
 
+    def sync_weights(self) -> None:
+        """Send them; whatever the launch, they are whole until a trainer has had them cut."""
+        self._dist.fsdp_version = 2 if isinstance(self.model, FSDPModule) else None
+        super().sync_weights()
+
 
 def sampler_of(policy: Policy, recipe: Recipe) -> CountingSampler:
     """The recipe's sampler of a policy: its server, or this process.
 
     Raises:
         ConnectionError: there is no server at the recipe's address.
-        ValueError: the weights are in pieces over the processes, and there is no server.
+        ValueError: the launch would cut the weights in a way that the run could not go on with.
     """
+    check_launch(recipe)
     if recipe.server:
         return ServerSampler(policy, server_at(recipe.server), recipe.max_new_tokens)
-    if processes.in_pieces():
-        raise ValueError(
-            "FSDP and ZeRO keep the weights in pieces, which one process cannot sample from; "
-            "give the address of a vLLM server as --server, or launch with multi-gpu.yaml"
-        )
     return LocalSampler(policy, recipe.max_new_tokens, recipe.batch_rows)

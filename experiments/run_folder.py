@@ -28,6 +28,9 @@ from mstar.experiments.round_row import describe
 from mstar.experiments.rows import Row, read_rows, write_rows, write_whole
 from mstar.experiments.surroundings import surroundings
 
+# Adam's moments as each launch writes them; FSDP has the weights beside them once more.
+MOMENTS = ("optimizer.pt", "optimizer.bin", "pytorch_model_fsdp.bin")
+
 
 @dataclass(frozen=True, slots=True)
 class RunFolder:
@@ -159,11 +162,14 @@ class RunFolder:
         return row
 
     def _forget_optimizers(self, best: int) -> None:
-        """Only where a run can go on from, the newest and the best, Adam's moments are kept."""
+        """Only where a run can go on from, the newest and the best, is kept what trainers need."""
         kept = {self.newest_checkpoint(), self.checkpoint_after(best)}
         for folder in (self.path / "checkpoints").glob("round-*"):
             if folder not in kept:
-                (folder / "optimizer.pt").unlink(missing_ok=True)
+                for name in MOMENTS:
+                    (folder / name).unlink(missing_ok=True)
+                for pieces in folder.glob("global_step*"):  # DeepSpeed's
+                    shutil.rmtree(pieces)
 
 
 def write_rollouts(path: Path, rollouts: Sequence[Rollout], kept: set[int]) -> None:

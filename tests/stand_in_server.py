@@ -12,11 +12,14 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from io import BytesIO
 from typing import Any
 
+import pytest
 import torch
 from PIL import Image
+from trl.generation import vllm_client
 
 from mstar.agents.policy import Policy
 from mstar.agents.sampler import LocalSampler, Prompt, Response
+from mstar.agents.server import Server
 
 Json = dict[str, Any]
 
@@ -123,6 +126,20 @@ def picture(part: Json) -> Image.Image:
     kind, data = part["image_url"]["url"].split(",")
     assert kind == "data:image/png;base64"
     return Image.open(BytesIO(base64.b64decode(data))).convert("RGB")
+
+
+def wire(patch: pytest.MonkeyPatch, stand_in: StandIn) -> None:
+    """What TRL sends over NCCL reaches the stand-in in this process."""
+
+    class Engine:
+        @staticmethod
+        def trainer_send_weights(iterator: Any, trainer_args: Any) -> None:
+            for name, tensor in iterator:
+                stand_in.sent.put((name, tensor.detach().clone()))
+
+    patch.setattr(vllm_client, "NCCLWeightTransferEngine", Engine, raising=False)
+    patch.setattr(vllm_client, "NCCLTrainerSendWeightsArgs", dict, raising=False)
+    patch.setattr(Server, "join", lambda *_: None)
 
 
 def serving(stand_in: StandIn) -> Iterator[str]:

@@ -10,15 +10,14 @@ from typing import Any
 
 import pytest
 import torch
-from stand_in_server import StandIn, serving
+from stand_in_server import StandIn, serving, wire
 from tiny_runs import Even, agent_of, noise, same, weights
-from trl.generation import vllm_client
 
 from mstar.agents.policy import Policy
 from mstar.agents.recipe import AgentName, Recipe
 from mstar.agents.sampler import LocalSampler, Prompt
 from mstar.agents.server import Server, server_at
-from mstar.agents.server_sampler import ServerSampler, sampler_of
+from mstar.agents.server_sampler import ServerSampler
 from mstar.experiments.cli import main
 from mstar.rewards.panel import RewardPanel
 
@@ -34,15 +33,7 @@ def stand_in(loaded: Policy) -> StandIn:
 def url(stand_in: StandIn, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     """The stand-in's address; what TRL sends over NCCL reaches it in this process."""
 
-    class Engine:
-        @staticmethod
-        def trainer_send_weights(iterator: Any, trainer_args: Any) -> None:
-            for name, tensor in iterator:
-                stand_in.sent.put((name, tensor.detach().clone()))
-
-    monkeypatch.setattr(vllm_client, "NCCLWeightTransferEngine", Engine, raising=False)
-    monkeypatch.setattr(vllm_client, "NCCLTrainerSendWeightsArgs", dict, raising=False)
-    monkeypatch.setattr(Server, "join", lambda *_: None)
+    wire(monkeypatch, stand_in)
     server_at.cache_clear()
     yield from serving(stand_in)
     server_at.cache_clear()
@@ -214,10 +205,3 @@ def test_weights_need_a_gpu_and_vllm_on_this_side(stand_in: StandIn) -> None:
 def test_a_recipe_with_a_server_is_checked(changes: dict[str, Any], words: str) -> None:
     with pytest.raises(ValueError, match=words):
         Recipe(**changes)
-
-
-def test_weights_in_pieces_need_a_server(policy: Policy, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert isinstance(sampler_of(policy, Recipe()), LocalSampler)
-    monkeypatch.setenv("ACCELERATE_USE_FSDP", "true")
-    with pytest.raises(ValueError, match="give the address of a vLLM server as --server"):
-        sampler_of(policy, Recipe())
