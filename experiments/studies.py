@@ -96,6 +96,7 @@ ONLINE = Study(
     ),
     arms={
         "mstar": apart("mstar"),
+        "mstar-paired": {**apart("mstar"), "controller": "paired"},
         "continuous": {},
         "iterative-rft": {"agent": "iterative-rft"},
         "rest-em": {"agent": "rest-em"},
@@ -103,7 +104,7 @@ ONLINE = Study(
         **{name: {"agent": name, **ONLINE_BATCHES} for name in get_args(OnlineName)},
     },
     baseline="continuous",
-    optional=("star", "gspo", "dr-grpo", "online-dpo"),
+    optional=("mstar-paired", "star", "gspo", "dr-grpo", "online-dpo"),
     tuning=Tuning(
         changes={
             "held_out": 240,
