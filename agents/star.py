@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from math import nan
 
 from mstar.agents.collect import Rollout, by_problem, collect
 from mstar.agents.explore import SamplingPlan
@@ -11,6 +12,7 @@ from mstar.agents.sampler import Prompt, Response, Sampler
 from mstar.agents.seeds import mix
 from mstar.agents.self_evolving import SelfEvolving
 from mstar.envs.problem import Problem
+from mstar.rewards.reasons import reasons
 
 
 class Star(SelfEvolving):
@@ -28,25 +30,41 @@ class Star(SelfEvolving):
         """
         rollouts = super().sample(number, plan)
         unsolved = self._unsolved(rollouts)
-        hints = {p.id: hint(p.answer.value) for p in unsolved if p.answer is not None}
-        if not hints:
+        if not unsolved:
             return rollouts
+        told = {problem.id: self._told(problem) for problem in unsolved}
         hinted = collect(
-            Hinting(self.sampler, hints),
+            Hinting(self.sampler, told),
             self.env,
-            [problem for problem in unsolved if problem.id in hints],
+            unsolved,
             [plan.temperature] * plan.samples,
             seed=mix(self.recipe.seed, number, 4),
             version=number - 1,
         )
-        return rollouts + [replace(rollout, extra=True) for rollout in hinted]
+        return rollouts + [self._explained(rollout) for rollout in hinted]
 
     def _unsolved(self, rollouts: Sequence[Rollout]) -> list[Problem]:
+        """Problems with an answer and without a right response."""
+        groups = [[rollouts[i] for i in members] for members in by_problem(rollouts).values()]
         return [
-            rollouts[members[0]].problem
-            for members in by_problem(rollouts).values()
-            if not any(rollouts[i].scores[self.guards.gate] == 1.0 for i in members)
+            group[0].problem
+            for group in groups
+            if group[0].problem.answer is not None
+            and not any(rollout.scores[self.guards.gate] == 1.0 for rollout in group)
         ]
+
+    def _told(self, problem: Problem) -> str:
+        """The problem as it is asked, with its answer."""
+        assert problem.answer is not None
+        question = with_hint(problem.question, problem.answer.value)
+        return self.env.prompt(replace(problem, question=question))
+
+    def _explained(self, hinted: Rollout) -> Rollout:
+        """A hinted rollout; of one without reasons the gate has nothing to say."""
+        scores = hinted.scores
+        if not reasons(hinted.response.text):
+            scores = {**scores, self.guards.gate: nan}
+        return replace(hinted, scores=scores, extra=True)
 
 
 class Hinting:
@@ -54,11 +72,11 @@ class Hinting:
 
     Args:
         sampler: writes the responses.
-        hints: what is added to the text of a prompt, by its key.
+        texts: what is asked in place of the text of a prompt, by its key.
     """
 
-    def __init__(self, sampler: Sampler, hints: Mapping[str, str]) -> None:
-        self._sampler, self._hints = sampler, hints
+    def __init__(self, sampler: Sampler, texts: Mapping[str, str]) -> None:
+        self._sampler, self._texts = sampler, texts
 
     def sample(
         self,
@@ -68,14 +86,14 @@ class Hinting:
         seed: int,
     ) -> list[list[Response]]:
         """As ``Sampler.sample``, to the prompts with their hints."""
-        hinted = [replace(p, text=f"{p.text}\n{self._hints[p.key]}") for p in prompts]
+        hinted = [replace(prompt, text=self._texts[prompt.key]) for prompt in prompts]
         return self._sampler.sample(hinted, samples, temperature, seed)
 
 
-def hint(answer: str) -> str:
-    """How the gold is given away.
+def with_hint(question: str, answer: str) -> str:
+    r"""How the gold is given away: in the question, before the instruction to reason.
 
-    >>> hint("7")
-    'The answer is 7: explain why.'
+    >>> with_hint("How many are red?", "7")
+    'How many are red?\nThe answer is 7.'
     """
-    return f"The answer is {answer}: explain why."
+    return f"{question}\nThe answer is {answer}."

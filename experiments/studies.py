@@ -146,6 +146,19 @@ SELECTION = Study(
     baseline="random-2",
 )
 
+HINTS = Study(
+    question="Does it pay to show the policy the answers to what it did not solve?",
+    design=(
+        "STaR is ReST-EM that asks what no sample solved once more, with the answer, and also "
+        "learns from right responses that then give reasons. Both make 16 updates a round, from "
+        "256 fresh problems; the responses to hints come on top. The learning rate is constant, "
+        "without warm-up."
+    ),
+    base=replace(EQUAL, rounds=4, updates=16),
+    arms={"rest-em": {"agent": "rest-em"}, "star": {"agent": "star"}},
+    baseline="rest-em",
+)
+
 EXPLORATION = Study(
     question="Does it pay to adapt how the policy explores, at equal cost?",
     design=(
@@ -213,6 +226,7 @@ STUDIES: dict[str, Study] = {
     "method-interval": METHOD_INTERVAL,
     "online": ONLINE,
     "selection": SELECTION,
+    "hints": HINTS,
     "exploration": EXPLORATION,
     "unlabelled": UNLABELLED,
 }

@@ -18,7 +18,7 @@ MARKS = 64  # of one form that are looked at, from the end
 LONGEST = 300  # characters of an answer, or of a response that is all answer
 _RANK: dict[Form, int] = {"tag": 3, "box": 2, "heading": 1, "line": 1, "phrase": 0, "whole": 0}
 
-_THINK = re.compile(r"<(/?)think(?:ing)?>", re.IGNORECASE)
+THINK = re.compile(r"<(/?)think(?:ing)?>", re.IGNORECASE)
 _TAG = re.compile(r"<(/?)(?:final[_ -]?)?answer>", re.IGNORECASE)
 _HEADING = re.compile(  # every run is bounded, so that no text makes it backtrack for long
     r"^[ \t]{0,4}(?:#{1,6}[ \t]{0,3})?[*_]{0,3}(?:the )?(?:final )?answer[*_]{0,3}:?[*_]{0,3}"
@@ -132,7 +132,7 @@ def well_formed(response: str) -> bool:
 
 def visible(response: str) -> str | None:
     """The end of the response that is not thinking; None where thinking never closed."""
-    last = next(iter([*_THINK.finditer(response)][-1:]), None)
+    last = next(iter([*THINK.finditer(response)][-1:]), None)
     if last is not None and not last.group(1):
         return None
     text = response[last.end() if last else 0 :]

@@ -154,25 +154,62 @@ class Second:
         return scores
 
 
+def told_to_say(monkeypatch: pytest.MonkeyPatch, texts: Sequence[str]) -> None:
+    """Responses to hints say these texts in turn."""
+    sample = LocalSampler.sample
+
+    def sampled(
+        sampler: LocalSampler, prompts: Sequence[Prompt], *rest: Any, **more: Any
+    ) -> list[list[Response]]:
+        written = sample(sampler, prompts, *rest, **more)
+        return [
+            [
+                replace(response, text=texts[i % len(texts)])
+                if "The answer is" in prompt.text
+                else response
+                for i, response in enumerate(group)
+            ]
+            for prompt, group in zip(prompts, written, strict=True)
+        ]
+
+    monkeypatch.setattr(LocalSampler, "sample", sampled)
+
+
 def test_star_hints_at_the_answer_of_what_it_missed_and_learns_without_the_hint(
     policy: Policy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    told_to_say(monkeypatch, ["red is 3\nAnswer: 3", "gray is 4\nAnswer: 4"])
     watched = Watched(monkeypatch)
     star = agent_of(policy, tmp_path, RewardPanel([Second()]), agent="star", rounds=1)
     _, done = star.learn()
     star.close()
     _, first, hinted, _ = watched.asked  # measure, sample, ask again, measure
-    golds = {r.problem.answer.value for r in done.rollouts if r.problem.answer}
-    assert [text.rpartition("\n")[0] for text in hinted] == first
-    assert {text.rpartition("\n")[2] for text in hinted} == {
-        f"The answer is {gold}: explain why." for gold in golds
-    }
+    golds = {r.problem.id: r.problem.answer.value for r in done.rollouts if r.problem.answer}
+    assert hinted == [
+        text.replace("\nReason", f"\nThe answer is {gold}.\nReason")
+        for text, gold in zip(first, golds.values(), strict=True)
+    ]
     (lessons,) = watched.lessons
     assert {lesson.prompt.text for lesson in lessons} == set(first)
     assert done.selection is not None
     assert min(done.selection.kept) >= 8  # only what was found with a hint is right
     responses = [done.rollouts[i].response.text for i in done.selection.kept]
     assert sorted(lesson.response for lesson in lessons) == sorted(responses)
+
+
+def test_star_does_not_learn_to_say_an_answer_that_it_was_given(
+    policy: Policy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told_to_say(monkeypatch, ["Answer: 3", "red is 3\nAnswer: 3"])
+    watched = Watched(monkeypatch)
+    star = agent_of(policy, tmp_path, RewardPanel([Second()]), agent="star", rounds=1)
+    _, done = star.learn()
+    star.close()
+    (lessons,) = watched.lessons
+    assert [lesson.response for lesson in lessons] == ["red is 3\nAnswer: 3"] * 4
+    bare = [r for r in done.rollouts if r.response.text == "Answer: 3"]
+    assert len(bare) == 4
+    assert all(r.extra and np.isnan(r.scores["correctness"]) for r in bare)
 
 
 def test_star_does_not_ask_again_what_it_solved(policy: Policy, tmp_path: Path) -> None:

@@ -78,7 +78,7 @@ def two() -> Plan:
 
 
 @pytest.mark.parametrize(
-    "name", ["method-interval", "online", "selection", "exploration", "unlabelled"]
+    "name", ["method-interval", "online", "selection", "hints", "exploration", "unlabelled"]
 )
 def test_every_arm_of_every_study_is_a_recipe_that_can_run(name: str) -> None:
     study = STUDIES[name]

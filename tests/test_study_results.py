@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from mstar.experiments.hinted_reasons import counted, reasons_table
 from mstar.experiments.room_to_choose import room_of, sentence
 from mstar.experiments.rows import read_rows
 from mstar.experiments.study_page import TABLES, missing, write_page
@@ -53,6 +54,26 @@ def test_there_is_room_to_choose_where_more_right_texts_differ_than_are_kept() -
     assert told == (
         "of 2 solved problems, 50.0% have more than 2 different right responses; the mean is 2.50"
     )
+
+
+def test_bare_answers_are_counted_among_the_right_ones_with_and_without_a_hint() -> None:
+    rollouts = [
+        {"problem": problem, "response": text, "extra": extra, "oracle": right}
+        for problem, extra, text, right in [
+            ("a", False, "Answer: 3", True),
+            ("a", False, "red is 3\nAnswer: 3", True),
+            ("a", False, "Answer: 4", False),
+            ("b", False, "Answer: 4", False),
+            ("b", True, "Answer: 3", True),
+            ("b", True, "Answer: 3", True),
+        ]
+    ]
+    rows = [{"run": "r", "round": 1, **row} for row in counted(rollouts)]
+    assert [(r["problem"], r["hinted"], r["right"], r["bare"]) for r in rows] == [
+        ("a", False, 2, 1),
+        ("b", True, 2, 2),
+    ]
+    assert "| 1 | 50 [50, 50] | 1 | 100 [100, 100] | 1 |" in reasons_table(rows)
 
 
 def test_the_readme_says_how_much_there_was_to_choose_from() -> None:

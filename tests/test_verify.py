@@ -24,6 +24,7 @@ from mstar.rewards.extract import extract as extract_untyped
 from mstar.rewards.extract import well_formed
 from mstar.rewards.format import Format
 from mstar.rewards.gold import wrong_with
+from mstar.rewards.reasons import reasons
 from mstar.rewards.symbolic import WORKER, is_harmless, same_symbolically
 from mstar.rewards.verify import audit, equivalent, extract, verify
 
@@ -346,6 +347,32 @@ def test_correctness_abstains_where_it_cannot_know() -> None:
 def test_format_pays_for_one_commitment_at_the_end(response: str, score: float) -> None:
     assert Format().score([Attempt("?", response)]).tolist() == [score]
     assert well_formed(response) is (score == 1.0)
+
+
+@pytest.mark.parametrize(
+    ("response", "stated"),
+    [
+        ("red is 8\nAnswer: 8", True),
+        ("8 - 6 = 2\nAnswer: 2", True),
+        ("The bar of June reaches 18. The answer is 18.", True),
+        (r"Red is 8 and gray is 6. So \boxed{2}", True),
+        ("<think>9 + 9 = 18</think>Answer: 18", True),
+        ("Answer: 18", False),
+        ("18", False),
+        ("The correct answer is 18.", False),
+        ("Looking at the picture, the answer is 18.", False),
+        ("Sure!\nAnswer: 18", False),
+        ("Answer: 3\n3", False),
+        ("Answer: 18\nRed is 8 and gray is 10.", False),
+        ("<think></think>\nAnswer: 18", False),
+        ("<think>9 + 9 is 18", False),
+        ("", False),
+    ],
+)
+def test_reasons_stand_before_the_answer_in_lines_or_sentences_of_their_own(
+    response: str, stated: bool
+) -> None:
+    assert reasons(response) is stated
 
 
 # Every way of writing a number
