@@ -19,8 +19,15 @@ class Star(SelfEvolving):
     """Self-taught reasoner with rationalisation (Zelikman et al. 2022, arXiv 2203.14465).
 
     Problems that no sample got right are asked again with the gold as a hint. Right responses to
-    those are learned from as if they had been found without it. Every round restarts from the
-    base.
+    those that give reasons are learned from as if they had been found without it. Every round
+    restarts from the base.
+
+    The paper's few-shot prompts show rationales behind hints, so the policy writes one as well; one
+    that is only told the answer may repeat it. The embedded model does: in the first round 58 % of
+    its right responses to a hint are the bare answer, 23 % of those without one (mean over
+    problems). They would teach it to guess, so the gate abstains from a hinted response without
+    reasons. Reasons can still be made to fit the answer, which is why ReST-EM leaves hints out
+    (Singh et al. 2023, arXiv 2312.06585); nothing sure is gained over it, says the study ``hints``.
     """
 
     def sample(self, number: int, plan: SamplingPlan) -> list[Rollout]:

@@ -5,15 +5,17 @@ python -m mstar.experiments.hinted_reasons RUN [RUN ...] --out FILE
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import tyro
 
-from mstar.experiments.run_folder import Row, read_rollouts, write_rows
-from mstar.experiments.stats import estimate
+from mstar.experiments.markdown import percent, table
+from mstar.experiments.rows import Row, write_rows
+from mstar.experiments.run_folder import read_rollouts
+from mstar.experiments.stats import Estimate, estimate
 from mstar.rewards.reasons import reasons
 
 
@@ -23,23 +25,24 @@ class HintedReasons:
 
     Attributes:
         runs: their folders; of agent ``star``, with the same samples for every problem.
-        out: JSON lines, a row a problem with right responses, apart for those with a hint.
+        out: JSON lines, two a round: without a hint and with one.
     """
 
     runs: tyro.conf.Positional[tuple[Path, ...]]
     out: Path = Path("hinted_reasons.jsonl")
 
 
-def counted(rollouts: Sequence[Row]) -> Iterator[Row]:
-    """Of the right responses to each problem of a round: how many are the bare answer."""
-    found: dict[tuple[str, bool], list[bool]] = {}
+def counted(rollouts: Sequence[Row], hinted: bool) -> Row:
+    """Of the right responses to each problem of a round: how many are the bare answer.
+
+    Right is what the verifier says; the gate abstains from a bare answer to a hint.
+    """
+    given: dict[str, list[bool]] = {}
     for row in rollouts:
-        if row["oracle"]:  # by the verifier; the gate abstains from a bare answer after a hint
-            given = reasons(row["response"])
-            found.setdefault((row["problem"], row["extra"]), []).append(given)
-    for (problem, hinted), group in found.items():
-        bare = group.count(False)
-        yield {"problem": problem, "hinted": hinted, "right": len(group), "bare": bare}
+        if row["oracle"] and row["extra"] == hinted:
+            given.setdefault(row["problem"], []).append(reasons(row["response"]))
+    groups = given.values()
+    return {"right": [len(g) for g in groups], "bare": [g.count(False) for g in groups]}
 
 
 def look(settings: HintedReasons) -> list[Row]:
@@ -54,40 +57,35 @@ def look(settings: HintedReasons) -> list[Row]:
         if not rounds:
             raise ValueError(f"{run} holds no rollouts; give folders of runs that sampled")
         for path in rounds:
-            place = {"run": "/".join(run.parts[-2:]), "round": int(path.stem.rpartition("-")[2])}
-            columns = ["problem", "response", "extra", "oracle"]
-            rows += [{**place, **row} for row in counted(read_rollouts(path, columns))]
+            name, number = "/".join(run.parts[-2:]), int(path.stem.rpartition("-")[2])
+            rollouts = read_rollouts(path, ["problem", "response", "extra", "oracle"])
+            for hinted in (False, True):
+                found = counted(rollouts, hinted)
+                rows.append({"run": name, "round": number, "hinted": hinted, **found})
     write_rows(settings.out, rows)
     return rows
 
 
-def reasons_table(rows: Sequence[Row]) -> str:
-    """The share of bare answers among right responses, a line a round, as a markdown table.
+def bare_share(rows: Sequence[Row], number: int, hinted: bool) -> Estimate:
+    """The share of bare answers among a problem's right responses, over problems and runs."""
+    here = [row for row in rows if (row["round"], row["hinted"]) == (number, hinted)]
+    shares = [np.divide(row["bare"], row["right"]) for row in here if row["right"]]
+    return estimate(shares)
 
-    It is the mean over problems of each problem's share, with 95 % by bootstrap over problems
-    within each run.
+
+def reasons_table(rows: Sequence[Row]) -> str:
+    """That share, without and with a hint, a line a round; intervals resample problems.
 
     Args:
-        rows: from ``look``.
+        rows: from ``look``; with right responses of both kinds in every round.
     """
-    lines = [
-        "| round | bare without a hint, % | problems | bare with a hint, % | problems |",
-        "|---|---|---|---|---|",
-    ]
-    runs = sorted({row["run"] for row in rows})
+    head = "| round | bare without a hint, % | problems | bare with a hint, % | problems |"
+    lines = []
     for number in sorted({row["round"] for row in rows}):
-        cells = []
-        for hinted in (False, True):
-            here = [r for r in rows if r["round"] == number and r["hinted"] == hinted]
-            shares = [[r["bare"] / r["right"] for r in here if r["run"] == run] for run in runs]
-            if not any(shares):
-                cells += ["", "0"]
-                continue
-            told = estimate([np.array(share, np.float64) for share in shares if share])
-            cells += [f"{100 * told.mean:.0f} [{100 * told.low:.0f}, {100 * told.high:.0f}]"]
-            cells += [str(told.n)]
+        shares = [bare_share(rows, number, hinted) for hinted in (False, True)]
+        cells = [cell for share in shares for cell in (percent(share), str(share.n))]
         lines.append(f"| {number} | {' | '.join(cells)} |")
-    return "\n".join(lines)
+    return table(head, lines)
 
 
 if __name__ == "__main__":

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from mstar.experiments.hinted_reasons import counted, reasons_table
+from mstar.agents.star import Star
+from mstar.experiments.hinted_reasons import bare_share, counted, reasons_table
 from mstar.experiments.room_to_choose import room_of, sentence
 from mstar.experiments.rows import read_rows
 from mstar.experiments.study_page import TABLES, missing, write_page
@@ -68,12 +69,33 @@ def test_bare_answers_are_counted_among_the_right_ones_with_and_without_a_hint()
             ("b", True, "Answer: 3", True),
         ]
     ]
-    rows = [{"run": "r", "round": 1, **row} for row in counted(rollouts)]
-    assert [(r["problem"], r["hinted"], r["right"], r["bare"]) for r in rows] == [
-        ("a", False, 2, 1),
-        ("b", True, 2, 2),
-    ]
-    assert "| 1 | 50 [50, 50] | 1 | 100 [100, 100] | 1 |" in reasons_table(rows)
+    found = {hinted: counted(rollouts, hinted) for hinted in (False, True)}
+    assert found == {False: {"right": [2], "bare": [1]}, True: {"right": [2], "bare": [2]}}
+    rows = [{"round": 1, "hinted": hinted, **row} for hinted, row in found.items()]
+    told = "| 1 | 50.0 [50.0, 50.0] | 1 | 100.0 [100.0, 100.0] | 1 |"
+    assert reasons_table(rows).splitlines()[-1] == told
+
+
+def test_what_is_said_of_bare_answers_to_hints_is_in_the_rows() -> None:
+    rows = read_rows(ROOT / "experiments" / "results" / "hints" / "hinted_reasons.jsonl")
+    hinted, plain = (bare_share(rows, 1, was_hinted) for was_hinted in (True, False))
+    assert hinted.low > plain.high
+    for text in ((ROOT / "README.md").read_text(), str(Star.__doc__)):
+        told = " ".join(text.split())
+        assert f"{100 * hinted.mean:.0f} % of" in told
+        assert f"bare answer, {100 * plain.mean:.0f} % of those without one" in told
+
+
+def test_the_readme_says_what_hints_cost() -> None:
+    tables = (ROOT / "experiments" / "results" / "hints" / TABLES).read_text()
+    costs = next(part for part in tables.split("\n\n") if part.startswith("| mean of a run"))
+    place = [cell.strip() for cell in costs.splitlines()[0].split("|")].index("tokens")
+    tokens = {
+        line.split("|")[1].strip(): int(line.split("|")[place].replace(",", ""))
+        for line in costs.splitlines()[2:]
+    }
+    more = tokens["star"] / tokens["rest-em"] - 1
+    assert f"{100 * more:.0f} % more tokens" in " ".join((ROOT / "README.md").read_text().split())
 
 
 def test_the_readme_says_how_much_there_was_to_choose_from() -> None:
@@ -99,6 +121,8 @@ def test_every_row_of_a_study_in_the_readme_stands_in_its_tables() -> None:
         ("online", "grpo", "pass@1"),
         ("selection", "process-2", "greedy"),
         ("method-interval", "continuous-25", "pass@1"),
+        ("hints", "star", "greedy"),
+        ("hints", "star", "pass@1"),
     ],
 )
 def test_the_differences_in_the_sentences_of_the_readme_stand_in_the_tables(
