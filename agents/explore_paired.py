@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 
 START = (0.3, 0.5, 0.75, 1.1, 1.6)  # a coarse look at the base policy
 AROUND = (1 / 1.5, 1.5)  # then two probes, as factors of the present temperature
-LONGEST = 4  # rounds from one look to the next
 GRID = np.exp(np.linspace(np.log(COOLEST), np.log(HOTTEST), 35))  # candidates, 5 % apart
 OF = 4  # at most; Reward-Pass@2 is estimated out of so many samples
 WINDOW = 16  # rounds; older comparisons are dropped
@@ -37,9 +36,9 @@ class Paired:
     deviation; and forgets everything when a comparison contradicts what is believed.
 
     Probes cost samples that could have been practice. It looks at five temperatures before the
-    first round, then at two beside the present one: in the round after a move, and where a look
-    changes nothing after 2 rounds and then every 4. Widths, memory, margin and waiting were tuned
-    on simulated runs, see ``mstar bench exploration``.
+    first round, then at two beside the present one: in the round after a move, else in every second
+    one. Widths, memory, margin and probes were tuned on simulated runs, see ``mstar bench
+    exploration``.
 
     The threshold follows, as slowly, the ranking score that lets `keep` right answers of a solved
     problem pass; only the ``threshold`` rule of selection looks at it.
@@ -55,7 +54,7 @@ class Paired:
         self._plan = replace(plan, temperature=temperature)
         self._prior, self._margin = prior, margin
         self._seen: list[Comparison] = []
-        self._due, self._wait = 0, 1  # the round of the next look, and the rounds up to it
+        self._due = 0  # the round of the next look
 
     def probes(self, round_number: int) -> tuple[float, ...]:
         """The present temperature and its neighbours; before the first round, the whole range."""
@@ -79,8 +78,7 @@ class Paired:
             self._seen = [c for c in self._seen if c.round_number > round_number - WINDOW]
             self._seen.append(new)
             best = self._best(round_number + 1)
-            self._wait = min(LONGEST, 2 * self._wait) if best == self._plan.temperature else 1
-            self._due = round_number + self._wait
+            self._due = round_number + (1 if best != self._plan.temperature else 2)
             self._plan = replace(self._plan, temperature=best)
         threshold = passing(evidence.practised, self._plan.keep)
         if threshold is not None:
@@ -108,7 +106,6 @@ class Paired:
             "temperature": self._plan.temperature,
             "threshold": self._plan.threshold,
             "due": self._due,
-            "wait": self._wait,
             "seen": [asdict(comparison) for comparison in self._seen],
         }
 
@@ -117,7 +114,7 @@ class Paired:
         temperature, threshold = float(state["temperature"]), float(state["threshold"])
         self._plan = replace(self._plan, temperature=temperature, threshold=threshold)
         self._seen = [Comparison.restored(comparison) for comparison in state["seen"]]
-        self._due, self._wait = int(state["due"]), int(state["wait"])
+        self._due = int(state["due"])
 
 
 def compared(round_number: int, probed: tuple[Samples, ...]) -> Comparison | None:
