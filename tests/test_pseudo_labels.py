@@ -219,6 +219,7 @@ def test_gold_stands_in_for_what_is_not_solved() -> None:
     [
         ({"unlabelled": 1.0}, "no labelled problems for mix_in, gold or adaptive mixing"),
         ({"unlabelled": 0.5, "mix_in": 0.5}, "finds out by itself"),
+        ({"unlabelled": 0.5, "agent": "star"}, "a vote on these proves nothing"),
         ({}, "nothing to mix"),
     ],
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -19,7 +20,7 @@ STORED = sorted(path.parent for path in (ROOT / "experiments" / "results").glob(
 
 
 def stored(folder: Path) -> StudyRows:
-    plan = saved_plan(folder, folder.name)
+    plan = saved_plan(folder, json.loads((folder / PLAN).read_text())["name"])
     assert plan is not None
     return load(plan, folder)
 
