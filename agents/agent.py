@@ -171,7 +171,8 @@ class Agent(ABC):
         rank = self.recipe.rank
         evidence = Evidence(samples_of(probed, rank), samples_of(rollouts, rank))
         self.controller.observe(number, dynamics, evidence)
-        self.mixing.observe(rollouts, self.guards.rank)
+        present = [rollout for rollout in probed if rollout.temperature == temperature]
+        self.mixing.observe(present, self.guards.rank)
         self.rounds_done = number
         self.cost = bill(
             self.cost, self.sampler, self.policy.size, sum(self._laps.values()), tuned, measuring

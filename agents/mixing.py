@@ -17,7 +17,7 @@ MixingName = Literal["scheduled", "adaptive"]
 
 TRUST = 0.8  # of the votes must be right before unlabelled problems take the place of labelled ones
 STEP = 0.25  # of a round, up or down
-MOST = 0.75  # of a round; the labelled rest tells how far the vote is to be trusted
+MOST = 0.75  # of a round; some labels stay in it
 Z = 1.96  # of a 95 % interval
 
 
@@ -29,7 +29,7 @@ class Mixing(Protocol):
         ...
 
     def observe(self, rollouts: Sequence[Rollout], rank: str) -> None:
-        """Take note of a round's judged responses; `rank` is the score that weighs votes."""
+        """Take note of responses to the held-out problems; `rank` is what weighs their votes."""
         ...
 
     def state(self) -> dict[str, Any]:
@@ -70,12 +70,13 @@ class Scheduled:
 class Adaptive:
     """As many unlabelled problems as the vote deserves, and as much gold as there are gaps.
 
-    The labelled problems of a round are voted on as if they had no label. Once the vote is surely
-    right often enough, a step more of the next round is unlabelled, and a step less once it surely
-    is not; in between nothing moves. Sure is what the Wilson interval (Wilson 1927) says. So
-    learning begins with labels, as with T_mixin, but the vote decides when it ends.
+    The held-out problems are voted on as if they had no label. Once the vote is surely right often
+    enough, a step more of the next round is unlabelled, and a step less once it surely is not; in
+    between nothing moves. Sure is what the Wilson interval (Wilson 1927) says. So learning begins
+    with labels, as with T_mixin, but the vote decides when it ends. Problems that were learned from
+    would not do: votes on them are right by memory.
 
-    Worked solutions stand in for what the policy cannot solve: their share is that of the labelled
+    Worked solutions stand in for what the policy cannot solve: their share is that of the held-out
     problems without any right response, and no more than the recipe's.
 
     Args:

@@ -98,7 +98,7 @@ def pseudo_accuracy(rollouts: Sequence[Rollout]) -> PseudoAccuracy | None:
 
 @dataclass(frozen=True, slots=True)
 class Labelled:
-    """What the labelled problems of a round show of solving and voting.
+    """What labelled problems show of solving and voting.
 
     Attributes:
         problems: how many there were.

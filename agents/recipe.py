@@ -60,7 +60,7 @@ class Recipe:
             nothing to go by, a vote among the responses says which of them pass it.
         pseudo: that vote: ``vote`` as in the paper, or ``guarded``. Votes weigh by ``rank``.
         mixing: of labelled and unlabelled problems and gold: ``scheduled`` by ``mix_in``, or
-            ``adaptive``, as many unlabelled problems as the vote on labelled ones proves right.
+            ``adaptive``, unlabelled problems as far as the vote on held-out ones proves right.
         mix_in: share of the rounds that pass before unlabelled problems are asked.
         gold: share of the lessons that are worked solutions, in [0, 1); the greatest, if adaptive.
         gold_set: how many worked solutions there are to draw those from.

@@ -31,11 +31,6 @@ def check_unlabelled(recipe: Recipe) -> None:
             f"mix_in is {recipe.mix_in}, but adaptive mixing finds out by itself when unlabelled "
             "problems are mixed in; leave mix_in at 0, or take scheduled mixing"
         )
-    if adaptive and recipe.agent == "star":
-        raise ValueError(
-            "star hints at the answers of labelled problems, so that a vote on these proves "
-            "nothing; take scheduled mixing, or another agent"
-        )
     if adaptive and not recipe.unlabelled and not recipe.gold:
         raise ValueError(
             "adaptive mixing has nothing to mix: give --unlabelled, --gold or both their shares"

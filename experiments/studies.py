@@ -199,7 +199,7 @@ UNLABELLED = Study(
         f"A pool of {POOL} problems of which about one in {POOL // LABELS} has an answer, the "
         "same in all arms. few-labels learns from those alone; mix-in-P also from the vote on "
         "the others once P % of the rounds have passed, adaptive as far as that vote proves "
-        "right on the labelled ones. gold has a quarter of its lessons from 32 worked "
+        "right on held-out ones. gold has a quarter of its lessons from 32 worked "
         "solutions. The last four arms have no label at all: the plain vote of M-STaR or the "
         "guarded one, with alarms that act or are only told. All arms sample alike. The "
         "learning rate is constant, without warm-up."
