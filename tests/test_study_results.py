@@ -122,6 +122,12 @@ def test_every_row_of_a_study_in_the_readme_stands_in_its_tables() -> None:
         ("online", "grpo", "pass@1"),
         ("selection", "process-2", "greedy"),
         ("method-interval", "continuous-25", "pass@1"),
+        ("online-long", "rloo", "pass@1"),
+        ("online-long", "grpo", "pass@k"),
+        ("exploration", "cool", "pass@1"),
+        ("exploration", "reward-pass@2", "pass@1"),
+        ("exploration", "paired", "pass@1"),
+        ("exploration", "by-prompt", "pass@1"),
         ("hints", "star", "greedy"),
         ("hints", "star", "pass@1"),
     ],
@@ -133,6 +139,14 @@ def test_the_differences_in_the_sentences_of_the_readme_stand_in_the_tables(
     (apart,) = (part for part in tables.split("\n\n") if part.startswith("| trained, minus"))
     (line,) = (row for row in table_lines(apart) if row.startswith(f"| {arm} | {metric} |"))
     assert line.split("|")[3].strip() in " ".join((ROOT / "README.md").read_text().split())
+
+
+def test_the_readme_says_where_a_cool_run_and_grpo_end() -> None:
+    text = " ".join((ROOT / "README.md").read_text().split())
+    for study, arm in (("exploration", "cool"), ("online", "grpo")):
+        tables = (ROOT / "experiments" / "results" / study / TABLES).read_text()
+        line = next(row for row in table_lines(tables) if row.startswith(f"| {arm} | pass@1 |"))
+        assert line.split("|")[3].strip() in text
 
 
 def test_what_the_readme_says_mstar_spent_stands_in_the_table_of_costs() -> None:

@@ -10,7 +10,7 @@ from mstar.experiments.evaluate import METRICS, gain
 from mstar.experiments.rows import Row, read_rows
 
 RESULTS = Path(__file__).parent.parent / "experiments" / "results"
-UNLABELLED = RESULTS / "unlabelled"
+UNLABELLED = RESULTS / "no-labels"
 ARMS = {arm: sorted(UNLABELLED.glob(f"{arm}-seed-*")) for arm in ("vote", "guarded")}
 
 
