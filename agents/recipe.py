@@ -61,7 +61,7 @@ class Recipe:
         pseudo: that vote: ``vote`` as in the paper, or ``guarded``. Votes weigh by ``rank``.
         mixing: of labelled and unlabelled problems and gold: ``scheduled`` by ``mix_in``, or
             ``adaptive``, unlabelled problems as far as the vote on held-out ones proves right.
-        mix_in: share of the rounds that pass before unlabelled problems are asked.
+        mix_in: share of the rounds that pass before unlabelled problems are asked; 1: none is.
         gold: share of the lessons that are worked solutions, in [0, 1); the greatest, if adaptive.
         gold_set: how many worked solutions there are to draw those from.
         phrasings: what of the prompts varies from problem to problem and round to round.

@@ -17,9 +17,10 @@ def check_unlabelled(recipe: Recipe) -> None:
         raise ValueError(f"unlabelled must lie in [0, 1], got {recipe.unlabelled}")
     if recipe.pseudo not in VOTES:
         raise ValueError(f"there is no vote {recipe.pseudo!r}; known: {', '.join(VOTES)}")
-    for name in ("mix_in", "gold"):
-        if not 0 <= getattr(recipe, name) < 1:
-            raise ValueError(f"{name} must lie in [0, 1), got {getattr(recipe, name)}")
+    if not 0 <= recipe.mix_in <= 1:
+        raise ValueError(f"mix_in must lie in [0, 1], got {recipe.mix_in}")
+    if not 0 <= recipe.gold < 1:
+        raise ValueError(f"gold must lie in [0, 1), got {recipe.gold}")
     adaptive = recipe.mixing == "adaptive"
     if recipe.unlabelled == 1 and (recipe.mix_in or recipe.gold or adaptive):
         raise ValueError(

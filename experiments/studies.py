@@ -197,16 +197,17 @@ UNLABELLED = Study(
     question="What are problems without answers worth, and what keeps their votes honest?",
     design=(
         f"A pool of {POOL} problems of which about one in {POOL // LABELS} has an answer, the "
-        "same in all arms. few-labels learns from those alone; mix-in-P also from the vote on "
-        "the others once P % of the rounds have passed, adaptive as far as that vote proves "
-        "right on held-out ones. gold has a quarter of its lessons from 32 worked "
-        "solutions. The last four arms have no label at all: the plain vote of M-STaR or the "
-        "guarded one, with alarms that act or are only told. All arms sample alike. The "
-        "learning rate is constant, without warm-up."
+        "same in all arms but all-labels. few-labels learns from those alone; mix-in-P also "
+        "from the vote on the others once P % of the rounds have passed, adaptive as far as "
+        "that vote proves right on held-out ones. gold is mix-in-0 with a quarter of its "
+        "lessons from 32 worked solutions, adaptive-gold is adaptive with up to as many. The "
+        "last four arms have no label at all: the plain vote of M-STaR or the guarded one, "
+        "with alarms that act or are only told. All arms sample alike. The learning rate is "
+        "constant, without warm-up."
     ),
     base=replace(EQUAL, pool=POOL, rounds=8, prompts=LABELS, updates=8),
     arms={
-        "few-labels": {"pool": LABELS},
+        "few-labels": {**FEW, "mix_in": 1.0},
         "all-labels": {},
         **{f"mix-in-{share}": {**FEW, "mix_in": share / 100} for share in (0, 25, 50, 75)},
         "adaptive": {**FEW, "mixing": "adaptive"},

@@ -142,7 +142,7 @@ def problems(share: float) -> ProblemVectorEnv:
     return ProblemVectorEnv(source="Dice", size=96, seed=0, unlabelled=share)
 
 
-@pytest.mark.parametrize("mix_in", [0.0, 0.25, 0.5, 0.75])
+@pytest.mark.parametrize("mix_in", [0.0, 0.25, 0.5, 0.75, 1.0])
 def test_unlabelled_problems_are_mixed_in_from_a_share_of_the_rounds(mix_in: float) -> None:
     mixing = Scheduled(Recipe(rounds=4, unlabelled=0.5, mix_in=mix_in))
     env, plan = problems(0.5), SamplingPlan()
