@@ -128,6 +128,8 @@ def test_every_row_of_a_study_in_the_readme_stands_in_its_tables() -> None:
         ("exploration", "reward-pass@2", "pass@1"),
         ("exploration", "paired", "pass@1"),
         ("exploration", "by-prompt", "pass@1"),
+        ("unlabelled", "mix-in-0", "greedy"),
+        ("unlabelled", "adaptive-gold", "pass@1"),
         ("hints", "star", "greedy"),
         ("hints", "star", "pass@1"),
     ],
