@@ -14,7 +14,7 @@ import tyro
 
 from mstar.experiments.markdown import percent, table
 from mstar.experiments.rows import Row, write_rows
-from mstar.experiments.run_folder import read_rollouts
+from mstar.experiments.run_folder import read_rollouts, stored_rounds
 from mstar.experiments.stats import Estimate, estimate
 from mstar.rewards.reasons import reasons
 
@@ -52,16 +52,11 @@ def look(settings: HintedReasons) -> list[Row]:
         ValueError: a folder holds no rollouts.
     """
     rows: list[Row] = []
-    for run in settings.runs:
-        rounds = sorted((run / "rollouts").glob("*.parquet"))
-        if not rounds:
-            raise ValueError(f"{run} holds no rollouts; give folders of runs that sampled")
-        for path in rounds:
-            name, number = "/".join(run.parts[-2:]), int(path.stem.rpartition("-")[2])
-            rollouts = read_rollouts(path, ["problem", "response", "extra", "oracle"])
-            for hinted in (False, True):
-                found = counted(rollouts, hinted)
-                rows.append({"run": name, "round": number, "hinted": hinted, **found})
+    for name, number, path in stored_rounds(settings.runs):
+        rollouts = read_rollouts(path, ["problem", "response", "extra", "oracle"])
+        for hinted in (False, True):
+            found = counted(rollouts, hinted)
+            rows.append({"run": name, "round": number, "hinted": hinted, **found})
     write_rows(settings.out, rows)
     return rows
 

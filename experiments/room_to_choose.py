@@ -12,7 +12,7 @@ from pathlib import Path
 import tyro
 
 from mstar.experiments.rows import Row, write_rows
-from mstar.experiments.run_folder import read_rollouts
+from mstar.experiments.run_folder import read_rollouts, stored_rounds
 
 
 @dataclass(frozen=True)
@@ -53,15 +53,9 @@ def look(settings: Room) -> list[Row]:
         ValueError: a folder holds no rollouts.
     """
     rows: list[Row] = []
-    for run in settings.runs:
-        rounds = sorted((run / "rollouts").glob("*.parquet"))
-        if not rounds:
-            raise ValueError(f"{run} holds no rollouts; give folders of runs that sampled")
-        for path in rounds:
-            name = "/".join(run.parts[-2:])
-            number = int(path.stem.rpartition("-")[2])
-            room = room_of(read_rollouts(path), settings.keep)
-            rows.append({"run": name, "round": number, "keep": settings.keep, **room})
+    for name, number, path in stored_rounds(settings.runs):
+        room = room_of(read_rollouts(path), settings.keep)
+        rows.append({"run": name, "round": number, "keep": settings.keep, **room})
     write_rows(settings.out, rows)
     return rows
 

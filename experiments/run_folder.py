@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -213,3 +213,17 @@ def read_rollouts(path: Path, columns: Sequence[str] | None = None) -> list[Row]
     wanted = None if columns is None else [name for name in columns if name in there]
     rows: list[Row] = pq.read_table(path, columns=wanted).to_pylist()
     return rows
+
+
+def stored_rounds(runs: Sequence[Path]) -> Iterator[tuple[str, int, Path]]:
+    """The rounds of runs whose rollouts are there: the run's name, the round, and the file.
+
+    Raises:
+        ValueError: a folder holds no rollouts.
+    """
+    for run in runs:
+        paths = sorted((run / "rollouts").glob("*.parquet"))
+        if not paths:
+            raise ValueError(f"{run} holds no rollouts; give folders of runs that sampled")
+        for path in paths:
+            yield "/".join(run.parts[-2:]), int(path.stem.rpartition("-")[2]), path

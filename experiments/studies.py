@@ -165,8 +165,8 @@ EXPLORATION = Study(
         f"M-STaR with one controller or another, each until {BUDGET:,} generated tokens are spent "
         "on practice. The temperatures that a controller probes are part of that bill, so a "
         "controller that probes more trains less: the paper's sweep takes 4 % of its tokens, and "
-        "far more here, where rounds are small. fixed stays at 1.0, cool at 0.6, where most of the "
-        "others go. by-prompt is paired that also gives more samples to problems that lack right "
+        "far more here, where rounds are small. fixed stays at 1.0, cool at 0.6. "
+        "by-prompt is paired that also gives more samples to problems that lack right "
         "answers. The learning rate is that of the study online for mstar, constant, without "
         "warm-up."
     ),
