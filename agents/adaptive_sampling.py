@@ -6,8 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from mstar.agents.budget import AGAIN, RetryQueue, next_wave
-from mstar.agents.collect import (
+from mstar.agents.config import Recipe
+from mstar.agents.explore.base import SamplingPlan
+from mstar.agents.explore.sample_allocation import AGAIN, RetryQueue, next_wave
+from mstar.agents.rollout import (
     Rollout,
     ask,
     by_problem,
@@ -16,9 +18,7 @@ from mstar.agents.collect import (
     judged,
     sample_shared,
 )
-from mstar.agents.plan import SamplingPlan
-from mstar.agents.recipe import Recipe
-from mstar.agents.sampler import Sampler
+from mstar.agents.sampling.local import Sampler
 from mstar.agents.seeds import mix
 from mstar.envs.problem import Problem
 from mstar.envs.vector_env import ProblemVectorEnv

@@ -12,27 +12,27 @@ from typing import Any
 
 from PIL import Image
 
-from mstar.agents import processes
-from mstar.agents.bill import bill
-from mstar.agents.collect import Rollout, distinct
-from mstar.agents.dynamics import measure, samples_of
-from mstar.agents.evidence import Evidence
-from mstar.agents.explore import CONTROLLERS, SamplingPlan
-from mstar.agents.guards import Guards
-from mstar.agents.held_out import HeldOut
-from mstar.agents.learner import Tuned
-from mstar.agents.mixing import MIXINGS
-from mstar.agents.policy import Policy
-from mstar.agents.pseudo import drawn_mixed
-from mstar.agents.recipe import Recipe
+from mstar.agents.config import Recipe
+from mstar.agents.cost import bill
+from mstar.agents.explore.catalog import CONTROLLERS, SamplingPlan
+from mstar.agents.explore.data_mix import MIXINGS
+from mstar.agents.explore.evidence import Evidence
+from mstar.agents.monitor.guards import Guards
+from mstar.agents.monitor.held_out import HeldOut
+from mstar.agents.monitor.metrics import measure, samples_of
+from mstar.agents.monitor.watch import Watch
+from mstar.agents.policy import distributed
+from mstar.agents.policy.policy import Policy
+from mstar.agents.pseudo_labels import drawn_mixed
+from mstar.agents.rollout import Rollout, distinct
 from mstar.agents.round import Cost, Measuring, Round
-from mstar.agents.sampler import Prompt
+from mstar.agents.sampling.local import Prompt
+from mstar.agents.sampling.vllm import sampler_of
 from mstar.agents.seeds import mix
-from mstar.agents.select import Selection
-from mstar.agents.server_sampler import sampler_of
-from mstar.agents.watch import Watch
-from mstar.envs.phrasing import phrased
+from mstar.agents.selection import Selection
+from mstar.agents.sft_trainer import Tuned
 from mstar.envs.problem import Problem
+from mstar.envs.variants.phrasing import phrased
 from mstar.envs.vector_env import ProblemVectorEnv
 
 
@@ -61,7 +61,7 @@ class Agent(ABC):
     ) -> None:
         self.policy, self.env, self.held_out, self.recipe = policy, env, held_out, recipe
         self.folder = folder
-        processes.part(recipe.batch)  # found now and not after a round of sampling
+        distributed.part(recipe.batch)  # found now and not after a round of sampling
         self.sampler = sampler_of(policy, recipe)
         self.controller = CONTROLLERS[recipe.controller](
             SamplingPlan(recipe.temperature, recipe.samples, recipe.keep, recipe.threshold), recipe
@@ -244,6 +244,6 @@ class Agent(ABC):
 
     def _goes_on(self, number: int) -> bool:
         """Whether a round comes after this one; if not, no temperature is to be chosen for it."""
-        (written,) = processes.total(self.sampler.tokens_generated)  # since the last bill
+        (written,) = distributed.total(self.sampler.tokens_generated)  # since the last bill
         spent = self.cost.practice_tokens + written
         return number < self.recipe.rounds and spent < (self.recipe.token_budget or inf)

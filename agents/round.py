@@ -6,12 +6,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from mstar.agents.alarms import Alarm
-from mstar.agents.collect import Rollout
-from mstar.agents.dynamics import Dynamics
-from mstar.agents.explore import SamplingPlan
-from mstar.agents.learner import Tuned
-from mstar.agents.select import Selection
+from mstar.agents.explore.catalog import SamplingPlan
+from mstar.agents.monitor.alarms import Alarm
+from mstar.agents.monitor.metrics import Dynamics
+from mstar.agents.rollout import Rollout
+from mstar.agents.selection import Selection
+from mstar.agents.sft_trainer import Tuned
 
 
 @dataclass(frozen=True, slots=True)

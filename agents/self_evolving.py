@@ -10,19 +10,19 @@ import numpy as np
 
 from mstar.agents.adaptive_sampling import AdaptiveSampling
 from mstar.agents.agent import Agent
-from mstar.agents.collect import Rollout, ask, collect
-from mstar.agents.explore import SamplingPlan
-from mstar.agents.gold import Gold
-from mstar.agents.judge_refresh import JudgeRefresh
-from mstar.agents.judges import step_judge_of
-from mstar.agents.learner import Lesson, LiveTrainer, Tuned, Tuning
-from mstar.agents.policy import Policy
-from mstar.agents.pseudo import pseudo_labelled
-from mstar.agents.recipe import INHERITS, Recipe
+from mstar.agents.config import INHERITS, Recipe
+from mstar.agents.explore.catalog import SamplingPlan
+from mstar.agents.judges.catalog import step_judge_of
+from mstar.agents.judges.refresh import JudgeRefresh
+from mstar.agents.policy.policy import Policy
+from mstar.agents.pseudo_labels import pseudo_labelled
+from mstar.agents.rollout import Rollout, ask, collect
 from mstar.agents.round import Round
-from mstar.agents.sampler import Prompt
+from mstar.agents.sampling.local import Prompt
 from mstar.agents.seeds import mix
-from mstar.agents.select import Selection, select
+from mstar.agents.selection import Selection, select
+from mstar.agents.sft_trainer import Lesson, LiveTrainer, Tuned, Tuning
+from mstar.agents.worked_examples import Gold
 from mstar.envs.vector_env import ProblemVectorEnv
 
 

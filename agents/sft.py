@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from mstar.agents.collect import ask
-from mstar.agents.learner import Lesson
+from mstar.agents.rollout import ask
 from mstar.agents.round import Round
 from mstar.agents.self_evolving import SelfEvolving
+from mstar.agents.sft_trainer import Lesson
 
 
 class Sft(SelfEvolving):

@@ -6,13 +6,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from math import nan
 
-from mstar.agents.collect import Rollout, by_problem, collect
-from mstar.agents.explore import SamplingPlan
-from mstar.agents.sampler import Prompt, Response, Sampler
+from mstar.agents.explore.catalog import SamplingPlan
+from mstar.agents.rollout import Rollout, by_problem, collect
+from mstar.agents.sampling.local import Prompt, Response, Sampler
 from mstar.agents.seeds import mix
 from mstar.agents.self_evolving import SelfEvolving
 from mstar.envs.problem import Problem
-from mstar.rewards.reasons import reasons
+from mstar.rewards.verifier.reasons import reasons
 
 
 class Star(SelfEvolving):

@@ -1,21 +1,21 @@
 """Problems of picture and text as Gymnasium environments; importing it registers their ids."""
 
-from mstar.envs.choice_form import as_choice, choice_form
-from mstar.envs.dataset import DatasetSource
-from mstar.envs.examiner import INSTRUCTION, Examiner, Setting
-from mstar.envs.families import FAMILIES
-from mstar.envs.family import Family, Knob
+from mstar.envs.datasets.source import DatasetSource
+from mstar.envs.env import ProblemEnv
+from mstar.envs.families.base import Family, Knob
+from mstar.envs.families.catalog import FAMILIES
 from mstar.envs.open import open_source, register_dataset
-from mstar.envs.phrasing import Phrasing, phrase
 from mstar.envs.problem import Problem, Split, Step
-from mstar.envs.problem_env import ProblemEnv
-from mstar.envs.registration import register_all as _register_all
-from mstar.envs.registration import register_family
-from mstar.envs.response_space import ResponseSpace
+from mstar.envs.registry import register_all as _register_all
+from mstar.envs.registry import register_family
 from mstar.envs.source import Mixture, ProblemSource
+from mstar.envs.spaces import ResponseSpace
 from mstar.envs.stepwise import Stepwise
-from mstar.envs.trl_adapter import TrlProblem, trl_environment, trl_rewards
-from mstar.envs.unlabelled import is_right, oracle, unlabelled
+from mstar.envs.task import INSTRUCTION, Examiner, Setting
+from mstar.envs.trl import TrlProblem, trl_environment, trl_rewards
+from mstar.envs.variants.multiple_choice import as_choice, choice_form
+from mstar.envs.variants.phrasing import Phrasing, phrase
+from mstar.envs.variants.unlabelled import is_right, oracle, unlabelled
 from mstar.envs.vector_env import ProblemVectorEnv
 from mstar.envs.wrappers import Blank, Caption, CaptionOnly, ImageOnly, VectorReward
 

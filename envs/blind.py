@@ -9,9 +9,9 @@ from itertools import islice
 
 import numpy as np
 
-from mstar.envs.choice_form import as_choice, size_of
-from mstar.envs.family import Family, Style
+from mstar.envs.families.base import Family, Style
 from mstar.envs.problem import Problem
+from mstar.envs.variants.multiple_choice import as_choice, size_of
 from mstar.rewards.base import Answer
 
 SEED = 11  # of the problems that are measured

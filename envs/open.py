@@ -14,10 +14,10 @@ from typing import Any
 
 import gymnasium
 
-from mstar.envs.dataset import DatasetSource, OnError
-from mstar.envs.families import FAMILIES
-from mstar.envs.readers import READERS
-from mstar.envs.registration import ENTRY_POINT, VECTOR_ENTRY_POINT
+from mstar.envs.datasets.readers import READERS
+from mstar.envs.datasets.source import DatasetSource, OnError
+from mstar.envs.families.catalog import FAMILIES
+from mstar.envs.registry import ENTRY_POINT, VECTOR_ENTRY_POINT
 from mstar.envs.source import Mixture, ProblemSource
 
 FAMILY = re.compile(r"(?:mstar/)?(\w+?)(?:-v(\d+))?")

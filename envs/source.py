@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
-from mstar.envs.families import FAMILIES
+from mstar.envs.families.catalog import FAMILIES
 from mstar.envs.problem import Problem, Split
 
 FAMILY_ID = re.compile(r"(\w+)-v(\d+)/(train|validation|test)/L(\d)/(\d+)/(\d+)")

@@ -8,9 +8,9 @@ from typing import Any
 import gymnasium
 from gymnasium.utils import RecordConstructorArgs
 
-from mstar.envs.examiner import Info, Observation
 from mstar.envs.problem import Problem, Step
-from mstar.envs.slips import arithmetic
+from mstar.envs.task import Info, Observation
+from mstar.envs.variants.corruptions import arithmetic
 
 ANSWER = re.compile(r"\s*answer\s*:", re.IGNORECASE)
 WORD = re.compile(r"[\w.:/-]+")

@@ -10,11 +10,11 @@ from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
 from numpy.typing import NDArray
 
-from mstar.envs.card import render_card, render_text
-from mstar.envs.examiner import Info, Observation, Setting, checked_options, examiner, verdict
 from mstar.envs.problem import Problem
-from mstar.envs.response_space import LONGEST_RESPONSE, ResponseSpace
+from mstar.envs.render import render_card, render_text
 from mstar.envs.source import Cursor
+from mstar.envs.spaces import LONGEST_RESPONSE, ResponseSpace
+from mstar.envs.task import Info, Observation, Setting, checked_options, examiner, verdict
 from mstar.rewards.panel import ScoreTable
 
 Batch = tuple[

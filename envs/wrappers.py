@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from mstar.envs.canvas import on_canvas
-from mstar.envs.examiner import Info, Observation
 from mstar.envs.problem import Problem
+from mstar.envs.task import Info, Observation
 
 GRAY = (127, 127, 127)  # what a picture that shows nothing shows
 

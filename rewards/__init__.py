@@ -3,29 +3,35 @@
 from collections.abc import Callable
 
 from mstar.rewards.base import Answer, Attempt, RewardModel, Scores
-from mstar.rewards.brevity import Brevity
-from mstar.rewards.canaries import CanaryReport, check_canaries
-from mstar.rewards.controls import MajorityOnly, RandomReward
-from mstar.rewards.correctness import Correctness
-from mstar.rewards.endpoint import Endpoint
-from mstar.rewards.format import Format
-from mstar.rewards.grounding import ImageAblation, TwinGrounding
-from mstar.rewards.health import ModelHealth, adapted_weights, agreement, panel_health, spearman
-from mstar.rewards.outcome import OutcomeReward
+from mstar.rewards.diagnostics.canaries import CanaryReport, check_canaries
+from mstar.rewards.diagnostics.health import (
+    ModelHealth,
+    adapted_weights,
+    agreement,
+    panel_health,
+    spearman,
+)
+from mstar.rewards.diagnostics.proxy_guard import Frozen, ProxyGuard
+from mstar.rewards.models.brevity import Brevity
+from mstar.rewards.models.controls import MajorityOnly, RandomReward
+from mstar.rewards.models.correctness import Correctness
+from mstar.rewards.models.endpoint import Endpoint
+from mstar.rewards.models.format import Format
+from mstar.rewards.models.grounding import ImageAblation, TwinGrounding
+from mstar.rewards.models.outcome import OutcomeReward
+from mstar.rewards.models.process import ProcessReward
+from mstar.rewards.models.repetition import Repetition
+from mstar.rewards.models.self_certainty import SelfCertainty
+from mstar.rewards.models.self_consistency import SelfConsistency
+from mstar.rewards.models.self_judge import SelfJudge
 from mstar.rewards.panel import RewardPanel, Rule, ScoreTable
-from mstar.rewards.process import ProcessReward
-from mstar.rewards.proxy_guard import Frozen, ProxyGuard
-from mstar.rewards.repetition import Repetition
 from mstar.rewards.rescoring import recombine, rescore
 from mstar.rewards.rules import RULES
-from mstar.rewards.self_certainty import SelfCertainty
-from mstar.rewards.self_consistency import SelfConsistency
-from mstar.rewards.self_judge import SelfJudge
-from mstar.rewards.trl_bridge import from_trl, to_trl
-from mstar.rewards.trl_columns import answer_from_json, answer_to_json
-from mstar.rewards.verify import Verdict, extract, verify
+from mstar.rewards.trl.bridge import from_trl, to_trl
+from mstar.rewards.trl.columns import answer_from_json, answer_to_json
+from mstar.rewards.verifier.verify import Verdict, extract, verify
 
-# What needs nothing to be constructed. Those that ask a model are JUDGES in agents/judges.py.
+# What needs nothing to be constructed. Those that ask a model: agents/judges/catalog.py.
 REWARDS: dict[str, Callable[[], RewardModel]] = {
     "correctness": Correctness,
     "format": Format,

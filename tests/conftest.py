@@ -8,7 +8,7 @@ import pytest
 import torch
 from tiny_models import save_tiny_model
 
-from mstar.agents.policy import Policy
+from mstar.agents.policy.policy import Policy
 
 
 @pytest.fixture(autouse=True, scope="session")

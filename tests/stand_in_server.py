@@ -17,9 +17,9 @@ import torch
 from PIL import Image
 from trl.generation import vllm_client
 
-from mstar.agents.policy import Policy
-from mstar.agents.sampler import LocalSampler, Prompt, Response
-from mstar.agents.server import Server
+from mstar.agents.policy.policy import Policy
+from mstar.agents.sampling.local import LocalSampler, Prompt, Response
+from mstar.agents.sampling.vllm_client import Server
 
 Json = dict[str, Any]
 

@@ -11,10 +11,10 @@ from typing import IO, Any
 
 import numpy as np
 
-from mstar.agents.recipe import Recipe
+from mstar.agents.config import Recipe
 from mstar.experiments.rows import write_rows
-from mstar.experiments.study import Study, Tuning
-from mstar.experiments.study_plan import Planned
+from mstar.experiments.studies.plan import Planned
+from mstar.experiments.studies.study import Study, Tuning
 
 SMALL = Recipe(
     test=60,

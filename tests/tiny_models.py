@@ -27,8 +27,8 @@ from transformers.models.idefics3.image_processing_pil_idefics3 import Idefics3I
 from transformers.models.qwen2_vl.image_processing_pil_qwen2_vl import Qwen2VLImageProcessorPil
 from transformers.models.siglip.image_processing_pil_siglip import SiglipImageProcessorPil
 
-from mstar.agents.embedded import ASSISTANT, CHAT_TEMPLATE, END, PAD, USER
-from mstar.agents.qwen_processor import QwenImageProcessor
+from mstar.agents.policy.embedded import ASSISTANT, CHAT_TEMPLATE, END, PAD, USER
+from mstar.agents.policy.processors import QwenImageProcessor
 
 Architecture = Literal["llava", "llava_window", "idefics3", "qwen2_vl", "qwen2_5_vl"]
 ARCHITECTURES: tuple[Architecture, ...] = get_args(Architecture)

@@ -12,12 +12,12 @@ import torch
 from PIL import Image
 
 from mstar.agents.agent import Agent
-from mstar.agents.agents import AGENTS
-from mstar.agents.learner import Lesson
-from mstar.agents.policy import Policy
-from mstar.agents.recipe import Recipe
-from mstar.agents.sampler import Prompt
+from mstar.agents.catalog import AGENTS
+from mstar.agents.config import Recipe
+from mstar.agents.policy.policy import Policy
+from mstar.agents.sampling.local import Prompt
 from mstar.agents.self_evolving import SelfEvolving
+from mstar.agents.sft_trainer import Lesson
 from mstar.envs.problem import Split
 from mstar.envs.vector_env import ProblemVectorEnv
 from mstar.rewards.base import Attempt, Scores

@@ -10,7 +10,7 @@ import numpy as np
 from tiny_runs import agent_of
 
 from mstar.agents.agent import Agent
-from mstar.agents.policy import Policy
+from mstar.agents.policy.policy import Policy
 from mstar.rewards import Correctness, RewardPanel, SelfCertainty
 from mstar.rewards.base import Attempt, Scores
 

@@ -1,0 +1,1 @@
+"""Exploration controllers, one a file; its line stands in `catalog.CONTROLLERS`."""

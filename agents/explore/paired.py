@@ -1,0 +1,148 @@
+"""Exploration that knows its noise and its price: few paired probes, pooled, a margin to move."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from mstar.agents.explore.base import COOLEST, HOTTEST, SamplingPlan
+from mstar.agents.explore.evidence import Evidence, Samples, reward_pass_2_at
+from mstar.agents.explore.temperature_belief import Comparison, Prior, posterior, surprise
+
+if TYPE_CHECKING:
+    from mstar.agents.monitor.metrics import Dynamics
+
+START = (0.3, 0.5, 0.75, 1.1, 1.6)  # a coarse look at the base policy
+AROUND = (1 / 1.5, 1.5)  # then two probes, as factors of the present temperature
+GRID = np.exp(np.linspace(np.log(COOLEST), np.log(HOTTEST), 35))  # candidates, 5 % apart
+OF = 4  # at most; Reward-Pass@2 is estimated out of so many samples
+WINDOW = 16  # rounds; older comparisons are dropped
+PRIOR = Prior(height=0.06, width=0.65, memory=40.0)
+SHOCK = 3.0  # standard deviations of surprise after which all that was believed is dropped
+
+
+class Paired:
+    """Chooses the temperature by Reward-Pass@2 as M-STaR does, with its noise in view.
+
+    The paper's rule (arXiv 2412.17451) takes the highest of 14 figures, each of them a few points
+    off. This one compares temperatures on the same problems by the same uniform numbers, so that
+    much of the noise is common to both and cancels; estimates Reward-Pass@2 out of half of a
+    problem's samples or so, averaged over all such subsets, which halves the noise and hardly
+    moves the optimum; pools comparisons over rounds and neighbouring temperatures, see
+    ``posterior``; moves only where the expected gain is worth `margin` of its own standard
+    deviation; and forgets everything when a comparison contradicts what is believed.
+
+    Probes cost samples that could have been practice. It looks at five temperatures before the
+    first round, then at two beside the present one: in the round after a move, else in every second
+    one. Widths, memory, margin and probes were tuned on simulated runs, see ``mstar bench
+    exploration``.
+
+    The threshold follows, as slowly, the ranking score that lets `keep` right answers of a solved
+    problem pass; only the ``threshold`` rule of selection looks at it.
+
+    Args:
+        plan: of the first round, brought into the range of the paper's sweep.
+        prior: of the score over temperature.
+        margin: expected gain that a move needs, in standard deviations of that gain.
+    """
+
+    def __init__(self, plan: SamplingPlan, prior: Prior = PRIOR, margin: float = 0.3) -> None:
+        temperature = min(HOTTEST, max(COOLEST, plan.temperature))
+        self._plan = replace(plan, temperature=temperature)
+        self._prior, self._margin = prior, margin
+        self._seen: list[Comparison] = []
+        self._due = 0  # the round of the next look
+
+    def probes(self, round_number: int) -> tuple[float, ...]:
+        """The present temperature and its neighbours; before the first round, the whole range."""
+        present = self._plan.temperature
+        if round_number < self._due:
+            return (present,)
+        if round_number == 0:
+            return tuple(sorted({*START, present}))
+        near = {round(min(HOTTEST, max(COOLEST, present * by)), 4) for by in AROUND}
+        return tuple(sorted({*near, present}))
+
+    def observe(
+        self, round_number: int, dynamics: Dynamics, evidence: Evidence | None = None
+    ) -> None:
+        """Add a comparison, and move where that pays."""
+        if evidence is None:
+            return
+        if (new := compared(round_number, evidence.probed)) is not None:
+            if self._seen and surprise(self._prior, self._seen, new) > SHOCK:
+                self._seen = []
+            self._seen = [c for c in self._seen if c.round_number > round_number - WINDOW]
+            self._seen.append(new)
+            best = self._best(round_number + 1)
+            self._due = round_number + (1 if best != self._plan.temperature else 2)
+            self._plan = replace(self._plan, temperature=best)
+        threshold = passing(evidence.practised, self._plan.keep)
+        if threshold is not None:
+            moved = self._plan.threshold + 0.3 * (threshold - self._plan.threshold)
+            self._plan = replace(self._plan, threshold=round(moved, 6))
+
+    def _best(self, now: int) -> float:
+        """The candidate that promises most, or the present temperature."""
+        present = self._plan.temperature
+        mean, covariance = posterior(self._prior, self._seen, np.append(GRID, present), now)
+        variance = np.diag(covariance) + covariance[-1, -1] - 2 * covariance[-1]
+        gain = mean - mean[-1]
+        best = int(np.argmax(gain))
+        if gain[best] <= self._margin * np.sqrt(max(variance[best], 0.0)):
+            return present
+        return float(round(GRID[best], 4))
+
+    def plan(self) -> SamplingPlan:
+        """The first plan at the chosen temperature and threshold."""
+        return self._plan
+
+    def state(self) -> dict[str, Any]:
+        """What was chosen, the comparisons that it rests on, and when the next look is due."""
+        return {
+            "temperature": self._plan.temperature,
+            "threshold": self._plan.threshold,
+            "due": self._due,
+            "seen": [asdict(comparison) for comparison in self._seen],
+        }
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Go on from the comparisons that were made."""
+        temperature, threshold = float(state["temperature"]), float(state["threshold"])
+        self._plan = replace(self._plan, temperature=temperature, threshold=threshold)
+        self._seen = [Comparison.restored(comparison) for comparison in state["seen"]]
+        self._due = int(state["due"])
+
+
+def compared(round_number: int, probed: tuple[Samples, ...]) -> Comparison | None:
+    """Reward-Pass@2 at the probed temperatures; None where there are fewer than two.
+
+    Of K samples of a problem, subsets of min(4, K - 1) are averaged; never fewer than two.
+    """
+    if len(probed) < 2:
+        return None
+    fewest = min(int((~np.isnan(s.right)).sum(axis=1).max()) for s in probed)
+    if fewest < 2:
+        return None
+    k = max(2, min(OF, fewest - 1))
+    scores = [reward_pass_2_at(samples, k) for samples in probed]
+    return Comparison.of(round_number, [s.temperature for s in probed], scores)
+
+
+def passing(practised: tuple[Samples, ...], keep: int) -> float | None:
+    """The threshold that lets `keep` right answers of a solved problem pass, on average.
+
+    None where nothing was right.
+    """
+    if not practised:
+        return None
+    right = np.concatenate([(s.right == 1).ravel() for s in practised])
+    rank = np.concatenate([s.rank.ravel() for s in practised])[right]
+    solved = np.any([(s.right == 1).any(axis=1) for s in practised], axis=0).sum()
+    if not len(rank):
+        return None
+    wanted = min(len(rank), int(keep * solved))
+    return float(np.sort(rank)[::-1][wanted - 1])

@@ -1,0 +1,1 @@
+"""Reward models that are models themselves, and how they are trained."""

@@ -1,0 +1,125 @@
+"""Reward models that are models themselves, and so are made for a recipe."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from functools import lru_cache
+
+from mstar.agents.config import Recipe
+from mstar.agents.judges.image_ablation import ImageGap
+from mstar.agents.judges.step_judge import STEP_JUDGE, StepJudge
+from mstar.agents.policy.embedded import EMBEDDED
+from mstar.agents.policy.policy import Policy, Precision
+from mstar.agents.sampling.local import LocalSampler, Prompt
+from mstar.rewards import REWARDS, RewardModel, RewardPanel
+from mstar.rewards.base import Picture
+from mstar.rewards.models.endpoint import Endpoint
+from mstar.rewards.models.grounding import ImageAblation
+from mstar.rewards.models.outcome import OutcomeReward
+from mstar.rewards.models.process import ProcessReward
+from mstar.rewards.models.self_judge import Ask, SelfJudge
+
+JUDGE_KEY = "MSTAR_JUDGE_KEY"  # an environment variable: a recipe is stored, a key must not be
+LONGEST_VERDICT = 256  # tokens of a reply to the rubric
+
+
+def process(recipe: Recipe) -> RewardModel:
+    """The least step score of the recipe's step judge."""
+    return ProcessReward(step_judge_of(recipe).scores)
+
+
+def outcome(recipe: Recipe) -> RewardModel:
+    """The recipe's outcome judge, of the whole response.
+
+    Raises:
+        ValueError: the recipe names none.
+    """
+    if not recipe.outcome_judge:
+        raise ValueError(
+            "the panel has 'outcome' and the recipe no outcome_judge; train one with "
+            "`python -m mstar.experiments.judges.train --target outcome --out DIR` and give "
+            "`--outcome-judge DIR`"
+        )
+    return OutcomeReward(_outcome_judge(recipe.outcome_judge, recipe.size).scores)
+
+
+def image_ablation(recipe: Recipe) -> RewardModel:
+    """How much the picture makes a right response likelier to the recipe's model as it came."""
+    return ImageAblation(ImageGap(_frozen(recipe.model, recipe.dtype), recipe.size))
+
+
+def self_judge(recipe: Recipe) -> RewardModel:
+    """The recipe's model as it came, asked with a rubric; or the endpoint that the recipe names."""
+    if recipe.judge_url:
+        asked = Endpoint(recipe.judge_url, recipe.judge_model, os.environ.get(JUDGE_KEY))
+        return SelfJudge(asked, workers=8)
+    return SelfJudge(_asking(_frozen(recipe.model, recipe.dtype), recipe.size))
+
+
+JUDGES: dict[str, Callable[[Recipe], RewardModel]] = {
+    "process": process,
+    "outcome": outcome,
+    "image_ablation": image_ablation,
+    "self_judge": self_judge,
+}
+
+
+def panel_of(recipe: Recipe) -> RewardPanel:
+    """The recipe's panel, those of its models loaded that are checkpoints.
+
+    Raises:
+        ValueError: a name that no reward model has.
+        FileNotFoundError: there is no step judge in the recipe's folder.
+    """
+    return RewardPanel(reward_models(recipe.panel, recipe), recipe.reward_weights)
+
+
+def reward_models(names: Sequence[str], recipe: Recipe) -> list[RewardModel]:
+    """Reward models by name; those that are models are made as the recipe says.
+
+    Raises:
+        ValueError: a name that no reward model has.
+        FileNotFoundError: there is no judge in the recipe's folder.
+    """
+    check_names(names)
+    return [JUDGES[name](recipe) if name in JUDGES else REWARDS[name]() for name in names]
+
+
+def check_names(names: Sequence[str]) -> None:
+    """Raise ValueError for a name that no reward model has."""
+    if unknown := [name for name in names if name not in {*REWARDS, *JUDGES}]:
+        raise ValueError(f"no reward model {unknown}; known: {', '.join([*REWARDS, *JUDGES])}")
+
+
+def _asking(policy: Policy, size: int) -> Ask:
+    """A policy as a judge that is asked in words, and answers with what it finds likeliest."""
+    sampler = LocalSampler(policy, LONGEST_VERDICT, 1)
+
+    def ask(text: str, pictures: Sequence[Picture]) -> str:
+        prompt = Prompt(text, tuple(picture.render(size) for picture in pictures), "judge")
+        return sampler.sample([prompt], 1, 0.0, 0)[0][0].text
+
+    return ask
+
+
+def step_judge_of(recipe: Recipe) -> StepJudge:
+    """The recipe's step judge, one for all panels of a run."""
+    folder = str(STEP_JUDGE) if recipe.step_judge == "embedded" else recipe.step_judge
+    return _step_judge(folder, recipe.size, recipe.judge_refresh > 0)
+
+
+@lru_cache(maxsize=2)
+def _step_judge(folder: str, size: int, trained: bool) -> StepJudge:
+    """One that stays as it is must not be one that a run trains."""
+    return StepJudge.load(folder, size)
+
+
+@lru_cache(maxsize=1)  # the environments of a run share these
+def _outcome_judge(folder: str, size: int) -> StepJudge:
+    return StepJudge.load(folder, size)
+
+
+@lru_cache(maxsize=1)
+def _frozen(model: str, dtype: Precision) -> Policy:
+    return Policy.load(str(EMBEDDED) if model == "embedded" else model, dtype=dtype)

@@ -1,0 +1,67 @@
+"""How much likelier the picture makes a response, by the policy's own probabilities."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from PIL import Image
+
+from mstar.agents.policy.policy import Policy
+from mstar.agents.sampling.likelihood import log_probabilities
+from mstar.agents.sampling.local import Prompt, Response
+from mstar.envs.task import INSTRUCTION
+from mstar.envs.wrappers import GRAY
+from mstar.rewards.base import Attempt
+
+
+@dataclass(frozen=True)
+class ImageGap:
+    """log p(response | pictures) - log p(response | gray pictures), in nats.
+
+    The measure of PAPO (arXiv 2507.06448), which compares the policy with and without sight, on a
+    response as a whole; VPPO (arXiv 2510.09285) calls its token form visual dependency. The policy
+    is read twice per problem and twice per response. Which policy it is stays the same through a
+    run: one that is trained by the gap could learn to be helpless without the picture.
+
+    Attributes:
+        policy: frozen.
+        size: side in pixels that drawings are rendered at.
+        batch_rows: responses in one forward pass.
+    """
+
+    policy: Policy
+    size: int = 96
+    batch_rows: int = 64
+
+    def __call__(self, attempts: Sequence[Attempt]) -> list[float]:
+        """The gap of each of N attempts; 0 for an empty response, which is as likely blind."""
+        seen: list[Prompt] = []
+        for attempt in attempts:
+            same = seen and seen[-1].key == attempt.group and attempt.group != ""
+            seen.append(seen[-1] if same else attempt_prompt(attempt, self.size))
+        tokenizer = self.policy.processor.tokenizer
+        written = [
+            Response(a.response, tuple(ids), 0.0, 0.0, 0.0, True)
+            for a in attempts
+            for ids in (
+                tokenizer(self.policy.plain(a.response), add_special_tokens=False)["input_ids"],
+            )
+        ]
+        blind: dict[int, Prompt] = {}
+        hidden = [blind.setdefault(id(prompt), without_sight(prompt)) for prompt in seen]
+        with_sight = log_probabilities(self.policy, seen, written, self.batch_rows)
+        without = log_probabilities(self.policy, hidden, written, self.batch_rows)
+        return [one - other for one, other in zip(with_sight, without, strict=True)]
+
+
+def attempt_prompt(attempt: Attempt, size: int) -> Prompt:
+    """What stands before the response: pictures, question and the plain instruction."""
+    pictures = tuple(picture.render(size) for picture in attempt.pictures)
+    return Prompt(f"{attempt.question}\n{INSTRUCTION}", pictures, attempt.group)
+
+
+def without_sight(prompt: Prompt) -> Prompt:
+    """The same prompt with gray pictures of the same sizes."""
+    gray = tuple(Image.new("RGB", picture.size, GRAY) for picture in prompt.images)
+    return replace(prompt, images=gray)

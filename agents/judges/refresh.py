@@ -1,0 +1,88 @@
+"""A step judge that follows the policy: now and then it learns from the newest responses."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from mstar.agents.config import Recipe
+from mstar.agents.judges.image_ablation import attempt_prompt
+from mstar.agents.judges.step_judge import STEP_JUDGE, StepJudge
+from mstar.agents.judges.step_labels import Labelled, exact, labelled, slipped, whole
+from mstar.agents.judges.training import JudgeBatch, JudgeFit, fit_judge, judge_batch
+from mstar.agents.policy import distributed
+from mstar.agents.rollout import Rollout, by_problem
+from mstar.agents.sampling.local import Prompt
+from mstar.agents.seeds import mix
+
+PROBLEMS = 16  # of one update
+GENTLE = JudgeFit(learning_rate=1e-4, warmup=4)  # it must not forget what it was made for
+
+
+class JudgeRefresh:
+    """Trains the step judge on a round's rollouts, every so many rounds.
+
+    M-STaR leaves its process reward model as it was at the start; a policy that moves away writes
+    what such a judge has not learned from. Problems that know their solution give exact labels of
+    every step, others the verifier's of the answer; unlabelled ones give none. Where there is a
+    solution, it and a slip of it are learned beside the responses, so that nothing is unlearned
+    that the policy happens not to write. One pass over the rollouts, with an optimizer of its own
+    each time, so that the judge's weights are all its state.
+
+    Args:
+        judge: the one that the panel asks; starts from its folder, whatever it had become.
+        recipe: how often, and the seed.
+    """
+
+    def __init__(self, judge: StepJudge, recipe: Recipe) -> None:
+        self.judge, self.recipe = judge, recipe
+        folder = STEP_JUDGE if recipe.step_judge == "embedded" else Path(recipe.step_judge)
+        judge.load_weights(folder)
+
+    def after(self, number: int, rollouts: Sequence[Rollout], checkpoint: Path) -> float | None:
+        """Train if round `number` is one to train in, and put the judge beside the policy.
+
+        Returns:
+            The mean loss; None where nothing was learned.
+        """
+        loss = None
+        if number % self.recipe.judge_refresh == 0:
+            batches = list(self._batches(rollouts, mix(self.recipe.seed, number, 8)))
+            fit = replace(GENTLE, updates=max(1, len(batches)))
+            losses = list(fit_judge(self.judge, batches, fit))
+            loss = float(torch.stack(losses).mean()) if losses else None
+        if distributed.is_main():  # all have learned the same
+            self.judge.save(checkpoint / "judge")
+        return loss
+
+    def restore(self, checkpoint: Path | None) -> None:
+        """Go on with the judge that stands beside a checkpoint of the policy."""
+        if checkpoint is not None:
+            self.judge.load_weights(checkpoint / "judge")
+
+    def _batches(self, rollouts: Sequence[Rollout], seed: int) -> Iterator[JudgeBatch]:
+        groups = list(by_problem(rollouts).values())
+        rng = np.random.default_rng(seed)
+        order = rng.permutation(len(groups))
+        for start in range(0, len(groups), PROBLEMS):
+            prompts: list[Prompt] = []
+            examples: list[tuple[int, Labelled]] = []
+            for members in (groups[i] for i in order[start : start + PROBLEMS]):
+                problem = rollouts[members[0]].problem
+                found = [_label(rollouts[i]) for i in members]
+                if problem.steps and problem.answer is not None:
+                    found += [exact(problem), slipped(problem, rng)]
+                examples += [(len(prompts), one) for one in found if one is not None]
+                prompts.append(attempt_prompt(problem.attempt(""), self.judge.size))
+            if examples:
+                yield judge_batch(self.judge.backbone, prompts, examples)
+
+
+def _label(rollout: Rollout) -> Labelled | None:
+    """Exact labels where the problem has steps, else one at the end; None without a gold."""
+    found = labelled(rollout.problem, rollout.response.text)
+    return found if found is None or rollout.problem.steps else whole(found)

@@ -1,0 +1,80 @@
+"""Responses as tokens that know their step, so that a whole batch is judged in one pass."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+
+import torch
+
+from mstar.agents.policy.policy import Policy
+
+
+@dataclass(frozen=True, slots=True)
+class StepTokens:
+    """R responses of up to S steps and T tokens.
+
+    Attributes:
+        tokens: (R, T) int64, padded on the right.
+        step: (R, T) int64, the step that each token belongs to; -1 on padding.
+        ends: (R, S) int64, the last token of each step; -1 where a response has no such step.
+        owners: (R,) int64, the prompt of each response.
+    """
+
+    tokens: torch.Tensor
+    step: torch.Tensor
+    ends: torch.Tensor
+    owners: torch.Tensor
+
+    def take(self, rows: torch.Tensor) -> StepTokens:
+        """Some of the responses, without the columns that none of them needs."""
+        step, ends = self.step[rows], self.ends[rows]
+        longest, most = int((step >= 0).sum(1).max()), int((ends >= 0).sum(1).max())
+        return StepTokens(
+            self.tokens[rows, :longest], step[:, :longest], ends[:, :most], self.owners[rows]
+        )
+
+    def to(self, device: torch.device) -> StepTokens:
+        """The same on a device."""
+        return StepTokens(
+            *(getattr(self, field.name).to(device, non_blocking=True) for field in fields(self))
+        )
+
+
+def step_tokens(
+    policy: Policy, steps: Sequence[Sequence[str]], owners: Sequence[int]
+) -> StepTokens:
+    """Tokenize R responses line by line, on the CPU.
+
+    Args:
+        policy: whose tokenizer is used.
+        steps: R times one or more lines.
+        owners: R numbers of prompts.
+    """
+    tokenizer = policy.processor.tokenizer
+    known: dict[str, list[int]] = {}
+    rows: list[list[int]] = []
+    places: list[list[int]] = []
+    ends: list[list[int]] = []
+    for lines in steps:
+        ids: list[int] = []
+        place: list[int] = []
+        last: list[int] = []
+        for number, line in enumerate(lines):
+            if line not in known:
+                text = policy.plain(line) + "\n"
+                known[line] = tokenizer(text, add_special_tokens=False)["input_ids"]
+            ids += known[line]
+            place += [number] * len(known[line])
+            last.append(len(ids) - 1)
+        rows.append(ids)
+        places.append(place)
+        ends.append(last)
+    longest, most = max(map(len, rows)), max(map(len, ends))
+    pad = tokenizer.pad_token_id or 0
+    return StepTokens(
+        torch.tensor([ids + [pad] * (longest - len(ids)) for ids in rows]),
+        torch.tensor([place + [-1] * (longest - len(place)) for place in places]),
+        torch.tensor([last + [-1] * (most - len(last)) for last in ends]),
+        torch.tensor(list(owners)),
+    )

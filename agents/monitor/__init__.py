@@ -1,0 +1,1 @@
+"""What a round measures, and the alarms that follow from it."""

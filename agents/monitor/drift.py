@@ -1,0 +1,84 @@
+"""How far the policy has moved from the base, measured on responses that the base once gave."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+from mstar.agents.policy.policy import Policy
+from mstar.agents.rollout import Rollout, ask
+from mstar.agents.sampling.likelihood import log_probabilities
+from mstar.agents.sampling.local import Response
+from mstar.envs.vector_env import ProblemVectorEnv
+
+RESPONSES = 32  # a round's state holds them, so that a killed run goes on with the same
+
+
+@dataclass(frozen=True)
+class Anchor:
+    """Fixed responses of the base to held-out problems.
+
+    The drift is the mean over their tokens of log p_base - log p_now. For responses sampled at
+    temperature 1 that is the plain Monte-Carlo estimate of KL(base || policy) a token: unbiased,
+    and below 0 by chance only where there is next to no drift. At another temperature it is a
+    mean log-probability ratio and no KL. This direction grows where the policy gives up what the
+    base would say, and needs no second model in memory. Its few forward passes are not billed.
+
+    Attributes:
+        problems: their ids.
+        tokens: of each response.
+        logprobs: of each under the base, in nats.
+    """
+
+    problems: tuple[str, ...]
+    tokens: tuple[tuple[int, ...], ...]
+    logprobs: tuple[float, ...] = ()
+
+    @classmethod
+    def drop(
+        cls, policy: Policy, env: ProblemVectorEnv, rollouts: Sequence[Rollout], temperature: float
+    ) -> Anchor:
+        """Anchor at the policy as it is, by the first response at a temperature to each problem."""
+        first: dict[str, Rollout] = {}
+        for rollout in rollouts:
+            if rollout.temperature == temperature:
+                first.setdefault(rollout.problem.id, rollout)
+        kept = list(first.values())[:RESPONSES]
+        anchor = cls(
+            tuple(rollout.problem.id for rollout in kept),
+            tuple(rollout.response.tokens for rollout in kept),
+        )
+        return replace(anchor, logprobs=tuple(anchor._likelihoods(policy, env, rollouts)))
+
+    def drift(self, policy: Policy, env: ProblemVectorEnv, rollouts: Sequence[Rollout]) -> float:
+        """In nats a token; 0 for the base, NaN without responses.
+
+        Args:
+            policy: as it is now.
+            env: poses the problems.
+            rollouts: of the same problems, whatever their responses.
+        """
+        count = sum(map(len, self.tokens))
+        if not count:
+            return float("nan")
+        now = self._likelihoods(policy, env, rollouts)
+        return (sum(self.logprobs) - sum(now)) / count
+
+    def state(self) -> dict[str, Any]:
+        """Everything as JSON values; ``from_state`` reads it back."""
+        return asdict(self)
+
+    @classmethod
+    def from_state(cls, state: Mapping[str, Any]) -> Anchor:
+        """The anchor that ``state`` came from."""
+        tokens = tuple(tuple(response) for response in state["tokens"])
+        return cls(tuple(state["problems"]), tokens, tuple(state["logprobs"]))
+
+    def _likelihoods(
+        self, policy: Policy, env: ProblemVectorEnv, rollouts: Sequence[Rollout]
+    ) -> list[float]:
+        problems = {rollout.problem.id: rollout.problem for rollout in rollouts}
+        prompts = [ask(env, problems[name]) for name in self.problems]
+        responses = [Response("", tokens, 0.0, 0.0, 0.0, True) for tokens in self.tokens]
+        return log_probabilities(policy, prompts, responses)

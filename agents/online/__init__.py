@@ -1,0 +1,1 @@
+"""Online reinforcement learning by TRL's trainers on our sampler and panel."""

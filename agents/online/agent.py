@@ -1,0 +1,159 @@
+"""Online reinforcement learning by TRL's trainers: GRPO and its kin, RLOO, online DPO."""
+
+from __future__ import annotations
+
+import copy
+import warnings
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import datasets
+from transformers import PrinterCallback
+
+from mstar.agents.agent import Agent
+from mstar.agents.config import OnlineName, Recipe
+from mstar.agents.online.dpo import dpo_trainer
+from mstar.agents.online.temperature import set_temperature
+from mstar.agents.online.trainers import Practising, grpo_trainer, rloo_trainer
+from mstar.agents.online.trl_bridge import Column, Exercise, Practice, column_weights, telling
+from mstar.agents.policy import distributed
+from mstar.agents.policy.forward import own_forward
+from mstar.agents.policy.policy import Policy
+from mstar.agents.policy.sharding import name_layers
+from mstar.agents.rollout import together
+from mstar.agents.round import Round
+from mstar.agents.sft_trainer import Rounds, Tuned
+from mstar.agents.trainer_thread import Turns
+from mstar.envs.vector_env import ProblemVectorEnv
+
+TRAINERS: dict[OnlineName, Callable[[Practising, list[Column], datasets.Dataset], Any]] = {
+    "grpo": grpo_trainer,
+    "dr-grpo": grpo_trainer,
+    "dapo": grpo_trainer,
+    "gspo": grpo_trainer,
+    "rloo": rloo_trainer,
+    "online-dpo": dpo_trainer,
+}
+
+
+class Online(Agent):
+    """A policy that learns from the rewards of its answers while it gives them.
+
+    A round is `prompts` x `samples` responses, as it is for the self-evolving agents, and so many
+    updates as they make batches. One TRL trainer lives through all rounds, on a thread of its own
+    that takes turns with this one; its data, generation and rewards are a ``Practice``.
+
+    The number of samples is the recipe's throughout: TRL fixes the size of a group.
+    """
+
+    def __init__(
+        self,
+        policy: Policy,
+        env: ProblemVectorEnv,
+        held_out: ProblemVectorEnv,
+        recipe: Recipe,
+        folder: Path,
+    ) -> None:
+        check_batches(recipe)
+        super().__init__(policy, env, held_out, recipe, folder)
+        self.practice = Practice(policy, self.sampler, env, recipe.seed, self.lap)
+        self._turns: Turns[Exercise, Tuned] = Turns("online-trainer")
+        # Taken now: a resumed policy is no longer the base.
+        self._base = copy.deepcopy(policy.model) if recipe.agent == "online-dpo" else None
+        self.trainer: Any = None
+
+    def turn(self, number: int) -> Round:
+        """Sample, judge and update in turn, many times; then measure and adjust."""
+        recipe = self.recipe
+        plan = replace(self.plan(number), samples=recipe.samples)
+        self.stage = "practising"
+        problems = self.draw(number, plan)
+        slots = [problems[i % len(problems)] for i in range(recipe.prompts)]
+        exercise = Exercise(number, slots, recipe.samples, plan.temperature)
+        if self.trainer is None:
+            self._start(exercise)
+        tuned = self._turns.ask(exercise)
+        self.policy.model.eval()
+        self.lap("update")
+        rollouts = together(self.practice.rollouts, problems)
+        selection = telling(rollouts, recipe.samples, recipe.gate)
+        return self.finish(number, plan, rollouts, selection, self._billed(tuned))
+
+    def close(self) -> None:
+        """Let the trainer's thread end; nothing more can be learned then."""
+        self._turns.close()
+        if self.trainer is not None:
+            own_forward(self.policy.model)
+
+    def go_back(self, checkpoint: Path | None) -> None:
+        """As of every agent; a new trainer starts from there."""
+        super().go_back(checkpoint)
+        self.trainer, self._turns = None, Turns("online-trainer")
+
+    def _start(self, first: Exercise) -> None:
+        self.practice.begin(first)  # the trainer looks into a row to see that there are images
+        table = datasets.Dataset.from_dict({"slot": list(range(len(first.problems)))})
+        table.set_transform(self.practice)
+        columns = [Column(self.practice, name) for name in column_weights(self.env)]
+        practising = Practising(
+            self.policy,
+            self._base,
+            self.recipe,
+            self.practice,
+            self.folder,
+            Rounds(self._turns, self._begin),
+        )
+        name_layers(self.policy.model)
+        name: Any = self.recipe.agent
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "You are using 'rollout_func'", UserWarning)
+            self.trainer = TRAINERS[name](practising, columns, table)
+        self.trainer.remove_callback(PrinterCallback)  # the run has its own display
+        resume = str(self._checkpoint) if self._checkpoint else None
+        self._turns.start(
+            lambda: self.trainer.train(resume_from_checkpoint=resume),
+            f"all {self.recipe.rounds} rounds have been trained",
+        )
+
+    def _begin(self, exercise: Exercise) -> int:
+        """On the trainer's thread, at the head of a round."""
+        self.practice.begin(exercise)
+        if self.recipe.agent == "online-dpo":
+            return 2 * len(exercise.problems)  # it scores at temperature 1, whatever it samples at
+        set_temperature(self.trainer, self.policy, exercise.temperature)
+        return len(exercise.problems) * exercise.samples
+
+    def _billed(self, tuned: Tuned) -> Tuned:
+        """With the responses that the trainer read again to score them: before, and by the base."""
+        stale = self.recipe.minibatches > 1 or self.recipe.agent == "rloo"
+        before = stale and self.recipe.agent != "online-dpo"
+        by_base = self.recipe.agent == "online-dpo" or self.trainer.beta > 0
+        return replace(tuned, scored=tuned.lessons * (before + by_base))
+
+
+def check_batches(recipe: Recipe) -> None:
+    """Raise where the responses of a round don't fill whole batches of whole groups.
+
+    Raises:
+        ValueError: with what must divide what.
+    """
+    sampled, samples = recipe.batch * recipe.minibatches, recipe.samples
+    if recipe.budget != "uniform":
+        raise ValueError(
+            f"{recipe.agent} compares groups of one size, which TRL fixes; its budget must be "
+            f"'uniform', got {recipe.budget!r}"
+        )
+    if samples < 2:
+        raise ValueError(f"{recipe.agent} compares the samples of a prompt; samples is {samples}")
+    if sampled % samples or (recipe.prompts * samples) % sampled:
+        raise ValueError(
+            f"batch x minibatches is {sampled}; it must be a multiple of samples ({samples}) and "
+            f"divide prompts x samples ({recipe.prompts * samples})"
+        )
+    if (own := distributed.part(recipe.batch) * recipe.minibatches) % samples:
+        raise ValueError(
+            f"each of {distributed.count()} processes gets {own} responses of batch x minibatches; "
+            f"make that a multiple of samples ({samples}), so that no group is cut"
+        )

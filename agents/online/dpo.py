@@ -1,0 +1,87 @@
+"""Online DPO by TRL's own trainer: of a prompt's samples the best against the worst."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+from typing import Any
+
+import datasets
+import torch
+from trl.import_utils import TRLExperimentalWarning
+
+from mstar.agents.online.trainers import Practising
+from mstar.agents.online.trl_bridge import Column, Practice
+from mstar.agents.rollout import Rollout
+
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore", TRLExperimentalWarning)  # its only home
+    from trl.experimental.online_dpo import OnlineDPOConfig, OnlineDPOTrainer
+
+VISION = ("pixel_values", "pixel_attention_mask", "image_sizes", "image_grid_thw")
+
+
+class OnlineDpo(OnlineDPOTrainer):
+    """TRL's online DPO, which has no ``rollout_func``: what it generates is replaced here.
+
+    TRL takes the first of two equal responses for the better one, and an unscored one for a 0. A
+    pair without a preference is masked out instead, so that it has no gradient.
+    """
+
+    practice: Practice
+
+    def _generate(self, model: Any, prompts: list[Any], images: Any = None) -> tuple[Any, ...]:
+        practice = self.practice
+        asked = practice.problems(prompts)
+        found = practice.respond(asked)
+        size = len(found) // len(asked)
+        pairs = [best_and_worst(found[i : i + size]) for i in range(0, len(found), size)]
+        practice.scored = [pair[place] for place in (0, 1) for pair in pairs]
+        told = [pair[0].reward > pair[1].reward for pair in pairs] * 2
+        tokens = [practice.learnable(rollout) for rollout in practice.scored]
+        longest = max(map(len, tokens))
+        pad = self._tokenizer.pad_token_id
+        completions = torch.tensor([ids + [pad] * (longest - len(ids)) for ids in tokens])
+        mask = torch.tensor(
+            [[told[i] and j < len(ids) for j in range(longest)] for i, ids in enumerate(tokens)]
+        )
+        read = practice.encode(asked)
+        twice = {name: torch.cat([read[name]] * 2) for name in read}
+        device = read["input_ids"].device
+        return (
+            twice["input_ids"],
+            twice["attention_mask"],
+            completions.to(device),
+            mask.long().to(device),
+            {name: twice[name] for name in VISION if name in twice},
+        )
+
+
+def best_and_worst(group: Sequence[Rollout]) -> tuple[Rollout, Rollout]:
+    """Of the responses to a prompt that have a reward, the first best and the first worst.
+
+    Where there is none to prefer, the two have equal rewards or NaN.
+    """
+    scored = [rollout for rollout in group if rollout.reward == rollout.reward] or list(group)
+    return max(scored, key=lambda r: r.reward), min(scored, key=lambda r: r.reward)
+
+
+def dpo_trainer(practising: Practising, columns: list[Column], table: datasets.Dataset) -> Any:
+    """Online DPO (Guo et al. 2024, arXiv 2402.04792), which has two samples a prompt.
+
+    An update takes the pairs of all the responses that are sampled at a time, so that it is
+    on-policy.
+    """
+    recipe = practising.recipe
+    settings = practising.settings(recipe.batch * recipe.minibatches // recipe.samples, columns)
+    trainer = OnlineDpo(
+        model=practising.policy.model,
+        ref_model=practising.reference,
+        args=OnlineDPOConfig(**settings, max_new_tokens=recipe.max_new_tokens),
+        reward_funcs=columns,
+        train_dataset=table,
+        processing_class=practising.policy.processor,
+        callbacks=[practising.rounds],
+    )
+    trainer.practice = practising.practice
+    return trainer

@@ -1,0 +1,1 @@
+"""The policy: model, processor and weights, on one process or many."""

@@ -1,0 +1,241 @@
+"""A policy: a vision-language model, its processor, and how prompts become its inputs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import torch
+from peft import (
+    LoraConfig,
+    PeftConfig,
+    PeftModel,
+    get_peft_model,
+    get_peft_model_state_dict,
+    load_peft_weights,
+)
+from transformers import (
+    MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING,
+    AutoConfig,
+    AutoModelForImageTextToText,
+    AutoProcessor,
+    BatchFeature,
+)
+from transformers.utils import is_torchvision_available
+
+from mstar.agents.policy import distributed
+from mstar.agents.policy.processors import QWEN_CONFIGS, QwenImageProcessor, register
+from mstar.agents.policy.sharding import fill
+
+if TYPE_CHECKING:  # the sampler imports this file
+    from mstar.agents.sampling.local import Prompt
+
+Precision = Literal["float32", "bfloat16"]
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """A vision-language model and its processor.
+
+    Attributes:
+        model: the transformers model, or the peft model around it.
+        processor: image processor, tokenizer and chat template; pads on the left.
+    """
+
+    model: Any
+    processor: Any
+
+    @classmethod
+    def load(
+        cls,
+        name: str,
+        *,
+        device: str = "auto",
+        dtype: Precision = "float32",
+        adapter: str | None = None,
+    ) -> Policy:
+        """Load a model and its processor; code that comes with a checkpoint is never run.
+
+        Args:
+            name: a folder, or a model on the Hugging Face hub. A folder that ``save`` wrote for a
+                policy with LoRA names its base model, which is loaded first.
+            device: ``"auto"`` takes an accelerator where there is one; else as torch names it.
+            dtype: of the weights.
+            adapter: a folder with a LoRA adapter to put on top.
+
+        Raises:
+            FileNotFoundError: there is no such folder, and no such model that can be reached.
+            ValueError: not a vision-language model, or its weights are not safetensors.
+        """
+        if (Path(name) / "adapter_config.json").is_file():
+            adapter, name = name, PeftConfig.from_pretrained(name).base_model_name_or_path
+        processor = load_processor(name, vision_language_config(name))
+        model = load_weights(name, dtype)
+        if adapter is not None:
+            model = PeftModel.from_pretrained(model, adapter, is_trainable=True)
+        return cls(model.to(pick_device(device)).eval(), processor)
+
+    def save(self, directory: str | Path) -> None:
+        """Write the processor and the weights, as safetensors; with LoRA only the adapter's."""
+        self.model.save_pretrained(directory)
+        self.processor.save_pretrained(directory)
+
+    def with_lora(self, rank: int, alpha: float | None = None) -> Policy:
+        """The same model with LoRA on the linear layers outside the image tower and the head.
+
+        The layers are put into this policy's model: go on with the policy that is returned.
+
+        Args:
+            rank: of the two factors.
+            alpha: the update is scaled by alpha / rank; None takes 2 x rank.
+        """
+        if rank < 1:
+            raise ValueError(f"LoRA rank is {rank}; it must be 1 or more")
+        config = LoraConfig(
+            r=rank,
+            lora_alpha=2 * rank if alpha is None else alpha,
+            target_modules="all-linear",
+            exclude_modules=r".*\b(vision_tower|vision_model|visual)\b.*",
+            task_type="CAUSAL_LM",
+        )
+        return Policy(get_peft_model(self.model, config), self.processor)
+
+    @property
+    def network(self) -> Any:
+        """The transformers model itself; with LoRA, the one that holds the LoRA layers."""
+        return self.model.get_base_model() if isinstance(self.model, PeftModel) else self.model
+
+    @property
+    def device(self) -> torch.device:
+        """Where the inputs go."""
+        device: torch.device = self.network.device
+        return device
+
+    @property
+    def end_tokens(self) -> tuple[int, ...]:
+        """Ids of the tokens that end a response."""
+        ends = self.network.generation_config.eos_token_id
+        if ends is None:
+            ends = self.processor.tokenizer.eos_token_id
+        if ends is None:
+            return ()
+        return tuple(ends) if isinstance(ends, list | tuple) else (ends,)
+
+    @property
+    def size(self) -> int:
+        """Number of weights, frozen ones included."""
+        weights = self.model.parameters()
+        return sum(getattr(weight, "ds_numel", weight.numel()) for weight in weights)
+
+    def weights(self, device: str | None = None) -> dict[str, torch.Tensor]:
+        """A copy of the weights that training moves, where they are or on another device."""
+        return {
+            name: weight.detach().to(device, copy=True)
+            for name, weight in self.model.named_parameters()
+            if weight.requires_grad
+        }
+
+    def set_weights(self, weights: Mapping[str, torch.Tensor]) -> None:
+        """Put back a copy that ``weights`` made."""
+        with torch.no_grad():
+            for name, weight in self.model.named_parameters():
+                if weight.requires_grad:
+                    fill(weight, weights[name])
+
+    def load_weights(self, directory: str | Path) -> None:
+        """Take over the weights that a policy of the same form has saved; the model stays."""
+        if isinstance(self.model, PeftModel):
+            held = get_peft_model_state_dict(self.model)
+            saved = load_peft_weights(str(directory), device="cpu")
+        else:
+            precision: Precision = "bfloat16" if self.model.dtype == torch.bfloat16 else "float32"
+            held = self.model.state_dict()
+            saved = load_weights(str(directory), precision).state_dict()
+        with torch.no_grad():
+            for name, weight in held.items():
+                fill(weight, saved[name])
+
+    def plain(self, text: str) -> str:
+        """A user's text without the token of a picture, which would count as one more picture."""
+        return text.replace(str(getattr(self.processor, "image_token", None) or "<image>"), "")
+
+    def encode(self, prompts: Sequence[Prompt]) -> BatchFeature:
+        """Prompts as tensors on the policy's device, padded on the left.
+
+        Each becomes one user turn of the chat template, its images first, then its text, followed
+        by the opening of the answer. ``input_ids`` and ``attention_mask`` are (N, T) int64; what
+        the images become depends on the model.
+        """
+        turns = [
+            [
+                {
+                    "role": "user",
+                    "content": [
+                        *({"type": "image", "image": image} for image in prompt.images),
+                        {"type": "text", "text": self.plain(prompt.text)},
+                    ],
+                }
+            ]
+            for prompt in prompts
+        ]
+        batch = self.processor.apply_chat_template(
+            turns,
+            add_generation_prompt=True,
+            tokenize=True,
+            return_dict=True,
+            return_tensors="pt",
+            processor_kwargs={"padding": True, "padding_side": "left"},
+        )
+        return batch.to(self.device, dtype=self.network.dtype)
+
+
+def vision_language_config(name: str) -> Any:
+    """The configuration of a model, once it is known to read images and write text."""
+    try:
+        config = AutoConfig.from_pretrained(name, trust_remote_code=False)
+    except OSError as error:
+        raise FileNotFoundError(
+            f"model {name!r} is neither a folder with a config.json nor a hub model that can be "
+            "reached; check the path, or the name and the network"
+        ) from error
+    if type(config) not in MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING:
+        raise ValueError(
+            f"model {name!r} is a {config.model_type!r}, which does not read images and write "
+            "text; give a vision-language model, such as a LLaVA, an Idefics3 or a Qwen2.5-VL"
+        )
+    return config
+
+
+def load_processor(name: str, config: Any) -> Any:
+    """The processor that belongs to a model, set to pad on the left."""
+    register()
+    loader = AutoProcessor
+    if isinstance(config, QWEN_CONFIGS) and not is_torchvision_available():
+        loader = QwenImageProcessor
+    processor = loader.from_pretrained(name, trust_remote_code=False)
+    processor.tokenizer.padding_side = "left"
+    return processor
+
+
+def load_weights(name: str, dtype: Precision) -> Any:
+    """The model with its weights, which must be safetensors: pickled ones can run code."""
+    try:
+        return AutoModelForImageTextToText.from_pretrained(
+            name, dtype=getattr(torch, dtype), use_safetensors=True, trust_remote_code=False
+        )
+    except OSError as error:
+        raise ValueError(
+            f"model {name!r} has no weights in safetensors, and pickled weights are not loaded; "
+            "load it where you trust it and write it again with save_pretrained"
+        ) from error
+
+
+def pick_device(device: str) -> torch.device:
+    """``"auto"`` is the accelerator, this process's own if there are several, or else the CPU."""
+    if device != "auto":
+        return torch.device(device)
+    if distributed.count() > 1:
+        return distributed.device()
+    return torch.accelerator.current_accelerator(check_available=True) or torch.device("cpu")

@@ -1,0 +1,164 @@
+"""Unlabelled problems: how many are asked, and what stands for their labels."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from math import nan
+
+import numpy as np
+
+from mstar.agents.rollout import Rollout, by_problem
+from mstar.agents.selection import ranking_score
+from mstar.envs.problem import Problem
+from mstar.envs.variants.unlabelled import is_right
+from mstar.envs.vector_env import ProblemVectorEnv
+from mstar.rewards.base import Scores
+from mstar.rewards.voting import PSEUDO_LABELS, VoteName, vote_weights
+
+SCORE = "pseudo"
+
+
+def pseudo_labelled(rollouts: Sequence[Rollout], vote: VoteName, rank: str) -> list[Rollout]:
+    """The rollouts with a ``pseudo`` score: 1 or 0 by their group's vote, NaN where it is silent.
+
+    Labelled problems have NaN there; where all are labelled the rollouts stay as they are.
+
+    Args:
+        rollouts: judged, of whole groups.
+        vote: how a group decides.
+        rank: the score that weighs the votes; ``reward`` is the combined one.
+    """
+    if all(rollout.problem.answer is not None for rollout in rollouts):
+        return list(rollouts)
+    verdicts = np.full(len(rollouts), np.nan, np.float32)
+    for members in by_problem(rollouts).values():
+        group = [rollouts[i] for i in members]
+        if group[0].problem.answer is None:
+            verdicts[members] = elect(group, vote, rank)
+    return [
+        replace(rollout, scores={**rollout.scores, SCORE: float(verdict)})
+        for rollout, verdict in zip(rollouts, verdicts, strict=True)
+    ]
+
+
+def elect(group: Sequence[Rollout], vote: VoteName, rank: str) -> Scores:
+    """The verdicts of a vote on the responses to one problem, (K,); NaN where it is silent."""
+    attempts = [r.problem.attempt(r.response.text) for r in group]
+    scores = [ranking_score(r, rank) for r in group]  # -1 where the model abstained
+    weights = vote_weights([score if score >= 0 else nan for score in scores])
+    return PSEUDO_LABELS[vote](attempts, weights)
+
+
+@dataclass(frozen=True, slots=True)
+class PseudoAccuracy:
+    """How well the pseudo-labels of a round stand to the withheld labels; nobody learns from this.
+
+    Attributes:
+        problems: unlabelled ones whose withheld answer can be told.
+        labelled: share of them that got a pseudo-label.
+        label_accuracy: share of the pseudo-labels that are right; NaN without any.
+        reward_accuracy: share of the verdicts on single responses, of those problems, that are
+            those of the withheld labels; high already where wrong answers scatter (arXiv
+            2504.16084).
+    """
+
+    problems: int
+    labelled: float
+    label_accuracy: float
+    reward_accuracy: float
+
+
+def pseudo_accuracy(rollouts: Sequence[Rollout]) -> PseudoAccuracy | None:
+    """Measured by the withheld answers; None where no problem is unlabelled."""
+    elected: list[bool | None] = []
+    agreed: list[bool] = []
+    for members in by_problem(rollouts).values():
+        group = [rollouts[i] for i in members]
+        if SCORE not in group[0].scores or group[0].problem.answer is not None:
+            continue
+        right = [is_right(r.problem, r.response.text) for r in group]
+        if None in right:
+            continue
+        verdicts = [r.scores[SCORE] for r in group]
+        winners = [was for was, verdict in zip(right, verdicts, strict=True) if verdict == 1.0]
+        elected.append(winners[0] if winners else None)
+        if winners:
+            agreed += [(v == 1.0) == was for v, was in zip(verdicts, right, strict=True)]
+    if not elected:
+        return None
+    labels = [was for was in elected if was is not None]
+    return PseudoAccuracy(
+        len(elected),
+        len(labels) / len(elected),
+        float(np.mean(labels)) if labels else nan,
+        float(np.mean(agreed)) if agreed else nan,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Labelled:
+    """What labelled problems show of solving and voting.
+
+    Attributes:
+        problems: how many there were.
+        solved: those with a right response.
+        voted: those that would have got a pseudo-label, had they been unlabelled.
+        right: those whose pseudo-label would have been right.
+    """
+
+    problems: int = 0
+    solved: int = 0
+    voted: int = 0
+    right: int = 0
+
+
+def labelled(rollouts: Sequence[Rollout], vote: VoteName, rank: str) -> Labelled:
+    """How the vote does where the label is known, and how many problems are solved.
+
+    Args:
+        rollouts: judged, of whole groups; those of unlabelled problems are passed over.
+        vote: how a group decides.
+        rank: the score that weighs the votes.
+    """
+    groups = [[rollouts[i] for i in rows] for rows in by_problem(rollouts).values()]
+    solved = voted = right = 0
+    known = [group for group in groups if group[0].problem.answer is not None]
+    for group in known:
+        correct = [rollout.scores["correctness"] == 1.0 for rollout in group]
+        elected = elect(group, vote, rank) == 1.0
+        solved += any(correct)
+        voted += bool(elected.any())
+        right += any(was for was, won in zip(correct, elected, strict=True) if won)
+    return Labelled(len(known), solved, voted, right)
+
+
+def drawn_mixed(env: ProblemVectorEnv, count: int, unlabelled: float | None) -> list[Problem]:
+    """The next problems, so many of them unlabelled; fewer where too few of a sort are found.
+
+    Args:
+        env: poses the problems.
+        count: how many.
+        unlabelled: share of those without a label; None takes the next ones as they come.
+
+    Raises:
+        ValueError: labelled problems are wanted, and there are none.
+    """
+    if unlabelled is None:
+        return env.draw(count)
+    hidden = round(unlabelled * count)
+    wanted = {True: hidden, False: count - hidden}  # by whether the answer is withheld
+    found: list[Problem] = []
+    left = 100 * count  # a set without labels would be searched for ever
+    while (missing := sum(wanted.values())) and left > 0:
+        left -= missing
+        for problem in env.draw(missing):
+            if wanted[problem.answer is None]:
+                wanted[problem.answer is None] -= 1
+                found.append(problem)
+    if wanted[False] and not any(problem.answer is not None for problem in found):
+        raise ValueError(
+            f"{wanted[False]} labelled problems were wanted for a round, and the set has none; "
+            "lower --unlabelled, or leave --mix-in and --mixing as they are by default"
+        )
+    return found

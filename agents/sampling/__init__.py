@@ -1,0 +1,1 @@
+"""Rollout engines: what writes the responses to prompts."""

@@ -1,0 +1,98 @@
+"""Which of its own answers the policy learns from."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from mstar.agents.config import SelectionRule
+from mstar.agents.rollout import Rollout, by_problem
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """What is kept of a round.
+
+    Attributes:
+        kept: indices of the kept rollouts, in the rollouts' order.
+        solved: share of the problems with at least one rollout that passes the gate.
+        passed: share of the rollouts that pass the gate.
+    """
+
+    kept: tuple[int, ...]
+    solved: float
+    passed: float
+
+
+def select(
+    rollouts: Sequence[Rollout],
+    rule: SelectionRule,
+    keep: int,
+    threshold: float,
+    seed: int,
+    gate: str = "correctness",
+    rank: str = "reward",
+) -> Selection:
+    """Keep the best of the rollouts that pass the gate, problem by problem.
+
+    M-STaR's selector H (Liu et al. 2024, arXiv 2412.17451): only right answers are kept, and among
+    the right ones of a problem the `keep` best by the ranking score. Of equal texts one is kept.
+
+    Args:
+        rollouts: judged responses.
+        rule: ``all`` that pass; ``random-k``, ``top-k`` by the ranking score or ``shortest-k`` of
+            them; or ``threshold``, all whose ranking score is at least the threshold.
+        keep: k.
+        threshold: least ranking score under ``threshold``.
+        seed: of ``random-k`` and of ties.
+        gate: the score that must be 1; where it abstained, ``pseudo`` must be, if there is one.
+        rank: the score that ranks; ``reward`` is the panel's combined reward.
+    """
+    rng = np.random.default_rng(seed)
+    order = rng.random(len(rollouts))
+    groups = by_problem(rollouts)
+    kept: list[int] = []
+    passed = solved = 0
+    for members in groups.values():
+        right = [i for i in members if passes(rollouts[i], gate)]
+        passed += len(right)
+        solved += bool(right)
+        distinct = {rollouts[i].response.text: i for i in reversed(right)}
+        candidates = sorted(distinct.values(), key=lambda i: order[i])
+        kept += _chosen(rollouts, candidates, rule, keep, threshold, rank)
+    return Selection(
+        tuple(sorted(kept)), solved / max(1, len(groups)), passed / max(1, len(rollouts))
+    )
+
+
+def passes(rollout: Rollout, gate: str) -> bool:
+    """Whether a rollout may be learned from: by the gate, or by its pseudo-label without one."""
+    verdict = rollout.scores[gate]
+    return (rollout.scores.get("pseudo", verdict) if np.isnan(verdict) else verdict) == 1.0
+
+
+def ranking_score(rollout: Rollout, rank: str) -> float:
+    """The score that ranks a rollout; -1 where its model abstained."""
+    value = rollout.reward if rank == "reward" else rollout.scores[rank]
+    return -1.0 if np.isnan(value) else value
+
+
+def _chosen(
+    rollouts: Sequence[Rollout],
+    candidates: list[int],
+    rule: SelectionRule,
+    keep: int,
+    threshold: float,
+    rank: str,
+) -> list[int]:
+    if rule == "all":
+        return candidates
+    if rule == "threshold":
+        return [i for i in candidates if ranking_score(rollouts[i], rank) >= threshold]
+    if rule == "top-k":
+        candidates = sorted(candidates, key=lambda i: -ranking_score(rollouts[i], rank))
+    elif rule == "shortest-k":
+        candidates = sorted(candidates, key=lambda i: len(rollouts[i].response.tokens))
+    return candidates[:keep]

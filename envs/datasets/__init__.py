@@ -1,0 +1,1 @@
+"""Data sets as sources of problems: readers, field maps, published forms, the audit."""

@@ -1,0 +1,1 @@
+"""Procedural families of problems, one a file; its line stands in `catalog.FAMILIES`."""

@@ -1,0 +1,161 @@
+"""Coloured dice: how many pips in all, how many more, what do two of them multiply to?"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import ClassVar
+
+import numpy as np
+
+from mstar.envs.families.base import Family, Knob, Latent, Style
+from mstar.envs.families.parts.boxes import around
+from mstar.envs.families.parts.distractors import distractors
+from mstar.envs.families.parts.drawing import COLORS, WHITE, Drawing, Point
+from mstar.envs.problem import Problem, Step
+from mstar.rewards.base import Answer
+
+PIPS: dict[int, tuple[Point, ...]] = {  # where they lie on a face from (-1, -1) to (1, 1)
+    1: ((0, 0),),
+    2: ((-1, -1), (1, 1)),
+    3: ((-1, -1), (0, 0), (1, 1)),
+    4: ((-1, -1), (-1, 1), (1, -1), (1, 1)),
+    5: ((-1, -1), (-1, 1), (0, 0), (1, -1), (1, 1)),
+    6: ((-1, -1), (-1, 0), (-1, 1), (1, -1), (1, 0), (1, 1)),
+}
+NAMES = [name for name in COLORS if name != "pink"]  # white pips do not show on pink
+MIDDLES: dict[int, tuple[Point, ...]] = {
+    3: ((0.27, 0.27), (0.73, 0.27), (0.5, 0.73)),
+    4: ((0.27, 0.27), (0.73, 0.27), (0.27, 0.73), (0.73, 0.73)),
+}
+HALF = 0.18  # half the side of a die, in shares of the picture's side
+
+
+class Dice(Family):
+    """Three or four dice seen from above; opposite faces of a die add up to seven."""
+
+    name: ClassVar[str] = "Dice"
+    topic: ClassVar[str] = "counting"
+    wordings: ClassVar[Mapping[str, tuple[str, ...]]] = {
+        "total": (
+            "How many pips are there in all?",
+            "What is the total of all dice?",
+            "What do the dice add up to?",
+        ),
+        "difference": (
+            "How many more pips has the {a} die than the {b} die?",
+            "What is the {a} die minus the {b} die?",
+            "By how much does the {a} die exceed the {b} die?",
+        ),
+        "product": (
+            "What is the {a} die times the {b} die?",
+            "Multiply the {a} die by the {b} die.",
+            "What is the product of the {a} die and the {b} die?",
+        ),
+        "hidden": (
+            "What do the faces under the {a} die and the {b} die add up to?",
+            "How many pips are on the hidden bottoms of the {a} die and the {b} die together?",
+            "The {a} die and the {b} die are turned upside down. What is their total then?",
+        ),
+    }
+
+    dice = Knob("perception", 3, 4, 4)
+    turned = Knob("perception", 0.0, 0.0, 1.0)  # how much of an eighth turn a die may lie askew
+    templates = Knob(
+        "reasoning",
+        ("total", "difference", "product"),
+        ("total", "difference", "product"),
+        ("total", "product", "hidden"),
+    )
+
+    def latent(self, rng: np.random.Generator) -> Latent:
+        """Colours and pips of the dice, how they lie, and what is asked."""
+        colors = [NAMES[int(i)] for i in rng.permutation(len(NAMES))[: self.dice]]
+        template = self.templates[int(rng.integers(len(self.templates)))]
+        ask = {"template": template}
+        if template != "total":
+            first, second = (int(i) for i in rng.permutation(self.dice)[:2])
+            ask |= {"a": colors[first], "b": colors[second]}
+        return self.vary({"colors": colors, "ask": ask}, rng)
+
+    def vary(self, latent: Latent, rng: np.random.Generator) -> Latent:
+        """Other pips on the same dice."""
+        ask, colors = latent["ask"], latent["colors"]
+        pips = [int(v) for v in rng.integers(1, 7, size=self.dice)]
+        if ask["template"] == "difference":  # every difference from 1 to 5 equally often
+            difference = int(rng.integers(1, 6))
+            lower = int(rng.integers(1, 7 - difference))
+            pips[colors.index(ask["a"])] = lower + difference
+            pips[colors.index(ask["b"])] = lower
+        turns = [round(float(v), 2) for v in self.turned * rng.uniform(-1, 1, size=self.dice)]
+        return {"colors": colors, "pips": pips, "turns": turns, "ask": ask}
+
+    def build(self, latent: Latent, style: Style) -> Problem:
+        """Draw the dice, word the question, and solve it."""
+        ask, colors = latent["ask"], latent["colors"]
+        asked = colors if ask["template"] == "total" else [ask["a"], ask["b"]]
+        pips = [int(latent["pips"][colors.index(color)]) for color in asked]
+        middles = _middles(self.dice, style)
+        read = [
+            Step(
+                f"{color} is {count}",
+                "perceive",
+                str(count),
+                (color,),
+                around(middles[colors.index(color)], HALF),
+            )
+            for color, count in zip(asked, pips, strict=True)
+        ]
+        worked = [
+            Step(line, "compute", line.rpartition(" ")[2], tuple(asked))
+            for line in _worked(ask["template"], pips)
+        ]
+        result = int(worked[-1].value)
+        return Problem(
+            id="",
+            pictures=(_picture(latent, middles, style),),
+            question=self.word(ask["template"], style, a=ask.get("a"), b=ask.get("b")),
+            answer=Answer("number", str(result)),
+            steps=(*read, *worked),
+            latent=latent,
+            template=ask["template"],
+            distractors=distractors(result, sum(latent["pips"]), pips[0] + pips[1]),
+        )
+
+
+def _worked(template: str, pips: Sequence[int]) -> list[str]:
+    """The lines of arithmetic from the pips that count to the answer."""
+    if template == "hidden":
+        under = [7 - count for count in pips]
+        lines = [f"7 - {count} = {hidden}" for count, hidden in zip(pips, under, strict=True)]
+        return [*lines, f"{under[0]} + {under[1]} = {sum(under)}"]
+    if template == "difference":
+        return [f"{pips[0]} - {pips[1]} = {pips[0] - pips[1]}"]
+    if template == "product":
+        return [f"{pips[0]} * {pips[1]} = {pips[0] * pips[1]}"]
+    return [f"{' + '.join(map(str, pips))} = {sum(pips)}"]
+
+
+def _middles(dice: int, style: Style) -> list[Point]:
+    x, y = 0.02 * style.shift[0], 0.02 * style.shift[1]
+    return [(left + x, top + y) for left, top in MIDDLES[dice]]
+
+
+def _picture(latent: Latent, middles: Sequence[Point], style: Style) -> Drawing:
+    drawing = Drawing(style.background)
+    half = HALF * style.scale
+    for color, count, turn, middle in zip(
+        latent["colors"], latent["pips"], latent["turns"], middles, strict=True
+    ):
+        angle = turn * np.pi / 4
+        reach = half / (1 + 0.4 * abs(turn))  # askew, its corners reach further out
+        corners = ((-1, -1), (1, -1), (1, 1), (-1, 1))
+        drawing.polygon(_turned(corners, middle, reach, angle), fill=style.color(color))
+        for pip in _turned(PIPS[count], middle, 0.56 * reach, angle):
+            drawing.ellipse(pip, 0.2 * reach, fill=WHITE)
+    return drawing
+
+
+def _turned(points: Sequence[Point], middle: Point, reach: float, angle: float) -> list[Point]:
+    """Points of a face, scaled, turned and moved to where the die lies."""
+    cos, sin = float(np.cos(angle)) * reach, float(np.sin(angle)) * reach
+    return [(middle[0] + x * cos - y * sin, middle[1] + x * sin + y * cos) for x, y in points]

@@ -1,0 +1,201 @@
+"""The graph of a function on a grid: a value, a difference of two values, a slope."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from itertools import pairwise
+from typing import ClassVar
+
+import numpy as np
+
+from mstar.envs.families.base import Family, Knob, Latent, Style
+from mstar.envs.families.parts.boxes import Box, around
+from mstar.envs.families.parts.distractors import distractors
+from mstar.envs.families.parts.drawing import INK, Color, Drawing, Point
+from mstar.envs.problem import Problem, Step
+from mstar.rewards.base import Answer
+
+LEFT, RIGHT, TOP, FLOOR = 0.2, 0.95, 0.065, 0.85  # of the plot, in shares of the side
+SQUARES = 8  # of the grid, from the floor up
+GRID: Color = (205, 205, 205)
+LINES = ("blue", "red", "green", "purple")  # colours of a graph; a matter of style
+
+
+class FunctionGraph(Family):
+    """A bent line or a parabola through points of the grid; one square may be several units."""
+
+    name: ClassVar[str] = "FunctionGraph"
+    topic: ClassVar[str] = "functions"
+    wordings: ClassVar[Mapping[str, tuple[str, ...]]] = {
+        "value": (
+            "What is f({a})?",
+            "How high is the graph at x = {a}?",
+            "What is the value of the function at {a}?",
+        ),
+        "difference": (
+            "What is f({a}) - f({b})?",
+            "How much higher is the graph at x = {a} than at x = {b}?",
+            "By how much does f({a}) exceed f({b})?",
+        ),
+        "slope": (
+            "What is the slope of the graph from x = {a} to x = {b}?",
+            "How much does f rise per unit from {a} to {b}?",
+            "How steep is the graph between x = {a} and x = {b}?",
+        ),
+    }
+
+    span = Knob("perception", 5, 6, 6)  # greatest x
+    dots = Knob("perception", True, True, False)  # whether points of the grid are marked
+    units: Knob[tuple[int, ...]] = Knob("perception", (1,), (1, 2, 10), (2, 5, 10))  # of a square
+    kinds: Knob[tuple[str, ...]] = Knob(
+        "perception", ("bent",), ("bent", "parabola"), ("bent", "parabola")
+    )
+    run = Knob("reasoning", 1, 2, 2)  # from one bend to the next
+    templates: Knob[tuple[str, ...]] = Knob(
+        "reasoning", ("difference", "slope"), ("difference", "slope", "value"), ("slope", "value")
+    )
+
+    def latent(self, rng: np.random.Generator) -> Latent:
+        """What is asked, and the graph's heights in squares at x = 0, 1, 2, ..."""
+        template = self.templates[int(rng.integers(len(self.templates)))]
+        ask: Latent = {"template": template}
+        if template == "slope":
+            bends = range(self.run, self.span - self.run + 1, self.run)
+            ask["a"] = bends[int(rng.integers(len(bends)))]
+            ask["b"] = ask["a"] + self.run
+        else:
+            a, b = (int(x) for x in rng.permutation(np.arange(1, self.span + 1))[:2])
+            ask |= {"a": a} if template == "value" else {"a": a, "b": b}
+        return self.vary({"ask": ask}, rng)
+
+    def vary(self, latent: Latent, rng: np.random.Generator) -> Latent:
+        """Another graph that the same question can be asked of."""
+        ask = latent["ask"]
+        slope = ask["template"] == "slope"
+        steep = int(rng.integers(1, SQUARES // self.run + 1)) if slope else 0
+        while True:
+            kind = "bent" if slope else self.kinds[int(rng.integers(len(self.kinds)))]
+            unit = self.units[int(rng.integers(len(self.units)))]
+            heights = (
+                self._parabola(rng) if kind == "parabola" else self._bent(ask["a"], steep, rng)
+            )
+            asked = [heights[ask[key]] for key in ("a", "b") if key in ask]
+            if any(not 0 <= height <= SQUARES for height in asked):
+                continue
+            if ask["template"] == "value":
+                fits = unit > 1 and asked[0] > 0 and ask["a"] not in (asked[0], unit)
+            else:  # the question names no number that is read
+                apart = not {ask["a"], ask["b"]} & {height * unit for height in asked}
+                fits = apart and (slope or asked[0] > asked[1])
+            if fits:
+                return {"kind": kind, "unit": unit, "heights": heights, "ask": ask}
+
+    def _bent(self, start: int, steep: int, rng: np.random.Generator) -> list[int]:
+        """Heights that are whole numbers between the bends too, `steep` from `start` if not 0."""
+        run = self.run
+        odd = int(rng.integers(run)) if steep * run < SQUARES else 0
+        tops = (SQUARES - odd) // run
+        bends = [int(v) for v in rng.integers(0, tops + 1, size=self.span // run + 1)]
+        if steep:
+            bends[start // run] = int(rng.integers(0, tops - steep + 1))
+            bends[start // run + 1] = bends[start // run] + steep
+        heights = [run * bends[0] + odd]
+        for low, high in pairwise(bends):
+            heights += [heights[-1] + (high - low) * step for step in range(1, run + 1)]
+        return heights
+
+    def _parabola(self, rng: np.random.Generator) -> list[int]:
+        """Heights of which those outside the plot are never asked for."""
+        middle, turn = int(rng.integers(1, self.span)), int(rng.integers(0, 5))
+        heights = [turn + (x - middle) ** 2 for x in range(self.span + 1)]
+        return heights if rng.random() < 0.5 else [SQUARES - height for height in heights]
+
+    def build(self, latent: Latent, style: Style) -> Problem:
+        """Draw the graph, word the question, and solve it."""
+        ask, unit = latent["ask"], latent["unit"]
+        template, places = ask["template"], [ask[key] for key in ("a", "b") if key in ask]
+        values = [latent["heights"][x] * unit for x in places]
+        if template == "value":
+            height = values[0] // unit
+            spot = self._spot(places[0], height)
+            steps = [
+                Step(f"square is {unit}", "perceive", str(unit), ("axis",), (0.0, 0.0, LEFT, 1.0)),
+                Step(f"height is {height}", "perceive", str(height), (f"x={places[0]}",), spot),
+            ]
+        else:
+            steps = [
+                Step(
+                    f"f({x}) is {value}",
+                    "perceive",
+                    str(value),
+                    (f"x={x}",),
+                    self._spot(x, value // unit),
+                )
+                for x, value in zip(places, values, strict=True)
+            ]
+        worked = _worked(template, values, unit, self.run)
+        refs = tuple(f"x={x}" for x in places)
+        steps += [Step(line, "compute", line.rpartition(" ")[2], refs) for line in worked]
+        result = int(steps[-1].value)
+        return Problem(
+            id="",
+            pictures=(self._picture(latent, style),),
+            question=self.word(template, style, a=ask["a"], b=ask.get("b")),
+            answer=Answer("number", str(result)),
+            steps=tuple(steps),
+            latent=latent,
+            template=template,
+            distractors=distractors(result, sum(values), values[0] // unit, values[-1]),
+        )
+
+    def _at(self, x: float, height: float) -> Point:
+        """Where a point of the function lies in the picture."""
+        return (
+            LEFT + (RIGHT - LEFT) * x / self.span,
+            FLOOR - (FLOOR - TOP) * height / SQUARES,
+        )
+
+    def _spot(self, x: int, height: int) -> Box:
+        return around(self._at(x, height), 0.05)
+
+    def _picture(self, latent: Latent, style: Style) -> Drawing:
+        drawing = Drawing(style.background)
+        for height in range(SQUARES + 1):
+            drawing.line([self._at(0, height), self._at(self.span, height)], GRID, 0.004)
+            if height % 2 == 0:
+                x, y = self._at(0, height)
+                drawing.text((x - 0.04, y), str(height * latent["unit"]), 0.11, anchor="rm")
+        for x in range(self.span + 1):
+            drawing.line([self._at(x, 0), self._at(x, SQUARES)], GRID, 0.004)
+            across, down = self._at(x, 0)
+            drawing.text((across, down + 0.075), str(x), 0.11)
+        axes = [self._at(0, SQUARES), self._at(0, 0), self._at(self.span, 0)]
+        drawing.line(axes, color=INK, width=0.012)
+        color = style.color(LINES[style.wording % len(LINES)])
+        self._curve(drawing, latent["kind"], latent["heights"], color)
+        return drawing
+
+    def _curve(self, drawing: Drawing, kind: str, heights: Sequence[int], color: Color) -> None:
+        points = [(float(x), float(height)) for x, height in enumerate(heights)]
+        if kind == "parabola":  # through the first three heights, drawn in fine steps
+            first, second = heights[0], heights[1] - heights[0]
+            bend = heights[2] - 2 * heights[1] + heights[0]
+            fine = [x / 12 for x in range(12 * self.span + 1)]
+            points = [(x, first + second * x + bend * x * (x - 1) / 2) for x in fine]
+        inside = [point for point in points if 0 <= point[1] <= SQUARES]
+        drawing.line([self._at(*point) for point in inside], color=color, width=0.022)
+        if self.dots:
+            for x, height in enumerate(heights):
+                if 0 <= height <= SQUARES:
+                    drawing.ellipse(self._at(x, height), 0.028, fill=color)
+
+
+def _worked(template: str, values: Sequence[int], unit: int, run: int) -> list[str]:
+    """The lines of arithmetic from what was read to the answer."""
+    if template == "value":
+        return [f"{values[0] // unit} * {unit} = {values[0]}"]
+    if template == "difference":
+        return [f"{values[0]} - {values[1]} = {values[0] - values[1]}"]
+    rise = values[1] - values[0]
+    lines = [f"{values[1]} - {values[0]} = {rise}"]
+    return lines if run == 1 else [*lines, f"{rise} / {run} = {rise // run}"]

@@ -1,0 +1,164 @@
+"""Rows of logic gates, from digits at the left to a lamp at the right: which lamps are lit?"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, ClassVar
+
+import numpy as np
+
+from mstar.envs.families.base import Family, Knob, Latent, Style
+from mstar.envs.families.parts.boxes import Box
+from mstar.envs.families.parts.distractors import distractors
+from mstar.envs.families.parts.drawing import COLORS, INK, WHITE, Drawing
+from mstar.envs.problem import Problem, Step
+from mstar.rewards.base import Answer
+
+GATES: Mapping[str, Callable[[int, int], int]] = {  # of what comes from the left, and one more
+    "AND": lambda a, b: a & b,
+    "OR": lambda a, b: a | b,
+    "XOR": lambda a, b: a ^ b,
+    "NOT": lambda a, _: 1 - a,
+}
+TEXT, APART = 0.1, 0.052  # height of texts; from the middle of a row to an input, up and down
+WIDTH, HALF = 0.25, 0.075  # of a gate, in shares of the side; half its height
+LAMP, RADIUS = 0.92, 0.055  # the middle of the lamps, and how large they are
+BETWEEN = 0.19  # from the right of a gate to the left of the next
+
+Row = dict[str, Any]  # color, gates, and inputs: one or two for the first gate, one for each other
+
+
+class LogicGates(Family):
+    """Three or four rows, each of one or two gates, whose last output lights a lamp."""
+
+    name: ClassVar[str] = "LogicGates"
+    topic: ClassVar[str] = "logic"
+    wordings: ClassVar[Mapping[str, tuple[str, ...]]] = {
+        "count": (
+            "How many lamps are lit?",
+            "Count the lamps that are on.",
+            "How many of the lamps shine?",
+        ),
+        "lamp": ("Is the {a} lamp lit?", "Is the {a} lamp on?", "Does the {a} lamp shine?"),
+    }
+
+    lamps = Knob("perception", 3, 4, 4)
+    known = Knob("reasoning", ("AND", "OR"), ("AND", "OR", "XOR", "NOT"), ("AND", "OR", "XOR"))
+    chain = Knob("reasoning", 1, 1, 2)  # gates of a row
+    templates = Knob("reasoning", ("count", "lamp"), ("count", "lamp"), ("count", "lamp"))
+
+    def latent(self, rng: np.random.Generator) -> Latent:
+        """The lamps' colours, what is asked, and the rows."""
+        colors = [str(c) for c in rng.choice(list(COLORS), size=self.lamps, replace=False)]
+        ask = {"template": self.templates[rng.integers(len(self.templates))], "colors": colors}
+        return self.vary({"ask": {**ask, "a": colors[rng.integers(self.lamps)]}}, rng)
+
+    def vary(self, latent: Latent, rng: np.random.Generator) -> Latent:
+        """Other rows under the same lamps; every number of lit ones is as likely."""
+        colors = latent["ask"]["colors"]
+        lit = rng.permutation(self.lamps) < rng.integers(self.lamps + 1)
+        rows = [self._row(c, bool(on), rng) for c, on in zip(colors, lit, strict=True)]
+        if latent["ask"]["template"] == "lamp":  # as often lit as not, whatever the others are
+            place = colors.index(latent["ask"]["a"])
+            rows[place] = self._row(colors[place], bool(rng.integers(2)), rng)
+        return {**latent, "rows": rows}
+
+    def _row(self, color: str, lit: bool, rng: np.random.Generator) -> Row:
+        while True:
+            gates = [str(g) for g in rng.choice(self.known, size=self.chain)]
+            inputs = [int(i) for i in rng.integers(2, size=self.chain + (gates[0] != "NOT"))]
+            row = {"color": color, "gates": gates, "inputs": inputs}
+            if _outputs(row)[-1] == lit:
+                return row
+
+    def build(self, latent: Latent, style: Style) -> Problem:
+        """Draw the rows, word the question, and work out every gate."""
+        rows, ask = latent["rows"], latent["ask"]
+        counting = ask["template"] == "count"
+        steps: list[Step] = []
+        for place, row in enumerate(rows):
+            if counting or row["color"] == ask["a"]:
+                steps += _solved(row, _box(place, len(rows)))
+        if counting:
+            number = sum(_outputs(row)[-1] for row in rows)
+            answer, wrong = Answer("count", str(number)), distractors(number, len(rows))
+            last = Step(f"{number} of the lamps shine", "conclude", str(number))
+        else:
+            (own,) = (row for row in rows if row["color"] == ask["a"])
+            said = "yes" if _outputs(own)[-1] else "no"
+            answer, wrong = Answer("yes_no", said), ("no" if said == "yes" else "yes",)
+            last = Step(f"lit: {said}", "conclude", said, (ask["a"],))
+        return Problem(
+            id="",
+            pictures=(_picture(rows, style),),
+            question=self.word(ask["template"], style, a=ask["a"]),
+            answer=answer,
+            steps=(*steps, last),
+            latent=latent,
+            template=ask["template"],
+            distractors=wrong,
+        )
+
+
+def _outputs(row: Row) -> list[int]:
+    """What each gate of a row gives."""
+    gates, inputs = row["gates"], list(row["inputs"])
+    value, found = inputs.pop(0), []
+    for gate in gates:
+        value = GATES[gate](value, 0 if gate == "NOT" else inputs.pop(0))
+        found.append(value)
+    return found
+
+
+def _solved(row: Row, box: Box) -> list[Step]:
+    """What a row says, and what each of its gates gives."""
+    inputs = list(row["inputs"])
+    steps: list[Step] = []
+    value = inputs.pop(0)
+    for gate, output in zip(row["gates"], _outputs(row), strict=True):
+        said = f"NOT {value}" if gate == "NOT" else f"{value} {gate} {inputs.pop(0)}"
+        if not steps:
+            steps.append(Step(f"{row['color']}: {said}", "perceive", said, (row["color"],), box))
+        steps.append(Step(f"{said} is {output}", "compute", str(output), (row["color"],)))
+        value = output
+    return steps
+
+
+def _middle(place: int, rows: int) -> float:
+    return (place + 0.5) / rows
+
+
+def _box(place: int, rows: int) -> Box:
+    return (0.0, place / rows, 1.0, (place + 1) / rows)
+
+
+def _picture(rows: list[Row], style: Style) -> Drawing:
+    drawing = Drawing(style.background)
+    for place, row in enumerate(rows):
+        _draw(drawing, row, _middle(place, len(rows)), style)
+    return drawing
+
+
+def _draw(drawing: Drawing, row: Row, y: float, style: Style) -> None:
+    """Inputs, gates with their wires, and the lamp, from the left to the right."""
+    inputs = [str(number) for number in row["inputs"]]
+    left = 0.14 if len(row["gates"]) > 1 else 0.34
+    first = inputs[:1] if row["gates"][0] == "NOT" else inputs[:2]
+    ups = (0.0,) if len(first) == 1 else (-APART, APART)
+    for text, up in zip(first, ups, strict=True):
+        drawing.text((left - 0.09, y + up), text, height=TEXT)
+        drawing.line([(left - 0.055, y + up), (left, y + up)], width=0.01)
+    for number, gate in enumerate(row["gates"]):
+        if number:
+            left += WIDTH + BETWEEN
+            drawing.text(
+                (left - 0.09, y + APART + 0.02), inputs[len(first) + number - 1], height=TEXT
+            )
+            drawing.line([(left - 0.055, y + APART), (left, y + APART)], width=0.01)
+        right = left + WIDTH
+        end = LAMP if number == len(row["gates"]) - 1 else right + BETWEEN
+        up = 0.0 if end == LAMP else -APART  # above the input that the next gate has besides
+        drawing.line([(right, y + up), (end, y + up)], width=0.01)
+        drawing.rectangle((left, y - HALF), (right, y + HALF), fill=WHITE, outline=INK, width=0.01)
+        drawing.text(((left + right) / 2, y), gate, height=TEXT)
+    drawing.ellipse((LAMP, y), RADIUS, fill=style.color(row["color"]), outline=INK, width=0.01)

@@ -1,0 +1,1 @@
+"""What several families draw with: drawings, axes, icons, figures, graphs, grids."""

@@ -1,0 +1,82 @@
+"""Rooted trees as lists of parents: ancestors, ends, a random one, and where its nodes go."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from mstar.envs.families.parts.drawing import Point
+
+Parents = list[int]  # by node: the place of its parent in the list, -1 at the root
+
+
+def ancestors(parents: Parents, node: int) -> list[int]:
+    """The nodes above a node, its parent first.
+
+    >>> ancestors([-1, 0, 1], 2)
+    [1, 0]
+    """
+    line = []
+    while parents[node] >= 0:
+        node = parents[node]
+        line.append(node)
+    return line
+
+
+def leaves(parents: Parents) -> list[int]:
+    """The nodes without a child, in their order.
+
+    >>> leaves([-1, 0, 0])
+    [1, 2]
+    """
+    return [node for node in range(len(parents)) if node not in parents]
+
+
+def grow(
+    nodes: int, ends: int, line: int, limits: tuple[int, int], rng: np.random.Generator
+) -> Parents:
+    """A random tree around a line of `line` steps down from the root, node 0.
+
+    Args:
+        nodes: how many in all, at least `line` + `ends`.
+        ends: how many without a child.
+        line: steps of the line; its nodes are 0 to `line`.
+        limits: the most steps from the root to a node, and the most children of one.
+        rng: all chance.
+    """
+    deepest, children = limits
+    while True:
+        parents = list(range(-1, line))
+        while len(parents) < nodes:
+            tips = leaves(parents)
+            fork = int(rng.integers(nodes - len(parents))) < ends - len(tips)
+            fit = [
+                node
+                for node in range(len(parents))
+                if (node not in tips) == fork
+                and len(ancestors(parents, node)) < deepest
+                and parents.count(node) < children
+            ]
+            if not fit:
+                break
+            parents.append(fit[rng.integers(len(fit))])
+        else:
+            return parents
+
+
+def spread(parents: Parents) -> list[Point]:
+    """(x, steps from the root) of each node: leaves at 0, 1, 2.., others over their children."""
+    places: dict[int, float] = {}
+    used = 0
+
+    def place(node: int) -> float:
+        nonlocal used
+        below = [child for child, parent in enumerate(parents) if parent == node]
+        if below:
+            places[node] = sum(place(child) for child in below) / len(below)
+        else:
+            places[node] = used
+            used += 1
+        return places[node]
+
+    place(parents.index(-1))
+    return [(places[node], len(ancestors(parents, node))) for node in range(len(parents))]

@@ -1,0 +1,166 @@
+"""Bars over a ruler, away from its zero: how long, how much longer, how much in all?"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+import numpy as np
+
+from mstar.envs.families.base import Family, Knob, Latent, Style
+from mstar.envs.families.parts.axes import DIGITS, RULE
+from mstar.envs.families.parts.boxes import Box
+from mstar.envs.families.parts.distractors import distractors
+from mstar.envs.families.parts.drawing import COLORS, INK, Color, Drawing
+from mstar.envs.problem import Problem, Step
+from mstar.rewards.base import Answer
+
+EDGE, LOWER = 0.6, 0.92  # top and bottom of the ruler, in shares of the side
+WOOD: Color = (250, 232, 190)
+
+Solved = tuple[tuple[Step, ...], int, tuple[int, ...]]  # steps, result, wrong answers
+
+
+class Ruler(Family):
+    """Two or three bars over a piece of a ruler; a thin line leads from each end to the ruler."""
+
+    name: ClassVar[str] = "Ruler"
+    topic: ClassVar[str] = "measures"
+    wordings: ClassVar[Mapping[str, tuple[str, ...]]] = {
+        "length": (
+            "How long is the {a} bar in {unit}?",
+            "What is the length of the {a} bar in {unit}?",
+            "How many {unit} does the {a} bar measure?",
+        ),
+        "difference": (
+            "How much longer is the {a} bar than the {b} bar, in {unit}?",
+            "By how many {unit} is the {a} bar longer than the {b} bar?",
+            "By how many {unit} is the {b} bar shorter than the {a} bar?",
+        ),
+        "total": (
+            "How long are the {a} and the {b} bar end to end, in {unit}?",
+            "How many {unit} do the {a} bar and the {b} bar measure together?",
+            "What is the length of {a} and {b} in all, in {unit}?",
+        ),
+    }
+
+    bars = Knob("distractor", 2, 2, 3)
+    ticks = Knob("perception", 9, 10, 12)  # spaces between ticks
+    numbered = Knob("perception", 1, 2, 4)  # spaces from one number to the next
+    unit = Knob("perception", "cm", "cm", "mm")  # of millimetres there is a tick at every fifth
+    pieces = Knob("reasoning", 1, 4, 4)  # it starts at the first, the second ... ten
+    templates = Knob(
+        "reasoning",
+        ("length", "difference"),
+        ("length", "difference", "total"),
+        ("difference", "total"),
+    )
+
+    def latent(self, rng: np.random.Generator) -> Latent:
+        """Colours, both ends of each bar in ticks, the number at the left end, what is asked."""
+        colors = [str(c) for c in rng.choice(list(COLORS), size=self.bars, replace=False)]
+        ask: dict[str, Any] = {"template": self.templates[rng.integers(len(self.templates))]}
+        asked = 1 if ask["template"] == "length" else 2
+        ask |= dict(
+            zip("ab", [colors[i] for i in rng.permutation(self.bars)[:asked]], strict=False)
+        )
+        return self.vary({"colors": colors, "ask": ask}, rng)
+
+    def vary(self, latent: Latent, rng: np.random.Generator) -> Latent:
+        """Other bars on another piece of the ruler, under the same colours and question."""
+        ask, colors = latent["ask"], latent["colors"]
+        lengths = [int(v) for v in rng.integers(2, self.ticks, size=self.bars)]
+        if ask["template"] == "difference":
+            more = int(rng.integers(1, 6))
+            short = int(rng.integers(2, self.ticks - more))
+            lengths[colors.index(ask["a"])] = short + more
+            lengths[colors.index(ask["b"])] = short
+        starts = [int(rng.integers(1, self.ticks - v + 1)) for v in lengths]
+        first = 10 * int(rng.integers(self.pieces))
+        ends = [[start, start + v] for start, v in zip(starts, lengths, strict=True)]
+        return {**latent, "unit": self.unit, "ends": ends, "first": first}
+
+    def build(self, latent: Latent, style: Style) -> Problem:
+        """Draw the bars and the ruler, word the question, and solve it."""
+        ask, names = latent["ask"], [latent["ask"][k] for k in ("a", "b") if k in latent["ask"]]
+        bars = {
+            color: (self._number(latent, low), self._number(latent, high))
+            for color, (low, high) in zip(latent["colors"], latent["ends"], strict=True)
+        }
+        solve = self._length if len(names) == 1 else self._two
+        steps, result, wrong = solve(latent, bars, names)
+        return Problem(
+            id="",
+            pictures=(self._picture(latent, style),),
+            question=self.word(ask["template"], style, a=ask["a"], b=ask.get("b"), unit=self.unit),
+            answer=Answer("number", str(result), unit=self.unit),
+            steps=steps,
+            latent=latent,
+            template=ask["template"],
+            distractors=distractors(result, *wrong),
+        )
+
+    def _length(
+        self, latent: Latent, bars: Mapping[str, tuple[int, int]], names: list[str]
+    ) -> Solved:
+        (name,) = names
+        low, high = bars[name]
+        box = self._box(latent, name)
+        steps = (
+            Step(f"{name} starts at {low}", "perceive", str(low), (name,), box),
+            Step(f"{name} ends at {high}", "perceive", str(high), (name,), box),
+            Step(f"{high} - {low} = {high - low}", "compute", str(high - low), (name,)),
+        )
+        unit = bars[name][1] - bars[name][0]
+        others = [b - a for a, b in bars.values()]
+        return steps, high - low, (high, *others, low, unit + 1, unit - 1)
+
+    def _two(self, latent: Latent, bars: Mapping[str, tuple[int, int]], names: list[str]) -> Solved:
+        perceived, computed, lengths = [], [], []
+        for name in names:
+            low, high = bars[name]
+            lengths.append(high - low)
+            reading = f"{low} to {high}"
+            box = self._box(latent, name)
+            perceived.append(Step(f"{name} goes from {reading}", "perceive", reading, (name,), box))
+            line = f"{high} - {low} = {high - low}"
+            computed.append(Step(line, "compute", str(high - low), (name,)))
+        first, second = lengths
+        sign, result = ("+", first + second)
+        if latent["ask"]["template"] == "difference":
+            sign, result = ("-", first - second)
+        line = f"{first} {sign} {second} = {result}"
+        computed.append(Step(line, "compute", str(result), tuple(names)))
+        ends = [bars[name][1] for name in names]
+        wrong = (abs(ends[0] - ends[1]), first, second, result + 1, result - 1)
+        return (*perceived, *computed), result, wrong
+
+    def _number(self, latent: Latent, tick: int) -> int:
+        return int(latent["first"]) + tick * (5 if self.unit == "mm" else 1)
+
+    def _x(self, tick: int) -> float:
+        return 0.08 + 0.84 * tick / self.ticks
+
+    def _box(self, latent: Latent, name: str) -> Box:
+        row = latent["colors"].index(name)
+        low, high = latent["ends"][row]
+        top = (EDGE - 0.04) * row / self.bars + 0.04
+        return (self._x(low), top, self._x(high), top + 0.11)
+
+    def _picture(self, latent: Latent, style: Style) -> Drawing:
+        drawing = Drawing(style.background)
+        drawing.rectangle((0.01, EDGE), (0.99, LOWER), fill=WOOD, outline=INK, width=0.006)
+        boxes = {name: self._box(latent, name) for name in latent["colors"]}
+        for left, _, right, bottom in boxes.values():
+            for x in (left, right):
+                drawing.line([(x, bottom), (x, EDGE)], color=RULE, width=0.006)
+        for name, (left, top, right, bottom) in boxes.items():
+            drawing.rectangle((left, top), (right, bottom), fill=style.color(name))
+        for tick in range(self.ticks + 1):
+            x, numbered = self._x(tick), tick % self.numbered == 0
+            length = 0.08 if numbered else 0.06 if 2 * tick % self.numbered == 0 else 0.04
+            drawing.line([(x, EDGE), (x, EDGE + length)], INK, width=0.008)
+            if numbered:
+                drawing.text((x, EDGE + 0.14), str(self._number(latent, tick)), DIGITS)
+        drawing.text((0.5, LOWER - 0.06), self.unit, height=0.09)
+        return drawing

@@ -1,0 +1,174 @@
+"""Three rows of three cells, one of them empty: what belongs there by the rule of the rows?"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import ClassVar
+
+import numpy as np
+
+from mstar.envs.families.base import Family, Knob, Latent, Style
+from mstar.envs.families.parts.boxes import Box
+from mstar.envs.families.parts.drawing import COLORS, INK, Drawing, Point
+from mstar.envs.families.parts.icons import ICONS, icon
+from mstar.envs.problem import Problem, Step
+from mstar.rewards.base import Answer
+
+LOW, CELL, RADIUS = 0.035, 0.31, 0.062  # of the grid, a cell and a shape, in shares of the side
+STEP = 0.07  # from the middle of a cell to the middle of a shape in it
+COUNTS = ("1", "2", "3", "4")
+PLACES: Mapping[str, tuple[tuple[int, int], ...]] = {  # of so many shapes in a cell, in steps
+    "1": ((0, 0),),
+    "2": ((-1, 0), (1, 0)),
+    "3": ((0, -1), (-1, 1), (1, 1)),
+    "4": ((-1, -1), (1, -1), (-1, 1), (1, 1)),
+}
+KINDS: Mapping[str, tuple[str, ...]] = {"color": tuple(COLORS), "shape": ICONS, "count": COUNTS}
+
+Grid = list[list[str]]  # of three rows
+
+
+class ShapeMatrix(Family):
+    """Each attribute is one for a row, or every row has the same three in some order."""
+
+    name: ClassVar[str] = "ShapeMatrix"
+    topic: ClassVar[str] = "patterns"
+    wordings: ClassVar[Mapping[str, tuple[str, ...]]] = {
+        "color": (
+            "All rows follow one rule. Which color belongs in the empty cell?",
+            "What color is missing, if all rows follow the same rule?",
+            "By the rule of the rows, what color stands behind the question mark?",
+        ),
+        "shape": (
+            "All rows follow one rule. Which shape belongs in the empty cell?",
+            "What shape is missing, if all rows follow the same rule?",
+            "By the rule of the rows, what shape stands behind the question mark?",
+        ),
+        "count": (
+            "All rows follow one rule. How many shapes belong in the empty cell?",
+            "How many shapes are missing, if all rows follow the same rule?",
+            "By the rule of the rows, how many shapes stand behind the question mark?",
+        ),
+        "both": (
+            "All rows follow one rule. Which color and shape belong in the empty cell?",
+            "What is missing, if all rows follow the same rule? Say color and shape.",
+            "By the rule of the rows, which color and shape stand behind the question mark?",
+        ),
+    }
+
+    palette = Knob("perception", 5, 8, 8)
+    counted = Knob("perception", False, False, True)  # whether cells hold several shapes
+    anywhere = Knob("reasoning", False, True, True)  # or the last cell is the empty one
+    templates = Knob(
+        "reasoning", ("color", "shape"), ("color", "shape", "both"), ("color", "count", "both")
+    )
+
+    def latent(self, rng: np.random.Generator) -> Latent:
+        """Which cell is empty, what is asked of it, and all cells."""
+        template = self.templates[rng.integers(len(self.templates))]
+        hole = [int(place) for place in rng.integers(3, size=2)] if self.anywhere else [2, 2]
+        return self.vary({"ask": {"template": template, "hole": hole}}, rng)
+
+    def vary(self, latent: Latent, rng: np.random.Generator) -> Latent:
+        """Other cells around the same empty one."""
+        values = {**KINDS, "color": KINDS["color"][: self.palette]}
+        asked = _asked(latent["ask"]["template"])
+        drawn = {kind: _rows(values[kind], kind in asked, rng) for kind in KINDS}
+        if not self.counted:
+            drawn["count"] = [["1"] * 3 for _ in range(3)]
+        return {**latent, **drawn}
+
+    def build(self, latent: Latent, style: Style) -> Problem:
+        """Draw the cells, word the question, and say what each row has."""
+        template, (row, column) = latent["ask"]["template"], latent["ask"]["hole"]
+        steps: list[Step] = []
+        for kind in _asked(template):
+            steps += _solution(latent[kind], row, column)
+        result = " ".join(latent[kind][row][column] for kind in _asked(template))
+        if template == "both":
+            steps.append(Step(f"a {result} is missing", "conclude", result))
+        return Problem(
+            id="",
+            pictures=(_picture(latent, style),),
+            question=self.word(template, style),
+            answer=Answer("count" if template == "count" else "text", result),
+            steps=tuple(steps),
+            latent=latent,
+            template=template,
+            distractors=_wrong(latent, template),
+        )
+
+
+def _asked(template: str) -> tuple[str, ...]:
+    return ("color", "shape") if template == "both" else (template,)
+
+
+def _rows(values: tuple[str, ...], ordered: bool, rng: np.random.Generator) -> Grid:
+    """The same three in every row, each row in an order of its own; or each row has one.
+
+    What is asked is mostly of the first kind: the second is read off the row.
+    """
+    three = [values[i] for i in rng.permutation(len(values))[:3]]
+    if rng.random() < (0.8 if ordered else 0.5):
+        return [[three[i] for i in rng.permutation(3)] for _ in range(3)]
+    return [[value] * 3 for value in three]
+
+
+def _solution(grid: Grid, row: int, column: int) -> list[Step]:
+    """What each row has, the broken one last, and what it lacks."""
+    steps = []
+    for place in sorted(range(3), key=lambda place: (place == row, place)):
+        seen = [v for i, v in enumerate(grid[place]) if (place, i) != (row, column)]
+        name, text = f"row {place + 1}", ", ".join(seen)
+        box: Box = (LOW, LOW + CELL * place, LOW + 3 * CELL, LOW + CELL * (place + 1))
+        steps.append(Step(f"{name}: {text}", "perceive", text, (name,), box))
+    value = grid[row][column]
+    return [*steps, Step(f"{value} is missing", "conclude", value, (f"row {row + 1}",))]
+
+
+def _wrong(latent: Latent, template: str) -> tuple[str, ...]:
+    """What stands elsewhere in the grid, and what does not."""
+    row, column = latent["ask"]["hole"]
+    right = " ".join(latent[kind][row][column] for kind in _asked(template))
+    shown = [
+        " ".join(latent[kind][r][c] for kind in _asked(template))
+        for r in range(3)
+        for c in range(3)
+    ]
+    others = KINDS.get(template, ())
+    return tuple(v for v in dict.fromkeys((*shown, *others)) if v != right)[:5]
+
+
+def _picture(latent: Latent, style: Style) -> Drawing:
+    drawing = Drawing(style.background)
+    end = LOW + 3 * CELL
+    for line in range(4):
+        at = LOW + CELL * line
+        drawing.line([(LOW, at), (end, at)], color=INK, width=0.012)
+        drawing.line([(at, LOW), (at, end)], color=INK, width=0.012)
+    for row in range(3):
+        for column in range(3):
+            middle = (LOW + CELL * (column + 0.5), LOW + CELL * (row + 0.5))
+            if [row, column] == latent["ask"]["hole"]:
+                drawing.text(middle, "?", height=0.2)
+            else:
+                _cell(drawing, latent, (row, column), middle, style)
+    return drawing
+
+
+def _cell(
+    drawing: Drawing, latent: Latent, place: tuple[int, int], middle: Point, style: Style
+) -> None:
+    """The shapes of a cell: one large, several small."""
+    row, column = place
+    count = latent["count"][row][column]
+    radius = RADIUS * (1.4 if count == "1" else 1.0)
+    for across, down in PLACES[count]:
+        at = (middle[0] + STEP * across, middle[1] + STEP * down)
+        icon(
+            drawing,
+            latent["shape"][row][column],
+            at,
+            radius,
+            style.color(latent["color"][row][column]),
+        )

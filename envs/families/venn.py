@@ -1,0 +1,203 @@
+"""Two or three circles that overlap, a number in each part: who is only here, in both, in any?"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import ClassVar
+
+import numpy as np
+
+from mstar.envs.families.base import Family, Knob, Latent, Style
+from mstar.envs.families.parts.boxes import around
+from mstar.envs.families.parts.distractors import distractors
+from mstar.envs.families.parts.drawing import COLORS, INK, WHITE, Drawing, Point
+from mstar.envs.problem import Problem, Step
+from mstar.rewards.base import Answer
+
+# Of two and of three circles: middles, radius, and where the number of each part stands. A part
+# is named by the circles it lies in, "a" to "c"; "" is outside of all.
+MIDDLES: Mapping[int, Mapping[str, Point]] = {
+    2: {"a": (0.34, 0.55), "b": (0.66, 0.55)},
+    3: {"a": (0.34, 0.37), "b": (0.66, 0.37), "c": (0.5, 0.65)},
+}
+RADII = {2: 0.31, 3: 0.31}
+PARTS: Mapping[int, Mapping[str, Point]] = {
+    2: {"a": (0.19, 0.55), "ab": (0.5, 0.55), "b": (0.81, 0.55), "": (0.9, 0.93)},
+    3: {
+        "a": (0.2, 0.3),
+        "b": (0.8, 0.3),
+        "c": (0.5, 0.82),
+        "ab": (0.5, 0.25),
+        "ac": (0.3, 0.57),
+        "bc": (0.7, 0.57),
+        "abc": (0.5, 0.46),
+        "": (0.9, 0.9),
+    },
+}
+TAG: Mapping[int, Point] = {2: (0.14, 0.11), 3: (0.14, 0.89)}
+HEIGHT = 0.11
+
+
+class Venn(Family):
+    """Circles of named colours in a frame; a tag of a circle's colour gives its whole number."""
+
+    name: ClassVar[str] = "Venn"
+    topic: ClassVar[str] = "sets"
+    wordings: ClassVar[Mapping[str, tuple[str, ...]]] = {
+        "only": (
+            "What number is in the {a} circle and in no other?",
+            "How many are in {a} only?",
+            "How many are inside the {a} circle alone?",
+        ),
+        "both": (
+            "How many are in {a} and also in {b}?",
+            "How many lie inside both the {a} and the {b} circle?",
+            "What is the number of those in the {a} and in the {b} circle at once?",
+        ),
+        "whole": (
+            "How many are in the {a} circle in all?",
+            "Add up everything inside the {a} circle. What is the total?",
+            "How many does the whole {a} circle hold?",
+        ),
+        "union": (
+            "How many are in {a} or {b} or both?",
+            "How many lie inside at least one circle?",
+            "How many are inside the circles in all?",
+        ),
+        "once": (
+            "How many are in exactly one circle?",
+            "How many lie inside a single circle and no other?",
+            "What is the number of those that are in just one of the circles?",
+        ),
+        "twice": (
+            "How many are in exactly two circles?",
+            "How many lie inside two of the circles but not inside the third?",
+            "What is the number of those that are in just two of the circles?",
+        ),
+        "missing": (
+            "The tag says how many are in the {a} circle in all. What is the hidden number?",
+            "The tag counts the whole {a} circle. What belongs in place of the question mark?",
+            "If the {a} circle holds as many as the tag says, what is the question mark?",
+        ),
+    }
+
+    circles = Knob("perception", 2, 2, 3)
+    largest = Knob("perception", 12, 30, 20)
+    outside = Knob("distractor", False, True, True)  # a number outside of all circles
+    templates = Knob(
+        "reasoning",
+        ("only", "both", "whole", "union"),
+        ("whole", "union", "once", "missing"),
+        ("both", "whole", "once", "twice", "missing"),
+    )
+
+    def latent(self, rng: np.random.Generator) -> Latent:
+        """Colours of the circles, the number of each part, the hidden part, and what is asked."""
+        colors = [list(COLORS)[i] for i in rng.permutation(len(COLORS))[: self.circles]]
+        order = [int(i) for i in rng.permutation(self.circles)]
+        template = self.templates[rng.integers(len(self.templates))]
+        ask = {"template": template, "a": colors[order[0]], "b": colors[order[1]]}
+        return self.vary({"colors": colors, "ask": ask}, rng)
+
+    def vary(self, latent: Latent, rng: np.random.Generator) -> Latent:
+        """Other numbers in the same circles; no two are equal."""
+        parts = [part for part in PARTS[self.circles] if part or self.outside]
+        numbers = [int(v) for v in rng.permutation(np.arange(1, self.largest + 1))[: len(parts)]]
+        hidden = ""
+        if latent["ask"]["template"] == "missing":
+            inside = _inside(parts, _letters(latent)["a"])
+            hidden = inside[rng.integers(len(inside))]
+        return {**latent, "parts": dict(zip(parts, numbers, strict=True)), "hidden": hidden}
+
+    def build(self, latent: Latent, style: Style) -> Problem:
+        """Draw the circles, word the question, and solve it."""
+        ask, parts, hidden = latent["ask"], latent["parts"], latent["hidden"]
+        wanted = _wanted(latent)
+        read = [part for part in wanted if part != hidden]
+        steps = [_read(part, latent, style) for part in read]
+        values = [parts[part] for part in read]
+        right = parts[hidden] if hidden else sum(values)
+        if hidden:
+            whole = sum(parts[part] for part in wanted)
+            box = around(_moved(TAG[len(latent["colors"])], style), 0.12, 0.09)
+            steps.insert(0, Step(f"the tag says {whole}", "perceive", str(whole), ("tag",), box))
+            text = " - ".join(str(v) for v in (whole, *values))
+        else:
+            text = " + ".join(str(v) for v in values)
+        if len(values) > 1 or hidden:
+            steps.append(Step(f"{text} = {right}", "compute", str(right), tuple(read)))
+        else:
+            steps.append(Step(f"that makes {right}", "conclude", str(right), tuple(read)))
+        inside = sum(number for part, number in parts.items() if part)
+        return Problem(
+            id="",
+            pictures=(_picture(latent, style),),
+            question=self.word(ask["template"], style, a=ask["a"], b=ask["b"]),
+            answer=Answer("number", str(right)),
+            steps=tuple(steps),
+            latent=latent,
+            template=ask["template"],
+            distractors=distractors(right, inside, *(parts[part] for part in read[:2])),
+        )
+
+
+def _letters(latent: Latent) -> dict[str, str]:
+    """The letters of the circles that the question calls a and b."""
+    ask, colors = latent["ask"], latent["colors"]
+    return {key: "abc"[colors.index(ask[key])] for key in ("a", "b")}
+
+
+def _inside(parts: list[str], letter: str) -> list[str]:
+    return [part for part in parts if letter in part]
+
+
+def _wanted(latent: Latent) -> list[str]:
+    """The parts that the answer counts, or that the tag does."""
+    parts, letters = [part for part in latent["parts"] if part], _letters(latent)
+    template = latent["ask"]["template"]
+    if template == "only":
+        return [letters["a"]]
+    if template == "both":
+        return [part for part in parts if letters["a"] in part and letters["b"] in part]
+    if template in ("whole", "missing"):
+        return _inside(parts, letters["a"])
+    if template == "union":
+        return parts
+    return [part for part in parts if len(part) == (1 if template == "once" else 2)]
+
+
+def _read(part: str, latent: Latent, style: Style) -> Step:
+    colors = [latent["colors"]["abc".index(letter)] for letter in part]
+    number = str(latent["parts"][part])
+    only = " only" if len(part) < len(latent["colors"]) else ""
+    spot = _moved(PARTS[len(latent["colors"])][part], style)
+    text = f"{' and '.join(colors)}{only}: {number}"
+    return Step(text, "perceive", number, tuple(colors), around(spot, 0.09, 0.07))
+
+
+def _moved(spot: Point, style: Style) -> Point:
+    """Mirrored left to right in half of the styles, so that no part has one place."""
+    return (1 - spot[0], spot[1]) if style.shift[0] < 0 else spot
+
+
+def _picture(latent: Latent, style: Style) -> Drawing:
+    drawing, count = Drawing(style.background), len(latent["colors"])
+    low, high = (0.015, 0.015), (0.985, 0.985)
+    if "" in latent["parts"]:
+        drawing.rectangle(low, high, outline=INK)
+    for letter, color in zip("abc", latent["colors"], strict=False):
+        middle = _moved(MIDDLES[count][letter], style)
+        drawing.ellipse(middle, RADII[count], outline=style.color(color), width=0.024)
+    for part, number in latent["parts"].items():
+        spot = _moved(PARTS[count][part], style)
+        hidden = part and part == latent["hidden"]
+        drawing.text(spot, "?" if hidden else str(number), height=HEIGHT)
+    if latent["hidden"]:
+        whole = sum(latent["parts"][part] for part in _wanted(latent))
+        x, y = _moved(TAG[count], style)
+        color = style.color(latent["ask"]["a"])
+        drawing.rectangle(
+            (x - 0.12, y - 0.09), (x + 0.12, y + 0.09), fill=WHITE, outline=color, width=0.024
+        )
+        drawing.text((x, y), str(whole), height=HEIGHT)
+    return drawing

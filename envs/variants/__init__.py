@@ -1,0 +1,1 @@
+"""The same problem asked another way: phrasings, multiple choice, withheld labels, corruptions."""

@@ -1,0 +1,1 @@
+"""The regret of exploration controllers on simulated policies."""

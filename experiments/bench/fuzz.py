@@ -1,0 +1,82 @@
+"""Random text for the verifier: it must raise nothing, take no time, and agree with itself."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Iterator
+
+from mstar.rewards.base import ANSWER_TYPES, Answer, AnswerType
+from mstar.rewards.verifier.parsing.symbolic import WORKER
+from mstar.rewards.verifier.verify import audit, equivalent, verify
+
+GOLDS: dict[AnswerType, str] = {
+    "choice": "18",
+    "yes_no": "yes",
+    "time": "6:18",
+    "duration": "18 minutes",
+    "date": "18 May 2018",
+    "year": "2018",
+    "fraction": "18/7",
+    "percent": "18%",
+    "list": "[18, 7]",
+    "set": "{18, 7}",
+    "tuple": "(18, 7)",
+    "interval": "[7, 18)",
+    "equation": "y = 18x",
+    "expression": "18x + 7",
+    "text": "eighteen birds",
+    "number": "18",
+    "count": "18",
+    "chart_number": "18",
+}
+PIECES = [
+    *"0123456789+-*/^=<>()[]{}|.,;:!?%$€°'\"\\_&~#@ \n\t\x00",
+    *(r"\boxed{", r"\frac", r"\sqrt", r"\text{", r"\pi", r"\times", "<think>", "</think>"),
+    *(r"\over", r"\overline{", r"\binom", r"\alpha", r"\color{", r"\infty", r"\cup"),
+    *("≈", "...", "_{", "∞", "𝐁"),
+    *("<answer>", "</answer>", "Answer:", "# Answer", "the answer is", "18", "twenty", "half"),
+    *("<|begin_of_box|>", "<|end_of_box|>", "wait, no", "first", "because", "so", "2018-05-18"),
+    *("and", "or", "not", "yes", "no", "A", "(B)", "cm", "km/h", "PM", "May", "²", "₂", "½", "√"),
+    *("−", "１", "\u200b", "\u202e", "é", "日", "\U0001f600", "\ud800", "1e9", "1,000", "x", "e"),
+]  # fmt: skip
+
+
+def fuzzed(count: int, seed: int = 7) -> Iterator[tuple[str, Answer]]:
+    """`count` responses of 1 to 40 random pieces, with answers of every type, some malformed."""
+    chance = random.Random(seed)
+    for turn in range(count):
+        text = "".join(chance.choices(PIECES, k=chance.randint(1, 40)))
+        kind = ANSWER_TYPES[turn % len(ANSWER_TYPES)]
+        gold = text[:40] if turn % 5 == 0 else GOLDS[kind]
+        yield text, Answer(kind, gold, choices=("18", text, "x") if kind == "choice" else None)
+
+
+def fuzz_verifier(count: int, seed: int = 7) -> dict[str, str | int | float]:
+    """Verify, audit and compare random text; whatever is raised goes on to the caller.
+
+    Returns:
+        A row: ``responses``, ``accepted`` of them, ``undecided`` for another reason than their
+        gold, ``median_ms`` and ``max_ms`` of wall-clock time, and ``seconds`` of all.
+    """
+    WORKER.ask("x", "x")  # algebra takes a second to start, once
+    times, accepted, undecided = [], 0, 0
+    for text, answer in fuzzed(count, seed):
+        began = time.perf_counter()
+        verdict = verify(text, answer)
+        times.append(time.perf_counter() - began)
+        accepted += verdict.correct
+        undecided += not verdict.valid and "gold" not in verdict.reason
+        if not equivalent(text, text, answer):
+            raise AssertionError(f"{text!r} is not equivalent to itself as {answer.type}")
+        audit(answer)
+    times.sort()
+    return {
+        "grader": "mstar",
+        "responses": count,
+        "accepted": accepted,
+        "undecided": undecided,
+        "median_ms": 1000 * times[count // 2],
+        "max_ms": 1000 * times[-1],
+        "seconds": sum(times),
+    }

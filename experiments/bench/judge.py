@@ -1,0 +1,67 @@
+"""How much faster a judge is where responses share their problem, and beside sampling them."""
+
+from __future__ import annotations
+
+from time import process_time
+from typing import Any
+
+from mstar.agents.config import Recipe
+from mstar.agents.judges.step_judge import StepJudge
+from mstar.agents.rollout import ask
+from mstar.agents.sampling.local import LocalSampler
+from mstar.experiments.run.problems import open_env
+from mstar.experiments.run.train import load_policy, prepare_torch
+
+PROBLEMS, SAMPLES, REPEATS = 8, 16, 3
+
+
+def bench_judge() -> list[dict[str, Any]]:
+    """Processor time of judging 8 x 16 responses of the embedded model, as ratios.
+
+    ``shared`` reads each problem once for its 16 responses, ``apart`` once for each response, as
+    a judge does that takes rows of prompt and response; ``sampling`` writes the responses. The
+    least of three repeats counts.
+    """
+    prepare_torch(1)
+    recipe, judge = Recipe(), StepJudge.load()
+    env = open_env(recipe, "test")
+    problems = env.draw(PROBLEMS)
+    sampler = LocalSampler(load_policy(recipe), recipe.max_new_tokens, recipe.batch_rows)
+    prompts = [ask(env, problem) for problem in problems]
+    written = sampler.sample(prompts, SAMPLES, 1.0, 0)
+    together = [
+        problem.attempt(response.text)
+        for problem, group in zip(problems, written, strict=True)
+        for response in group
+    ]
+    apart = [  # responses of one group that are no neighbours of their like
+        problem.attempt(group[place].text)
+        for place in range(SAMPLES)
+        for problem, group in zip(problems, written, strict=True)
+    ]
+    seconds: dict[str, list[float]] = {"shared": [], "apart": [], "sampling": []}
+    for _ in range(REPEATS):
+        seconds["shared"].append(_spent(lambda: judge.scores(together)))
+        seconds["apart"].append(
+            _spent(lambda: [judge.scores(apart[i : i + PROBLEMS]) for i in starts()])
+        )
+        seconds["sampling"].append(_spent(lambda: sampler.sample(prompts, SAMPLES, 1.0, 0)))
+    least = {name: min(values) for name, values in seconds.items()}
+    return [
+        {
+            "responses": PROBLEMS * SAMPLES,
+            "apart / shared": round(least["apart"] / least["shared"], 2),
+            "sampling / shared": round(least["sampling"] / least["shared"], 2),
+        }
+    ]
+
+
+def starts() -> range:
+    """Where each round of one response a problem begins."""
+    return range(0, PROBLEMS * SAMPLES, PROBLEMS)
+
+
+def _spent(work: Any) -> float:
+    started = process_time()
+    work()
+    return process_time() - started

@@ -1,0 +1,65 @@
+"""``mstar bench``: speed, as ratios within one run; and the regret of exploration controllers."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import tyro
+
+
+@dataclass(frozen=True)
+class BenchOptions:
+    """Measure speed, each figure a ratio or a rate within one run, or the regret of exploration.
+
+    Attributes:
+        what: which part.
+        json: print the rows as JSON.
+        cases: for the verifier, a file of stated verdicts; left out, those that ship.
+        fuzz: for the verifier, random responses to put to it instead of stated ones.
+        seeds: for exploration, how many.
+        out: for exploration, a folder for the rows of every seed and the figures.
+    """
+
+    what: tyro.conf.Positional[Literal["sampler", "verifier", "envs", "judge", "exploration"]]
+    json: bool = False
+    cases: Path | None = None
+    fuzz: int = 0
+    seeds: int = 20
+    out: Path | None = None
+
+
+def run(arguments: list[str]) -> None:
+    """``mstar bench sampler|verifier|envs|judge|exploration``."""
+    options = tyro.cli(BenchOptions, args=arguments, prog="mstar bench")
+    rows: Sequence[dict[str, Any]]
+    if options.what == "sampler":
+        from mstar.experiments.bench.sampler import bench_sampler
+
+        rows = bench_sampler()
+    elif options.what == "judge":
+        from mstar.experiments.bench.judge import bench_judge
+
+        rows = bench_judge()
+    elif options.what == "envs":
+        from mstar.experiments.bench.envs import bench_envs
+
+        rows = bench_envs(0.5)
+    elif options.what == "exploration":
+        from mstar.experiments.bench.exploration.bench import run_exploration
+
+        rows = run_exploration(options.seeds, options.out)
+    elif options.fuzz:
+        from mstar.experiments.bench.fuzz import fuzz_verifier
+
+        rows = [fuzz_verifier(options.fuzz)]
+    else:
+        from mstar.experiments.bench.verdicts import SHIPPED
+        from mstar.experiments.bench.verifier import bench_verifier
+
+        rows = bench_verifier(options.cases or SHIPPED)
+    for row in rows:
+        print(json.dumps(row) if options.json else "  ".join(f"{k} {v}" for k, v in row.items()))

@@ -1,0 +1,181 @@
+"""``mstar compare``: a study by its name, or runs that are there already."""
+
+from __future__ import annotations
+
+import json
+import os
+import textwrap
+from dataclasses import dataclass, field, fields, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import tyro
+from rich.console import Console
+
+from mstar.agents.config import Recipe
+from mstar.experiments.studies.catalog import STUDIES
+from mstar.experiments.studies.study import Study
+
+if TYPE_CHECKING:
+    from mstar.experiments.studies.plan import Plan
+    from mstar.experiments.studies.runner import Failure
+
+
+@dataclass(frozen=True)
+class CompareOptions:
+    """A table of base against evolved over runs that differ in their seed.
+
+    Attributes:
+        runs: folders of finished runs; or the name of a study, whose options --help then shows.
+    """
+
+    runs: tyro.conf.Positional[tuple[Path, ...]]
+
+
+@dataclass(frozen=True)
+class StudyOptions:
+    """Run every arm of a study with every seed, and compare the arms.
+
+    What is finished in the folder is not run again, and a killed run goes on. The page is made
+    from everything there.
+
+    Attributes:
+        recipe: any field given here holds for all arms.
+        arms: labels of those to run.
+        seeds: of the runs.
+        jobs: runs at the same time; 0 runs as many as there are cores for their threads.
+        out: the study's folder.
+        run: what is not finished; with --no-run tables and page are made of what is there, whatever
+            the study says today.
+        tune: find the learning rate of every arm first, where the study says how.
+        keep_checkpoints: of finished runs.
+        rows: also write the few rows that the page needs, and nothing else, to this folder; those
+            of finished runs when it is interrupted.
+        json: print all tables as JSON.
+    """
+
+    recipe: tyro.conf.OmitArgPrefixes[Recipe] = field(default_factory=Recipe)
+    arms: tuple[str, ...] = ()
+    seeds: tuple[int, ...] = ()
+    jobs: int = 0
+    out: Path = Path()
+    run: bool = True
+    tune: bool = True
+    keep_checkpoints: bool = False
+    rows: Path | None = None
+    json: bool = False
+
+
+def run(arguments: list[str]) -> None:
+    """``mstar compare STUDY [--FIELD VALUE ...]`` or ``mstar compare RUN [RUN ...]``."""
+    if arguments and arguments[0] in STUDIES:
+        return run_study(arguments[0], arguments[1:])
+    known = ", ".join(STUDIES)
+    options = tyro.cli(
+        CompareOptions,
+        args=arguments,
+        prog="mstar compare",
+        description=f"Base against evolved over finished runs, or one study:\n\n{known}.",
+    )
+    from mstar.experiments.run.compare import compare_runs
+
+    if not options.runs:
+        raise ValueError(
+            f"mstar compare needs the folder of at least one finished run, or a study: {known}"
+        )
+    print(compare_runs(options.runs))
+    return None
+
+
+def run_study(name: str, arguments: list[str]) -> None:
+    """Tune, run and compare the arms of a study.
+
+    Raises:
+        ValueError: what was asked for cannot be run, or some of its runs failed.
+    """
+    study = STUDIES[name]
+    options = parsed(name, arguments, StudyOptions(study.base, out=Path("runs") / name))
+    from mstar.experiments.studies.plan import saved_plan
+    from mstar.experiments.studies.study_page import write_page
+    from mstar.experiments.studies.study_rows import keep, load
+    from mstar.experiments.studies.tables import as_json
+
+    plan = planned(name, options, arguments, saved_plan(options.out, name))
+    console = Console(stderr=True)
+    failures = carried_out(plan, options, console) if options.run else []
+    there = saved_plan(options.out, name) or plan
+    said = [str(failure) for failure in failures]
+    wrong = "\n".join([f"{len(said)} runs failed; the same command tries them again", *said])
+    try:
+        rows = load(there, options.out)
+    except ValueError as nothing:
+        raise ValueError(wrong if said else nothing) from None
+    page = write_page(rows, options.out, said)
+    if options.rows is not None:
+        keep(rows, options.out, options.rows)
+    print(json.dumps(as_json(rows)) if options.json else (page.parent / "study.md").read_text())
+    console.print(f"page: {page}", highlight=False, soft_wrap=True)
+    if said:
+        raise ValueError(wrong)
+
+
+def carried_out(plan: Plan, options: StudyOptions, console: Console) -> list[Failure]:
+    """Tune where the study says so, and run what is not finished; returns what failed."""
+    from mstar.experiments.studies.plan import check
+    from mstar.experiments.studies.runner import Terms, carry_out
+    from mstar.experiments.studies.study_rows import keep, load
+    from mstar.experiments.studies.tuning import chosen, tune
+
+    jobs = options.jobs or max(1, (os.cpu_count() or 1) // options.recipe.threads)
+    terms = Terms(jobs, options.keep_checkpoints, console)
+    tuned = options.tune and plan.study.tuning is not None
+    failures = tune(plan, options.out, terms) if tuned else []
+    plan = replace(plan, rates=chosen(options.out) if tuned else {})
+    runs = [r for r in plan.runs(options.out) if not tuned or r.arm in plan.rates]
+    if unset := check(runs):
+        without = f"of a version of mstar without {', '.join(unset)}"
+        console.print(f"some runs there are {without}: the defaults stand for them", soft_wrap=True)
+    plan.save(options.out)
+    try:
+        return failures + carry_out(runs, options.out, terms)
+    except KeyboardInterrupt:
+        if options.rows is not None and any(run.finished for run in runs):
+            keep(load(plan, options.out), options.out, options.rows)  # before time runs out
+        raise
+
+
+def parsed(name: str, arguments: list[str], default: StudyOptions) -> StudyOptions:
+    """The options as given."""
+    study = STUDIES[name]
+    arms = "\n\n".join(textwrap.wrap(f"Arms: {', '.join(study.arms)}.", 90))
+    return tyro.cli(
+        StudyOptions,
+        args=arguments,
+        prog=f"mstar compare {name}",
+        description=f"{study.question}\n\n{arms}",
+        default=default,
+    )
+
+
+def planned(name: str, options: StudyOptions, arguments: list[str], before: Plan | None) -> Plan:
+    """The study with what was given; what was not is as the folder was run before, if it was."""
+    from mstar.experiments.studies.plan import Plan
+
+    study: Study = STUDIES[name]
+    if "seed" in (changes := given(options.recipe, arguments)):
+        raise ValueError("a study has several seeds: give --seeds 0 1 2, not --seed")
+    arms = options.arms or (before.arms if before else study.usual)
+    seeds = options.seeds or (before.seeds if before else study.seeds)
+    return Plan(name, arms, seeds, {**(before.changes if before else {}), **changes})
+
+
+def given(recipe: Recipe, arguments: list[str]) -> dict[str, Any]:
+    """The fields of the recipe that were named on the command line, with their values."""
+    options = [word.partition("=")[0] for word in arguments if word.startswith("--")]
+    words = {option.lstrip("-").replace("_", "-") for option in options}
+    named = {}
+    for each in fields(recipe):
+        option = each.name.replace("_", "-")
+        if words & {option, f"no-{option}"}:
+            named[each.name] = getattr(recipe, each.name)
+    return named

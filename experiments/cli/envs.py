@@ -1,0 +1,181 @@
+"""``mstar envs``: what there is, what it looks like, and whether a file of problems is sound."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Any
+
+import tyro
+
+from mstar.envs.datasets.field_map_text import described, read_fields
+from mstar.envs.datasets.source import DatasetSource
+from mstar.envs.families.base import SPLITS, Family
+from mstar.envs.families.catalog import FAMILIES
+from mstar.envs.open import open_source
+from mstar.envs.problem import Problem, Split
+from mstar.envs.source import ProblemSource
+from mstar.envs.task import SIZES
+from mstar.experiments.cli.gallery import write_gallery
+from mstar.experiments.terminal import printable
+
+
+@dataclass(frozen=True)
+class Show:
+    """Print problems of an environment, and write their pictures.
+
+    Attributes:
+        env: an id, a family's name, a path, or ``hub:NAME``.
+        count: how many.
+        level: of generated problems.
+        split: of a data set; the first that has any problems if none is named.
+        fields: how a data set is read, as for ``mstar envs validate``.
+        out: a folder for the pictures; none are written without it.
+    """
+
+    env: tyro.conf.Positional[str]
+    count: int = 3
+    level: int = 1
+    split: Split | None = None
+    fields: tuple[str, ...] = ()
+    out: Path | None = None
+
+
+@dataclass(frozen=True)
+class Validate:
+    """Check every problem of a source; the exit status is 0 only if all are sound.
+
+    Attributes:
+        source: a path, or ``hub:NAME``.
+        fields: which column holds what, where that can't be told: ``KEY=COLUMN`` each, such as
+            ``answer=gold question='{hint} {question}' type=number unit==cm tolerance=0.05
+            split=part``; ``==`` is followed by what holds for all rows. ``schema=mathvista`` starts
+            from a published form, ``pictures=FOLDER`` says where the pictures lie.
+        json: print everything as JSON.
+    """
+
+    source: tyro.conf.Positional[str]
+    fields: tuple[str, ...] = ()
+    json: bool = False
+
+
+@dataclass(frozen=True)
+class Gallery:
+    """Write a sheet per family: three problems of each level, with question and answer.
+
+    Attributes:
+        out: a folder.
+        size: side of a picture in pixels, 96 to 448.
+    """
+
+    out: Path = Path("gallery")
+    size: int = 224
+
+
+@dataclass(frozen=True)
+class BlindOptions:
+    """What can be answered without the picture, per family: open, and with options to choose from.
+
+    Attributes:
+        families: their names; all if none are given.
+        level: difficulty, 1 to 3.
+        count: of problems with options, per family.
+        json: print the rows as JSON.
+    """
+
+    families: tyro.conf.Positional[tuple[str, ...]] = ()
+    level: int = 1
+    count: int = 600
+    json: bool = False
+
+
+def run(arguments: list[str]) -> None:
+    """Run one of list, show, validate, blind and gallery."""
+    what, rest = (arguments[0], arguments[1:]) if arguments else ("list", [])
+    if what == "list":
+        for line in listing():
+            print(line)
+    elif what == "show":
+        show(tyro.cli(Show, args=rest, prog="mstar envs show"))
+    elif what == "validate":
+        validate(tyro.cli(Validate, args=rest, prog="mstar envs validate"))
+    elif what == "blind":
+        print_blind(tyro.cli(BlindOptions, args=rest, prog="mstar envs blind"))
+    elif what == "gallery":
+        wanted = tyro.cli(Gallery, args=rest, prog="mstar envs gallery")
+        if wanted.size not in SIZES:
+            raise ValueError(f"size must be {SIZES[0]} to {SIZES[-1]} pixels, got {wanted.size}")
+        for path in write_gallery(FAMILIES, wanted.out, wanted.size):
+            print(path)
+    else:
+        raise ValueError(
+            f"mstar envs {what!r} is not known; use list, show, validate, blind or gallery"
+        )
+
+
+def listing() -> list[str]:
+    """A line per family: id, topic and templates."""
+    return [
+        f"{f'mstar/{name}-v{family.version}':26} {family.topic:12} {', '.join(family.wordings)}"
+        for name, family in FAMILIES.items()
+    ]
+
+
+def show(options: Show) -> None:
+    """Print some problems with their solutions."""
+    source = open_source(described(options.env, options.fields), level=options.level)
+    split = options.split or _first_split(source)
+    for index in range(options.count):
+        problem = source.problem(split, 0, index)
+        print(printable(f"{problem.id}\n{problem.question}\n{_solution(problem)}\n"))
+        if options.out is not None:
+            options.out.mkdir(parents=True, exist_ok=True)
+            for number, picture in enumerate(problem.pictures):
+                path = options.out / f"{index:04d}-{number}.png"
+                picture.render(448).save(path)
+                print(f"{path}\n")
+
+
+def _first_split(source: ProblemSource) -> Split:
+    if not isinstance(source, DatasetSource):
+        return "train"
+    return next(split for split in SPLITS if source.problems[split])
+
+
+def validate(options: Validate) -> None:
+    """Print what is found; ValueError if a problem is not sound."""
+    from mstar.envs.datasets.validate import validate_source
+
+    if options.source in FAMILIES or options.source.startswith("mstar/"):
+        raise ValueError(
+            f"{options.source} is generated, and tests hold it to its promises; what it gives away "
+            "says mstar envs blind. validate takes a file, a folder or hub:NAME"
+        )
+    said = read_fields(options.fields)
+    said.pop("on_error", None)  # everything is read here, and every fault is told
+    pictures = said.pop("pictures", None)
+    report = validate_source(options.source, said or None, pictures)
+    print(json.dumps(report.as_json(), indent=2) if options.json else report.text())
+    if report.errors:
+        raise ValueError(f"{len(report.errors)} errors in {options.source}; see above")
+
+
+def print_blind(options: BlindOptions) -> None:
+    """Print a row per family: shares of problems that each blind strategy answers rightly."""
+    from mstar.envs.blind import Blind, blind
+
+    columns = [column.name for column in fields(Blind) if column.name not in ("family", "level")]
+    if not options.json:
+        print("  ".join(["family".ljust(16), *columns]))
+    for name in options.families or FAMILIES:
+        source = open_source(name, options.level)
+        if not isinstance(source, Family):
+            raise ValueError(f"{name} is not a family; for a data set see mstar envs validate")
+        row = asdict(blind(source, options.count))
+        shares = [f"{row[column]:{len(column)}.2f}" for column in columns]
+        print(json.dumps(row) if options.json else "  ".join([source.name.ljust(16), *shares]))
+
+
+def _solution(problem: Problem) -> Any:
+    return problem.solution if problem.answer else "(unlabelled)"

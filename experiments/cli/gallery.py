@@ -1,0 +1,59 @@
+"""Sheets of pictures to look at: a family each, a row per level, question and answer below."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from PIL import Image, ImageDraw, ImageFont
+
+from mstar.envs.families.base import LEVELS, Family
+from mstar.envs.problem import Problem
+
+GAP, LINE, LINES = 8, 13, 5  # pixels, pixels, and lines of a caption at most
+NARROWEST = 216  # pixels of a column, for its caption
+COLUMNS = 3
+
+
+def sheet(family: type[Family], size: int) -> Image.Image:
+    """Three problems of each level of a family, drawn `size` pixels square."""
+    width, height = max(size, NARROWEST) + GAP, size + LINES * LINE + GAP
+    page = Image.new("RGB", (COLUMNS * width + GAP, len(LEVELS) * height + GAP), "white")
+    draw = ImageDraw.Draw(page)
+    for row, level in enumerate(LEVELS):
+        for column in range(COLUMNS):
+            problem = family(level).problem("train", 0, column)
+            left, top = GAP + column * width, GAP + row * height
+            page.paste(problem.pictures[0].render(size), (left, top))
+            caption = "\n".join(_wrapped(f"L{level}: {_caption(problem)}", width - GAP))
+            draw.text((left, top + size), caption, fill="black", font=_font(), spacing=1)
+    return page
+
+
+def write_gallery(families: dict[str, type[Family]], out: Path, size: int) -> list[Path]:
+    """Write a sheet per family to a folder; returns the files, in the order of the families."""
+    out.mkdir(parents=True, exist_ok=True)
+    paths = [out / f"{name}.png" for name in families]
+    for path, family in zip(paths, families.values(), strict=True):
+        sheet(family, size).save(path)
+    return paths
+
+
+def _caption(problem: Problem) -> str:
+    answer = problem.answer.value if problem.answer else "none"
+    return f"{problem.question} Answer: {answer}"
+
+
+def _wrapped(text: str, width: int) -> list[str]:
+    """Lines of whole words that are at most so many pixels wide."""
+    lines = [""]
+    for word in text.split():
+        longer = f"{lines[-1]} {word}".strip()
+        if _font().getlength(longer) <= width:
+            lines[-1] = longer
+        else:
+            lines.append(word)
+    return lines[:LINES]
+
+
+def _font() -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
+    return ImageFont.load_default(size=11)

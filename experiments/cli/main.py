@@ -1,0 +1,234 @@
+"""The command line: ``mstar train | evaluate | envs | report | compare | ...``."""
+
+from __future__ import annotations
+
+import difflib
+import json
+import os
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import tyro
+from rich.console import Console
+
+from mstar.agents.config import Recipe
+from mstar.experiments.run.recipes import RECIPES
+from mstar.experiments.terminal import printable
+
+USAGE = """mstar: multimodal self-evolving training
+
+  mstar train [RECIPE]        train a policy on its own best answers; --help lists every field
+  mstar evaluate RUN|MODEL    accuracy of a run's policy, or of any model, on test problems
+  mstar envs list|show|validate|blind|gallery
+                              the environments; check a file of problems; look at pictures
+  mstar report RUN            write the report of a run again
+  mstar compare STUDY         run agents over several seeds at equal cost, and compare them
+  mstar compare RUN ...       base against evolved over several seeds, with intervals
+  mstar rescore RUN           judge a run's stored responses with another panel
+  mstar bench sampler|verifier|envs|judge|exploration
+                              speed, as ratios within one run; regret of exploration controllers
+
+  mstar COMMAND --help        the options of a command
+"""
+
+
+@dataclass(frozen=True)
+class TrainOptions:
+    """Train a policy on its own best answers.
+
+    Attributes:
+        recipe: every field of the recipe.
+        out: the run's folder; give that of a killed run to go on with it.
+        base_test: rows of the base's test, to share among runs of one seed that differ only in how
+            they train; the first of them makes the file.
+        json: print the result as JSON.
+    """
+
+    recipe: tyro.conf.OmitArgPrefixes[Recipe]
+    out: Path = Path("runs/default")
+    base_test: Path | None = None
+    json: bool = False
+
+
+def train_command(arguments: list[str]) -> None:
+    """``mstar train [RECIPE] [--FIELD VALUE ...]``."""
+    name = _recipe_name(arguments)
+    options = tyro.cli(
+        TrainOptions,
+        args=arguments,
+        prog="mstar train [RECIPE]",
+        description=f"Recipes: {', '.join(RECIPES)}. Any field below can be changed.",
+        default=TrainOptions(recipe=RECIPES[name], out=Path("runs") / name),
+    )
+    from mstar.experiments.run.report import (
+        summarise,  # torch loads only once the arguments are right
+    )
+    from mstar.experiments.run.train import train
+
+    folder = train(options.recipe, options.out, Console(stderr=True), options.base_test)
+    summary = summarise(folder)
+    if options.json:
+        print(json.dumps(summary.as_json()))
+    else:
+        print(summary.text())
+        print(f"report: {folder.path / 'report.html'}")
+
+
+def _recipe_name(arguments: list[str]) -> str:
+    """The recipe to start from: the one named first, or else that of the agent, if it has one."""
+    if arguments and not arguments[0].startswith("-"):
+        name = arguments.pop(0)
+        if name not in RECIPES:
+            raise ValueError(unknown("recipe", name, RECIPES))
+        return name
+    words = " ".join(arguments).replace("=", " ").split()
+    agents = [word for before, word in pairwise(words) if before == "--agent"]
+    return agents[-1] if agents and agents[-1] in RECIPES else "default"
+
+
+@dataclass(frozen=True)
+class EvaluateOptions:
+    """Accuracy on test problems.
+
+    Attributes:
+        subject: a run's folder, a model's folder, or a hub name.
+        recipe: which problems, how many, and how they are sampled.
+        variants: in how many phrasings to ask every problem, greedily; 0 asks as drawn only.
+            ``--phrasings`` says what varies, everything if left out.
+        json: print the result as JSON.
+    """
+
+    subject: tyro.conf.Positional[str]
+    recipe: tyro.conf.OmitArgPrefixes[Recipe] = field(default_factory=Recipe)
+    variants: int = 0
+    json: bool = False
+
+
+def evaluate_command(arguments: list[str]) -> None:
+    """``mstar evaluate RUN|MODEL``."""
+    options = tyro.cli(EvaluateOptions, args=arguments, prog="mstar evaluate")
+    from mstar.experiments.run.train import evaluate_subject, variants_of_subject
+    from mstar.experiments.run.variants import by_variant, consistency
+
+    if options.variants:
+        rows = variants_of_subject(options.subject, options.recipe, options.variants)
+        table = [*by_variant(rows), *consistency(rows)]
+        if options.json:
+            print(json.dumps({"rows": rows, "table": [line.as_json() for line in table]}))
+            return
+        for line in table:
+            print(f"{line.group:12} {line.variant:60} {line.estimate}")
+        return
+    results = evaluate_subject(options.subject, options.recipe)
+    if options.json:
+        print(json.dumps(results))
+        return
+    for group, metrics in results.items():
+        for metric, text in metrics.items():
+            print(f"{group:12} {metric:8} {text}")
+
+
+@dataclass(frozen=True)
+class ReportOptions:
+    """Write report.html of a run again from its stored rows.
+
+    Attributes:
+        run: the run's folder.
+    """
+
+    run: tyro.conf.Positional[Path]
+
+
+def report_command(arguments: list[str]) -> None:
+    """``mstar report RUN``."""
+    options = tyro.cli(ReportOptions, args=arguments, prog="mstar report")
+    from mstar.experiments.run.report import write_report
+    from mstar.experiments.run.run_folder import RunFolder
+
+    print(write_report(RunFolder(options.run)))
+
+
+def compare_command(arguments: list[str]) -> None:
+    """``mstar compare STUDY|RUN ...``."""
+    from mstar.experiments.cli.compare import run
+
+    run(arguments)
+
+
+def rescore_command(arguments: list[str]) -> None:
+    """``mstar rescore RUN --panel NAME ...``."""
+    from mstar.experiments.run.rescore_options import RescoreOptions
+
+    options = tyro.cli(RescoreOptions, args=arguments, prog="mstar rescore")
+    from mstar.experiments.run.rescore import rescore_run
+
+    summary = rescore_run(options)
+    print(json.dumps(summary.as_json()) if options.json else summary.text())
+
+
+def bench_command(arguments: list[str]) -> None:
+    """``mstar bench sampler|verifier|envs|judge|exploration``."""
+    from mstar.experiments.cli.bench import run
+
+    run(arguments)
+
+
+def envs_command(arguments: list[str]) -> None:
+    """``mstar envs list|show|validate|blind|gallery``."""
+    from mstar.experiments.cli.envs import run
+
+    run(arguments)
+
+
+COMMANDS: dict[str, Callable[[list[str]], None]] = {
+    "train": train_command,
+    "evaluate": evaluate_command,
+    "envs": envs_command,
+    "report": report_command,
+    "compare": compare_command,
+    "rescore": rescore_command,
+    "bench": bench_command,
+}
+
+
+def unknown(kind: str, name: str, known: Sequence[str] | dict[str, Any]) -> str:
+    """The message for a name that is not known, with the ones that are."""
+    near = difflib.get_close_matches(name, list(known), n=1)
+    hint = f"; did you mean {near[0]!r}?" if near else ""
+    return f"unknown {kind} {name!r}{hint} Known: {', '.join(known)}"
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command; 0 only on success, and one readable message on stderr otherwise.
+
+    Returns:
+        0; 1 where something given is not usable; 2 for options that do not exist or cannot be
+        read; 130 when interrupted.
+    """
+    # Threads that wait must not spin: with a neighbour on the cores that costs tenfold.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    if not words or words[0] in ("-h", "--help"):
+        print(USAGE, end="")
+        return 0
+    try:
+        if words[0] not in COMMANDS:
+            raise ValueError(unknown("command", words[0], COMMANDS))
+        COMMANDS[words[0]](words[1:])
+    except BrokenPipeError:  # whoever read the output has read enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except (ValueError, OSError, KeyError) as error:
+        message = error.args[0] if isinstance(error, KeyError) and error.args else error
+        print(f"mstar: {printable(str(message))}", file=sys.stderr)
+        return 1
+    except SystemExit as stopped:  # tyro has printed its help, or what is wrong
+        return stopped.code if isinstance(stopped.code, int) else 1
+    except KeyboardInterrupt:
+        print("mstar: stopped; the same command goes on from the last round", file=sys.stderr)
+        return 130
+    return 0

@@ -1,0 +1,169 @@
+"""What a judge says of responses to problems it has not learned from, and where it draws a line.
+
+python -m mstar.experiments.judges.evaluation --out FILE.jsonl
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import numpy as np
+import tyro
+from rich.console import Console
+
+from mstar.agents.judges.step_judge import STEP_JUDGE, StepJudge
+from mstar.agents.judges.step_labels import Labelled, exact, slipped, whole
+from mstar.agents.rollout import ask
+from mstar.agents.sampling.local import LocalSampler
+from mstar.envs.problem import Split
+from mstar.experiments.judges.errors import SOURCES, error_table, first_error_f1
+from mstar.experiments.judges.examples import JudgeExamples, samples_of
+from mstar.experiments.rows import Row, write_rows
+from mstar.experiments.run.problems import open_env
+from mstar.experiments.run.train import load_policy, prepare_torch
+from mstar.rewards.models.process import first_error
+
+THRESHOLDS = tuple(round(0.02 * step, 2) for step in range(1, 50))
+
+
+@dataclass(frozen=True)
+class Examination:
+    """A judge that is made, and what it is asked.
+
+    Attributes:
+        out: file for the rows, one a response.
+        judge: folder of the judge.
+        examples: the policy whose samples are judged, and the families.
+        problems: unseen ones, for each seed.
+        seeds: of problems and sampling.
+    """
+
+    out: Path
+    judge: Path = STEP_JUDGE
+    examples: tyro.conf.OmitArgPrefixes[JudgeExamples] = field(
+        default_factory=lambda: JudgeExamples(problems=200)
+    )
+    seeds: tuple[int, ...] = (0, 1, 2)
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """A labelled response that a judge is asked about.
+
+    Attributes:
+        seed: of its problem.
+        source: exact, slip or own.
+        example: the response.
+    """
+
+    seed: int
+    source: str
+    example: Labelled
+
+
+def questions(
+    settings: JudgeExamples, split: Split, problems: int, seeds: Sequence[int]
+) -> list[Question]:
+    """Exact solutions, slips and the policy's own samples of problems of a split, seed by seed.
+
+    Where a problem has no worked solution there are samples alone, labelled at their end.
+    """
+    recipe = settings.recipe()
+    sampler = LocalSampler(load_policy(recipe), recipe.max_new_tokens, recipe.batch_rows)
+    found: list[Question] = []
+    for seed in seeds:
+        rng = np.random.default_rng([settings.seed, seed])
+        envs = [
+            open_env(replace(settings.recipe(number), seed=seed), split)
+            for number in range(len(settings.levels))
+        ]
+        env = envs[0]  # asks all of them alike
+        drawn = [problem for each in envs for problem in each.draw(problems // len(envs))]
+        own = samples_of(sampler, drawn, [ask(env, p) for p in drawn], settings.samples, seed)
+        asked: list[tuple[str, Labelled | None]] = []
+        if settings.target == "process":
+            worked = [problem for problem in drawn if problem.steps]
+            asked += [("exact", exact(problem)) for problem in worked]
+            asked += [("slip", slipped(problem, rng)) for problem in worked]
+        for example in (one for group in own for one in group if one):
+            known = settings.target == "process" and example.problem.steps
+            asked.append(("own", example if known else whole(example)))
+        found += [Question(seed, source, example) for source, example in asked if example]
+    return found
+
+
+def examined(judge: StepJudge, asked: Sequence[Question]) -> list[Row]:
+    """A row a response: where its first error is, what the judge scores, and where it sees one.
+
+    A step without a label is not counted: it scores 1, whatever the judge says.
+
+    Args:
+        judge: with the threshold that it is to use.
+        asked: the responses.
+    """
+    responses = ["\n".join(question.example.steps) for question in asked]
+    attempts = [
+        question.example.problem.attempt(response)
+        for question, response in zip(asked, responses, strict=True)
+    ]
+    rows = []
+    for question, steps in zip(asked, judge.scores(attempts), strict=True):
+        example = question.example
+        counted = np.where(np.isnan(example.right), 1.0, steps)
+        rows.append(
+            {
+                "seed": question.seed,
+                "problem": example.problem.id,
+                "family": example.problem.tags.get("family", ""),
+                "source": question.source,
+                "kind": example.kind,
+                "first_error": example.first_error,
+                "seen": first_error(counted, judge.threshold),
+                "scores": [round(float(score), 4) for score in counted],
+            }
+        )
+    return rows
+
+
+def best_threshold(rows: Sequence[Row]) -> float:
+    """The threshold with the best mean F1 over the sources of the responses.
+
+    Args:
+        rows: of validation problems; a threshold chosen on test problems would flatter the judge.
+    """
+    sources = [
+        chosen
+        for known in SOURCES.values()
+        if (chosen := [r for r in rows if r["source"] in known])
+    ]
+
+    def quality(threshold: float) -> float:
+        return sum(
+            first_error_f1(
+                [
+                    {**row, "seen": first_error(np.array(row["scores"]), threshold)}
+                    for row in chosen
+                ],
+                resamples=0,
+            ).f1
+            for chosen in sources
+        )
+
+    return max(THRESHOLDS, key=quality)
+
+
+def examine(settings: Examination) -> list[Row]:
+    """The rows of an examination; they are stored and returned."""
+    prepare_torch(1)
+    judge = StepJudge.load(settings.judge)
+    examples = settings.examples
+    asked = questions(examples, "test", examples.problems, settings.seeds)
+    rows = examined(judge, asked)
+    write_rows(settings.out, rows)
+    return rows
+
+
+if __name__ == "__main__":
+    Console().print(error_table(examine(tyro.cli(Examination))), soft_wrap=True)

@@ -1,0 +1,183 @@
+"""Labelled responses for a judge to learn from, made by worker processes, the same every time."""
+
+from __future__ import annotations
+
+import multiprocessing
+from collections import deque
+from collections.abc import Generator, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any, Literal
+
+import numpy as np
+
+from mstar.agents.config import Recipe
+from mstar.agents.judges.monte_carlo import Share, consensus, monte_carlo
+from mstar.agents.judges.step_labels import Labelled, bare, exact, labelled, slipped, whole
+from mstar.agents.judges.training import JudgeBatch, judge_batch, packed, unpacked
+from mstar.agents.rollout import ask
+from mstar.agents.sampling.local import LocalSampler, Prompt
+from mstar.envs.problem import Problem
+from mstar.envs.vector_env import ProblemVectorEnv
+from mstar.experiments.run.problems import open_env
+from mstar.experiments.run.train import load_policy, prepare_torch
+
+Target = Literal["process", "outcome"]
+Labels = Literal["exact", "hard", "soft", "consensus"]
+
+
+@dataclass(frozen=True)
+class JudgeExamples:
+    """Which responses are labelled, and how.
+
+    Attributes:
+        model: the policy whose samples are judged.
+        env: environment id or path to problems, as of a recipe; `families` if left out.
+        families: whose problems.
+        levels: of the problems, 1 to 3; batches, and the problems of a test, take them in turn.
+        target: process labels every step, outcome the end of a response alone.
+        problems: of one batch; each has an exact solution, slips and samples.
+        slips: wrong copies of the exact solution, per problem.
+        samples: of the policy at temperature 1, per problem.
+        labels: exact from the problems' own solutions; hard or soft from the policy's
+            completions; consensus of exact and hard ones.
+        completions: of each beginning of a response, for labels that are not exact.
+        seed: of problems, slips and sampling.
+    """
+
+    model: str = "embedded"
+    env: str = Recipe().env
+    families: tuple[str, ...] = Recipe().families
+    levels: tuple[int, ...] = (1,)
+    target: Target = "process"
+    problems: int = 32
+    slips: int = 1
+    samples: int = 2
+    labels: Labels = "exact"
+    completions: int = 8
+    seed: int = 7_000  # far from the seeds of runs, so that a judge has not seen their problems
+
+    def __post_init__(self) -> None:
+        if not self.levels or not {*self.levels} <= {1, 2, 3}:
+            raise ValueError(f"levels must be one or more of 1, 2 and 3, got {self.levels}")
+
+    def recipe(self, number: int = 0) -> Recipe:
+        """The recipe whose policy and problems batch `number` has."""
+        return Recipe(
+            env=self.env,
+            families=self.families,
+            level=self.levels[number % len(self.levels)],
+            model=self.model,
+            seed=self.seed,
+            panel=("correctness",),
+            rank="correctness",
+        )
+
+
+@lru_cache(maxsize=1)  # once in every process
+def _opened(settings: JudgeExamples) -> tuple[LocalSampler, list[ProblemVectorEnv]]:
+    recipe = settings.recipe()
+    sampler = LocalSampler(load_policy(recipe, device="cpu"), recipe.max_new_tokens, 256)
+    levels = range(len(settings.levels))
+    return sampler, [open_env(settings.recipe(number), "train") for number in levels]
+
+
+def batches(settings: JudgeExamples, workers: int) -> Generator[JudgeBatch, None, None]:
+    """Endless batches of fresh problems, in an order that does not depend on `workers`.
+
+    Args:
+        settings: of the examples.
+        workers: processes that make them; 0 makes them here.
+    """
+    if workers == 0:
+        prepare_torch(1)
+    number = 0
+    while workers == 0:
+        yield unpacked(one_batch(settings, number))
+        number += 1
+    spawn = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(workers, spawn, initializer=prepare_torch, initargs=(1,)) as pool:
+        waiting: deque[Future[dict[str, Any]]] = deque()
+        try:
+            while True:
+                while len(waiting) < 2 * workers:
+                    waiting.append(pool.submit(one_batch, settings, number))
+                    number += 1
+                yield unpacked(waiting.popleft().result())
+        finally:
+            for future in waiting:
+                future.cancel()
+
+
+def one_batch(settings: JudgeExamples, number: int) -> dict[str, Any]:
+    """Batch `number`, packed."""
+    sampler, envs = _opened(settings)
+    env = envs[number % len(envs)]
+    first = number * settings.problems
+    problems = [env.examiner.problem(settings.seed, first + i) for i in range(settings.problems)]
+    prompts = [ask(env, problem) for problem in problems]
+    rng = np.random.default_rng([settings.seed, number])
+    own = samples_of(sampler, problems, prompts, settings.samples, settings.seed)
+    rows: list[tuple[int, Labelled]] = []
+    for place, problem in enumerate(problems):
+        found = written(settings, problem, own[place], rng)
+        rows += [(place, example) for example in found if example is not None]
+    if settings.target == "process" and settings.labels != "exact":
+        rows = relabelled(settings, sampler, prompts, rows)
+    rows += [(place, bare(problem)) for place, problem in enumerate(problems) if problem.answer]
+    return packed(judge_batch(sampler.policy, prompts, rows))
+
+
+def written(
+    settings: JudgeExamples,
+    problem: Problem,
+    own: Sequence[Labelled | None],
+    rng: np.random.Generator,
+) -> list[Labelled | None]:
+    """The responses to a problem that a target learns from; None where one has no label.
+
+    Raises:
+        ValueError: exact labels are asked for, and the problem has no worked solution.
+    """
+    if settings.target == "outcome":
+        return [whole(example) for example in own if example is not None]
+    if problem.steps:
+        slips = [slipped(problem, rng) for _ in range(settings.slips)]
+        return [exact(problem), *slips, *own]
+    if settings.labels in ("exact", "consensus"):
+        raise ValueError(
+            f"problem {problem.id} has no worked solution, so its steps have no exact labels; "
+            "take those of completions, with `--labels hard` or `--labels soft`"
+        )
+    return list(own)
+
+
+def relabelled(
+    settings: JudgeExamples,
+    sampler: LocalSampler,
+    prompts: Sequence[Prompt],
+    rows: Sequence[tuple[int, Labelled]],
+) -> list[tuple[int, Labelled]]:
+    """The same responses with the labels that the settings ask for, in place of exact ones."""
+    share: Share = "soft" if settings.labels == "soft" else "hard"
+    counted = (settings.completions, share, settings.seed)
+    found = monte_carlo(sampler, prompts, rows, *counted)
+    if settings.labels == "consensus":
+        found = [consensus(row[1], other) for row, other in zip(rows, found, strict=True)]
+    return [(row[0], example) for row, example in zip(rows, found, strict=True)]
+
+
+def samples_of(
+    sampler: LocalSampler,
+    problems: Sequence[Problem],
+    prompts: Sequence[Prompt],
+    samples: int,
+    seed: int,
+) -> list[list[Labelled | None]]:
+    """The policy's own samples at temperature 1, with exact labels, problem by problem."""
+    groups = sampler.sample(prompts, samples, 1.0, seed)
+    return [
+        [labelled(problem, response.text) for response in group]
+        for problem, group in zip(problems, groups, strict=True)
+    ]

@@ -1,0 +1,112 @@
+"""Train the process reward model that ships with the package, and say how well it finds errors.
+
+    python -m mstar.experiments.judges.train --out DIR
+
+It starts from a policy and learns from exact solutions, solutions with one slip and the policy's
+own samples. ``--target outcome`` trains a judge of whole responses in the same way.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+import tyro
+from rich.console import Console
+
+from mstar.agents.judges.step_judge import StepJudge
+from mstar.agents.judges.training import JudgeFit, fit_judge
+from mstar.experiments.judges.errors import error_table
+from mstar.experiments.judges.evaluation import best_threshold, examined, questions
+from mstar.experiments.judges.examples import JudgeExamples, batches
+from mstar.experiments.rows import Row, write_rows
+from mstar.experiments.run.train import load_policy, prepare_torch
+
+
+@dataclass(frozen=True)
+class JudgeTraining:
+    """How a judge is made.
+
+    Attributes:
+        out: folder for the judge.
+        examples: the labelled responses.
+        fit: the updates.
+        workers: processes that make the responses, beside the one that trains; they change the
+            speed and nothing else. -1 takes all cores but one; 0 makes them between the updates.
+        lora_rank: 0 trains all weights of the backbone; above, a LoRA of this rank beside the head.
+        threads: of torch in the process that trains.
+        validation: problems that the threshold is chosen on.
+        test: unseen problems that the errors are looked for in, for each test seed.
+        test_seeds: of these problems.
+    """
+
+    out: Path
+    examples: tyro.conf.OmitArgPrefixes[JudgeExamples] = field(default_factory=JudgeExamples)
+    fit: tyro.conf.OmitArgPrefixes[JudgeFit] = field(default_factory=JudgeFit)
+    workers: int = 0
+    lora_rank: int = 0
+    threads: int = 1
+    validation: int = 300
+    test: int = 200
+    test_seeds: tuple[int, ...] = (0, 1, 2)
+
+
+def train_step_judge(settings: JudgeTraining, console: Console) -> list[Row]:
+    """Train, choose a threshold, save, and look for errors in unseen problems.
+
+    Returns:
+        The rows of the test, which also stand in ``errors.jsonl``.
+    """
+    prepare_torch(settings.threads)
+    if torch.cuda.is_available():
+        torch.set_float32_matmul_precision("high")
+    torch.manual_seed(settings.examples.seed)
+    recipe = settings.examples.recipe()
+    backbone = load_policy(replace(recipe, lora_rank=settings.lora_rank))
+    judge = StepJudge.fresh(backbone, recipe.size)
+    history = fitted(judge, settings, console)
+    asked = questions(settings.examples, "validation", settings.validation, [0])
+    judge = replace(judge, threshold=best_threshold(examined(judge, asked)))
+    judge.save(settings.out)
+    described = {**asdict(settings), "threshold": judge.threshold, "history": history}
+    text = json.dumps(described, indent=1, default=str)
+    (settings.out / "training.json").write_text(text + "\n")
+    console.print(f"judge with threshold {judge.threshold} written to {settings.out}")
+    asked = questions(settings.examples, "test", settings.test, settings.test_seeds)
+    rows = examined(judge, asked)
+    write_rows(settings.out / "errors.jsonl", rows)
+    return rows
+
+
+def fitted(judge: StepJudge, settings: JudgeTraining, console: Console) -> list[dict[str, Any]]:
+    """Train in place; update, seconds and mean loss of every hundred updates, also printed."""
+    workers = (os.cpu_count() or 2) - 1 if settings.workers == -1 else settings.workers
+    stream = batches(settings.examples, workers)
+    started, history = time.monotonic(), []
+    recent: list[torch.Tensor] = []
+    try:
+        for update, loss in enumerate(fit_judge(judge, stream, settings.fit), start=1):
+            recent.append(loss)
+            if update % 100 == 0 or update in (10, 30):
+                row = {
+                    "update": update,
+                    "seconds": round(time.monotonic() - started, 1),
+                    "loss": round(float(torch.stack(recent).mean()), 4),
+                }
+                history.append(row)
+                console.print("  ".join(f"{name} {value}" for name, value in row.items()))
+                recent = []
+    finally:
+        stream.close()  # the workers end
+    return history
+
+
+if __name__ == "__main__":
+    terminal = Console()
+    tested = train_step_judge(tyro.cli(JudgeTraining), terminal)
+    terminal.print(error_table(tested), soft_wrap=True)

@@ -1,0 +1,1 @@
+"""One run: its problems, its folder, its test, its report."""

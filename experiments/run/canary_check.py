@@ -1,0 +1,127 @@
+"""Canaries at every start: would this run learn from junk? Asked of its own problems."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+
+from mstar.agents.config import Recipe
+from mstar.envs.problem import Problem
+from mstar.envs.vector_env import ProblemVectorEnv
+from mstar.rewards.diagnostics.canaries import CanaryReport, check_canaries
+from mstar.rewards.panel import RewardPanel
+
+GOLDENS = 8
+SEARCHED = 200  # problems, until that many have a label
+FILE = "canaries.json"
+
+
+@dataclass(frozen=True)
+class CanaryCheck:
+    """What came of the canaries of a start.
+
+    Attributes:
+        problems: golden attempts that were tried, one a problem.
+        learned: by kind, the share that the run would learn from: that passes the gate, or is paid
+            as much as golden by an online agent's reward.
+        failures: a sentence for each that is paid what it must not be.
+        junk: the kinds of junk that the run would learn from on most of the problems.
+        deaf: whether it would not learn from most of the golden ones.
+    """
+
+    problems: int
+    learned: Mapping[str, float]
+    failures: tuple[str, ...]
+    junk: tuple[str, ...]
+    deaf: bool
+
+    @property
+    def fatal(self) -> str | None:
+        """What keeps the run from learning anything right; None where nothing does."""
+        if self.junk:
+            return f"this run would learn from junk: {', '.join(self.junk)}"
+        return "this run would not learn from right answers" if self.deaf else None
+
+    def warnings(self) -> list[str]:
+        """Lines for whoever watches; [] where all is well."""
+        if not self.problems:
+            return ["canaries: no labelled problem was found, so nothing is known of the rewards"]
+        told = [f"canaries: {self.fatal}"] if self.fatal else []
+        if self.failures:
+            more = f", and {len(self.failures) - 1} more" if len(self.failures) > 1 else ""
+            told.append(f"canaries: {self.failures[0]}{more} (see {FILE})")
+        return told
+
+
+def check_run(recipe: Recipe, env: ProblemVectorEnv, held_out: ProblemVectorEnv) -> CanaryCheck:
+    """Try a recipe's panel on canaries of its own problems.
+
+    The golden attempts are worked solutions, or gold answers where there are none. Where the
+    training problems are unlabelled, held-out problems are asked.
+    """
+    problems = _labelled(env, recipe.seed) or _labelled(held_out, recipe.seed)
+    report = _judged(env.examiner.panel, problems)
+    rates = _learned(report, recipe)
+    # One odd problem is worth a warning; what goes through on most of them is a broken reward.
+    junk = tuple(kind for kind, share in rates.items() if kind != "golden" and share > 0.5)
+    learns = recipe.agent != "sft"  # which is shown solutions only
+    return CanaryCheck(
+        len(problems),
+        rates,
+        report.failures,
+        junk if learns else (),
+        learns and rates.get("golden", 1.0) <= 0.5,
+    )
+
+
+def heed(check: CanaryCheck, recipe: Recipe, folder: Path | None) -> list[str]:
+    """Record a check in the run's folder, where one is given; returns the warnings.
+
+    Raises:
+        ValueError: the run would learn from junk, and the recipe does not allow it.
+    """
+    if folder is not None:
+        (folder / FILE).write_text(json.dumps(asdict(check), indent=2))
+    if check.fatal and recipe.canaries == "stop":
+        raise ValueError(
+            f"{check.fatal} (gate {recipe.gate!r}, panel {', '.join(recipe.panel)}; see "
+            f"{FILE} in the run's folder); choose another gate or weights, or --canaries warn for "
+            "a control"
+        )
+    return check.warnings()
+
+
+def stored_warnings(folder: Path) -> list[str]:
+    """The warnings of a run's last start; [] for a run from before there were canaries."""
+    path = folder / FILE
+    return CanaryCheck(**json.loads(path.read_text())).warnings() if path.exists() else []
+
+
+def _labelled(env: ProblemVectorEnv, seed: int) -> list[Problem]:
+    found: dict[str, Problem] = {}
+    for index in range(SEARCHED):
+        problem = env.examiner.problem(seed, index)
+        if problem.answer is not None:
+            found[problem.id] = problem
+        if len(found) == GOLDENS:
+            break
+    return list(found.values())
+
+
+def _judged(panel: RewardPanel, problems: Sequence[Problem]) -> CanaryReport:
+    return check_canaries(panel, [problem.attempt(problem.solution) for problem in problems])
+
+
+def _learned(report: CanaryReport, recipe: Recipe) -> dict[str, float]:
+    """The share of each kind that would be learned from."""
+    table, kinds = report.table, np.array(report.kinds, np.str_)
+    golden = kinds == "golden"
+    taken = table[recipe.gate] == 1.0
+    if recipe.online:
+        own = np.maximum.accumulate(np.where(golden, np.arange(len(kinds)), 0))  # golden of a row
+        taken = np.where(golden, ~np.isnan(table.reward), table.reward >= table.reward[own])
+    return {str(kind): float(taken[kinds == kind].mean()) for kind in dict.fromkeys(report.kinds)}

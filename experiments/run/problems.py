@@ -1,0 +1,84 @@
+"""The problems of a recipe, as the environments that pose and judge them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from mstar.agents.config import Recipe
+from mstar.agents.judges.catalog import panel_of
+from mstar.agents.rollout import distinct
+from mstar.envs.datasets.field_map_text import described
+from mstar.envs.open import open_source
+from mstar.envs.problem import Problem, Split
+from mstar.envs.source import Mixture, Pool, ProblemSource
+from mstar.envs.vector_env import ProblemVectorEnv
+from mstar.rewards import Correctness, RewardPanel
+
+MIXTURE = "mstar/Mixture-v0"
+
+
+@dataclass(frozen=True, slots=True)
+class Exam:
+    """Problems that a run is tested on.
+
+    Attributes:
+        group: ``trained``, of the kind that it learns from; ``not trained``; or ``harder``, of the
+            trained families one level up.
+        env: poses and judges them.
+        problems: each once.
+    """
+
+    group: str
+    env: ProblemVectorEnv
+    problems: list[Problem]
+
+
+def open_env(
+    recipe: Recipe,
+    split: Split,
+    families: tuple[str, ...] = (),
+    panel: RewardPanel | None = None,
+) -> ProblemVectorEnv:
+    """The recipe's problems of one split, judged by its panel unless another is given.
+
+    Raises:
+        ValueError: a name that does not exist, or a split with nothing in it.
+    """
+    if (recipe.env == MIXTURE and not recipe.fields) or families:
+        names = families or recipe.families
+        source: ProblemSource = Mixture([open_source(name, level=recipe.level) for name in names])
+    else:
+        source = open_source(described(recipe.env, recipe.fields), level=recipe.level)
+    if recipe.pool and split == "train":
+        source = Pool(source, recipe.pool)
+    env = ProblemVectorEnv(
+        source=source,
+        num_envs=1,
+        panel=panel or panel_of(recipe),
+        split=split,
+        size=recipe.size,
+        seed=recipe.seed,
+        form=recipe.form,
+        unlabelled=recipe.unlabelled if split == "train" else 0.0,
+    )
+    env.examiner.problem(recipe.seed, 0)  # an empty split is found before a model is loaded
+    return env
+
+
+def exams(recipe: Recipe) -> list[Exam]:
+    """What a run of a recipe is tested on; half as many problems beside those it trained for.
+
+    Only the verifier judges there: a test asks what is right, and other judges cost time.
+    """
+    half = max(1, recipe.test // 2)
+    asked: list[tuple[str, Recipe, tuple[str, ...], int]] = [("trained", recipe, (), recipe.test)]
+    if recipe.env == MIXTURE and recipe.extra_families:
+        asked.append(("not trained", recipe, recipe.extra_families, half))
+    if recipe.env == MIXTURE and recipe.test_harder:
+        above = replace(recipe, level=recipe.level + 1, test_harder=False)
+        asked.append(("harder", above, (), half))
+    found = []
+    for group, posed, families, count in asked:
+        env = open_env(posed, "test", families, RewardPanel([Correctness()]))
+        found.append(Exam(group, env, distinct(env.draw(count))))
+    return found

@@ -1,0 +1,178 @@
+"""report.html: one file that shows a run, made from its stored rows."""
+
+from __future__ import annotations
+
+import base64
+import io
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from markupsafe import Markup
+
+from mstar.agents.config import Recipe
+from mstar.envs.vector_env import ProblemVectorEnv
+from mstar.experiments import plots
+from mstar.experiments.markdown import interval
+from mstar.experiments.page import page
+from mstar.experiments.rows import Row, read_rows
+from mstar.experiments.run.canary_check import stored_warnings
+from mstar.experiments.run.evaluate import METRICS, gain, values
+from mstar.experiments.run.problems import open_env
+from mstar.experiments.run.run_folder import RunFolder, read_rollouts
+from mstar.experiments.run.variants import Line, by_variant, consistency, in_training
+from mstar.experiments.stats import Estimate, estimate
+
+SHOWN = 12  # problems on the page of rollouts
+PICTURE = 168  # pixels
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """One metric of base and evolved on the same problems."""
+
+    group: str
+    metric: str
+    base: Estimate
+    evolved: Estimate
+    gain: Estimate
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """What a run came to."""
+
+    comparisons: tuple[Comparison, ...]
+
+    def text(self) -> str:
+        """A line a metric, for the terminal."""
+        return "\n".join(
+            f"{c.group:12} {c.metric:7} {100 * c.base.mean:5.1f} % -> {100 * c.evolved.mean:5.1f} %"
+            f"   {100 * c.gain.mean:+.1f} points {interval(c.gain, '+')}   n = {c.gain.n}"
+            for c in self.comparisons
+        )
+
+    def as_json(self) -> list[Row]:
+        """The same as JSON values."""
+        return [asdict(comparison) for comparison in self.comparisons]
+
+
+def summarise(folder: RunFolder) -> Summary:
+    """Base against evolved for each group of test problems and each metric.
+
+    Raises:
+        ValueError: the run was killed before its test.
+    """
+    rows = read_rows(folder.path / "evaluation.jsonl")
+    if not rows:
+        raise ValueError(
+            f"{folder.path} has no evaluation yet; run `mstar train --out {folder.path}` to its end"
+        )
+    groups = dict.fromkeys(row["group"] for row in rows)
+    return Summary(tuple(compare(rows, group, metric) for group in groups for metric in METRICS))
+
+
+def compare(rows: list[Row], group: str, metric: str, family: str | None = None) -> Comparison:
+    """One metric on the test problems of a group, or of one family of it."""
+    chosen = [r for r in rows if r["group"] == group and family in (None, r["family"])]
+    base = [r for r in chosen if r["policy"] == "base"]
+    evolved = [r for r in chosen if r["policy"] == "evolved"]
+    return Comparison(
+        group if family is None else family,
+        metric,
+        estimate([values(base, metric)]),
+        estimate([values(evolved, metric)]),
+        gain([base], [evolved], metric),
+    )
+
+
+def write_report(folder: RunFolder) -> Path:
+    """Write report.html; returns its path."""
+    recipe, rounds = folder.recipe(), folder.rounds()
+    rows = read_rows(folder.path / "evaluation.jsonl")
+    written = page(
+        "run/report.html.jinja",
+        name=folder.path.name,
+        recipe=recipe,
+        described=json.loads((folder.path / "recipe.json").read_text()),
+        comparisons=summarise(folder).comparisons,
+        families=_families(rows),
+        rounds=rounds,
+        figures=_figures(rounds, rows),
+        examples=_examples(folder, recipe, rounds),
+        cost=rounds[-1]["cost"],
+        variants=_variants(folder),
+        alarms=[alarm for row in rounds for alarm in row.get("alarms", ())],
+        warnings=stored_warnings(folder.path),
+    )
+    path = folder.path / "report.html"
+    path.write_text(written)
+    return path
+
+
+def _variants(folder: RunFolder) -> list[Line]:
+    """How it did in the phrasings of its training, and where it was tested in several."""
+    stored: list[Row] = []
+    for path in sorted((folder.path / "rollouts").glob("*.parquet")):
+        stored += read_rollouts(path, ["problem", "phrasing", "oracle"])
+    tested = read_rows(folder.path / "variants.jsonl")
+    return [*in_training(stored), *by_variant(tested), *consistency(tested)]
+
+
+def _families(rows: list[Row]) -> list[Comparison]:
+    names = dict.fromkeys((row["group"], row["family"]) for row in rows)
+    return [compare(rows, group, "greedy", family) for group, family in names]
+
+
+def _figures(rounds: list[Row], rows: list[Row]) -> dict[str, Markup]:
+    bars = {}
+    for comparison in _families(rows):
+        estimated = comparison.gain
+        bars[comparison.group] = (estimated.mean, estimated.low, estimated.high)
+    figures = {"gains": plots.gains(bars), "curves": plots.curves(rounds)}
+    if "drift" in rounds[-1]["dynamics"]:  # runs from before the guards measured less
+        figures["trust"] = plots.trust(rounds)
+        figures["agreement"] = plots.agreement(rounds)
+    if len(rounds) > 1:
+        figures["exploration"] = plots.exploration(rounds)
+        figures["selection"] = plots.selection(rounds)
+    return {name: Markup(svg) for name, svg in figures.items()}  # ours, not the policy's
+
+
+def _examples(folder: RunFolder, recipe: Recipe, rounds: list[Row]) -> list[dict[str, Any]]:
+    """Problems of the first and the last round with all their responses."""
+    trained = [row["number"] for row in rounds if row["plan"]]
+    env = open_env(recipe, "train")
+    examples = []
+    for number in dict.fromkeys([*trained[:1], *trained[-1:]]):
+        stored = read_rollouts(folder.path / "rollouts" / f"round-{number:04d}.parquet")
+        problems = list(dict.fromkeys(row["problem"] for row in stored))
+        step = max(1, len(problems) // (SHOWN // 2) + 1)
+        for problem in problems[::step]:
+            responses = [row for row in stored if row["problem"] == problem]
+            examples.append(
+                {
+                    "round": number,
+                    "problem": problem,
+                    "question": responses[0]["question"],
+                    "answer": responses[0]["answer"],
+                    "picture": _picture(env, problem),
+                    "responses": [_response(row) for row in responses],
+                }
+            )
+    return examples
+
+
+def _response(row: Row) -> dict[str, Any]:
+    scores = {k.removeprefix("score/"): v for k, v in row.items() if k.startswith("score/")}
+    return {"text": row["response"], "scores": scores, "kept": row["kept"], "row": row}
+
+
+def _picture(env: ProblemVectorEnv, problem: str) -> str:
+    """The problem's first picture as a data address."""
+    picture = env.examiner.find(problem).pictures[0].render(PICTURE)
+    picture.thumbnail((320, 320))
+    buffer = io.BytesIO()
+    picture.save(buffer, format="PNG")
+    return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode()

@@ -1,0 +1,47 @@
+"""What ``mstar rescore`` is told: other judges and rules for the stored responses of a run."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import tyro
+
+from mstar.agents.config import SelectionRule
+
+
+@dataclass(frozen=True)
+class RescoreOptions:
+    """Judge the stored responses of a run again, without sampling, and select again.
+
+    Attributes:
+        run: the run's folder.
+        panel: names of reward models. Scores that the run has stored are taken as they are.
+        weights: of the panel, in its order; 1 each if none are given.
+        rule: how the scores are combined: ``weighted_sum``, ``gated``, ``minimum``,
+            ``second_lowest``, ``mean_minus_std``, ``normalise_then_sum`` or ``outcome_anchor``.
+        gate: the score that must be 1 to be selected, and the gate or outcome of the rule; that of
+            the run if left out.
+        penalty: standard deviations that ``mean_minus_std`` takes off the mean.
+        dead_band: standard deviation within a group below which ``normalise_then_sum`` and
+            ``outcome_anchor`` take a score to say nothing.
+        rank: the score that ranks in the new selection; ``reward`` is the combined one.
+        selection: the rule of the new selection; that of the run if left out.
+        again: stored scores to make anew, for reward models that have changed.
+        out: where the table is written, as parquet; rescored.parquet in the run's folder if left
+            out. The summary stands beside it as JSON.
+        json: print the summary as JSON.
+    """
+
+    run: tyro.conf.Positional[Path]
+    panel: tuple[str, ...] = ("correctness", "format")
+    weights: tuple[float, ...] = ()
+    rule: str = "weighted_sum"
+    gate: str | None = None
+    penalty: float | None = None
+    dead_band: float | None = None
+    rank: str = "reward"
+    selection: SelectionRule | None = None
+    again: tuple[str, ...] = ()
+    out: Path | None = None
+    json: bool = False

@@ -1,0 +1,62 @@
+"""Stored responses as what they were: rollouts of the problems that they answer."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from mstar.agents.rollout import Rollout
+from mstar.agents.sampling.local import Response
+from mstar.envs.problem import Problem
+from mstar.envs.variants.phrasing import Phrasing, phrase
+from mstar.envs.vector_env import ProblemVectorEnv
+from mstar.experiments.rows import Row
+from mstar.rewards.base import Attempt
+
+SCORE = "score/"
+
+
+def rollouts_of(rows: Sequence[Row], env: ProblemVectorEnv) -> list[Rollout]:
+    """The rollouts of stored rows; of their tokens only the number is known.
+
+    Args:
+        rows: from ``read_rollouts``.
+        env: finds the problems.
+    """
+    problems: dict[tuple[str, str], Problem] = {}
+    for row in rows:
+        if (asked := _asked(row)) not in problems:
+            problems[asked] = phrase(env.examiner.find(asked[0]), Phrasing.read(asked[1]))
+    return [
+        Rollout(
+            problem=problems[_asked(row)],
+            response=_response(row),
+            temperature=row["temperature"],
+            version=row["version"],
+            scores={k.removeprefix(SCORE): v for k, v in row.items() if k.startswith(SCORE)},
+            reward=row["reward"],
+        )
+        for row in rows
+    ]
+
+
+def attempt_of(row: Row, rollout: Rollout) -> Attempt:
+    """What the reward models saw of a stored response."""
+    return rollout.problem.attempt(
+        row["response"], certainty=row["certainty"], logprob=row["logprob"]
+    )
+
+
+def _asked(row: Row) -> tuple[str, str]:
+    """The problem and how it was asked; runs from before phrasings asked as drawn."""
+    return row["problem"], row.get("phrasing", "")
+
+
+def _response(row: Row) -> Response:
+    return Response(
+        row["response"],
+        (0,) * row["tokens"],
+        row["logprob"],
+        row["entropy"],
+        row["certainty"],
+        row["finished"],
+    )

@@ -1,0 +1,218 @@
+"""A run from recipe to report: problems, policy, rounds, test, page."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from collections.abc import Sequence
+from dataclasses import replace
+from logging import LogRecord, getLogger
+from pathlib import Path
+
+import torch
+from rich.console import Console
+from transformers.utils import logging
+
+from mstar.agents.catalog import AGENTS
+from mstar.agents.config import Recipe
+from mstar.agents.policy import distributed
+from mstar.agents.policy.embedded import EMBEDDED
+from mstar.agents.policy.policy import Policy
+from mstar.agents.sampling.vllm import sampler_of
+from mstar.agents.seeds import mix
+from mstar.envs.variants.phrasing import AXES, variants
+from mstar.experiments.rows import Row, read_rows, write_rows
+from mstar.experiments.run.canary_check import check_run, heed
+from mstar.experiments.run.evaluate import METRICS, evaluate, values
+from mstar.experiments.run.problems import Exam, exams, open_env
+from mstar.experiments.run.progress import Progress
+from mstar.experiments.run.report import write_report
+from mstar.experiments.run.run_folder import RunFolder
+from mstar.experiments.run.variants import ask_variants
+from mstar.experiments.stats import estimate
+from mstar.experiments.terminal import live
+
+
+def train(recipe: Recipe, out: Path, console: Console, base_test: Path | None = None) -> RunFolder:
+    """Run a recipe, or go on with a run that was killed, and write its report.
+
+    Args:
+        recipe: what to run.
+        out: the run's folder; a run of the same recipe there is resumed.
+        console: where progress goes.
+        base_test: rows of the base's test, shared by runs that differ only in how they train; made
+            by the first of them.
+
+    Raises:
+        ValueError, FileNotFoundError, OSError: problems, model or folder are not usable; nothing
+            has been trained then.
+    """
+    prepare_torch(recipe.threads)
+    env, held_out = open_env(recipe, "train"), open_env(recipe, "validation")
+    tests = exams(recipe)
+    folder = open_folder(out, recipe)
+    main, console = distributed.is_main(), speaker(console)
+    canaries = check_run(recipe, env, held_out)
+    warned = heed(canaries, recipe, folder.path if main else None)
+    policy = load_policy(recipe)
+    progress = Progress(console)
+    with live(console, progress, per_second=4):
+        progress.warn(warned)
+        agent = AGENTS[recipe.agent](policy, env, held_out, recipe, folder.trainer)
+        if rounds := folder.rounds():
+            agent.restore(rounds[-1]["state"], folder.newest_checkpoint())
+            progress.say(f"going on after round {rounds[-1]['number']}")
+            if unset := folder.unset():
+                without = f"begun by a version of mstar without {', '.join(unset)}"
+                progress.warn([f"{without}: going on with the defaults"])
+        progress.watch(agent)
+        try:
+            for done in agent.learn():
+                if main:  # every process comes to the same round
+                    folder.commit(done)
+                progress.finished(done)
+                if done.back_to is not None:
+                    distributed.wait()  # until the checkpoint is where it is looked for
+                    agent.go_back(folder.checkpoint_after(done.back_to))
+        finally:
+            agent.close()
+        progress.say("testing the base and the evolved policy")
+        test_run(folder, recipe, policy, tests, base_test)
+        progress.say("writing the report")
+        if main:
+            write_report(folder)
+    distributed.wait()  # whoever reads the folder finds all of it
+    return folder
+
+
+def open_folder(out: Path, recipe: Recipe) -> RunFolder:
+    """The run's folder, made or checked by the main process before the others look into it."""
+    if distributed.is_main():
+        RunFolder.create(out, recipe).empty_trainer()
+    distributed.wait()
+    return RunFolder(out)
+
+
+def speaker(console: Console) -> Console:
+    """The console for the main process, and silence for the others."""
+    return console if distributed.is_main() else Console(quiet=True)
+
+
+def prepare_torch(threads: int) -> None:
+    """Threads, and no word to anybody's server."""
+    os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    logging.disable_progress_bar()  # one live line is enough
+    # peft and TRL use names that transformers 5 has renamed; we never do.
+    renamed = r"`\w*gradient_checkpointing\w*` is deprecated"
+    warnings.filterwarnings("ignore", renamed, FutureWarning)
+    # A trainer that goes on from a checkpoint looks for weights by names that transformers 5 does
+    # not write, and lists them all. The policy has read them itself by then.
+    getLogger("transformers.trainer").addFilter(_not_about_keys)
+    torch.set_num_threads(threads)
+
+
+def _not_about_keys(record: LogRecord) -> bool:
+    return "keys in the checkpoint model loaded" not in record.getMessage()
+
+
+def load_policy(recipe: Recipe, checkpoint: Path | None = None, *, device: str = "auto") -> Policy:
+    """The recipe's model as it starts, or what a checkpoint of it had become."""
+    name = str(EMBEDDED) if recipe.model == "embedded" else recipe.model
+    policy = Policy.load(name, device=device, dtype=recipe.dtype)
+    if recipe.lora_rank:
+        with torch.random.fork_rng():
+            torch.manual_seed(recipe.seed)  # LoRA starts from chance
+            policy = policy.with_lora(recipe.lora_rank)
+    if checkpoint is not None:
+        policy.load_weights(checkpoint)
+    return policy
+
+
+def test_run(
+    folder: RunFolder,
+    recipe: Recipe,
+    evolved: Policy,
+    tests: Sequence[Exam],
+    base_test: Path | None,
+) -> list[Row]:
+    """Base and evolved policy on the same unseen problems; kept if a killed run had done it."""
+    path = folder.path / "evaluation.jsonl"
+    if path.exists():
+        return read_rows(path)
+    rows = _shared_test(base_test, recipe, tests)
+    for exam in tests:
+        rows += sit(exam, evolved, recipe, policy="evolved", group=exam.group)
+    if distributed.is_main():
+        write_rows(path, rows)
+    return rows
+
+
+def _shared_test(shared: Path | None, recipe: Recipe, tests: Sequence[Exam]) -> list[Row]:
+    """The base's test: read where a run with the same test has left it, else made and left."""
+    asked = [(exam.group, problem.id) for exam in tests for problem in exam.problems]
+    there = read_rows(shared) if shared is not None else []
+    found = [(row["group"], row["id"]) for row in there]
+    if there and asked == found and len(there[0]["samples"]) == recipe.test_samples:
+        return there
+    base, rows = load_policy(recipe), []
+    for exam in tests:
+        rows += sit(exam, base, recipe, policy="base", group=exam.group)
+    if shared is not None and not there and distributed.is_main():
+        shared.parent.mkdir(parents=True, exist_ok=True)
+        write_rows(shared, rows)
+    return rows
+
+
+def evaluate_subject(subject: str, recipe: Recipe) -> dict[str, dict[str, str]]:
+    """Accuracy of a run's newest policy, or of any model, by group of test problems and metric."""
+    recipe, tests, policy = _opened(subject, recipe)
+    results = {}
+    for exam in tests:
+        rows = sit(exam, policy, recipe)
+        results[exam.group] = {metric: str(estimate([values(rows, metric)])) for metric in METRICS}
+    return results
+
+
+def variants_of_subject(subject: str, recipe: Recipe, count: int) -> list[Row]:
+    """Greedy answers to every test problem in `count` phrasings; kept in the folder of a run.
+
+    The recipe that is handed in says what varies, all axes if it names none.
+
+    Returns:
+        A row a problem and phrasing; see ``ask_variants``.
+
+    Raises:
+        ValueError: fewer than two phrasings, or more than the axes give.
+    """
+    if count < 2:
+        raise ValueError(f"a comparison needs at least two phrasings, got {count}")
+    phrasings = variants(count, recipe.phrasings or AXES, recipe.seed)
+    recipe, tests, policy = _opened(subject, recipe)
+    sampler = sampler_of(policy, recipe)
+    rows: list[Row] = []
+    for exam in tests:
+        seed = mix(recipe.seed, 0, 4)
+        rows += ask_variants(sampler, exam.env, exam.problems, phrasings, seed, group=exam.group)
+    if distributed.is_main() and (Path(subject) / "recipe.json").exists():
+        write_rows(Path(subject) / "variants.jsonl", rows)
+    return rows
+
+
+def _opened(subject: str, recipe: Recipe) -> tuple[Recipe, list[Exam], Policy]:
+    """A run's own recipe and newest policy, or another model under the recipe; and its tests."""
+    prepare_torch(recipe.threads)
+    run = RunFolder(Path(subject))
+    checkpoint = None
+    if (run.path / "recipe.json").exists():
+        recipe, checkpoint = run.recipe(), run.newest_checkpoint()
+    else:
+        recipe = replace(recipe, model=subject)
+    return recipe, exams(recipe), load_policy(recipe, checkpoint)
+
+
+def sit(exam: Exam, policy: Policy, recipe: Recipe, /, **labels: str) -> list[Row]:
+    """A policy's answers to an exam, a row a problem; every policy meets the same chance."""
+    sampler = sampler_of(policy, recipe)
+    seed = mix(recipe.seed, 0, 4)
+    return evaluate(sampler, exam.env, exam.problems, recipe.test_samples, seed, **labels)

@@ -1,0 +1,1 @@
+"""Studies: several agents over several seeds at equal cost, and their tables."""

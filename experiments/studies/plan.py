@@ -1,0 +1,183 @@
+"""What is to be run for a study: every arm with every seed, each in a folder of its own."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+from mstar.agents.config import Recipe
+from mstar.experiments.rows import Row, write_rows
+from mstar.experiments.run.run_folder import RunFolder
+from mstar.experiments.studies.catalog import STUDIES
+from mstar.experiments.studies.study import BASE, Changes, Study
+
+PLAN = "study.json"
+
+
+@dataclass(frozen=True)
+class Planned:
+    """One run of a study.
+
+    Attributes:
+        label: for whoever watches.
+        arm: of the study.
+        seed: of the run.
+        recipe: all its settings.
+        folder: of the run.
+        base_test: rows of the base's test, which the runs of a seed share; None where they do not.
+    """
+
+    label: str
+    arm: str
+    seed: int
+    recipe: Recipe
+    folder: Path
+    base_test: Path | None = None
+
+    @property
+    def finished(self) -> bool:
+        """Whether its test is over; only its rows are needed, as those are what is committed."""
+        return (self.folder / "evaluation.jsonl").exists()
+
+    def command(self) -> list[str]:
+        """The arguments of ``mstar train`` that give this very recipe."""
+        words = ["train"]
+        for each in fields(Recipe):
+            name, value = each.name.replace("_", "-"), getattr(self.recipe, each.name)
+            if isinstance(value, bool):
+                words.append(f"--{'' if value else 'no-'}{name}")
+            else:
+                words += [f"--{name}", *map(str, value if isinstance(value, tuple) else (value,))]
+        shared = ["--base-test", str(self.base_test)] if self.base_test else []
+        return [*words, "--out", str(self.folder), *shared, "--json"]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A study as it is run: with these arms and seeds, and changes that hold for all arms.
+
+    Attributes:
+        name: of the study.
+        arms: their labels.
+        seeds: of the runs.
+        changes: to every recipe.
+        rates: the learning rate that tuning chose for each arm; empty where nothing was tuned.
+    """
+
+    name: str
+    arms: tuple[str, ...]
+    seeds: tuple[int, ...]
+    changes: Changes = field(default_factory=dict)
+    rates: Changes = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        unknown = [arm for arm in self.arms if arm not in self.study.arms]
+        if unknown or not self.arms or not self.seeds:
+            raise ValueError(
+                f"{self.name} was asked to run arms {self.arms} with seeds {self.seeds}; give at "
+                f"least one of each, arms out of: {', '.join(self.study.arms)}"
+            )
+
+    @property
+    def study(self) -> Study:
+        """What is planned."""
+        return STUDIES[self.name]
+
+    def runs(self, out: Path) -> list[Planned]:
+        """Every run, one seed after the other, so that arms can be compared early on."""
+        return [
+            Planned(
+                f"{arm}, seed {seed}",
+                arm,
+                seed,
+                self.recipe(arm, seed),
+                place(out, arm, seed),
+                out / BASE / f"seed-{seed}.jsonl",
+            )
+            for seed in self.seeds
+            for arm in self.arms
+        ]
+
+    def recipe(self, arm: str, seed: int) -> Recipe:
+        """Of one run."""
+        recipe = self.study.recipe(arm, seed, self.changes)
+        if arm not in self.rates:
+            return recipe
+        return self.study.recipe(arm, seed, {**self.changes, rate_name(recipe): self.rates[arm]})
+
+    def save(self, out: Path) -> None:
+        """Write the plan beside its runs, together with what was planned there before."""
+        before = saved_plan(out, self.name)
+        described: Row = {"name": self.name, "changes": dict(self.changes)}
+        described |= {"arms": list(self.arms), "seeds": list(self.seeds)}
+        if before is not None:
+            described["arms"] = [
+                arm for arm in self.study.arms if arm in (*self.arms, *before.arms)
+            ]
+            described["seeds"] = sorted({*self.seeds, *before.seeds})
+        out.mkdir(parents=True, exist_ok=True)
+        write_rows(out / PLAN, [described])
+
+
+def place(out: Path, arm: str, seed: int) -> Path:
+    """The folder of a run."""
+    return out / arm / f"seed-{seed}"
+
+
+def rate_name(recipe: Recipe) -> str:
+    """The field that holds the learning rate of a recipe's agent."""
+    return "online_learning_rate" if recipe.online else "learning_rate"
+
+
+def saved_plan(out: Path, name: str) -> Plan | None:
+    """The plan that a folder was run by; None where there is none yet.
+
+    Raises:
+        ValueError: the folder belongs to another study.
+    """
+    path = out / PLAN
+    if not path.exists():
+        return None
+    stored: Row = json.loads(path.read_text())
+    if stored["name"] != name:
+        raise ValueError(
+            f"{out} holds the study {stored['name']!r}, and not {name!r}; give another --out"
+        )
+    return Plan(
+        name,
+        tuple(arm for arm in stored["arms"] if arm in STUDIES[name].arms),
+        tuple(stored["seeds"]),
+        {key: from_json(value) for key, value in stored["changes"].items()},
+    )
+
+
+def from_json(value: Any) -> Any:
+    """A field of a recipe: JSON has lists where recipes have tuples."""
+    return tuple(value) if isinstance(value, list) else value
+
+
+def check(planned: Sequence[Planned]) -> list[str]:
+    """Raise where a folder holds rounds of another recipe, before anything is run.
+
+    Returns:
+        Fields of a recipe that some of the runs there are older than, so that the defaults hold.
+
+    Raises:
+        ValueError: with the folders, and what is different in the first of them.
+    """
+    wrong, unset = [], dict[str, None]()
+    for run in planned:
+        folder = RunFolder(run.folder)
+        if (run.folder / "recipe.json").exists() and (folder.rounds() or run.finished):
+            unset |= dict.fromkeys(folder.unset())
+            if changed := folder.unlike(run.recipe):
+                wrong.append(f"{run.folder} ({', '.join(changed)})")
+    if wrong:
+        raise ValueError(
+            f"{len(wrong)} of {len(planned)} runs stand there with other settings, such as "
+            f"{wrong[0]}; give another --out, or the same settings to go on with them"
+        )
+    return list(unset)

@@ -1,0 +1,81 @@
+"""What a study is: a question, the arms that answer it, and what these have in common."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from mstar.agents.config import Recipe
+
+Changes = Mapping[str, Any]  # fields of a recipe and their values
+
+LABEL = re.compile(r"[\w.@-]+")  # of an arm: it names a folder
+BASE = "base"  # no arm: the policy before any training
+TUNING = "tuning"  # no arm: the folder of the tuning runs
+
+
+@dataclass(frozen=True)
+class Tuning:
+    """A small grid of learning rates that every arm goes through before it is compared.
+
+    The best by greedy accuracy on validation problems, averaged over the last third of the rounds,
+    is taken. No test problem is looked at, and the seed is not one that is compared later.
+
+    Attributes:
+        factors: of the arm's own learning rate.
+        seed: of the tuning runs.
+        budget: share of the token budget that a tuning run has.
+        changes: to the recipe of a tuning run.
+    """
+
+    factors: tuple[float, ...] = (1 / 9, 1 / 3, 1.0, 3.0)
+    seed: int = 1000
+    budget: float = 0.5
+    changes: Changes = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Study:
+    """Runs that differ in one thing, over several seeds.
+
+    Attributes:
+        question: that it answers.
+        design: what is equal, and how what could favour an arm is settled.
+        base: the recipe that all arms start from.
+        arms: what each changes in it, by label.
+        baseline: the arm that the others are paired with.
+        optional: arms that run only when they are named.
+        seeds: of the runs.
+        tuning: before the comparison; None compares the recipes as they are.
+    """
+
+    question: str
+    design: str
+    base: Recipe
+    arms: Mapping[str, Changes]
+    baseline: str
+    optional: tuple[str, ...] = ()
+    seeds: tuple[int, ...] = (0, 1, 2)
+    tuning: Tuning | None = None
+
+    def __post_init__(self) -> None:
+        for label in self.arms:
+            if not LABEL.fullmatch(label) or label in (BASE, TUNING):
+                raise ValueError(
+                    f"an arm cannot be called {label!r}: it names a folder; take letters, digits, "
+                    f"'-', '.', '_' or '@', and neither {BASE!r} nor {TUNING!r}"
+                )
+        for label in (self.baseline, *self.optional):
+            if label not in self.arms:
+                raise ValueError(f"{label!r} is not among the arms: {', '.join(self.arms)}")
+
+    @property
+    def usual(self) -> tuple[str, ...]:
+        """The arms that run when none are named."""
+        return tuple(label for label in self.arms if label not in self.optional)
+
+    def recipe(self, arm: str, seed: int, changes: Changes) -> Recipe:
+        """The recipe of one run; `changes` hold for all arms and win over the arm's own."""
+        return replace(self.base, **{**self.arms[arm], **changes, "seed": seed})

@@ -1,0 +1,96 @@
+"""The learning rate of every arm of a study, by one small grid and validation problems alone."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from mstar.experiments.rows import Row, read_rows, write_rows
+from mstar.experiments.studies.plan import Plan, Planned, rate_name
+from mstar.experiments.studies.runner import Failure, Terms, carry_out
+from mstar.experiments.studies.study import TUNING
+
+GRID = "tuning.jsonl"
+
+
+def tune(plan: Plan, out: Path, terms: Terms) -> list[Failure]:
+    """Run what of the grid has not been run yet, and write down what came of it.
+
+    A grid that was widened since is filled up: an arm's best is chosen among all its rates.
+
+    Returns:
+        The runs that failed; an arm is tuned by those of its runs that did not.
+    """
+    there = read_rows(out / GRID)
+    known = {(row["arm"], row["rate"]) for row in there}
+    runs = [run for arm in plan.arms for run in grid(plan, arm, out)]
+    planned = [run for run in runs if (run.arm, rate_of(run)) not in known]
+    if not planned:
+        return []
+    failures = carry_out(planned, out, terms)
+    holes = {failure.run.arm for failure in failures}  # those grids are tried again next time
+    there += [scored(run) for run in planned if run.arm not in holes]
+    arms = list(dict.fromkeys(row["arm"] for row in there))
+    rows = [row for arm in arms for row in ranked([row for row in there if row["arm"] == arm])]
+    write_rows(out / GRID, rows)
+    return failures
+
+
+def grid(plan: Plan, arm: str, out: Path) -> list[Planned]:
+    """A run for each learning rate."""
+    tuning = plan.study.tuning
+    if tuning is None:
+        return []
+    own = plan.study.recipe(arm, tuning.seed, {**tuning.changes, **plan.changes})
+    own = replace(own, token_budget=round(tuning.budget * own.token_budget))
+    runs = []
+    for factor in tuning.factors:
+        rate = float(f"{getattr(own, rate_name(own)) * factor:.3g}")
+        change: dict[str, Any] = {rate_name(own): rate}
+        recipe = replace(own, **change)
+        folder = out / TUNING / arm / f"rate-{rate:g}"
+        runs.append(Planned(f"{arm}, tuning at {rate:g}", arm, tuning.seed, recipe, folder))
+    return runs
+
+
+def rate_of(run: Planned) -> float:
+    """The learning rate of a run's agent."""
+    return float(getattr(run.recipe, rate_name(run.recipe)))
+
+
+def scored(run: Planned) -> Row:
+    """The row of one rate of an arm."""
+    return {
+        "arm": run.arm,
+        "rate": rate_of(run),
+        "score": score(read_rows(run.folder / "rounds.jsonl")),
+        "problems": run.recipe.held_out,
+        "seed": run.seed,
+    }
+
+
+def ranked(rows: Sequence[Row]) -> list[Row]:
+    """An arm's rows by rate, with whether each is the best, and at an edge of the grid."""
+    rows = sorted(rows, key=lambda row: row["rate"])
+    best = max(rows, key=lambda row: row["score"])
+    edges = (rows[0], rows[-1]) if len(rows) > 1 else ()
+    return [
+        {**row, "chosen": row is best, "edge": row is best and any(row is edge for edge in edges)}
+        for row in rows
+    ]
+
+
+def score(rounds: Sequence[Row]) -> float:
+    """Greedy accuracy on validation problems, the mean over the last third of the rounds."""
+    trained = [row["dynamics"]["greedy"] for row in rounds if row["number"]]
+    last = trained[-max(1, len(trained) // 3) :]
+    return float(np.mean(last)) if last else float("-inf")
+
+
+def chosen(out: Path) -> dict[str, float]:
+    """The best rate of every arm that has been tuned."""
+    return {row["arm"]: row["rate"] for row in read_rows(out / GRID) if row["chosen"]}

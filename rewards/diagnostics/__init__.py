@@ -1,0 +1,1 @@
+"""Checks of a panel: health, calibration, canaries, and the proxy guard."""

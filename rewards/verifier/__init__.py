@@ -1,0 +1,1 @@
+"""The typed answer verifier: `verify`, `extract`, and one file per answer type."""

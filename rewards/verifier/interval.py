@@ -1,0 +1,148 @@
+"""Intervals and inequalities on the number line."""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple
+
+from mstar.rewards.base import Answer
+from mstar.rewards.verifier.comparison import Comparison
+from mstar.rewards.verifier.parsing.arithmetic import Value, close, decimal, evaluate
+from mstar.rewards.verifier.parsing.characters import BIDI
+from mstar.rewards.verifier.parsing.formula import parse
+from mstar.rewards.verifier.parsing.latex import plain
+from mstar.rewards.verifier.parsing.tokens import UnreadableError
+
+LONGEST, PARTS = 400, 8
+_MEMBER = re.compile(r"^[a-zA-Zα-ω]\s*(?:∈|=|:|\bin\b)\s*(?=[(\[\]]|\{?R\b)")
+_RELATION = re.compile(r"<=|>=|<|>")
+_UNION = re.compile(r"∪|\bor\b|\bU\b")
+_BOTH = re.compile(r"\band\b|∧")
+_SUCH_THAT = re.compile(r"\{\s*[a-zA-Z]\s*(?:∈\s*\{?R\}?\s*)?[|:]\s*(.+)\}")
+_EVERYTHING = frozenset(("r", "{r}", "all real numbers", "all reals", "{all real numbers}"))
+
+
+class Interval(NamedTuple):
+    """From `low` to `high`; None is infinity, and its end is open."""
+
+    low: Value | None
+    low_closed: bool
+    high: Value | None
+    high_closed: bool
+
+
+def read_interval(text: str, answer: Answer) -> tuple[Interval, ...] | None:
+    """The intervals of a union, from left to right; None if the text is none."""
+    if len(text) > LONGEST or BIDI.search(text):
+        return None
+    said = re.sub(r"\{\s*(or|and)\s*\}", r" \1 ", plain(text).rstrip(" ."))
+    said = _SUCH_THAT.sub(r"\1", said)
+    if _MEMBER.sub("", said).casefold() in _EVERYTHING:
+        return (Interval(None, False, None, False),)
+    said = _MEMBER.sub("", said)
+    parts = _UNION.split(said)
+    found: list[Interval] = []
+    for part in parts[: PARTS + 1]:
+        interval = _bracketed(part.strip()) or _related(part.strip()) or _overlap(part)
+        if interval is None:
+            return None
+        found.append(interval)
+    if len(found) > PARTS:
+        return None
+    return tuple(
+        sorted(found, key=lambda each: (each.low is not None, decimal(each.low or _zero())))
+    )
+
+
+def same_interval(
+    gold: tuple[Interval, ...], said: tuple[Interval, ...], answer: Answer
+) -> Comparison:
+    """Equal ends, open where the gold is open."""
+    same = len(gold) == len(said) and all(map(_equal, gold, said))
+    return Comparison(same, "same interval" if same else "other interval")
+
+
+def _equal(one: Interval, other: Interval) -> bool:
+    ends = ((one.low, other.low), (one.high, other.high))
+    return (one.low_closed, one.high_closed) == (other.low_closed, other.high_closed) and all(
+        (a is None) == (b is None) and (a is None or b is None or close(a, b)) for a, b in ends
+    )
+
+
+def _zero() -> Value:
+    return evaluate(parse("0"))
+
+
+def _bracketed(part: str) -> Interval | None:
+    if len(part) < 3 or part[0] not in "([]" or part[-1] not in ")][":
+        return None
+    ends = re.split(r"[,;]", part[1:-1])
+    if len(ends) != 2:
+        return None
+    low, high = _end(ends[0], "-"), _end(ends[1], "+")
+    if low is None or high is None:
+        return None
+    return _ordered(Interval(low[0], part[0] == "[", high[0], part[-1] == "]"))
+
+
+def _related(part: str) -> Interval | None:
+    """``1 <= x < 3``, ``x >= 3`` or ``3 < x``."""
+    relations = _RELATION.findall(part)
+    ends = [end.strip() for end in _RELATION.split(part)]
+    if len(relations) == 2 and _is_letter(ends[1]) and relations[0][0] == relations[1][0]:
+        if relations[0][0] == ">":
+            ends, relations = ends[::-1], relations[::-1]
+        low, high = _end(ends[0], "-"), _end(ends[2], "+")
+        if low is None or high is None:
+            return None
+        return _ordered(Interval(low[0], "=" in relations[0], high[0], "=" in relations[1]))
+    if len(relations) != 1 or _is_letter(ends[0]) == _is_letter(ends[1]):
+        return None
+    upper = _is_letter(ends[0]) == (relations[0][0] == "<")
+    value = _end(ends[1] if _is_letter(ends[0]) else ends[0], "")
+    if value is None or value[0] is None:
+        return None
+    closed = "=" in relations[0]
+    return (
+        Interval(None, False, value[0], closed)
+        if upper
+        else Interval(value[0], closed, None, False)
+    )
+
+
+def _overlap(part: str) -> Interval | None:
+    """``x >= 1 and x < 3``, where one ends below and the other above."""
+    halves = [_related(half.strip()) for half in _BOTH.split(part)]
+    if len(halves) != 2 or halves[0] is None or halves[1] is None:
+        return None
+    low, high = sorted(halves, key=lambda half: half is not None and half.low is None)
+    if low is None or high is None or low.low is None or high.high is None:
+        return None
+    if low.high is not None or high.low is not None:
+        return None
+    return _ordered(Interval(low.low, low.low_closed, high.high, high.high_closed))
+
+
+def _is_letter(text: str) -> bool:
+    return len(text) == 1 and text.isalpha() and text != "π"
+
+
+def _end(text: str, sign: str) -> tuple[Value | None] | None:
+    """One end in a tuple, None inside it for the infinity of that sign."""
+    text = text.strip()
+    if "∞" in text or text.lower().lstrip("+-") in ("inf", "infinity", "oo"):
+        return (None,) if sign and text.startswith("-") == (sign == "-") else None
+    try:
+        return (evaluate(parse(text)),)
+    except UnreadableError:
+        return None
+
+
+def _ordered(interval: Interval) -> Interval | None:
+    low, high = interval.low, interval.high
+    if low is not None and high is not None and decimal(low) > decimal(high):
+        return None
+    return interval._replace(
+        low_closed=interval.low_closed and low is not None,
+        high_closed=interval.high_closed and high is not None,
+    )

@@ -1,0 +1,1 @@
+"""What the answer types read with: LaTeX, numerals, units, formulas, computer algebra."""

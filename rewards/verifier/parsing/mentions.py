@@ -1,0 +1,106 @@
+"""Which options a sentence names."""
+
+from __future__ import annotations
+
+import re
+
+from mstar.rewards.verifier.parsing.latex import plain
+from mstar.rewards.verifier.parsing.quantities import read_quantity
+from mstar.rewards.verifier.parsing.vocabulary import NO, YES, listed
+
+_LETTER = re.compile(  # not the article A, not the pronoun I
+    r"\b(?:option|choice|answer|letter)(?: is)?:? \(?([A-Za-z])\)?(?![\w'])"
+    r"|\(([A-Za-z])\)"
+    r"|(?<![\w'.])([B-HJ-Z])(?![\w']|\.?\s?M\b)"
+    r"|(?<![\w'.])([AI])(?!\.?\s?M\b)(?=[.,;:!)/\\→=&+|>]|$| [A-H]\b"
+    r"| (?:or|and|nor|because|since|is)\b)"
+)
+_CLOCK = re.compile(r"\d{1,2}:\d\d")
+_DENIED = re.compile(
+    r"\b(?:not|isn't|never|than|instead of|neither|nor|except|other than"
+    r"|(?:anything|everything|all|any(?: [a-z]{1,20})?) but"
+    r"|(?:cannot|can't|could|might|may) be"
+    r"|(?:excludes?|eliminates?|rules? out|ruled out)"
+    r"(?: (?:options? |choices? )?\(?[A-Za-z]\)?(?: and| or|,)?){0,6})"
+    r"\s{1,3}(?:the |option |choice |be |\()*$",
+    re.IGNORECASE,
+)
+_DENIED_AFTER = re.compile(
+    r"\)?\s?(?:(?:is|are|was)(?:n't| not| wrong| incorrect| false| impossible| out| ruled out"
+    r"| excluded| eliminated)|(?:cannot|can't|doesn't|does not)) ?\b",
+    re.IGNORECASE,
+)
+_CLAUSE = re.compile(r", (?:but|so|and so|however)\b|; ")
+_HEDGED = re.compile(
+    r"\b(?:or|maybe|perhaps|possibly|probably|might|could|either|unsure)\b", re.IGNORECASE
+)
+_LEADS_TO = listed(
+    """is are was were be the a an equals it it's this that will definitely clearly choose pick
+    select called named becomes say think believe has have shows to of in at by on for with and or
+    answer option choice color so therefore thus hence"""
+)
+_FOLLOWS = listed("is are was were has have had will would can because since and or one")
+
+
+def mentions(text: str, options: tuple[str, ...]) -> tuple[set[int], set[int]]:
+    """The places of all options that a sentence names and doesn't deny, and of those named firmly.
+
+    What stands in a clause with ``or``, ``maybe`` and the like is not named firmly, nor is an
+    option's text that may be the end of a longer name: ``light green`` mentions the option
+    ``green``, but does not pick it. Options that are amounts, times or verdicts are left to who
+    reads those.
+    """
+    said = plain(text).replace("{", "").replace("}", "")
+    named: set[int] = set()
+    firm: set[int] = set()
+    for clause in _CLAUSE.split(said):
+        for found in (_letters(clause, len(options)), _texts(clause, options)):
+            named |= found[0]
+            firm |= found[1]
+    return named, firm
+
+
+def denied_by(after: str) -> bool:
+    """Whether what follows an option says that it is wrong."""
+    return _DENIED_AFTER.match(f" {after}") is not None
+
+
+def _letters(said: str, count: int) -> tuple[set[int], set[int]]:
+    named: set[int] = set()
+    for mark in _LETTER.finditer(said):
+        letter = next(group for group in mark.groups() if group is not None)
+        place = ord(letter.upper()) - ord("A")
+        if place < count and not _is_denied(said, mark):
+            named.add(place)
+    return named, set() if _HEDGED.search(said) else named
+
+
+def _is_denied(said: str, mark: re.Match[str]) -> bool:
+    before, after = said[: mark.start()], said[mark.end() :]
+    return bool(_DENIED.search(before) or _DENIED_AFTER.match(after))
+
+
+def _texts(said: str, options: tuple[str, ...]) -> tuple[set[int], set[int]]:
+    named: set[int] = set()
+    firm: set[int] = set()
+    rest = said.casefold()
+    texts = [(plain(option).casefold().strip(" ."), i) for i, option in enumerate(options)]
+    for key, place in sorted(texts, key=lambda each: -len(each[0])):
+        verdict = key in YES | NO  # ``wording.read_truth`` reads those
+        if len(key) < 2 or verdict or _CLOCK.match(key) or read_quantity(key) is not None:
+            continue
+        whole = re.compile(rf"(?<![\w-]){re.escape(key)}(?![\w-])")
+        for mark in whole.finditer(rest):
+            if not _is_denied(rest, mark):
+                named.add(place)
+                firm |= {place} if _is_firm(rest[: mark.start()], rest[mark.end() :]) else set()
+        rest = whole.sub(lambda mark: "#" * len(mark[0]), rest)
+    return named, set() if _HEDGED.search(rest) else firm
+
+
+def _is_firm(before: str, after: str) -> bool:
+    words = before.split()
+    if words:
+        return words[-1] in _LEADS_TO or not words[-1][-1].isalnum()
+    following = after.split()
+    return not following or not after[0].isspace() or following[0] in _FOLLOWS

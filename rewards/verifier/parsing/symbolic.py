@@ -1,0 +1,185 @@
+"""Computer algebra at arm's length: a process of its own that is killed when it takes too long.
+
+math-verify and sympy can run for ever, take all memory, and can't be stopped from a thread. So a
+persistent child process does it: one request at a time under a lock, with limits on its memory
+and time, and a deadline that its parent keeps. A request that is not answered in time is
+undecided, never wrong, and the child is killed and started again for the next one.
+"""
+
+from __future__ import annotations
+
+import atexit
+import json
+import os
+import re
+import select
+import subprocess
+import sys
+import threading
+from functools import lru_cache
+from time import monotonic
+
+from mstar.rewards.verifier.parsing.latex import LETTER_NAMES
+from mstar.rewards.verifier.parsing.vocabulary import listed
+
+DEADLINE = 10.0  # seconds; the child gives itself less, in processor time
+START_DEADLINE = 60.0  # seconds for the imports of a new child
+LONGEST = 200  # characters of each side
+_COMMANDS_OF = str.maketrans(LETTER_NAMES)
+_COMMANDS = re.compile(r"\\([a-zA-Z]+)")
+_HARMLESS = listed(
+    """frac sqrt sin cos tan cot sec csc arcsin arccos arctan sinh cosh tanh ln log exp alpha beta
+    gamma delta epsilon varepsilon zeta eta theta vartheta lambda mu nu xi rho sigma tau phi varphi
+    chi psi omega Gamma Delta Theta Lambda Sigma Phi Psi Omega overline bar hat vec"""
+)
+_EXPONENT = re.compile(r"\^\{?[-+(]*[^\s{}()+*/-]*\^|\^\{?-?\d{3}|\d{40}|![^=]|!$")
+_ALLOWED = re.compile(r"[a-zA-Z0-9\\\s{}()\[\]+*/^_.,=π|-]+")
+
+
+class Worker:
+    """The child process, its pipes, and the lock that lets one request through at a time."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._child: subprocess.Popen[bytes] | None = None
+        self._ready = False
+        self._owner = 0  # process id of who started the child
+
+    def ask(self, gold: str, said: str, deadline: float = DEADLINE) -> bool | None:
+        """Whether two formulas are equal; None where that was not decided in time."""
+        with self._lock:
+            child = self._started()
+            if child is None:
+                return None
+            reply = None
+            if _sent(child, json.dumps([gold, said]).encode() + b"\n"):
+                reply = _reply(child, deadline)
+            if not reply:
+                self.stop()
+                self._running()  # its imports run while nobody waits for it
+            return {b"1": True, b"0": False}.get(reply or b"")
+
+    def stop(self) -> None:
+        """Kill the child, if it is ours, and wait until it is gone."""
+        child, self._child, self._ready = self._child, None, False
+        if child is not None and self._owner == os.getpid():
+            child.kill()
+            child.communicate()
+
+    @property
+    def process_id(self) -> int | None:
+        """The child's process id; None where there is none yet."""
+        return self._child.pid if self._child is not None else None
+
+    def after_fork(self) -> None:
+        """Leave the child and the lock to the process that they belong to."""
+        if self._child is not None:
+            for pipe in (self._child.stdin, self._child.stdout):
+                assert pipe is not None
+                pipe.close()
+            self._child.returncode = 0  # it is no child of this process: don't wait for it
+        self.__init__()  # type: ignore[misc]
+
+    def _started(self) -> subprocess.Popen[bytes] | None:
+        """The child once it is ready; one that is slow to start is waited for again next time."""
+        for _ in range(2):  # one that died before it was asked anything gets a successor
+            child = self._running()
+            greeting = b"ready" if self._ready else _reply(child, START_DEADLINE)
+            self._ready = greeting == b"ready"
+            if self._ready or greeting is None:
+                return child if self._ready else None
+            self.stop()
+        return None
+
+    def _running(self) -> subprocess.Popen[bytes]:
+        if self._child is None or self._child.poll() is not None:
+            self.stop()
+            self._owner = os.getpid()
+            self._child = subprocess.Popen(
+                [sys.executable, "-m", "mstar.rewards.verifier.parsing.symbolic_child"],
+                bufsize=0,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
+            )
+        return self._child
+
+
+def _sent(child: subprocess.Popen[bytes], line: bytes) -> bool:
+    assert child.stdin is not None
+    try:
+        child.stdin.write(line)  # far below what a pipe holds, so it doesn't block
+    except OSError:
+        return False
+    return True
+
+
+def _reply(child: subprocess.Popen[bytes], deadline: float) -> bytes | None:
+    """The child's next line; empty where it died, None where time ran out."""
+    assert child.stdout is not None
+    ends = monotonic() + deadline
+    line = b""
+    while not line.endswith(b"\n"):
+        left = ends - monotonic()
+        if left <= 0 or not select.select([child.stdout], [], [], left)[0]:
+            return None
+        got = os.read(child.stdout.fileno(), 64)
+        if not got:
+            return b""
+        line += got
+    return line.strip()
+
+
+WORKER = Worker()
+atexit.register(WORKER.stop)
+os.register_at_fork(after_in_child=WORKER.after_fork)
+
+
+def same_symbolically(gold: str, said: str) -> bool | None:
+    """Whether computer algebra calls two formulas equal; None where it could not decide.
+
+    What could blow up is not asked about: long text, towers of powers, sums, integrals, limits,
+    factorials and unknown commands are undecided where the gold has them, and unequal otherwise.
+    """
+    gold, said = gold.translate(_COMMANDS_OF), said.translate(_COMMANDS_OF)
+    if not is_harmless(said):
+        return None if not is_harmless(gold) else False
+    return _cached(gold, said) if is_harmless(gold) else None
+
+
+def is_harmless(text: str) -> bool:
+    """Whether a formula has nothing in it that is known to make computer algebra run for ever."""
+    return (
+        len(text) <= LONGEST
+        and _ALLOWED.fullmatch(text) is not None
+        and _HARMLESS.issuperset(_COMMANDS.findall(text))
+        and _EXPONENT.search(text) is None
+        and max(_depths(text)) <= 8
+    )
+
+
+def _depths(text: str) -> list[int]:
+    depth, depths = 0, [0]
+    for sign in text:
+        depth += (sign in "([{") - (sign in ")]}")
+        depths.append(depth)
+    return depths
+
+
+class _UndecidedError(Exception):
+    """Raised so that what was not decided is not remembered."""
+
+
+def _cached(gold: str, said: str) -> bool | None:
+    try:
+        return _decided(gold, said)
+    except _UndecidedError:
+        return None
+
+
+@lru_cache(maxsize=4096)
+def _decided(gold: str, said: str) -> bool:
+    same = WORKER.ask(gold, said)
+    if same is None:
+        raise _UndecidedError
+    return same

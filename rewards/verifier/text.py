@@ -1,0 +1,164 @@
+"""Words as answers: text, and verdicts of yes and no."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+
+from mstar.rewards.base import Answer
+from mstar.rewards.verifier.comparison import Comparison
+from mstar.rewards.verifier.number import same_amount
+from mstar.rewards.verifier.parsing.characters import BIDI
+from mstar.rewards.verifier.parsing.latex import plain
+from mstar.rewards.verifier.parsing.numerals import NUMBER_WORDS, number_words
+from mstar.rewards.verifier.parsing.prose import is_spray, sentences, without_denial, without_reason
+from mstar.rewards.verifier.parsing.quantities import read_quantity
+from mstar.rewards.verifier.parsing.vocabulary import (
+    ALIASES,
+    KIND_NAMES,
+    NEGATIONS,
+    NO,
+    UNDECIDED,
+    YES,
+)
+
+Words = tuple[str, ...]
+
+_WORDY = 2_000  # characters that are read of a text
+_DOTTED = re.compile(r"\b(?:[a-zA-Z]\.){2,}")
+_RATIO = re.compile(r"(?<=\d)\s*:\s*(?=\d)")
+_PREPOSITION = re.compile(r"^(?:in|on|at|by)\s+(?=\S)", re.IGNORECASE)
+_TOKEN = re.compile(r"-?\d[\d.,:]*\d|-?\d|[^\W\d_]+|[%$€£+*/=<>≠°^√π∞]")
+_ARTICLE = re.compile(r"^\"?(?:a|an|the)\s+(?=[^\s(\[])")
+_IS = re.compile(r"(?:^|\s)(?:is|was|are|were|equals)(?: called| named)?\s|:\s")
+
+_OPTION = re.compile(r"(?:\([a-z]\)|\b[a-z][).:]) ?(yes|no|true|false)\b", re.IGNORECASE)
+_STEP = re.compile(r"\bright(?= \d)", re.IGNORECASE)  # "right 1, down 2" is a way, not a verdict
+
+_LETTERS = {"y": True, "t": True, "n": False, "f": False}
+
+
+def words(text: str) -> Words:
+    """The words of a text in one spelling: small, no article before them, numbers in digits.
+
+    >>> words("The Reardon Corporation.")
+    ('reardon', 'corporation')
+    >>> words("twenty-one")
+    ('21',)
+    """
+    composed = unicodedata.normalize("NFD", text[:_WORDY])
+    bare = plain("".join(sign for sign in composed if not unicodedata.combining(sign)))
+    bare = bare.replace("{", "").replace("}", "").replace("'", "").replace("&", " and ")
+    bare = _DOTTED.sub(lambda found: found[0].replace(".", ""), bare)
+    bare = _RATIO.sub(":", bare.strip(" *.").casefold())
+    bare = _ARTICLE.sub("", bare)
+    found = [ALIASES.get(token, token) for token in _TOKEN.findall(bare)]
+    spoken = (
+        number_words(" ".join(found)) if found and set(found) <= NUMBER_WORDS | {"and"} else None
+    )
+    return (str(spoken),) if spoken is not None else tuple(found)
+
+
+def essence(said: Words) -> Words:
+    """The words without those that only name the kind of thing: ``red`` of ``the color red``."""
+    return tuple(word for word in said if word not in KIND_NAMES)
+
+
+def read_text(text: str, answer: Answer) -> tuple[Words, ...] | None:
+    """The ways to take a text: as it stands, and what it says after ``... is``; None if empty."""
+    whole = words(text)
+    if not whole or BIDI.search(text):
+        return None
+    readings = [whole]
+    last = without_reason(without_denial(text))
+    last = (sentences(last) or [last])[-1]
+    readings.append(words(last))
+    parts = _IS.split(plain(last))
+    if len(parts) > 1 and not NEGATIONS & set(words(last)):
+        readings.append(words(parts[-1]))
+    readings.append(words(_PREPOSITION.sub("", last)))
+    readings += [essence(reading) for reading in readings]
+    readings += [reading[:-1] for reading in readings if len(reading) > 1 and reading[-1] == "one"]
+    return tuple(dict.fromkeys(reading for reading in readings if reading))
+
+
+def same_text(gold: tuple[Words, ...], said: tuple[Words, ...], answer: Answer) -> Comparison:
+    """Equal words; amounts are equal where their values and units are."""
+    if gold[0] in said or said[0] in gold or _joined(gold[0]) in map(_joined, said):
+        return Comparison(True, "same words")
+    here, there = (read_quantity(" ".join(each[0])) for each in (gold, said))
+    if here is None or there is None or "unevaluated" in (here.writing, there.writing):
+        return Comparison(False, "other words")
+    alike = here.noun == there.noun or (here.unit is not None and there.unit is not None)
+    if alike and same_amount(here, there, answer).same:
+        return Comparison(True, "same amount")
+    return Comparison(False, "other words")
+
+
+def _joined(said: Words) -> str:
+    """Words run together, since ``north-west`` is ``northwest``; not letters or numbers."""
+    apart = any(len(word) < 3 or not word.isalpha() for word in said)
+    return (" " if apart else "").join(said)
+
+
+def read_truth(text: str, answer: Answer) -> bool | None:
+    """Whether a text says yes or no; None where it says neither, both or perhaps.
+
+    >>> read_truth("The statement is not true.", Answer("yes_no", "no"))
+    False
+    """
+    offered = {found.casefold() for found in _OPTION.findall(text)}
+    if BIDI.search(text) or len(offered) > 1:  # "(A) no (B) yes" only repeats the question
+        return None
+    text = _STEP.sub("to the side", text)
+    parts = [re.findall(r"[a-z']+", plain(part).casefold()) for part in sentences(text)]
+    parts = [part for part in parts if part]
+    if not parts or is_spray(without_reason(text)):
+        return None
+    first = parts[0][0]
+    if len(parts) == 1 and len(parts[0]) == 1 and first in _LETTERS:
+        return _LETTERS[first]
+    if first not in YES | NO:
+        claim = plain(without_reason(text)).casefold()
+        return _judged(re.findall(r"[a-z']+|,", (sentences(claim) or [claim])[-1]))
+    verdict = first in YES
+    opposite = NO if verdict else YES
+    rest = parts[0][1:4]
+    if any(part[0] in opposite for part in parts[1:]) or rest[:1] == ["answer"]:
+        return None
+    if set(rest[:1]) & (opposite | UNDECIDED):
+        return None
+    if any(_judged(part) is not verdict for part in (parts[0][1:], *parts[1:]) if _speaks(part)):
+        return None
+    if rest and rest[0] in ("and", "but") and set(rest) & opposite:
+        return None
+    return verdict
+
+
+def _speaks(said: list[str]) -> bool:
+    """Whether the last word of a sentence is a verdict."""
+    return said[-1:] != [] and said[-1] in YES | NO
+
+
+def _judged(said: list[str]) -> bool | None:
+    """The verdict of a sentence such as ``the statement is not true``."""
+    if UNDECIDED & set(said):
+        return None
+    for place in range(len(said) - 3):  # it is not the case that ...
+        if said[place : place + 3] == ["not", "the", "case"]:
+            inner = _judged(said[place + 3 :])
+            return None if inner is None else not inner
+    verdicts = set()
+    for place, word in enumerate(said):
+        bare_no = word == "no" and place < len(said) - 1
+        if word in YES | NO and not bare_no:
+            before = said[max(0, place - 3) : place]
+            clause = before[len(before) - before[::-1].index(",") :] if "," in before else before
+            negated = bool(NEGATIONS & set(clause))
+            verdicts.add((word in YES) ^ negated)
+    return verdicts.pop() if len(verdicts) == 1 else None
+
+
+def same_truth(gold: bool, said: bool, answer: Answer) -> Comparison:
+    """Equal verdicts."""
+    return Comparison(gold == said, "same verdict" if gold == said else "other verdict")

@@ -1,0 +1,255 @@
+"""Every agent by its name: two rounds, weights that move, one bill, one error for a wrong name."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, get_args
+
+import numpy as np
+import pytest
+from tiny_models import save_tiny_model
+from tiny_runs import TINY, Even, agent_of, same, weights
+
+from mstar.agents.catalog import AGENTS
+from mstar.agents.config import AgentName, Recipe
+from mstar.agents.policy.policy import Policy
+from mstar.agents.sampling.local import LocalSampler, Prompt, Response
+from mstar.agents.sft import Sft
+from mstar.agents.sft_trainer import Lesson, LiveTrainer, Tuned
+from mstar.envs.problem import Problem
+from mstar.envs.vector_env import ProblemVectorEnv
+from mstar.experiments.cli.main import main
+from mstar.experiments.run.recipes import RECIPES
+from mstar.rewards.base import Attempt, Scores
+from mstar.rewards.panel import RewardPanel
+
+
+class Longest:
+    """Stands for a process reward: the longer, the better."""
+
+    name = "process"
+
+    def score(self, attempts: Sequence[Attempt]) -> Scores:
+        return np.array([min(1.0, len(a.response) / 64) for a in attempts], np.float32)
+
+
+@pytest.fixture(scope="module")
+def loaded(tmp_path_factory: pytest.TempPathFactory) -> Policy:
+    folder = save_tiny_model("llava", tmp_path_factory.mktemp("models") / "llava")
+    policy = Policy.load(str(folder), device="cpu")
+    # Every fourth token ends a response: DAPO learns from none that was cut.
+    policy.model.generation_config.eos_token_id = [1, *range(4, 72)]
+    return policy
+
+
+@pytest.mark.parametrize("agent", AGENTS)
+def test_every_agent_learns_for_two_rounds_and_says_what_it_did(
+    policy: Policy, loaded: Policy, tmp_path: Path, agent: AgentName
+) -> None:
+    whole: dict[str, Any] = {"controller": "reward-pass@2", "rank": "process"}
+    learner = agent_of(
+        policy,
+        tmp_path,
+        RewardPanel([Even(), Longest()] if agent == "mstar" else [Even()]),
+        agent=agent,
+        rounds=2,
+        **(whole if agent == "mstar" else {}),
+    )
+    base, *rounds = learner.learn()
+    learner.close()
+    assert base.tuned is None
+    assert [done.number for done in rounds] == [1, 2]
+    assert not same(weights(policy), weights(loaded))
+    before = base.cost
+    for done in rounds:
+        assert done.tuned is not None
+        assert list(done.tuned.checkpoint.glob("*.safetensors"))
+        sampled = done.dynamics.samples * len(done.dynamics.spread)
+        measured = done.dynamics.problems * (1 + sampled)
+        assert done.cost.responses - before.responses == measured + len(done.rollouts)
+        assert done.cost.tokens > before.tokens
+        assert done.cost.flops - before.flops > 6 * policy.size * done.tuned.lessons
+        assert len(done.rollouts) >= (0 if agent == "sft" else 8)
+        before = done.cost
+
+
+def test_the_table_holds_every_name_once() -> None:
+    assert set(AGENTS) == set(get_args(AgentName))
+
+
+def test_an_unknown_agent_is_named_beside_the_known_ones(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    with pytest.raises(ValueError, match=r"no agent 'ppo'; known: .*grpo, .*online-dpo"):
+        Recipe(agent="ppo")  # type: ignore[arg-type]
+    assert main(["train", "--agent", "ppo"]) != 0
+    shown = capsys.readouterr().err
+    assert "ppo" in shown
+    assert "dr-grpo" in shown
+
+
+def test_mstar_without_its_process_reward_or_with_a_fixed_plan_is_called_what_it_is() -> None:
+    assert RECIPES["mstar"].agent == "mstar"
+    for changes in ({"controller": "fixed"}, {"panel": ("correctness",), "rank": "reward"}):
+        with pytest.raises(ValueError, match="without them it is 'continuous'"):
+            replace(RECIPES["mstar"], **changes)  # type: ignore[arg-type]
+
+
+def test_an_agent_starts_from_the_recipe_of_its_name(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    ran: list[Recipe] = []
+
+    def remember(recipe: Recipe, *_: object) -> None:
+        ran.append(recipe)
+        raise ValueError("far enough")
+
+    monkeypatch.setattr("mstar.experiments.run.train.train", remember)
+    for words in (["--agent", "mstar"], ["--agent=mstar"], ["adaptive", "--agent", "rest-em"]):
+        assert main(["train", *words, "--keep", "3", "--out", str(tmp_path / "run")]) == 1
+    wanted = replace(RECIPES["mstar"], keep=3)
+    assert ran[:2] == [wanted, wanted]
+    assert ran[2] == replace(RECIPES["adaptive"], agent="rest-em", keep=3)
+
+
+class Watched:
+    """The prompts that were sampled from and the lessons that were learned."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.asked: list[list[str]] = []
+        self.lessons: list[list[Lesson]] = []
+        sample, fine_tune = LocalSampler.sample, LiveTrainer.fine_tune
+
+        def sampled(
+            sampler: LocalSampler,
+            prompts: Sequence[Prompt],
+            samples: int | Sequence[int],
+            temperature: float | Sequence[float],
+            seed: int,
+        ) -> list[list[Response]]:
+            self.asked.append([prompt.text for prompt in prompts])
+            return sample(sampler, prompts, samples, temperature, seed)
+
+        def tuned(live: LiveTrainer, lessons: Sequence[Lesson]) -> Tuned:
+            self.lessons.append(list(lessons))
+            return fine_tune(live, lessons)
+
+        monkeypatch.setattr(LocalSampler, "sample", sampled)
+        monkeypatch.setattr(LiveTrainer, "fine_tune", tuned)
+
+
+class Second:
+    """Right is whoever answers a problem that has been asked before."""
+
+    name = "correctness"
+
+    def __init__(self) -> None:
+        self.seen: set[str] = set()
+
+    def score(self, attempts: Sequence[Attempt]) -> Scores:
+        scores = np.array([a.group in self.seen for a in attempts], np.float32)
+        self.seen |= {attempt.group for attempt in attempts}
+        return scores
+
+
+def told_to_say(monkeypatch: pytest.MonkeyPatch, texts: Sequence[str]) -> None:
+    """Responses to hints say these texts in turn."""
+    sample = LocalSampler.sample
+
+    def sampled(
+        sampler: LocalSampler, prompts: Sequence[Prompt], *rest: Any, **more: Any
+    ) -> list[list[Response]]:
+        written = sample(sampler, prompts, *rest, **more)
+        return [
+            [
+                replace(response, text=texts[i % len(texts)])
+                if "The answer is" in prompt.text
+                else response
+                for i, response in enumerate(group)
+            ]
+            for prompt, group in zip(prompts, written, strict=True)
+        ]
+
+    monkeypatch.setattr(LocalSampler, "sample", sampled)
+
+
+def test_star_hints_at_the_answer_of_what_it_missed_and_learns_without_the_hint(
+    policy: Policy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told_to_say(monkeypatch, ["red is 3\nAnswer: 3", "gray is 4\nAnswer: 4"])
+    watched = Watched(monkeypatch)
+    star = agent_of(policy, tmp_path, RewardPanel([Second()]), agent="star", rounds=1)
+    _, done = star.learn()
+    star.close()
+    _, first, hinted, _ = watched.asked  # measure, sample, ask again, measure
+    golds = {r.problem.id: r.problem.answer.value for r in done.rollouts if r.problem.answer}
+    assert hinted == [
+        text.replace("\nReason", f"\nThe answer is {gold}.\nReason")
+        for text, gold in zip(first, golds.values(), strict=True)
+    ]
+    (lessons,) = watched.lessons
+    assert {lesson.prompt.text for lesson in lessons} == set(first)
+    assert done.selection is not None
+    assert min(done.selection.kept) >= 8  # only what was found with a hint is right
+    responses = [done.rollouts[i].response.text for i in done.selection.kept]
+    assert sorted(lesson.response for lesson in lessons) == sorted(responses)
+
+
+def test_star_does_not_learn_to_say_an_answer_that_it_was_given(
+    policy: Policy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told_to_say(monkeypatch, ["Answer: 3", "red is 3\nAnswer: 3"])
+    watched = Watched(monkeypatch)
+    star = agent_of(policy, tmp_path, RewardPanel([Second()]), agent="star", rounds=1)
+    _, done = star.learn()
+    star.close()
+    (lessons,) = watched.lessons
+    assert [lesson.response for lesson in lessons] == ["red is 3\nAnswer: 3"] * 4
+    bare = [r for r in done.rollouts if r.response.text == "Answer: 3"]
+    assert len(bare) == 4
+    assert all(r.extra and np.isnan(r.scores["correctness"]) for r in bare)
+
+
+def test_star_does_not_ask_again_what_it_solved(policy: Policy, tmp_path: Path) -> None:
+    class Always(Even):
+        def score(self, attempts: Sequence[Attempt]) -> Scores:
+            return np.ones(len(attempts), np.float32)
+
+    star = agent_of(policy, tmp_path, RewardPanel([Always()]), agent="star", rounds=1)
+    *_, done = star.learn()
+    star.close()
+    assert len(done.rollouts) == 8
+
+
+def test_sft_learns_the_worked_solutions_of_the_problems_that_the_loop_would_sample(
+    policy: Policy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    watched = Watched(monkeypatch)
+    sft = agent_of(policy, tmp_path, RewardPanel([Even()]), agent="sft", rounds=1)
+    problems = ProblemVectorEnv(source="BarChart", size=96, seed=0).draw(4)
+    _, done = sft.learn()
+    sft.close()
+    assert len(watched.asked) == 2  # it measures and never samples to learn
+    (lessons,) = watched.lessons
+    assert [lesson.response for lesson in lessons] == [p.solution for p in problems]
+    assert done.tuned is not None
+    assert done.tuned.updates == TINY.updates
+
+
+def test_sft_without_worked_solutions_is_an_error_that_says_so(
+    policy: Policy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sft = agent_of(policy, tmp_path, RewardPanel([Even()]), agent="sft", rounds=1)
+    assert isinstance(sft, Sft)
+    draw = sft.env.draw
+
+    def bare(count: int) -> list[Problem]:
+        return [replace(problem, steps=()) for problem in draw(count)]
+
+    monkeypatch.setattr(sft.env, "draw", bare)
+    rounds = sft.learn()
+    next(rounds)
+    with pytest.raises(ValueError, match="sft needs worked solutions, and none of 4 problems"):
+        next(rounds)

@@ -1,0 +1,204 @@
+"""Each alarm is raised by a run that really goes wrong, and answered as the table says."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import get_args
+
+import numpy as np
+import pytest
+from judged import rollout
+from markupsafe import escape
+from rich.console import Console
+from tiny_runs import TINY, Even, agent_of, same, weights
+from wrong_runs import MAJORITY, Anything, sure_of_itself, wrong_majority
+
+from mstar.agents.config import AgentName
+from mstar.agents.monitor.alarms import REMEDIES, AlarmName, Remedy
+from mstar.agents.monitor.guards import Guards
+from mstar.agents.policy.policy import Policy
+from mstar.agents.rollout import score_table
+from mstar.agents.seeds import mix
+from mstar.agents.selection import select
+from mstar.experiments.run.round_row import describe
+from mstar.experiments.run.train import train
+from mstar.rewards import RewardPanel, SelfCertainty
+from mstar.rewards.base import Attempt, Scores
+
+
+def test_a_proxy_that_rises_alone_is_frozen(policy: Policy, tmp_path: Path) -> None:
+    agent = sure_of_itself(policy, tmp_path, rounds=4, learning_rate=3e-3)
+    rounds = list(agent.learn())
+    agent.close()
+    certainty = [done.dynamics.health["self_certainty"].mean for done in rounds]
+    assert certainty[3] > certainty[0] + 0.03
+    assert {done.dynamics.greedy for done in rounds} == {0.0}
+    assert [[alarm.name for alarm in done.alarms] for done in rounds[:3]] == [[], [], []]
+    (alarm,) = (alarm for alarm in rounds[3].alarms if alarm.name == "proxy gaming")
+    assert (alarm.remedy, alarm.acted) == ("freeze", True)
+    assert "'self_certainty' is frozen" in str(alarm)
+    for env in (agent.env, agent.held_out):
+        assert env.examiner.panel.weights == {
+            "correctness": 1.0,
+            "format": 1.0,
+            "self_certainty": 0.0,
+        }
+    assert (agent.guards.gate, agent.guards.rank) == ("format", "reward")
+    last, chosen = rounds[4].rollouts, rounds[4].selection
+    kept = {
+        rank: select(last, "top-k", 1, 0.5, mix(0, 4, 1), "format", rank).kept
+        for rank in ("reward", "self_certainty")
+    }
+    assert chosen is not None
+    assert chosen.kept == kept["reward"] != kept["self_certainty"]
+
+
+def test_answers_that_collapse_are_sampled_warmer(policy: Policy, tmp_path: Path) -> None:
+    agent = sure_of_itself(policy, tmp_path, rounds=3)
+    rounds = list(agent.learn())
+    agent.close()
+    entropy = [done.dynamics.spread[1.0].entropy for done in rounds]
+    assert entropy[2] < entropy[0] / 4
+    assert [[alarm.name for alarm in done.alarms] for done in rounds[:2]] == [[], []]
+    (alarm,) = rounds[2].alarms
+    assert (alarm.name, alarm.remedy, alarm.acted) == ("collapse", "explore", True)
+    assert [done.plan.temperature for done in rounds[1:] if done.plan] == [1.0, 1.0, 1.2]
+    assert {rollout.temperature for rollout in rounds[3].rollouts} == {1.2}
+    assert agent.controller.plan().temperature == 1.0
+
+
+def test_guards_that_only_watch_tell_and_do_nothing(policy: Policy, tmp_path: Path) -> None:
+    agent = sure_of_itself(policy, tmp_path, rounds=3, guards="watch")
+    rounds = list(agent.learn())
+    agent.close()
+    (alarm,) = rounds[2].alarms
+    assert (alarm.name, alarm.acted) == ("collapse", False)
+    assert "(no explore: the guards only watch)" in str(alarm)
+    assert [done.plan.temperature for done in rounds[1:] if done.plan] == [1.0, 1.0, 1.0]
+
+
+def test_a_policy_that_has_drifted_away_is_stopped(policy: Policy, tmp_path: Path) -> None:
+    agent = sure_of_itself(policy, tmp_path / "one", rounds=5, learning_rate=3e-2)
+    rounds = list(agent.learn())
+    agent.close()
+    assert 1 < len(rounds) < 6
+    drift = [done.dynamics.drift for done in rounds]
+    assert drift[0] == pytest.approx(0, abs=1e-4)
+    assert drift[-1] > 2 * rounds[0].dynamics.spread[1.0].entropy
+    (alarm,) = (alarm for alarm in rounds[-1].alarms if alarm.name == "drift")
+    assert (alarm.remedy, alarm.acted) == ("stop", True)
+    assert list(agent.learn()) == []
+    again = sure_of_itself(policy, tmp_path / "other", rounds=5, learning_rate=3e-2)
+    again.restore(describe(rounds[-1])["state"], None)
+    assert list(again.learn()) == []
+
+
+def test_a_wrong_majority_takes_the_policy_back_to_its_best_round(
+    policy: Policy, loaded: Policy, tmp_path: Path
+) -> None:
+    agent = wrong_majority(policy, tmp_path)
+    after, checkpoints, updates = {}, {}, {}
+    learning = agent.learn()
+    for done in learning:
+        after[done.number] = weights(policy)
+        if done.tuned:
+            checkpoints[done.number] = done.tuned.checkpoint
+            updates[done.number] = done.tuned.updates
+        if done.back_to is not None:
+            break
+    majority = done.dynamics.spread[1.0].majority
+    assert majority.said > majority.right == 0.0
+    (alarm,) = (alarm for alarm in done.alarms if alarm.name == "over-confidence")
+    assert (alarm.remedy, alarm.acted) == ("roll back", True)
+    best = done.back_to
+    assert best == done.number - 1  # none is better than another, so the last before it
+    with pytest.raises(RuntimeError, match=f"wants the policy of round {best} back"):
+        next(learning)
+    agent.go_back(checkpoints[best])
+    assert same(weights(policy), after[best])
+    following = next(agent.learn())
+    agent.close()
+    assert following.tuned is not None
+    assert following.tuned.updates == updates[best] + 4  # Adam and schedule went back as well
+    agent.go_back(None)
+    assert same(weights(policy), weights(loaded))
+
+
+@pytest.mark.parametrize("agent", ["grpo", "iterative-rft", "rest-em"])
+def test_every_agent_can_go_back(policy: Policy, tmp_path: Path, agent: AgentName) -> None:
+    learner = agent_of(policy, tmp_path, RewardPanel([Even()]), agent=agent, rounds=3, guards="act")
+    learning = learner.learn()
+    _, first = next(learning), next(learning)
+    after = weights(policy)
+    second = next(learning)
+    assert not same(weights(policy), after)
+    assert first.tuned is not None
+    assert second.tuned is not None
+    learner.go_back(first.tuned.checkpoint)
+    assert same(weights(policy), after)
+    third = next(learner.learn())
+    learner.close()
+    assert third.tuned is not None
+    assert third.tuned.updates == second.tuned.updates
+
+
+def test_the_best_round_is_not_left_for_a_worse_one(policy: Policy, tmp_path: Path) -> None:
+    agent = wrong_majority(policy, tmp_path, rounds=3, guards="watch")
+    base, *_, last = agent.learn()
+    agent.close()
+    guards = Guards(replace(agent.recipe, guards="act"), [agent.held_out.examiner.panel])
+    table = score_table([rollout("p", right=0.0, self_certainty=0.5)])
+    guards.observe(0, base.dynamics, 1.0, table)
+    better = replace(last.dynamics, greedy=base.dynamics.greedy + 0.01)
+    (alarm,) = (a for a in guards.observe(1, better, 1.0, table) if a.name == "over-confidence")
+    assert (alarm.acted, alarm.why_not) == (False, "no round was as good")
+    assert (guards.back_to, guards.best) == (None, 1)
+    guards.observe(2, last.dynamics, 1.0, table)
+    assert (guards.back_to, guards.best) == (1, 1)
+
+
+def test_without_labels_the_newest_round_is_the_best(policy: Policy, tmp_path: Path) -> None:
+    unknown = RewardPanel([Unknown(), Anything(), SelfCertainty()])
+    agent = agent_of(
+        policy, tmp_path, unknown, gate="format", rank="self_certainty", guards="act", rounds=1
+    )
+    assert [done.alarms for done in agent.learn()] == [(), ()]
+    agent.close()
+    assert agent.guards.best == 1
+
+
+class Unknown:
+    """A verifier that has no label to go by."""
+
+    name = "correctness"
+
+    def score(self, attempts: Sequence[Attempt]) -> Scores:
+        return np.full(len(attempts), np.nan, np.float32)
+
+
+def test_an_alarm_is_told_by_progress_rows_and_report(model: str, tmp_path: Path) -> None:
+    recipe = replace(TINY, **MAJORITY, model=model)
+    with (tmp_path / "said").open("w") as said:
+        folder = train(recipe, tmp_path / "run", Console(file=said, width=500))
+    rows = folder.rounds()
+    (back,) = (row for row in rows if row["back_to"] is not None)
+    texts = [alarm["text"] for alarm in back["alarms"]]
+    assert any("ALARM over-confidence" in text for text in texts)
+    assert all(text in (tmp_path / "said").read_text() for text in texts)
+    page = (folder.path / "report.html").read_text()
+    assert all(str(escape(text)) in page for text in texts)
+    assert "correctness/self_certainty" in page
+    assert "Pseudo-labels" in page
+    # The rounds behind went on from where the run was taken back to.
+    updates = {row["number"]: row["tuned"]["updates"] for row in rows if row["tuned"]}
+    assert updates[back["number"] + 1] == updates[back["back_to"]] + 4
+    assert folder.checkpoint_after(back["number"]) == folder.checkpoint(back["back_to"])
+    json.dumps(rows, allow_nan=False)
+
+
+def test_each_alarm_has_one_remedy_and_each_remedy_one_alarm() -> None:
+    assert sorted(REMEDIES) == sorted(get_args(AlarmName))
+    assert sorted(REMEDIES.values()) == sorted(get_args(Remedy))

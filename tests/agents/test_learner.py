@@ -1,0 +1,183 @@
+"""Three rounds of the live trainer are one long training, and its thread never hangs."""
+
+from __future__ import annotations
+
+import copy
+import math
+import shutil
+import threading
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from tiny_runs import lessons, noise, same, weights
+
+from mstar.agents.policy.policy import Policy
+from mstar.agents.sampling.local import Prompt
+from mstar.agents.sft_trainer import Lesson, LiveTrainer, Tuning
+
+
+def tuning(**changes: Any) -> Tuning:
+    plain: dict[str, Any] = {
+        "rounds": 3,
+        "updates": 2,
+        "batch": 2,
+        "learning_rate": 1e-2,
+        "schedule": "cosine",
+        "warmup": 2,
+        "seed": 0,
+    }
+    return Tuning(**{**plain, **changes})
+
+
+def rates(live: LiveTrainer) -> list[float]:
+    """The learning rate after each update."""
+    assert live.trainer is not None
+    logs = live.trainer.state.log_history
+    return [log["learning_rate"] for log in logs if "learning_rate" in log]
+
+
+def moments(live: LiveTrainer) -> list[dict[str, torch.Tensor]]:
+    """What Adam keeps of each weight."""
+    assert live.trainer is not None
+    return list(live.trainer.optimizer.state.values())
+
+
+def trainer_threads() -> list[str]:
+    return [t.name for t in threading.enumerate() if t.name == "live-trainer"]
+
+
+@pytest.mark.parametrize("schedule", ["linear", "cosine"])
+def test_three_rounds_are_one_long_training(
+    policy: Policy, loaded: Policy, tmp_path: Path, schedule: str
+) -> None:
+    live = LiveTrainer(policy, tuning(schedule=schedule), tmp_path / "rounds")
+    for number in (1, 2, 3):
+        tuned = live.fine_tune(lessons(4 * number))
+        assert live.trainer is not None
+        assert live.trainer.state.global_step == tuned.updates == 2 * number
+        assert {int(kept["step"]) for kept in moments(live)} == {2 * number}
+        assert math.isfinite(tuned.loss)
+        assert tuned.loss > 0
+    once = Policy(copy.deepcopy(loaded.model), loaded.processor)
+    straight = LiveTrainer(
+        once, tuning(schedule=schedule, rounds=1, updates=6), tmp_path / "straight"
+    )
+    straight.fine_tune(lessons(4, 12))
+    assert rates(live) == rates(straight)
+    assert rates(live)[:3] == [0.0, 5e-3, 1e-2]
+    assert 1e-2 > rates(live)[3] > rates(live)[4] > rates(live)[5] > 0
+    assert tuned.learning_rate == pytest.approx(0, abs=1e-9)
+    for kept, expected in zip(moments(live), moments(straight), strict=True):
+        assert torch.equal(kept["exp_avg"], expected["exp_avg"])
+        assert torch.equal(kept["exp_avg_sq"], expected["exp_avg_sq"])
+    assert same(weights(policy), weights(once))
+    assert not same(weights(policy), weights(loaded))
+    live.close()
+    straight.close()
+
+
+def test_the_warm_up_comes_once(policy: Policy, tmp_path: Path) -> None:
+    live = LiveTrainer(policy, tuning(schedule="constant_with_warmup", warmup=3), tmp_path)
+    for number in (1, 2, 3):
+        tuned = live.fine_tune(lessons(number))
+    live.close()
+    assert rates(live) == pytest.approx([0, 1e-2 / 3, 2e-2 / 3, 1e-2, 1e-2, 1e-2])
+    assert tuned.learning_rate == 1e-2
+
+
+def test_resuming_from_a_checkpoint_gives_the_weights_of_a_run_never_stopped(
+    policy: Policy, loaded: Policy, tmp_path: Path
+) -> None:
+    live = LiveTrainer(policy, tuning(), tmp_path / "first")
+    kept = shutil.move(live.fine_tune(lessons(0)).checkpoint, tmp_path / "kept")
+    live.fine_tune(lessons(4))
+    live.fine_tune(lessons(8))
+    again = Policy(copy.deepcopy(loaded.model), loaded.processor)
+    again.load_weights(kept)
+    resumed = LiveTrainer(again, tuning(), tmp_path / "second", Path(kept))
+    assert [resumed.fine_tune(lessons(start)).updates for start in (4, 8)] == [4, 6]
+    assert same(weights(again), weights(policy))
+    assert rates(resumed) == rates(live)
+    for one, other in zip(moments(resumed), moments(live), strict=True):
+        assert torch.equal(one["exp_avg"], other["exp_avg"])
+    live.close()
+    resumed.close()
+
+
+def test_fewer_lessons_than_slots_are_repeated_and_more_are_cut(
+    policy: Policy, loaded: Policy, tmp_path: Path
+) -> None:
+    few = LiveTrainer(policy, tuning(rounds=1), tmp_path / "few")
+    few.fine_tune(lessons(0, 2))
+    other = Policy(copy.deepcopy(loaded.model), loaded.processor)
+    many = LiveTrainer(other, tuning(rounds=1), tmp_path / "many")
+    many.fine_tune([*lessons(0, 2), *lessons(0, 2), *lessons(9, 5)])
+    assert same(weights(policy), weights(other))
+
+
+def test_a_round_needs_a_lesson(policy: Policy, tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="at least one lesson"):
+        LiveTrainer(policy, tuning(), tmp_path).fine_tune([])
+    assert trainer_threads() == []
+
+
+def test_what_the_trainer_raises_reaches_the_caller_every_time(
+    policy: Policy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    live = LiveTrainer(policy, tuning(), tmp_path)
+    live.fine_tune(lessons(0))
+
+    def fail(*_: Any, **__: Any) -> None:
+        raise MemoryError("no room for the batch")
+
+    monkeypatch.setattr(live.trainer, "training_step", fail)
+    for _ in range(2):
+        with pytest.raises(MemoryError, match="no room"):
+            live.fine_tune(lessons(4))
+    live.close()
+    assert trainer_threads() == []
+
+
+def test_closing_between_rounds_ends_the_thread(policy: Policy, tmp_path: Path) -> None:
+    live = LiveTrainer(policy, tuning(), tmp_path)
+    live.fine_tune(lessons(0))
+    trained = weights(policy)
+    assert trainer_threads() == ["live-trainer"]
+    live.close()
+    live.close()
+    assert trainer_threads() == []
+    assert same(weights(policy), trained)
+    with pytest.raises(RuntimeError, match="was closed"):
+        live.fine_tune(lessons(4))
+
+
+def test_no_round_comes_after_the_last(policy: Policy, tmp_path: Path) -> None:
+    live = LiveTrainer(policy, tuning(rounds=1), tmp_path)
+    live.fine_tune(lessons(0))
+    with pytest.raises(RuntimeError, match="all 1 rounds"):
+        live.fine_tune(lessons(4))
+    live.close()
+
+
+def test_lora_trains_and_keeps_the_adapter_alone(policy: Policy, tmp_path: Path) -> None:
+    adapted = policy.with_lora(4)
+    before = weights(adapted)
+    live = LiveTrainer(adapted, tuning(rounds=1), tmp_path)
+    checkpoint = live.fine_tune(lessons(0)).checkpoint
+    live.close()
+    moved = {n for n, weight in weights(adapted).items() if not torch.equal(weight, before[n])}
+    assert moved
+    assert all("lora_" in name for name in moved)
+    assert (checkpoint / "adapter_model.safetensors").exists()
+    assert not (checkpoint / "model.safetensors").exists()
+
+
+def test_a_response_that_spells_the_token_of_a_picture_can_be_learned_from(
+    policy: Policy, tmp_path: Path
+) -> None:
+    live = LiveTrainer(policy, tuning(rounds=1), tmp_path)
+    lesson = Lesson(Prompt("what <image> is it? ", (noise(0),), "0"), "it is <image> 3")
+    assert math.isfinite(live.fine_tune([lesson]).loss)
+    live.close()

@@ -1,0 +1,192 @@
+"""TRL's online trainers on our environments: rewards, abstentions, temperature, resuming."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from tiny_runs import Even, agent_of, same, weights
+
+from mstar.agents.config import AgentName, Recipe
+from mstar.agents.explore.catalog import Fixed, SamplingPlan
+from mstar.agents.online.agent import Online
+from mstar.agents.online.trl_bridge import RULE
+from mstar.agents.policy.policy import Policy
+from mstar.agents.rollout import Rollout
+from mstar.agents.sampling.decoding import read_prompts
+from mstar.agents.sampling.likelihood import following
+from mstar.experiments.run.problems import open_env
+from mstar.rewards.base import Attempt, RewardModel, Scores
+from mstar.rewards.panel import RewardPanel
+
+ONLINE: tuple[AgentName, ...] = ("grpo", "rloo", "online-dpo")  # one of each trainer
+
+
+class Judge:
+    """A reward model of a function of each attempt."""
+
+    def __init__(self, name: str, worth: Callable[[Attempt], float]) -> None:
+        self.name, self._worth = name, worth
+
+    def score(self, attempts: Sequence[Attempt]) -> Scores:
+        return np.array([self._worth(attempt) for attempt in attempts], np.float32)
+
+
+def even(attempt: Attempt) -> bool:
+    return len(attempt.response) % 2 == 0
+
+
+def online(policy: Policy, folder: Path, *judges: RewardModel, **changes: Any) -> Online:
+    agent = agent_of(policy, folder, RewardPanel(judges), **changes)
+    assert isinstance(agent, Online)
+    return agent
+
+
+def codes(attempt: Attempt) -> float:
+    """The share of the characters that have an even code."""
+    return float(np.mean([ord(character) % 2 == 0 for character in attempt.response] or [0.5]))
+
+
+@pytest.mark.parametrize("agent", ONLINE)
+@pytest.mark.parametrize("wanted", [1.0, -1.0])
+def test_what_is_rewarded_becomes_more_frequent(
+    policy: Policy, tmp_path: Path, agent: AgentName, wanted: float
+) -> None:
+    judge = Judge("correctness", lambda a: codes(a) if wanted > 0 else 1 - codes(a))
+    changes: dict[str, Any] = {"prompts": 16, "samples": 8, "batch": 16, "rounds": 3}
+    rates = {"online_learning_rate": 1e-2, "schedule": "constant", "warmup": 0, "beta": 0.01}
+    learner = online(policy, tmp_path, judge, agent=agent, **changes, **rates)
+    _, *rounds = learner.learn()
+    learner.close()
+    earned = [float(np.mean([r.reward for r in done.rollouts])) for done in rounds]
+    assert earned[-1] > earned[0] + 0.1, earned  # the one wish is the other's loss
+
+
+# What each attempt is worth to two judges whose mean is 1 for everyone who has one at all.
+UNIFORM: list[tuple[Callable[[Attempt], float], Callable[[Attempt], float]]] = [
+    (lambda a: 1.0 if even(a) else np.nan, lambda a: 1.0 if even(a) else np.nan),
+    (lambda _: 1.0, lambda a: 1.0 if even(a) else np.nan),
+]
+
+
+@pytest.mark.parametrize("agent", ONLINE)
+@pytest.mark.parametrize("worths", UNIFORM)
+def test_an_abstention_is_no_zero(
+    policy: Policy,
+    loaded: Policy,
+    tmp_path: Path,
+    agent: AgentName,
+    worths: tuple[Callable[[Attempt], float], Callable[[Attempt], float]],
+) -> None:
+    first, second = worths
+    judges = [Judge("correctness", first), Judge("other", second)]
+    learner = online(policy, tmp_path / "nan", *judges, agent=agent, rounds=1, beta=0.1)
+    list(learner.learn())
+    learner.close()
+    assert same(weights(policy), weights(loaded))
+    zeros = [
+        Judge("correctness", lambda a: float(np.nan_to_num(first(a)))),
+        Judge("other", lambda a: float(np.nan_to_num(second(a)))),
+    ]
+    learner = online(policy, tmp_path / "zero", *zeros, agent=agent, rounds=1, beta=0.1)
+    list(learner.learn())
+    learner.close()
+    assert not same(weights(policy), weights(loaded))
+
+
+@pytest.mark.parametrize("agent", ["grpo", "rloo"])
+def test_each_reward_model_is_a_column_of_trl(
+    policy: Policy, tmp_path: Path, agent: AgentName
+) -> None:
+    half = Judge("half", lambda a: 0.5 if even(a) else np.nan)
+    learner = online(policy, tmp_path, Even(), half, agent=agent, rounds=1, minibatches=4)
+    learner.env.examiner.panel.weights["half"] = 3.0
+    _, done = learner.learn()
+    learner.close()
+    assert learner.trainer.reward_func_names == ["correctness", "half", RULE]
+    assert learner.trainer.reward_weights.tolist() == [0.25, 0.75, 1.0]
+    (log,) = [e for e in learner.trainer.state.log_history if "rewards/half/mean" in e]
+    for name in ("correctness", "half"):
+        scores = np.array([r.scores[name] for r in done.rollouts])
+        assert log[f"rewards/{name}/mean"] == pytest.approx(np.nanmean(scores))
+    assert log["reward"] == pytest.approx(np.mean([r.reward for r in done.rollouts]))
+    # Odd responses: their one score, 0, is their reward. Even ones: 0.25 x 1 + 0.75 x 0.5.
+    assert {round(r.reward, 6) for r in done.rollouts} == {0.0, 0.625}
+
+
+def test_the_recipe_weighs_the_panel_and_online_agents_learn_from_the_gate() -> None:
+    loop, grpo = Recipe(), Recipe(agent="grpo")
+    assert loop.reward_weights == {"correctness": 1.0, "format": 1.0, "self_certainty": 1.0}
+    assert grpo.reward_weights == {"correctness": 1.0, "format": 0.0, "self_certainty": 0.0}
+    told = replace(grpo, weights=(1.0, 0.2, 0.0))
+    assert open_env(told, "train").examiner.panel.weights == told.reward_weights
+    assert told.reward_weights["format"] == 0.2
+    with pytest.raises(ValueError, match="2 weights are given for the panel"):
+        replace(grpo, weights=(1.0, 0.2))
+    with pytest.raises(ValueError, match="not all 0"):
+        replace(grpo, weights=(0.0, 0.0, 0.0))
+
+
+class Rising(Fixed):
+    """Doubles the temperature after every round."""
+
+    def observe(self, round_number: int, dynamics: Any, evidence: Any = None) -> None:
+        self._plan = replace(self._plan, temperature=2.0 * self._plan.temperature)
+
+
+@pytest.mark.parametrize("agent", ["grpo", "rloo"])
+def test_a_new_temperature_reaches_sampling_and_scoring(
+    policy: Policy, tmp_path: Path, agent: AgentName
+) -> None:
+    learner = online(policy, tmp_path, Even(), agent=agent, rounds=2, beta=0.1, minibatches=4)
+    learner.controller = Rising(SamplingPlan(0.5, 2))  # measured once: 1, then 2
+    scored: list[tuple[list[float], list[float], bool]] = []
+
+    plain_begin = learner._begin
+    plain_score: list[Any] = []
+
+    def begin(exercise: Any) -> int:
+        if not plain_score:
+            plain_score.append(learner.trainer._get_per_token_logps_and_entropies)
+            learner.trainer._get_per_token_logps_and_entropies = score
+        return plain_begin(exercise)
+
+    def score(network: Any, ids: Any, mask: Any, *given: Any, **named: Any) -> Any:
+        out = plain_score[0](network, ids, mask, *given, **named)
+        if not torch.is_grad_enabled():
+            own = network is learner.trainer.model
+            rollouts = learner.practice.scored
+            expected = by_hand(policy, learner, rollouts) if own else []
+            scored.append((out[0].sum(-1).tolist(), expected, own))
+        return out
+
+    learner._begin = begin  # type: ignore[method-assign]
+    _, *rounds = learner.learn()
+    learner.close()
+    assert [{r.temperature for r in done.rollouts} for done in rounds] == [{1.0}, {2.0}]
+    (first, wanted, _), (by_base, _, _), (second, wanted_then, _), _ = scored
+    assert first == pytest.approx(wanted, abs=1e-3)
+    assert by_base == pytest.approx(first, abs=1e-3)  # the base, before any update
+    assert second == pytest.approx(wanted_then, abs=1e-3)
+    at_one = [r.response.logprob for r in rounds[1].rollouts]
+    assert second != pytest.approx(at_one, abs=0.1)
+
+
+def by_hand(policy: Policy, learner: Online, rollouts: Sequence[Rollout]) -> list[float]:
+    """Log-probabilities of responses of one length at the temperature they were sampled at."""
+    different = list({r.problem.id: r.problem for r in rollouts}.values())
+    tokens = torch.tensor([r.response.tokens for r in rollouts])
+    owners = torch.tensor([i // 2 for i in range(len(rollouts))])
+    policy.model.eval()
+    with torch.no_grad():
+        read = read_prompts(policy.network, learner.practice.encode(different))
+        logits = following(policy, read, owners, tokens, torch.ones_like(tokens))
+    policy.model.train()
+    tempered = (logits / rollouts[0].temperature).log_softmax(-1)
+    sums: list[float] = tempered.gather(-1, tokens[..., None])[..., 0].sum(-1).tolist()
+    return sums

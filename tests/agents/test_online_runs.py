@@ -1,0 +1,124 @@
+"""Online runs from outside: killed and resumed, with LoRA, closed, and with odd batches."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from test_resume import Killed, came_to, raise_at, run
+from tiny_runs import TINY, Even, agent_of, weights
+
+from mstar.agents.config import AgentName
+from mstar.agents.online import trl_bridge as practices
+from mstar.agents.online.dpo import best_and_worst
+from mstar.agents.online.trl_bridge import telling
+from mstar.agents.policy.policy import Policy
+from mstar.agents.rollout import Rollout
+from mstar.agents.sampling.local import Response
+from mstar.envs.problem import Problem
+from mstar.experiments.run.run_folder import RunFolder
+from mstar.rewards.panel import RewardPanel
+
+ONLINE: tuple[AgentName, ...] = ("grpo", "rloo", "online-dpo")  # one of each trainer
+
+
+def killed_while_sampling(patch: pytest.MonkeyPatch) -> None:
+    raise_at(patch, practices, "collect_alone", 2)  # the first round takes one
+
+
+def killed_before_the_commit(patch: pytest.MonkeyPatch) -> None:
+    raise_at(patch, RunFolder, "commit", 3)  # the base, round 1, and not round 2
+
+
+@pytest.mark.parametrize("kill", [killed_while_sampling, killed_before_the_commit])
+@pytest.mark.parametrize("agent", ONLINE)
+@pytest.mark.parametrize("lora_rank", [0, 2])
+def test_a_killed_run_goes_on_to_the_same_end(
+    model: str,
+    tmp_path: Path,
+    agent: AgentName,
+    kill: Callable[[pytest.MonkeyPatch], None],
+    lora_rank: int,
+) -> None:
+    # The pull to the base is there, so that a resumed run must know the base and not itself.
+    recipe = replace(TINY, model=model, agent=agent, minibatches=4, beta=0.1, lora_rank=lora_rank)
+    recipe = replace(recipe, online_learning_rate=1e-2, warmup=0)  # far from the base at once
+    expected = came_to(run(recipe, tmp_path / "unbroken"))
+    with pytest.MonkeyPatch.context() as patch:
+        kill(patch)
+        with pytest.raises(Killed):
+            run(recipe, tmp_path / "run")
+    assert len(RunFolder(tmp_path / "run").rounds()) == 2
+    assert came_to(run(recipe, tmp_path / "run")) == expected
+
+
+@pytest.mark.parametrize("agent", ONLINE)
+def test_lora_trains_the_adapter_alone(policy: Policy, tmp_path: Path, agent: AgentName) -> None:
+    adapted = policy.with_lora(4)
+    before = weights(adapted)
+    learner = agent_of(adapted, tmp_path, RewardPanel([Even()]), agent=agent, rounds=1)
+    *_, done = learner.learn()
+    learner.close()
+    after = weights(adapted)
+    moved = {name for name in before if not torch.equal(after[name], before[name])}
+    assert moved
+    assert all("lora_" in name for name in moved)
+    assert done.tuned is not None
+    assert (done.tuned.checkpoint / "adapter_model.safetensors").exists()
+
+
+def test_the_model_gets_its_own_forward_back_and_the_thread_ends(
+    policy: Policy, tmp_path: Path
+) -> None:
+    learner = agent_of(policy, tmp_path, RewardPanel([Even()]), agent="grpo")
+    list(learner.learn(1))
+    assert "online-trainer" in [thread.name for thread in threading.enumerate()]
+    learner.close()
+    assert "online-trainer" not in [thread.name for thread in threading.enumerate()]
+    assert policy.network.forward.__func__ is type(policy.network).forward
+    with pytest.raises(RuntimeError, match="was closed"):
+        next(learner.learn(2))
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"samples": 1}, "compares the samples of a prompt"),
+        ({"batch": 3}, r"batch x minibatches is 6; it must be a multiple of samples \(2\) and"),
+        ({"prompts": 5}, r"divide prompts x samples \(10\)"),
+    ],
+)
+def test_batches_that_do_not_fill_a_round_are_refused(
+    policy: Policy, tmp_path: Path, changes: dict[str, Any], words: str
+) -> None:
+    with pytest.raises(ValueError, match=words):
+        agent_of(policy, tmp_path, RewardPanel([Even()]), agent="grpo", **changes)
+
+
+def rollout(reward: float, right: float = 0.0) -> Rollout:
+    said = Response("", (1,), logprob=0.0, entropy=0.0, certainty=0.0, finished=True)
+    problem = Problem("p", (), "?", None)
+    return Rollout(problem, said, 1.0, 0, {"correctness": right}, reward)
+
+
+def test_only_groups_whose_rewards_differ_tell_anything() -> None:
+    groups = [(1.0, 1.0), (0.0, 1.0), (np.nan, 1.0), (0.0, 0.0)]
+    rollouts = [rollout(reward, float(reward == 1.0)) for group in groups for reward in group]
+    told = telling(rollouts, 2, "correctness")
+    assert told.kept == (2, 3)
+    assert told.solved == 3 / 4
+    assert told.passed == 4 / 8
+
+
+def test_the_pair_of_a_group_is_its_best_and_its_worst_with_a_reward() -> None:
+    group = [rollout(reward) for reward in (0.5, np.nan, 0.9, 0.1, 0.9)]
+    assert best_and_worst(group) == (group[2], group[3])
+    silent = [rollout(np.nan), rollout(np.nan)]
+    best, worst = best_and_worst(silent)
+    assert not best.reward > worst.reward

@@ -1,0 +1,122 @@
+"""LoRA and full fine-tuning, bf16 and gradient checkpointing: each trains, and resumes."""
+
+from __future__ import annotations
+
+import copy
+import math
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from test_resume import Killed, after_fine_tuning, came_to, run
+from tiny_runs import TINY, Even, agent_of, lessons, weights
+
+from mstar.agents.config import AgentName
+from mstar.agents.policy.policy import Policy
+from mstar.agents.sft_trainer import LiveTrainer, Tuning
+from mstar.experiments.run.train import load_policy
+from mstar.rewards.panel import RewardPanel
+
+Seen = set[tuple[bool, torch.dtype]]
+
+SETTINGS: list[dict[str, Any]] = [
+    {},
+    {"bf16": True},
+    {"dtype": "bfloat16"},
+    {"gradient_checkpointing": True},
+    {"bf16": True, "gradient_checkpointing": True},
+]
+
+
+def watch(policy: Policy) -> Seen:
+    """What the text model computes in, by whether it trains; filled while it works."""
+    seen: Seen = set()
+    layer = policy.network.model.language_model.layers[0].mlp
+    layer.register_forward_hook(lambda _, __, out: seen.add((torch.is_grad_enabled(), out.dtype)))
+    return seen
+
+
+@pytest.mark.parametrize("agent", ["continuous", "grpo"])
+@pytest.mark.parametrize("lora_rank", [0, 2])
+@pytest.mark.parametrize("changes", SETTINGS)
+def test_every_way_to_save_memory_trains_and_its_checkpoint_loads(
+    model: str, tmp_path: Path, agent: AgentName, lora_rank: int, changes: dict[str, Any]
+) -> None:
+    recipe = replace(TINY, model=model, agent=agent, lora_rank=lora_rank, **changes)
+    policy = load_policy(recipe)
+    before, seen = weights(policy), watch(policy)
+    rates = {"learning_rate": 1e-2, "online_learning_rate": 1e-2, "warmup": 0}
+    settings = {"agent": agent, "rounds": 1, "samples": 4, **changes, **rates}
+    learner = agent_of(policy, tmp_path, RewardPanel([Even()]), **settings)
+    _, done = learner.learn()
+    learner.close()
+    assert done.tuned is not None
+    assert math.isfinite(done.tuned.loss)
+    plain = torch.bfloat16 if recipe.dtype == "bfloat16" else torch.float32
+    # It is sampled as it is, and trained in the precision that was asked for.
+    assert {dtype for trains, dtype in seen if not trains} <= {plain, torch.bfloat16}
+    assert (False, plain) in seen
+    assert {d for trains, d in seen if trains} == {torch.bfloat16 if recipe.bf16 else plain}
+    after = weights(policy)
+    moved = {name for name in before if not torch.equal(after[name], before[name])}
+    assert moved
+    assert all("lora_" in name for name in moved) == bool(lora_rank)
+    again = weights(load_policy(recipe, done.tuned.checkpoint))
+    assert all(torch.equal(again[name], after[name]) for name in again)  # TRL adds a reference
+    assert {weight.dtype for name, weight in after.items() if "lora_" not in name} == {plain}
+
+
+@pytest.mark.parametrize("agent", ["continuous", "grpo"])
+def test_gradient_checkpointing_computes_every_layer_once_more(
+    loaded: Policy, tmp_path: Path, agent: AgentName
+) -> None:
+    def passes(checkpointing: bool) -> int:
+        """How often a layer computes with gradients in a round."""
+        policy = Policy(copy.deepcopy(loaded.model), loaded.processor)
+        counted: list[bool] = []
+        layer = policy.network.model.language_model.layers[0].mlp
+        # Computing again stops at the last thing needed, so what counts is where it goes in.
+        layer.register_forward_pre_hook(lambda *_: counted.append(torch.is_grad_enabled()))
+        changes = {"agent": agent, "rounds": 1, "gradient_checkpointing": checkpointing}
+        learner = agent_of(policy, tmp_path / str(checkpointing), RewardPanel([Even()]), **changes)
+        list(learner.learn())
+        learner.close()
+        return sum(counted)
+
+    assert passes(True) == 2 * passes(False) > 0
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"bf16": True},
+        {"bf16": True, "agent": "grpo", "minibatches": 4},
+        {"bf16": True, "lora_rank": 2, "agent": "iterative-rft"},
+    ],
+)
+def test_a_killed_run_in_bf16_goes_on_to_the_same_end(
+    model: str, tmp_path: Path, changes: dict[str, Any]
+) -> None:
+    recipe = replace(TINY, model=model, rounds=2, **changes)
+    expected = came_to(run(recipe, tmp_path / "unbroken"))
+    with pytest.MonkeyPatch.context() as patch:
+        after_fine_tuning(patch, 2)
+        with pytest.raises(Killed):
+            run(recipe, tmp_path / "run")
+    assert came_to(run(recipe, tmp_path / "run")) == expected
+
+
+@pytest.mark.parametrize(("lora_rank", "least", "most"), [(0, 0.0, 0.1), (2, 0.9, 1.0)])
+def test_bfloat16_weights_lose_small_updates_and_lora_does_not(
+    model: str, tmp_path: Path, lora_rank: int, least: float, most: float
+) -> None:
+    policy = load_policy(replace(TINY, model=model, dtype="bfloat16", lora_rank=lora_rank))
+    before = policy.weights()
+    live = LiveTrainer(policy, Tuning(1, 3, 2, 1e-5, "constant", 0, 0), tmp_path)
+    live.fine_tune(lessons(0))
+    live.close()
+    after = policy.weights()
+    moved = sum(int((after[name] != before[name]).sum()) for name in after)
+    assert least <= moved / sum(weight.numel() for weight in after.values()) <= most

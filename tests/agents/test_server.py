@@ -1,0 +1,207 @@
+"""A vLLM server's place is taken by a stand-in: same HTTP, a tiny policy, and no NCCL."""
+
+from __future__ import annotations
+
+import copy
+import math
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from stand_in_server import StandIn, serving, wire
+from tiny_runs import Even, agent_of, noise, same, weights
+
+from mstar.agents.config import AgentName, Recipe
+from mstar.agents.policy.policy import Policy
+from mstar.agents.sampling.local import LocalSampler, Prompt
+from mstar.agents.sampling.vllm import ServerSampler
+from mstar.agents.sampling.vllm_client import Server, server_at
+from mstar.experiments.cli.main import main
+from mstar.rewards.panel import RewardPanel
+
+NEW = 6  # tokens of a response
+
+
+@pytest.fixture
+def stand_in(loaded: Policy) -> StandIn:
+    return StandIn(Policy(copy.deepcopy(loaded.model), loaded.processor))
+
+
+@pytest.fixture
+def url(stand_in: StandIn, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """The stand-in's address; what TRL sends over NCCL reaches it in this process."""
+
+    wire(monkeypatch, stand_in)
+    server_at.cache_clear()
+    yield from serving(stand_in)
+    server_at.cache_clear()
+
+
+def questions(count: int = 3) -> list[Prompt]:
+    return [Prompt(f"what is {i}? ", (noise(i),), f"key {i}") for i in range(count)]
+
+
+def server_of(url: str) -> Server:
+    return Server(url, pauses=(0.0, 0.0))
+
+
+def test_text_and_pictures_reach_the_server_as_they_are(policy: Policy, url: str) -> None:
+    sampler = ServerSampler(policy, server_of(url), NEW)
+    local = LocalSampler(policy, NEW)
+    prompts = [*questions(2), Prompt("only <image> words", (), "text")]
+    found = sampler.sample(prompts, 2, 0.0, seed=0)
+    expected = local.sample(prompts, 2, 0.0, seed=0)
+    for mine, theirs in zip(found, expected, strict=True):
+        for one, other in zip(mine, theirs, strict=True):
+            assert (one.text, one.tokens, one.finished) == (
+                other.text,
+                other.tokens,
+                other.finished,
+            )
+            assert one.logprob == pytest.approx(other.logprob, rel=1e-4)
+            assert math.isnan(one.entropy)
+            assert math.isnan(one.certainty)
+    counted = ("images_encoded", "prompts_prefilled", "prompt_tokens", "tokens_generated")
+    for name in (*counted, "responses"):
+        assert getattr(sampler, name) == getattr(local, name), name
+
+
+def test_each_sample_has_the_temperature_that_it_was_given(
+    policy: Policy, url: str, stand_in: StandIn
+) -> None:
+    found = ServerSampler(policy, server_of(url), NEW).sample(
+        questions(2), 5, [0.0, 0.7, 0.7, 1.3, 0.0], seed=0
+    )
+    assert [len(group) for group in found] == [5, 5]
+    assert found[0][0] == found[0][4] or found[0][0].tokens == found[0][4].tokens
+    heats = sorted((body["temperature"], body["n"]) for body in stand_in.asked)
+    assert heats == sorted(2 * [(0.0, 1), (0.7, 2), (1.3, 1), (0.0, 1)])
+    for body in stand_in.asked:  # the plain distribution, whatever the checkpoint's defaults are
+        assert (body["top_p"], body["top_k"], body["min_p"]) == (1.0, 0, 0.0)
+        assert body["repetition_penalty"] == 1.0
+
+
+def test_seed_key_and_place_decide_what_is_drawn(policy: Policy, url: str) -> None:
+    sampler = ServerSampler(policy, server_of(url), NEW)
+
+    def drawn(prompts: Sequence[Prompt], seed: int) -> list[list[tuple[int, ...]]]:
+        return [[r.tokens for r in group] for group in sampler.sample(prompts, 3, 1.0, seed)]
+
+    first = drawn(questions(3), 0)
+    assert drawn(questions(3)[::-1], 0)[::-1] == first
+    assert drawn(questions(3), 1) != first
+    assert len({tokens for group in first for tokens in group}) == 9
+    assert sampler.sample([], 3, 1.0, 0) == []
+    assert drawn(questions(3)[:1], 0) == first[:1]
+
+
+@pytest.mark.parametrize("lora_rank", [0, 2])
+def test_the_server_gets_the_weights_before_it_writes(
+    policy: Policy, url: str, stand_in: StandIn, lora_rank: int
+) -> None:
+    if lora_rank:
+        policy = policy.with_lora(lora_rank)
+    with torch.no_grad():
+        for weight in policy.model.parameters():
+            weight += 0.05 * torch.randn_like(weight)
+    before = weights(policy)
+    found = ServerSampler(policy, server_of(url), NEW).sample(questions(3), 1, 0.0, seed=0)
+    expected = LocalSampler(policy, NEW).sample(questions(3), 1, 0.0, seed=0)
+    assert [group[0].tokens for group in found] == [group[0].tokens for group in expected]
+    update = ["/start_weight_update", "/update_weights", "/finish_weight_update"]
+    assert stand_in.paths[:4] == [*update, "/reset_prefix_cache"]
+    after = weights(policy)
+    for name in before:  # LoRA is merged on the way, and taken apart again
+        torch.testing.assert_close(after[name], before[name], rtol=1e-5, atol=1e-5)
+    if not lora_rank:
+        assert same(weights(stand_in.policy), after)
+
+
+@pytest.mark.parametrize("agent", ["continuous", "grpo"])
+def test_an_agent_learns_by_a_server_and_the_server_follows(
+    policy: Policy, url: str, stand_in: StandIn, tmp_path: Path, agent: AgentName
+) -> None:
+    before = weights(policy)
+    rates = {"learning_rate": 1e-2, "online_learning_rate": 1e-2, "warmup": 0}
+    changes = {"agent": agent, "rounds": 2, "samples": 4, "minibatches": 4, **rates}
+    learner = agent_of(policy, tmp_path, RewardPanel([Even()]), server=url, **changes)
+    rounds = list(learner.learn())
+    learner.close()
+    assert [done.number for done in rounds] == [0, 1, 2]
+    assert not same(weights(policy), before)
+    assert same(weights(stand_in.policy), weights(policy))  # measured as it was left
+    assert rounds[-1].cost.responses > 0
+    assert {r.version for r in rounds[2].rollouts} == {1}
+
+
+def test_a_server_that_is_busy_is_asked_again(policy: Policy, url: str, stand_in: StandIn) -> None:
+    sampler = ServerSampler(policy, server_of(url), NEW)
+    stand_in.failures += [503, 500]
+    assert len(sampler.sample(questions(1), 1, 1.0, seed=0)[0]) == 1
+    stand_in.failures += [503] * 3
+    with pytest.raises(ConnectionError, match="answered 503 to /start_weight_update"):
+        sampler.sample(questions(1), 1, 1.0, seed=0)
+
+
+def test_what_the_server_refuses_is_told_at_once(
+    policy: Policy, url: str, stand_in: StandIn
+) -> None:
+    sampler = ServerSampler(policy, server_of(url), NEW)
+    stand_in.failures += [400]
+    with pytest.raises(ConnectionError, match=r"answered 400 to .*not now"):
+        sampler.sample(questions(1), 1, 1.0, seed=0)
+    assert stand_in.paths == ["/start_weight_update"]
+
+
+def test_fewer_responses_than_asked_for_are_an_error_and_no_wrong_answers(
+    policy: Policy, url: str, stand_in: StandIn
+) -> None:
+    stand_in.short = 1
+    with pytest.raises(ConnectionError, match=r"asked for 4 responses .* and gave 3"):
+        ServerSampler(policy, server_of(url), NEW).sample(questions(1), 4, 1.0, seed=0)
+
+
+def test_without_a_server_the_error_says_what_to_start(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waited: list[float] = []
+    monkeypatch.setattr("mstar.agents.sampling.vllm_client.time.sleep", waited.append)
+    nobody = "http://127.0.0.1:9"  # the port of discard, where nothing listens
+    words = ["train", "smoke", "--server", nobody, "--rank", "reward"]
+    words += ["--out", str(tmp_path / "run")]
+    assert main(words) == 1
+    told = capsys.readouterr().err
+    assert f"mstar: no vLLM server can be reached at {nobody}" in told
+    assert "VLLM_SERVER_DEV_MODE=1 vllm serve MODEL --weight-transfer-config" in told
+    assert waited == [1.0, 2.0, 4.0, 8.0]
+
+
+def test_log_probabilities_of_another_temperature_are_refused(url: str, stand_in: StandIn) -> None:
+    stand_in.logprobs_mode = "processed_logprobs"
+    with pytest.raises(ValueError, match="start it with --logprobs-mode raw_logprobs"):
+        Server(url)
+
+
+def test_weights_need_a_gpu_and_vllm_on_this_side(stand_in: StandIn) -> None:
+    for url in serving(stand_in):
+        with pytest.raises(
+            ValueError, match=r"the policy is on cpu: pip install 'mstar-rl\[vllm\]'"
+        ):
+            Server(url).join(torch.device("cpu"))
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        (
+            {"server": "localhost:8000", "rank": "reward"},
+            "an address such as http://localhost:8000",
+        ),
+        ({"server": "http://localhost:8000"}, "give another --rank, such as reward"),
+    ],
+)
+def test_a_recipe_with_a_server_is_checked(changes: dict[str, Any], words: str) -> None:
+    with pytest.raises(ValueError, match=words):
+        Recipe(**changes)

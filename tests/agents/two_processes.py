@@ -1,0 +1,92 @@
+"""What each of two processes runs: several recipes one after the other, some of them killed.
+
+accelerate launch --config_file .../cpu-2.yaml tests/two_processes.py MODEL OUT
+
+Launched with fsdp2.yaml it runs those of ``PIECES``, with the weights in pieces on the CPUs.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from accelerate import PartialState
+from accelerate.utils import DistributedType
+from stand_in_server import StandIn, serving, wire
+from test_resume import Killed, after_fine_tuning, run
+from tiny_runs import TINY
+
+from mstar.agents.config import Recipe
+from mstar.agents.policy import distributed
+from mstar.agents.policy.policy import Policy
+from mstar.agents.sampling import vllm
+from mstar.agents.sampling.vllm_client import Server
+from mstar.experiments.run.run_folder import RunFolder
+
+PAIR = replace(TINY, rounds=2, prompts=5, batch=4, held_out=3, test=3)  # shares of unequal size
+RECIPES: dict[str, Recipe] = {
+    # On-policy: of a larger batch each process would mix its own half.
+    "grpo": replace(PAIR, agent="grpo", minibatches=1, prompts=4),
+    "by-prompt": replace(PAIR, agent="iterative-rft", budget="by-prompt", first=2, samples=4),
+    "killed": replace(PAIR, lora_rank=2),
+}
+PIECES: dict[str, Recipe] = {
+    "killed": PAIR,
+    "rest-em": replace(PAIR, agent="rest-em", batch_rows=2),  # some process samples once more
+    "lora": replace(RECIPES["grpo"], lora_rank=2),
+    "served": replace(PAIR, lora_rank=2, server="http://stand-in", rank="reward"),
+}
+
+
+def run_served(recipe: Recipe, out: Path) -> RunFolder:
+    """Run a recipe whose server is a stand-in in the main process."""
+    stand_in = StandIn(Policy.load(recipe.model, device="cpu"))
+    with pytest.MonkeyPatch.context() as patch:
+        wire(patch, stand_in)
+        for url in serving(stand_in):
+            server = Server(distributed.agreed(url) if distributed.count() > 1 else url)
+            patch.setattr(vllm, "server_at", {recipe.server: server}.get)
+            folder = run(recipe, out)
+            distributed.wait()
+    return folder
+
+
+@contextmanager
+def cut() -> Iterator[None]:
+    """Accelerate cuts weights on accelerators only, so it is told that these CPUs are some."""
+    plain = PartialState.__init__
+
+    def told(self: PartialState, *given: object, **named: object) -> None:
+        plain(self, *given, **named)
+        if self.distributed_type == DistributedType.MULTI_CPU:
+            self.distributed_type = DistributedType.MULTI_GPU
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(PartialState, "__init__", told)
+        yield
+
+
+def run_all(recipes: dict[str, Recipe], model: str, out: Path) -> None:
+    """Run recipes, each in a folder of its name."""
+    for name, recipe in recipes.items():
+        recipe = replace(recipe, model=model)
+        if name == "killed":
+            with pytest.MonkeyPatch.context() as patch:
+                after_fine_tuning(patch, 2)
+                with pytest.raises(Killed):
+                    run(recipe, out / name)
+        (run_served if recipe.server else run)(recipe, out / name)
+
+
+if __name__ == "__main__":
+    model, out = sys.argv[1], Path(sys.argv[2])
+    if os.environ.get("ACCELERATE_USE_FSDP") == "true":
+        with cut():
+            run_all(PIECES, model, out)
+    else:
+        run_all(RECIPES, model, out)

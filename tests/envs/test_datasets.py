@@ -1,0 +1,827 @@
+import base64
+import io
+import json
+import os
+import pickle
+import struct
+import tracemalloc
+import zlib
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import gymnasium
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from gymnasium.envs.registration import EnvSpec
+from gymnasium.utils.env_checker import check_env
+from PIL import Image
+
+from mstar.envs import (
+    DatasetSource,
+    Problem,
+    ProblemEnv,
+    ProblemVectorEnv,
+    open_source,
+    register_dataset,
+)
+from mstar.envs.datasets.answer_types import typed
+from mstar.envs.datasets.options import form_of, lettered, options, options_in, resolve
+from mstar.envs.datasets.stored_image import MOST_PIXELS, StoredPicture
+from mstar.envs.datasets.validate import validate_source
+
+SAMPLES = Path(os.environ.get("MSTAR_SHARED", Path(__file__).parents[3] / "shared"), "real_samples")
+COLORS = ("red", "green", "blue", "white")
+
+
+def png(shade: int = 0, size: tuple[int, int] = (8, 6), mode: str = "RGB") -> bytes:
+    file = io.BytesIO()
+    Image.new(mode, size, shade if mode in "LP1" else (shade, 0, 255, 255)[: len(mode)]).save(
+        file, "PNG"
+    )
+    return file.getvalue()
+
+
+def chart(number: int, **more: Any) -> dict[str, Any]:
+    return {
+        "id": f"c{number}",
+        "question": f"How high is bar {number}?",
+        "image": png(number),
+        "answer": number,
+        **more,
+    }
+
+
+def charts(count: int) -> list[dict[str, Any]]:
+    return [chart(number) for number in range(count)]
+
+
+def write(folder: Path, rows: Sequence[Mapping[str, Any]], name: str = "problems.jsonl") -> str:
+    """A file of rows with their pictures beside it."""
+    (folder / "images").mkdir(exist_ok=True)
+    lines = []
+    for number, row in enumerate(rows):
+        picture = row.get("image")
+        if isinstance(picture, bytes):
+            (folder / "images" / f"{number}.png").write_bytes(picture)
+            row = {**row, "image": f"images/{number}.png"}
+        lines.append(json.dumps(row))
+    (folder / name).write_text("\n".join(lines) + "\n")
+    return str(folder / name)
+
+
+def all_problems(source: DatasetSource) -> list[Problem]:
+    return [problem for problems in source.problems.values() for problem in problems]
+
+
+def only(row: Mapping[str, Any], fields: Any = None) -> Problem:
+    (problem,) = all_problems(DatasetSource.load([row], fields))
+    return problem
+
+
+# The order and the splits
+
+
+def test_every_problem_of_a_split_is_posed_once_in_an_epoch_and_the_next_is_shuffled_anew() -> None:
+    source = DatasetSource.load(charts(60))
+    count = len(source.problems["train"])
+    first = [source.problem("train", 3, i).id for i in range(count)]
+    second = [source.problem("train", 3, count + i).id for i in range(count)]
+    assert sorted(first) == sorted(second) == sorted(p.id for p in source.problems["train"])
+    assert first != second
+    assert first == [source.problem("train", 3, i).id for i in range(count)]
+    assert first != [source.problem("train", 4, i).id for i in range(count)]
+
+
+@pytest.mark.parametrize("count", [3, 10, 60, 1000])
+def test_without_splits_of_its_own_a_set_is_divided_by_hash_and_no_split_is_empty(
+    count: int,
+) -> None:
+    again = [DatasetSource.load(rows) for rows in (charts(count), charts(count)[::-1])]
+    for split, problems in again[0].problems.items():
+        assert problems
+        assert {p.question for p in problems} == {p.question for p in again[1].problems[split]}
+    assert len(all_problems(again[0])) == count
+    assert len(again[0].problems["train"]) >= count / 2 - 1
+
+
+def test_problems_about_one_picture_stay_in_one_split() -> None:
+    rows = [chart(n, image=png(n // 4)) for n in range(120)]
+    source = DatasetSource.load(rows)
+    pictures = [
+        {p.pictures[0].render().tobytes() for p in problems}
+        for problems in source.problems.values()
+    ]
+    assert sum(map(len, pictures)) == 30
+    assert not pictures[0] & pictures[2]
+
+
+def test_a_set_keeps_the_splits_it_has_and_a_missing_one_is_taken_from_train() -> None:
+    rows = [chart(n, split="train" if n < 50 else "test") for n in range(60)]
+    source = DatasetSource.load(rows)
+    assert {p.answer.value for p in source.problems["test"] if p.answer} == {
+        str(n) for n in range(50, 60)
+    }
+    assert len(source.problems["train"]) + len(source.problems["validation"]) == 50
+    assert source.problems["validation"]
+
+
+def test_names_of_files_say_the_split(tmp_path: Path) -> None:
+    write(tmp_path, charts(20), "problems_train.jsonl")
+    write(tmp_path, [chart(n) for n in range(20, 23)], "dev-00000-of-00001.jsonl")
+    write(tmp_path, [chart(n) for n in range(30, 34)], "testmini.jsonl")
+    counts = {k: len(v) for k, v in DatasetSource.load(str(tmp_path)).problems.items()}
+    assert counts == {"train": 20, "validation": 3, "test": 4}
+
+
+def test_nothing_of_a_benchmark_is_for_training() -> None:
+    source = DatasetSource.load([chart(n, split="test") for n in range(5)])
+    assert len(source.problems["test"]) == 5
+    with pytest.raises(ValueError, match=r"no problem in split 'train'.*fields=\{'split': '=all'"):
+        source.problem("train", 0, 0)
+    divided = DatasetSource.load([chart(n, split="test") for n in range(5)], {"split": "=all"})
+    assert divided.problem("train", 0, 0).answer is not None
+
+
+def test_what_train_shares_with_test_is_left_out_of_train() -> None:
+    rows = [chart(n, split="train") for n in range(20)]
+    rows += [chart(n, split="test") for n in (3, 30)]
+    with pytest.warns(UserWarning, match="1 problems are asked again in a later split"):
+        source = DatasetSource.load(rows)
+    asked = [{p.question for p in source.problems[s]} for s in ("train", "validation", "test")]
+    assert not asked[2] & (asked[0] | asked[1])
+    assert "How high is bar 3?" in asked[2]
+
+
+def test_the_revision_in_an_id_changes_with_the_problems_only() -> None:
+    first, again = (DatasetSource.load(charts(5)).revision for _ in range(2))
+    other = DatasetSource.load([*charts(4), chart(4, answer=5)]).revision
+    assert first == again != other
+    assert f"rows@{first}/" in all_problems(DatasetSource.load(charts(5)))[0].id
+
+
+# What a row may look like
+
+
+@pytest.mark.parametrize("ending", ["jsonl", "json", "csv", "tsv", "parquet", "keyed.json"])
+def test_every_kind_of_file_gives_the_same_problems(ending: str, tmp_path: Path) -> None:
+    rows = [chart(n, choices=["4", "5", "6"], answer=str(n)) for n in (4, 5, 6)]
+    write(tmp_path, rows)
+    rows = [{**row, "image": f"images/{i}.png"} for i, row in enumerate(rows)]
+    path = tmp_path / f"problems.{ending}"
+    if ending == "json":
+        path.write_text(json.dumps(rows, indent=1))
+    elif ending == "keyed.json":
+        path.write_text(json.dumps({str(i): row for i, row in enumerate(rows)}, indent=1))
+    elif ending == "parquet":
+        pa = pytest.importorskip("pyarrow")
+        pytest.importorskip("pyarrow.parquet").write_table(pa.Table.from_pylist(rows), path)
+    elif ending != "jsonl":
+        mark = "," if ending == "csv" else "\t"
+        lines = [
+            mark.join(['"4; 5; 6"' if k == "choices" else str(v) for k, v in row.items()])
+            for row in rows
+        ]
+        path.write_text("\n".join([mark.join(rows[0]), *lines]) + "\n")
+    found = DatasetSource.load(str(path))
+    assert sorted(p.question for p in all_problems(found)) == [
+        f"How high is bar {n}?\n(A) 4 (B) 5 (C) 6" for n in (4, 5, 6)
+    ]
+    assert {p.answer.type for p in all_problems(found) if p.answer} == {"choice"}
+
+
+@pytest.mark.parametrize(
+    "held",
+    [
+        png(7),
+        {"bytes": png(7), "path": None},
+        Image.open(io.BytesIO(png(7))),
+        "data:image/png;base64," + base64.b64encode(png(7)).decode(),
+    ],
+    ids=["bytes", "struct", "PIL", "base64"],
+)
+def test_a_picture_may_be_held_in_any_form(held: Any) -> None:
+    picture = only(chart(1, image=held)).pictures[0]
+    assert picture.render().getpixel((0, 0)) == (7, 0, 255)
+    assert picture.render(112).size == (8, 6)  # stored pictures keep their size
+
+
+def test_several_pictures_come_from_a_list_or_from_numbered_columns() -> None:
+    assert len(only(chart(1, image=[png(1), png(2)])).pictures) == 2
+    row = {"question": "Alike?", "answer": "yes", "image_1": png(1), "image_2": png(2)}
+    assert len(only({**row, "image_3": None}).pictures) == 2
+
+
+@pytest.mark.parametrize("nested", [False, True])
+def test_pictures_inside_parquet_are_read_when_asked_for(nested: bool, tmp_path: Path) -> None:
+    pa = pytest.importorskip("pyarrow")
+    parquet = pytest.importorskip("pyarrow.parquet")
+    held = [{"bytes": png(n), "path": f"{n}.png"} for n in range(5)]
+    rows = [chart(n, image=[h, h] if nested else h) for n, h in enumerate(held)]
+    parquet.write_table(pa.Table.from_pylist(rows), tmp_path / "data.parquet", row_group_size=2)
+    found = all_problems(DatasetSource.load(str(tmp_path)))
+    assert len(found) == 5
+    for problem in found:
+        assert problem.answer is not None
+        assert len(problem.pictures) == 1 + nested
+        shade = problem.pictures[-1].render().getpixel((0, 0))
+        assert shade == (int(problem.answer.value), 0, 255)
+    assert len(pickle.dumps(found)) < 5_000
+
+
+def test_a_datasets_table_is_taken_live_and_from_disk(tmp_path: Path) -> None:
+    datasets = pytest.importorskip("datasets")
+    features = datasets.Features(
+        {
+            "question": datasets.Value("string"),
+            "image": datasets.Image(),
+            "answer": datasets.Value("int64"),
+        }
+    )
+    rows = [{key: chart(n)[key] for key in features} for n in range(4)]
+    table = datasets.Dataset.from_list(
+        [{**row, "image": {"bytes": row["image"], "path": None}} for row in rows], features
+    )
+    datasets.DatasetDict({"train": table, "test": table.select([0])}).save_to_disk(
+        tmp_path / "saved"
+    )
+    live = DatasetSource.load(table)
+    both = DatasetSource.load(datasets.DatasetDict({"train": table, "dev": table.select([])}))
+    assert both.revision == live.revision
+    assert sorted(p.question for p in all_problems(live)) == [r["question"] for r in rows]
+    with pytest.warns(UserWarning, match="1 problems are asked again"):
+        saved = DatasetSource.load(str(tmp_path / "saved"))
+    assert len(saved.problems["test"]) == 1
+    assert saved.problem("test", 0, 0).pictures[0].render().size == (8, 6)
+
+
+@pytest.mark.parametrize(
+    ("mode", "seen"), [("RGBA", (255, 255, 255)), ("P", None), ("L", (9, 9, 9)), ("1", None)]
+)
+def test_every_mode_of_picture_becomes_rgb(mode: str, seen: tuple[int, ...] | None) -> None:
+    file = io.BytesIO()
+    color = (9, 9, 9, 0) if mode == "RGBA" else 9 if mode == "L" else 1
+    Image.new(mode, (4, 4), color).save(file, "PNG")
+    image = StoredPicture(file.getvalue(), "it").render()
+    assert image.mode == "RGB"
+    assert seen is None or image.getpixel((0, 0)) == seen
+
+
+def test_gray_of_16_bits_keeps_its_shades() -> None:
+    file = io.BytesIO()
+    Image.fromarray(np.array([[0, 128 * 256, 255 * 256]] * 3, np.uint16)).save(file, "PNG")
+    image = StoredPicture(file.getvalue(), "it").render()
+    shades = [image.getpixel((x, 0)) for x in range(3)]
+    assert shades == [(0, 0, 0), (128, 128, 128), (255, 255, 255)]
+
+
+# Options and golds
+
+
+@pytest.mark.parametrize(
+    ("cell", "expected"),
+    [
+        (["red", "blue"], ("red", "blue")),
+        (["(A) red", "(B) blue"], ("red", "blue")),
+        ("A. red; B. blue", ("red", "blue")),
+        ("(A) red (B) blue (C) blue, too", ("red", "blue", "blue, too")),
+        ("A: red, B: blue", ("red", "blue")),
+        ("['$6', 'it''s']", ("$6", "its")),
+        ('["red", "blue"]', ("red", "blue")),
+        ({"B": "blue", "A": "red"}, ("red", "blue")),
+        ("red\nblue", ("red", "blue")),
+        ("red | blue", ("red", "blue")),
+        ([6.0, 3, None, "nan"], ("6", "3")),
+        (None, ()),
+        ("", ()),
+    ],
+)
+def test_options_are_read_however_they_are_written(cell: Any, expected: tuple[str, ...]) -> None:
+    assert options(cell) == expected
+
+
+def test_code_among_options_is_not_run(tmp_path: Path) -> None:
+    victim = tmp_path / "run"
+    assert options(f"[open({str(victim)!r}, 'w'), 2]")
+    assert not victim.exists()
+    with pytest.raises(ValueError, match="can't read options"):
+        options("[" * 9_000 + "]" * 9_000)
+
+
+@pytest.mark.parametrize(
+    ("question", "expected"),
+    [
+        ("Which?\nOptions: A: 3, B: 4, C: 5, D: 6", ("3", "4", "5", "6")),
+        ("Which?\nChoices:\n(A) 145°\n(B) 135°", ("145°", "135°")),
+        ("Which? A. left B. right\nAnswer with the letter.", ("left", "right")),
+        ("Which?\nA. left\nB. right\nAnswer with the letter.", ("left", "right")),
+        ("Is angle (A) larger than 3?", ()),
+        ("How many cells are there?", ()),
+    ],
+)
+def test_options_are_found_in_the_question(question: str, expected: tuple[str, ...]) -> None:
+    assert options_in(question) == expected
+
+
+@pytest.mark.parametrize(
+    ("gold", "form", "index"),
+    [
+        ("dark red", "text", 1),
+        ("Dark  Red", "text", 1),
+        ("B", "letter", 1),
+        ("(b)", "letter", 1),
+        ("B.", "letter", 1),
+        ("B. dark red", "letter", 1),
+        ("B. red", "letter", None),
+        ("E", "letter", None),
+        ("1", "index", 1),
+        ("1", "number", 0),
+        ("0", "number", None),
+        ("9" * 5000, "index", None),
+        ("²", "index", None),
+    ],
+)
+def test_a_gold_means_one_option(gold: str, form: Any, index: int | None) -> None:
+    assert resolve(gold, ("red", "dark red", "blue"), form) == index
+
+
+@pytest.mark.parametrize(
+    ("golds", "form"),
+    [
+        ([("3", ["6", "3", "4", "2"]), ("4", ["4", "1", "0", "7"])], "text"),
+        ([("0", ["cat", "dog"]), ("1", ["1", "2"])], "index"),
+        ([("1", ["cat", "dog"]), ("2", ["6", "7"])], "number"),
+        ([("A", ["cat", "dog"]), ("B", ["1", "2"])], "letter"),
+    ],
+)
+def test_the_form_of_the_golds_is_told_from_all_rows(
+    golds: list[tuple[str, list[str]]], form: str
+) -> None:
+    assert form_of(golds) == form
+
+
+def test_indices_of_numeric_options_are_not_taken_for_their_texts() -> None:
+    rows = [
+        chart(n, choices=["3", "2", "1", "0"] if n else ["a", "b", "c", "d"], answer=n % 4)
+        for n in range(12)
+    ]
+    found = {p.question[:18]: p.answer for p in all_problems(DatasetSource.load(rows))}
+    answer = found["How high is bar 3?"]
+    assert answer is not None
+    assert answer.value == "0"
+    forced = only(chart(1, choices=["3", "2", "1"], answer="1"), {"answer_form": "index"})
+    assert forced.answer is not None
+    assert forced.answer.value == "2"
+
+
+def test_lettered_options_are_shown_exactly_once() -> None:
+    assert lettered("Which?", ["red", "blue"]) == "Which?\n(A) red (B) blue"
+    for shown in ("Which?\n(A) red (B) blue", "Which? A. red B. blue", "Which?\nA: red, B: blue"):
+        assert lettered(shown, ["red", "blue"]) == shown
+
+
+@pytest.mark.parametrize(
+    ("gold", "question", "type_", "value", "unit"),
+    [
+        ("12", "", "number", "12", None),
+        ("1,234.5", "", "number", "1,234.5", None),
+        ("$8.20", "", "number", "8.20", "$"),
+        ("12 cm", "", "number", "12", "cm"),
+        ("45°", "", "number", "45", "°"),
+        ("25%", "", "percent", "25%", None),
+        ("1/2", "", "fraction", "1/2", None),
+        ("4:45", "", "time", "4:45", None),
+        ("12:30 PM", "", "time", "12:30 PM", None),
+        ("Yes", "", "yes_no", "Yes", None),
+        ("2010", "In which year was it?", "year", "2010", None),
+        ("2010", "How many?", "number", "2010", None),
+        ("[3, 5, 7]", "", "list", "[3, 5, 7]", None),
+        ("(-5, 5)", "", "tuple", "(-5, 5)", None),
+        ("[1,3)", "", "interval", "[1,3)", None),
+        ("y=2x+3", "", "equation", "y=2x+3", None),
+        ("5\\sqrt{3}", "", "expression", "5\\sqrt{3}", None),
+        ("x^2+2x+1", "", "expression", "x^2+2x+1", None),
+        ("Tuesday", "", "date", "Tuesday", None),
+        ("Reardon Corporation", "", "text", "Reardon Corporation", None),
+        ("7 apples", "", "text", "7 apples", None),
+    ],
+)
+def test_the_type_of_a_gold_is_inferred(
+    gold: str, question: str, type_: str, value: str, unit: str | None
+) -> None:
+    answer = typed(gold, question=question)
+    assert (answer.type, answer.value, answer.unit) == (type_, value, unit)
+
+
+def test_type_unit_and_tolerance_can_be_said_for_all_rows_or_by_a_column() -> None:
+    said = {"type": "chart_number", "unit": "=cm", "tolerance": 0.05}
+    answer = only(chart(12), said).answer
+    assert answer is not None
+    assert (answer.type, answer.unit, answer.tolerance) == ("chart_number", "cm", 0.05)
+    answer = only(chart(12, kind="integer", u="kg"), {"type": "kind", "unit": "u"}).answer
+    assert answer is not None
+    assert (answer.type, answer.unit) == ("number", "kg")
+
+
+def test_a_map_can_be_written_as_plain_text_as_on_the_command_line() -> None:
+    row = {"question": "How?", "left": png(1), "right": png(2), "x": "so", "y": "no", "answer": "B"}
+    found = only(row, {"image": "left, right", "choices": "x,y"})
+    assert len(found.pictures) == 2
+    assert found.answer is not None
+    assert found.answer.choices == ("so", "no")
+    answer = only(chart(12), {"type": "number", "tolerance": "0.05"}).answer
+    assert answer is not None
+    assert answer.tolerance == 0.05
+
+
+def test_placeholders_and_hints_are_not_shown() -> None:
+    shown = only(chart(1, question="<image>\nWhat is <image 1> worth?")).question
+    assert shown == "What is the picture worth?"
+    both = chart(1, question="Is <image1> like <image2>?", image=[png(1), png(2)])
+    assert only(both).question == "Is picture 1 like picture 2?"
+
+
+@pytest.mark.parametrize("said", ["The answer is 7.5", "Answer: 7.5", "$7.5$", "\\boxed{7.5}"])
+def test_a_gold_is_taken_out_of_its_sentence(said: str) -> None:
+    answer = only(chart(1, answer=said)).answer
+    assert answer is not None
+    assert answer.value == "7.5"
+
+
+def test_a_row_without_a_gold_is_an_unlabelled_problem() -> None:
+    assert only(chart(1, answer=None)).answer is None
+    assert only(chart(1, answer="")).answer is None
+
+
+# What is refused
+
+
+def load_error(source: Any, **options: Any) -> str:
+    with pytest.raises(ValueError, match=r"\S") as raised:
+        DatasetSource.load(source, **options)
+    return str(raised.value)
+
+
+def test_unknown_columns_are_named_with_an_example_of_a_map() -> None:
+    message = load_error([{"ask": "Why?", "image": png(), "reply": "so"}])
+    assert "can't tell which column is the question and the answer" in message
+    assert "Columns found: 'ask', 'image', 'reply'" in message
+    assert "fields={'question': 'COLUMN', 'image': 'image', 'answer': 'COLUMN'}" in message
+
+
+def test_a_map_to_a_column_that_is_not_there_is_named() -> None:
+    message = load_error(charts(2), fields={"question": "qestion"})
+    assert "maps 'question' to 'qestion', which is no column; did you mean 'question'?" in message
+    assert "no field 'qestion' to map" in load_error(charts(2), fields={"qestion": "question"})
+    assert "no schema 'mathvsta'; known: mathvista" in load_error(charts(2), fields="mathvsta")
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        (b'{"question": "Why?", "image": }', "line 3: broken JSON at column 31"),
+        (b'{"question": "Wh\xff?"}', "line 3 is not UTF-8: byte 0xff at column 17"),
+        (b"[1, 2]", "line 3: a row must be a JSON object"),
+        (b"[" * 200_000, "line 3"),
+        (b'{"answer": ' + b"9" * 5000 + b"}", "line 3: the JSON can't be read"),
+        (b'{"answer": "1", "answer": "2"}', "line 3: the JSON can't be read: an object names keys"),
+    ],
+    ids=["broken", "not UTF-8", "no object", "deep", "digits", "twice"],
+)
+def test_a_broken_line_is_named_with_its_file_and_number(
+    line: bytes, words: str, tmp_path: Path
+) -> None:
+    path = Path(write(tmp_path, charts(2)))
+    path.write_bytes(path.read_bytes() + line + b"\n")
+    assert f"{path} {words}" in load_error(str(path))
+
+
+def test_a_line_of_a_gigabyte_is_refused_in_bounded_memory(tmp_path: Path) -> None:
+    for name in ("problems.jsonl", "problems.csv", "problems.json"):
+        with (tmp_path / name).open("wb") as file:
+            file.write(b'["')
+            file.truncate(2**30)  # a sparse file of zeros
+        tracemalloc.start()
+        message = load_error(str(tmp_path / name))
+        peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        assert "longer than 33,554,432 bytes" in message or "broken JSON" in message
+        assert peak < 300 * 2**20
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "words"),
+    [
+        ("a.csv", "question,answer\nWhy?,1,2\n", r"a.csv line 2: 3 cells under 2 columns"),
+        ("a.csv", 'question,answer\n"Why?,1\n', r"a.csv line 2: broken CSV"),
+        ("a.csv", "question,a,a\nWhy?,1,2\n", "a.csv: the header names columns twice: ['a']"),
+        ("a.json", '[{"question": "a"},\n {"question": }]', r"a.json item 2: broken JSON"),
+        ("a.json", '{"a": {"b": 1},\n "c": }', r"a.json line 2: broken JSON"),
+        ("a.parquet", "PAR1 no", r"a.parquet is not a parquet file"),
+        ("a.jsonl", "\n\n", r"a.jsonl is empty: it has no rows"),
+        ("a.xlsx", "", r"ends in one of .parquet, .jsonl"),
+    ],
+)
+def test_broken_files_are_named(name: str, text: str, words: str, tmp_path: Path) -> None:
+    (tmp_path / name).write_text(text)
+    assert words in load_error(str(tmp_path / name))
+
+
+@pytest.mark.parametrize("each", [40 * 2**20, 2**20], ids=["a large row", "many alike"])
+def test_a_table_that_unpacks_to_far_more_is_refused_in_bounded_memory(
+    each: int, tmp_path: Path
+) -> None:
+    texts = [f"{number}{'x' * each}" for number in range(1 + 2**27 // each if each < 2**25 else 1)]
+    columns = {"question": texts, "image": ["1.png"] * len(texts), "answer": ["1"] * len(texts)}
+    path = tmp_path / "problems.parquet"
+    pq.write_table(pa.table(columns), path, compression="zstd")
+    assert path.stat().st_size < 2**20
+    assert f"{path} unpacks to" in load_error(str(path))
+
+
+def test_many_large_rows_are_not_held_to_tell_the_columns() -> None:
+    taken: list[int] = []
+
+    def large() -> Iterator[dict[str, Any]]:
+        for number in range(64):
+            taken.append(number)
+            yield {"ask": "x" * 2**23}
+
+    assert "can't tell which column" in load_error(large())
+    assert len(taken) < 8
+
+
+def test_a_folder_without_a_table_says_what_is_missing(tmp_path: Path) -> None:
+    (tmp_path / "1.png").write_bytes(png())
+    assert "Pictures need a table beside them" in load_error(str(tmp_path))
+
+
+@pytest.mark.parametrize(
+    ("path", "words"),
+    [
+        ("../secret.png", "lies outside of"),
+        ("images/../../secret.png", "lies outside of"),
+        ("/etc/passwd", "lies outside of"),
+        ("link.png", "lies outside of"),
+        ("https://example.org/1.png", "is an address; nothing is downloaded"),
+        ("images/none.png", "no such file"),
+        ("images", "no such file"),
+        ("pipe", "no such file"),
+        ("a\0b.png", "is no path"),
+        ("x" * 300, "no such file in"),
+        ("x y" * 1000, "neither a path nor base64"),
+        (7, "must be a path, bytes or a picture"),
+        (None, "no picture in 'image'"),
+    ],
+)
+def test_pictures_from_elsewhere_are_refused(path: Any, words: str, tmp_path: Path) -> None:
+    (tmp_path / "secret.png").write_bytes(png())
+    folder = tmp_path / "set"
+    folder.mkdir()
+    (folder / "link.png").symlink_to(tmp_path / "secret.png")
+    os.mkfifo(folder / "pipe")
+    message = load_error(write(folder, [chart(1), chart(2, image=path)]))
+    assert words in message
+    assert "line 2" in message
+
+
+def test_pictures_may_lie_in_a_folder_that_is_named(tmp_path: Path) -> None:
+    (tmp_path / "set").mkdir()
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "elsewhere" / "1.png").write_bytes(png())
+    path = write(tmp_path / "set", [chart(1, image="1.png")])
+    source = DatasetSource.load(path, pictures=str(tmp_path / "elsewhere"))
+    assert all_problems(source)[0].pictures[0].render().size == (8, 6)
+
+
+def png_of(width: int, height: int) -> bytes:
+    """The header of a picture of any size, and next to nothing behind it."""
+
+    def chunk(kind: bytes, data: bytes) -> bytes:
+        check = zlib.crc32(kind + data)
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", check)
+
+    header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+    return (
+        b"\x89PNG\r\n\x1a\n"
+        + chunk(b"IHDR", header)
+        + chunk(b"IDAT", zlib.compress(b"\0" * 100))
+        + chunk(b"IEND", b"")
+    )
+
+
+@pytest.mark.parametrize(
+    ("data", "words"),
+    [
+        (png_of(60_000, 60_000), "is too large"),
+        (png_of(2**13, MOST_PIXELS // 2**13 + 1), "is too large"),
+        (png_of(9_000, 100), "50 times the shorter"),
+        (png(0, (300, 300))[:150], "is broken"),
+        (png()[:20], "is not a picture"),
+        (b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n", "is not a picture"),
+        (b"", "is not a picture"),
+        (b"<svg xmlns='http://www.w3.org/2000/svg'/>", "is not a picture"),
+    ],
+    ids=["bomb", "large", "strip", "truncated", "cut", "EPS", "empty", "SVG"],
+)
+def test_hostile_pictures_are_refused_with_the_row_and_little_memory(
+    data: bytes, words: str
+) -> None:
+    tracemalloc.start()
+    message = load_error([chart(1), chart(2, image=data)])
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert words in message
+    assert "rows in memory, number 1" in message
+    assert peak < 20 * 2**20
+
+
+def test_faulty_rows_are_listed_up_to_five_with_their_total_or_skipped() -> None:
+    rows = charts(20) + [chart(n, choices=["1", "2"], answer="9") for n in range(20, 27)]
+    message = load_error(rows)
+    assert "7 of 27 rows hold no problem that can be asked and checked" in message
+    assert message.count("is none of the options") == 5
+    assert "and 2 more" in message
+    source = DatasetSource.load(rows, on_error="skip")
+    assert len(all_problems(source)) == 20
+    assert len(source.skipped) == 7
+
+
+@pytest.mark.parametrize(
+    ("row", "words"),
+    [
+        (chart(1, question=""), "the question has 0 characters"),
+        (chart(1, question="x" * 9000), "the question has 9000 characters"),
+        (chart(1, question="x" * 7000, choices=["y" * 900, "z"], answer="z"), "with its options"),
+        (chart(1, answer="x" * 3000), "the answer has 3000 characters"),
+        (chart(1, answer=["1", "2"]), "several answers"),
+        (chart(1, answer={"text": "1"}), "fields={'answer': 'answer.text'}"),
+        (chart(1, choices=["1"] * 30, answer="1"), "more than there are letters for"),
+        (chart(1, choices=["3", "4"], answer="C"), "is none of the options"),
+    ],
+)
+def test_rows_that_can_not_be_asked_say_why(row: Mapping[str, Any], words: str) -> None:
+    assert words in load_error([row])
+
+
+def test_a_gold_that_does_not_verify_against_itself_is_refused() -> None:
+    assert "apple" in load_error([chart(1, answer="apple")], fields={"type": "number"})
+
+
+# As an environment
+
+
+def test_a_file_is_an_environment_by_its_path(tmp_path: Path) -> None:
+    path = write(tmp_path, charts(30))
+    env = ProblemEnv(source=path, panel=["repetition"])
+    observation, info = env.reset(seed=1)
+    assert "How high is bar" in observation["prompt"]
+    assert info["versions"]["problems"].startswith(f"{tmp_path.name}@")
+    again, _ = env.reset(seed=1)
+    assert again["prompt"] == observation["prompt"]
+    assert (
+        env.reset(options={"problem_id": info["problem_id"]})[1]["problem_id"]
+        == (info["problem_id"])
+    )
+    batch = ProblemVectorEnv(4, source=path, panel=["repetition"], seed=1)
+    assert batch.reset(seed=1)[0]["prompt"][0] == observation["prompt"]
+
+
+def test_a_registered_data_set_is_made_by_its_id_and_by_its_spec(tmp_path: Path) -> None:
+    path = write(tmp_path, [{"ask": f"Bar {n}?", **chart(n)} for n in range(30)])
+    register_dataset("me/Charts-v0", path, fields={"question": "ask"})
+    try:
+        env = gymnasium.make("me/Charts-v0", panel=["repetition"])
+        assert env.spec is not None
+        check_env(env.unwrapped)
+        again = gymnasium.make(EnvSpec.from_json(env.spec.to_json()))
+        first, second = env.reset(seed=5), again.reset(seed=5)
+        assert first[1]["problem_id"] == second[1]["problem_id"]
+        assert first[0]["prompt"].startswith("Bar ")
+        vector = gymnasium.make_vec("me/Charts-v0", num_envs=2, panel=["repetition"])
+        assert vector.reset(seed=5)[0]["prompt"][0] == first[0]["prompt"]
+        assert open_source("me/Charts-v0").size == 24
+    finally:
+        del gymnasium.registry["me/Charts-v0"]
+
+
+def test_registering_refuses_what_could_not_be_kept(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="no such file or folder"):
+        register_dataset("me/None-v0", str(tmp_path / "none.jsonl"))
+    with pytest.raises(ValueError, match="must be JSON values"):
+        register_dataset("me/None-v0", str(tmp_path), fields={"question": png()})
+    assert "me/None-v0" not in gymnasium.registry
+
+
+@pytest.mark.parametrize("name", ["BarChart", "mstar/BarChart-v0", "mstar/Mixture-v0"])
+def test_families_are_opened_by_name_and_by_id(name: str) -> None:
+    assert open_source(name, level=2).problem("train", 0, 0).tags["level"] == "2"
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("Barchart", r"did you mean .*BarChart.*Known: .*mstar/Clock-v0.*or hub:NAME"),
+        ("mstar/BarChart-v7", "BarChart is at version 0"),
+        ("nowhere/problems.jsonl", "no such file or folder"),
+        ("CartPole-v1", "not one of this package's environments"),
+    ],
+)
+def test_names_that_mean_nothing_come_with_what_is_known(name: str, words: str) -> None:
+    with pytest.raises(ValueError, match=words):
+        open_source(name)
+
+
+def test_a_hub_that_can_not_be_reached_is_an_error_with_its_name(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    datasets = pytest.importorskip("datasets")
+    asked: list[tuple[Any, ...]] = []
+
+    def refuse(name: str, config: str | None, revision: str | None) -> None:
+        asked.append((name, config, revision))
+        raise ConnectionError("offline")
+
+    monkeypatch.setattr(datasets, "load_dataset", refuse)
+    with pytest.raises(ValueError, match="hub:me/Charts:en@v1 can't be loaded: offline"):
+        open_source("hub:me/Charts:en@v1")
+    assert asked == [("me/Charts", "en", "v1")]
+
+
+# The report
+
+
+def test_the_report_counts_what_is_there_and_finds_what_is_wrong() -> None:
+    rows = [chart(n, split="train") for n in range(10)]
+    rows += [chart(3, split="test", id="leak"), chart(30, split="test")]
+    rows += [chart(5, split="train", answer=6, id="torn")]
+    rows += [chart(41, split="test", image=png(41)[:40])]
+    rows += [chart(42, split="test", choices=["6", "7", "7"], answer="6")]
+    rows += [chart(43, split="test", choices=["B", "A"], answer="A", id="c30")]
+    rows += [chart(44, split="test", answer=None, image=png(9))]
+    report = validate_source(rows)
+    assert not report.ok
+    assert (report.rows, report.problems, report.own_splits) == (17, 15, True)
+    assert report.splits["test"] == 4
+    assert sum(report.splits.values()) == 15
+    found = {(f.level, f.kind): f for f in report.findings}
+    assert "is not a picture" in found["error", "pictures"].examples[0]
+    assert found["error", "leakage"].count == 1
+    assert found["error", "choices"].count == 1
+    assert "repeat ['7']" in found["error", "golds"].examples[0]
+    assert found["warning", "leakage"].count == 2
+    assert found["warning", "ids"].examples == ("id 'c30' 2 times",)
+    assert found["warning", "labels"].count == 1
+    torn = [f for f in report.findings if f.kind == "duplicates"]
+    assert any("different golds" in f.message and "number 5" in f.examples[0] for f in torn)
+    assert report.sides == {"to 112": 12}
+    assert json.loads(json.dumps(report.as_json()))["ok"] is False
+    assert "not ok" in report.text()
+
+
+def test_the_report_of_a_sound_set_says_so() -> None:
+    report = validate_source(
+        [chart(n, choices=["1", "2"], answer="AB"[n % 3 == 0]) for n in range(30)]
+    )
+    assert report.ok
+    assert report.gold_rate == 1.0
+    assert report.answer_form == "letter"
+    assert report.blind["commonest letter 'A'"] == pytest.approx(20 / 30)
+    assert report.text().endswith("ok")
+
+
+def test_a_gold_that_fails_lowers_the_rate_of_self_verification() -> None:
+    report = validate_source([chart(1), chart(2), chart(3, answer="nothing")], {"type": "number"})
+    assert report.gold_rate == pytest.approx(2 / 3)
+    assert [f.kind for f in report.findings] == ["golds"]
+
+
+@pytest.mark.skipif(not SAMPLES.is_dir(), reason="the real samples are not beside the repository")
+@pytest.mark.parametrize("name", ["algopuzzlevqa", "nlvr", "puzzlevqa", "tabmwp"])
+def test_real_problems_load_with_their_golds(name: str) -> None:
+    path = SAMPLES / name / "problems.jsonl"
+    rows = [json.loads(line) for line in path.read_text().splitlines()]
+    source = DatasetSource.load(str(path))
+    found = {p.id.rpartition("/")[2]: p for p in all_problems(source)}
+    assert len(found) == len(rows)
+    for row in rows:
+        answer = found[row["id"]].answer
+        assert answer is not None
+        assert (answer.value, answer.type) == (row["answer"], row["answer_type"])
+        assert found[row["id"]].pictures[0].render().size == tuple(row["image_size"])
+
+
+def test_options_that_are_letters_are_shown_without_and_told_by_the_other_golds() -> None:
+    unclear = chart(1, choices=["B", "A"], answer="A")
+    sure = [chart(n, choices=["5", "6"], answer="A") for n in range(2, 9)]
+    assert validate_source([unclear, *sure]).ok
+    (found,) = [
+        p for p in all_problems(DatasetSource.load([unclear, *sure])) if "- B" in p.question
+    ]
+    assert found.question.endswith("\n- B\n- A")
+    assert found.answer is not None
+    assert found.answer.value == "B"
+    written = chart(3, question="Which?\n(A) B\n(B) A", answer="A")
+    assert "stand in the question with other letters" in validate_source([written, *sure]).text()

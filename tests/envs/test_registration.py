@@ -1,0 +1,140 @@
+"""Families of other packages: by an entry point, by a plain import, and by module:NAME."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import gymnasium
+import pytest
+
+from mstar.envs import FAMILIES, Family, open_source, register_family
+from mstar.envs.families.bar_chart import BarChart
+from mstar.envs.source import find
+
+LAMPS = '''
+from mstar.envs import Family, Problem, Step, register_family
+from mstar.envs.families.parts.drawing import COLORS, Drawing
+from mstar.rewards import Answer
+
+
+class Lamps(Family):
+    """How many lamps are lit?"""
+
+    name, topic = "Lamps", "counting"
+    wordings = {"count": ("How many lamps are orange?", "Count the orange lamps.")}
+
+    def latent(self, rng):
+        return {"lit": [bool(d < 0.5) for d in rng.random(9)], "ask": {"template": "count"}}
+
+    def vary(self, latent, rng):
+        return self.latent(rng)
+
+    def build(self, latent, style):
+        drawing, count = Drawing(style.background), str(sum(latent["lit"]))
+        for place, lit in enumerate(latent["lit"]):
+            color = COLORS["orange" if lit else "gray"]
+            drawing.ellipse(((place + 0.5) / 9, 0.5), 0.04, fill=color)
+        steps = (Step(f"{count} are orange", "perceive", count),)
+        question, answer = self.word("count", style), Answer("count", count)
+        return Problem("", (drawing,), question, answer, steps, latent, "count")
+'''
+REGISTERED = LAMPS + "\n\nregister_family(Lamps)\n"
+SHOW = """
+import json, gymnasium, mstar.envs
+env = gymnasium.make("mstar/Lamps-v0", level=2)
+_, info = env.reset(seed=3)
+print(json.dumps([info["problem_id"], env.step(env.unwrapped.problem.solution)[1]]))
+"""
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """Where a user's modules lie; what they register is forgotten."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    families, ids, modules = set(FAMILIES), set(gymnasium.registry), set(sys.modules)
+    yield tmp_path
+    for name in set(FAMILIES) - families:
+        del FAMILIES[name]
+    for name in set(gymnasium.registry) - ids:
+        del gymnasium.registry[name]
+    for name in set(sys.modules) - modules:
+        del sys.modules[name]
+
+
+def installed(folder: Path, value: str) -> None:
+    """A distribution as pip would leave it, whose entry point has this value."""
+    described = folder / "lamps-1.0.dist-info"
+    described.mkdir()
+    (described / "METADATA").write_text("Metadata-Version: 2.1\nName: lamps\nVersion: 1.0\n")
+    (described / "entry_points.txt").write_text(f"[mstar.envs]\nlamps = {value}\n")
+
+
+def python(folder: Path, code: str) -> subprocess.CompletedProcess[str]:
+    code = f"import sys; sys.path.append({str(folder)!r})\n{code}"
+    return subprocess.run(
+        [sys.executable, "-W", "always", "-c", code], check=False, capture_output=True, text=True
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "value"), [(LAMPS, "lamps_of_mine:Lamps"), (REGISTERED, "lamps_of_mine")]
+)
+def test_an_installed_package_brings_its_families_along(
+    text: str, value: str, tmp_path: Path
+) -> None:
+    (tmp_path / "lamps_of_mine.py").write_text(text)
+    installed(tmp_path, value)
+    done = python(tmp_path, SHOW)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert json.loads(done.stdout) == ["Lamps-v0/train/L2/3/0", 1.0]
+
+
+def test_a_package_that_can_not_be_loaded_is_named_and_takes_nothing_else_along(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "lamps_of_mine.py").write_text("raise OSError('no such lamp')")
+    installed(tmp_path, "lamps_of_mine:Lamps")
+    done = python(tmp_path, "import mstar.envs; print(len(mstar.envs.FAMILIES))")
+    assert (done.returncode, done.stdout) == (0, f"{len(FAMILIES)}\n")
+    for words in ("'lamps_of_mine:Lamps'", "distribution 'lamps'", "OSError: no such lamp"):
+        assert words in done.stderr
+
+
+def test_a_family_is_opened_by_the_name_of_its_module(folder: Path) -> None:
+    (folder / "lamps_of_mine.py").write_text(REGISTERED)
+    source = open_source("lamps_of_mine:Lamps", level=3)
+    problem = source.problem("test", 1, 4)
+    assert problem.id == "Lamps-v0/test/L3/1/4"
+    assert find(source, "train", problem.id).latent == problem.latent
+    assert open_source("mstar/Lamps-v0").problem("test", 1, 4).id == "Lamps-v0/test/L1/1/4"
+    envs = gymnasium.make_vec("mstar/Lamps-v0", 4, group_size=2)
+    assert envs.reset(seed=1)[1]["family"].tolist() == ["Lamps"] * 4
+    processes = gymnasium.make_vec(
+        "mstar/Lamps-v0", 1, vectorization_mode="async", vector_kwargs={"context": "spawn"}
+    )
+    assert processes.reset(seed=1)[1]["problem_id"].tolist() == ["Lamps-v0/train/L1/1/0"]
+    processes.close()
+    with pytest.raises(ValueError, match="there is no module 'lamps_of_yours'"):
+        open_source("lamps_of_yours:Torches")
+
+
+@pytest.mark.parametrize(
+    ("family", "error", "words"),
+    [
+        ("Lamps", TypeError, "must be a subclass of Family"),
+        (type("Half", (Family,), {"name": "Half"}), TypeError, "with latent, build and vary"),
+        (type("Other", (BarChart,), {"name": "bars"}), ValueError, "a name in CamelCase"),
+        (type("Other", (BarChart,), {}), ValueError, "there is a family 'BarChart' already"),
+    ],
+)
+def test_what_is_no_family_of_its_own_is_refused(
+    family: Any, error: type[Exception], words: str
+) -> None:
+    with pytest.raises(error, match=words):
+        register_family(family)

@@ -1,0 +1,87 @@
+"""Canaries at every start of a run, of its own problems."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from env_doubles import Stored
+
+from mstar.agents.config import Recipe
+from mstar.envs.vector_env import ProblemVectorEnv
+from mstar.experiments.run.canary_check import FILE, CanaryCheck, check_run, heed, stored_warnings
+from mstar.experiments.run.problems import open_env
+from mstar.experiments.run.recipes import RECIPES
+from mstar.rewards.base import Attempt, Scores
+from mstar.rewards.diagnostics.canaries import JUNK
+from mstar.rewards.panel import RewardPanel
+
+
+def checked(recipe: Recipe) -> CanaryCheck:
+    return check_run(recipe, open_env(recipe, "train"), open_env(recipe, "validation"))
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_no_recipe_learns_from_junk(name: str) -> None:
+    found = checked(RECIPES[name])
+    assert (found.fatal, found.failures, found.problems) == (None, (), 8)
+    assert found.learned == {"golden": 1.0, **dict.fromkeys(JUNK, 0.0)}
+
+
+CONTROLS: list[tuple[dict[str, Any], set[str]]] = [
+    ({"panel": ("correctness", "format"), "gate": "format"}, {"number spray", "other image"}),
+    ({"panel": ("correctness", "majority"), "gate": "majority"}, {"other image", "hedge"}),
+    (
+        {"agent": "grpo", "panel": ("correctness", "brevity"), "weights": (0.0, 1.0)},
+        {"other image", "truncated"},
+    ),
+    ({"agent": "grpo", "panel": ("correctness", "random"), "weights": (0.0, 1.0)}, {"line spray"}),
+]
+
+
+@pytest.mark.parametrize(("changes", "junk"), CONTROLS)
+def test_a_control_that_would_learn_from_junk_must_be_allowed(
+    tmp_path: Path, changes: dict[str, Any], junk: set[str]
+) -> None:
+    recipe = Recipe(families=("BarChart",), rank="reward", **changes)
+    found = checked(recipe)
+    assert junk <= set(found.junk)
+    with pytest.raises(ValueError, match=r"would learn from junk.*--canaries warn"):
+        heed(found, recipe, tmp_path)
+    recorded = json.loads((tmp_path / FILE).read_text())
+    assert recorded["junk"] == list(found.junk)
+    told = heed(found, replace(recipe, canaries="warn"), tmp_path)
+    assert "learn from junk" in told[0]
+    assert stored_warnings(tmp_path) == told
+
+
+def test_without_labels_the_held_out_problems_are_asked() -> None:
+    found = checked(Recipe(families=("Dice",), unlabelled=1.0))
+    assert (found.problems, found.fatal) == (8, None)
+
+
+class Silent:
+    """A gate that lets nothing through."""
+
+    name = "correctness"
+
+    def score(self, attempts: Sequence[Attempt]) -> Scores:
+        return np.zeros(len(attempts), np.float32)
+
+
+def test_a_gate_that_knows_no_right_answer_is_found() -> None:
+    env = ProblemVectorEnv(source="Dice", panel=RewardPanel([Silent()]), seed=0)
+    recipe = Recipe(panel=("correctness",), rank="reward")
+    assert check_run(recipe, env, env).fatal == "this run would not learn from right answers"
+    assert check_run(replace(recipe, agent="sft"), env, env).fatal is None
+
+
+def test_where_nothing_has_a_label_nothing_is_known_and_that_is_said() -> None:
+    env = ProblemVectorEnv(source=Stored(), panel=RewardPanel([Silent()]), seed=0)
+    (told,) = check_run(Recipe(), env, env).warnings()
+    assert "no labelled problem" in told

@@ -1,0 +1,480 @@
+"""The command line: what it says of mistakes, before anything is trained, and a run to the end."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from collections.abc import Callable, Iterator
+from dataclasses import fields
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from PIL import Image
+from tiny_models import save_tiny_model
+
+from mstar.agents.config import Recipe
+from mstar.agents.policy.policy import Policy
+from mstar.envs.families.catalog import FAMILIES
+from mstar.experiments.cli.main import COMMANDS, main
+from mstar.experiments.rows import read_rows
+from mstar.experiments.run.problems import open_env
+from mstar.experiments.run.run_folder import read_rollouts
+
+SMALL = shlex.split(
+    """--families BarChart --extra-families Dice --rounds 1 --prompts 4 --samples 2 --size 96
+ --max-new-tokens 6 --panel correctness random self_certainty --gate random --updates 2 --batch 2
+ --held-out 2 --held-out-samples 2 --test 2 --test-samples 1 --threads 1
+ --canaries warn --guards watch"""
+)
+HOSTILE = '<script>alert("1")</script> & more'
+
+
+class Said(NamedTuple):
+    """What a command came to."""
+
+    code: int
+    out: str
+    err: str
+
+
+Say = Callable[..., Said]
+
+
+@pytest.fixture
+def say(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Say:
+    monkeypatch.setenv("COLUMNS", "100")
+
+    def said(*words: object) -> Said:
+        code = main([str(word) for word in words])
+        return Said(code, *capsys.readouterr())
+
+    return said
+
+
+@pytest.fixture
+def untrained(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
+    """No model may be loaded and nothing sampled in this test."""
+
+    def reached(*_: Any, **__: Any) -> None:
+        raise AssertionError("a model was loaded before the mistake was found")
+
+    monkeypatch.setattr(Policy, "load", reached)
+    yield
+    assert list(tmp_path.rglob("*.parquet")) == []
+
+
+def one_message(said: Said, *expected: str) -> None:
+    """The command failed with one message, and it says what is expected."""
+    assert said.code == 1
+    assert said.out == ""
+    assert said.err.startswith("mstar: ")
+    assert said.err.count("mstar: ") == 1
+    assert "Traceback" not in said.err
+    for words in expected:
+        assert words in said.err
+
+
+# Help
+
+
+def test_without_a_word_it_says_what_there_is(say: Say) -> None:
+    for words in ((), ("--help",), ("-h",)):
+        said = say(*words)
+        assert (said.code, said.err) == (0, "")
+        assert all(f"mstar {command}" in said.out for command in COMMANDS)
+
+
+@pytest.mark.parametrize("command", [*([c] for c in COMMANDS if c != "envs"), ["envs", "show"]])
+def test_every_command_has_help(say: Say, command: list[str]) -> None:
+    said = say(*command, "--help")
+    assert (said.code, said.err) == (0, "")
+    assert f"usage: mstar {' '.join(command)}" in said.out
+    assert max(map(len, said.out.splitlines())) <= 100
+
+
+def test_the_help_of_train_explains_every_field(say: Say) -> None:
+    out = " ".join(say("train", "--help").out.split())
+    for field in fields(Recipe):
+        assert f"--{field.name.replace('_', '-')}" in out
+    assert "responses per problem" in out
+    assert "the run's folder" in out
+
+
+# Mistakes
+
+
+@pytest.mark.usefixtures("untrained")
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (["trian"], ["unknown command 'trian'", "did you mean 'train'"]),
+        (["train", "smok"], ["unknown recipe 'smok'", "did you mean 'smoke'"]),
+        (["train", "--env", "mstar/BarChar-v0"], ["mstar/BarChart-v0"]),
+        (["train", "--families", "BarChart", "Clok"], ["'Clok'", "Clock"]),
+        (["train", "--extra-families", "Rulr"], ["'Rulr'", "Ruler"]),
+        (["train", "--env", "no/such/problems.jsonl"], ["no/such/problems.jsonl", "no such file"]),
+        (
+            ["train", "--rank", "reward", "--panel", "correctness", "niceness"],
+            ["'niceness'", "known: correctness"],
+        ),
+        (["train", "--level", "4"], ["level must be one of (1, 2, 3)"]),
+        (["train", "--size", "20"], ["96 to 448"]),
+        (["report", "nowhere"], ["nowhere is not a run folder"]),
+        (["rescore", "nowhere"], ["nowhere is not a run folder"]),
+        (["rescore", "nowhere", "--panel", "niceness"], ["'niceness'"]),
+        (["rescore", "nowhere", "--rule", "vote"], ["'vote'", "weighted_sum"]),
+        (["compare", "nowhere"], ["nowhere has no evaluation"]),
+        (["envs", "lst"], ["'lst'", "list, show, validate, blind or gallery"]),
+        (["envs", "show", "Clok"], ["'Clok'", "Clock"]),
+        (["envs", "validate", "nowhere.jsonl"], ["nowhere.jsonl"]),
+        (["bench", "verifier", "--cases", "none.jsonl"], ["none.jsonl"]),
+    ],
+)
+def test_a_mistake_is_one_message(
+    say: Say, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: list[str], expected: list[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    one_message(say(*words), *expected)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.usefixtures("untrained")
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (["train", "--rouds", "3"], "--rounds"),
+        (["train", "--rounds", "three"], "three"),
+        (["train", "--agent", "ppo"], "rest-em"),
+        (["train", "--schedule", "polynomial"], "cosine"),
+        (["train", "--gate", "brevity"], "the gate 'brevity' is not in the panel"),
+        (["train", "--rank", "brevity"], "the rank 'brevity' is neither 'reward' nor in the panel"),
+        (["train", "--rounds", "0"], "rounds must be at least 1"),
+        (["train", "--threads", "0"], "threads must be at least 1"),
+        (["train", "--seed", "-1"], "seed must be 0 or more"),
+        (["train", "--learning-rate", "0"], "learning_rate must be above 0"),
+        (["report"], "the run's folder. (required)"),
+        (["bench", "everything"], "sampler"),
+    ],
+)
+def test_options_that_cannot_be_read_are_named(
+    say: Say, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: list[str], expected: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    said = say(*words)
+    assert (said.code, said.out) == (2, "")
+    assert expected in said.err
+    assert "Traceback" not in said.err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_missing_model_is_found_before_anything_is_sampled(say: Say, tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    said = say("train", "smoke", "--model", tmp_path / "nowhere", "--out", out)
+    assert said.err.count("mstar: ") == 1
+    assert f"model '{tmp_path / 'nowhere'}' is neither a folder" in said.err
+    assert said.code == 1
+    assert list((out / "rollouts").iterdir()) == []
+
+
+@pytest.mark.usefixtures("untrained")
+def test_a_folder_that_cannot_be_written_is_named(say: Say, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    said = say("train", "smoke", "--out", tmp_path / "file" / "run")
+    one_message(said, "cannot write the run folder", "--out")
+
+
+PLAIN = {"question": "How many bars?", "image": "a.png", "answer": "3"}
+BROKEN = {
+    "missing image": ([{**PLAIN, "image": "gone.png"}], "gone.png"),
+    "broken line": (['{"question": "How'], "line 11"),
+    "no image at all": ([{"question": "How many?", "answer": "3"}], "line 11"),
+    "gold that is no option": (
+        [{**PLAIN, "choices": ["red", "green"], "answer": "blue"}],
+        "'blue'",
+    ),
+    "gold that its type cannot read": (
+        [{**PLAIN, "answer_type": "number", "answer": "many"}],
+        "'many'",
+    ),
+}
+
+
+@pytest.mark.usefixtures("untrained")
+@pytest.mark.parametrize("kind", BROKEN)
+def test_problems_that_cannot_be_used_are_found_first(say: Say, tmp_path: Path, kind: str) -> None:
+    rows, expected = BROKEN[kind]
+    path = problems(tmp_path, *rows)
+    out = tmp_path / "run"
+    said = say("train", "smoke", "--env", path, "--out", out)
+    one_message(said, "problems.jsonl", expected)
+    assert not out.exists()
+    checked = say("envs", "validate", path)
+    assert checked.code == 1
+    assert expected in checked.out + checked.err
+
+
+def test_sound_problems_are_called_so(say: Say, tmp_path: Path) -> None:
+    said = say("envs", "validate", problems(tmp_path))
+    assert (said.code, said.err) == (0, "")
+    assert "10 problems in 10 rows" in said.out
+
+
+def test_a_map_on_the_command_line_is_taken_by_every_command(say: Say, tmp_path: Path) -> None:
+    path = problems(tmp_path)
+    rows = [json.loads(line) for line in path.read_text().splitlines()]
+    renamed = [
+        {"hint": "Look.", "ask": r["question"], "pic": r["image"], "key": r["answer"]} for r in rows
+    ]
+    path.write_text("".join(json.dumps(row) + "\n" for row in renamed))
+    one_message(say("envs", "show", path), "can't tell which column", "--fields question=COLUMN")
+    said = [
+        "--fields",
+        "question={hint} {ask}",
+        "image=pic",
+        "answer=key",
+        "type=count",
+        "unit==bars",
+    ]
+    checked = say("envs", "validate", path, *said)
+    assert checked.code == 0, checked.err
+    assert "count 10" in checked.out
+    shown = say("envs", "show", path, "--count", 1, *said)
+    assert shown.out.splitlines()[1] == "Look. How many bars?"
+    recipe = Recipe(env=str(path), fields=tuple(said[1:]))
+    (problem,) = open_env(recipe, "test").draw(1)
+    assert problem.answer is not None
+    assert (problem.answer.type, problem.answer.unit) == ("count", "bars")
+
+
+def test_a_generated_family_is_not_validated_but_measured(say: Say) -> None:
+    one_message(say("envs", "validate", "BarChart"), "mstar envs blind")
+
+
+def test_rows_that_hold_no_problem_are_left_out_on_request(say: Say, tmp_path: Path) -> None:
+    path = problems(tmp_path, {**PLAIN, "image": "gone.png"})
+    one_message(say("envs", "show", path), "gone.png", "--fields on_error=skip")
+    shown = say("envs", "show", path, "--count", 1, "--fields", "on_error=skip")
+    assert (shown.code, shown.out.count("Answer: ")) == (0, 1)
+
+
+@pytest.mark.parametrize(
+    ("env", "field", "words"),
+    [
+        ("problems.jsonl", "answer", "write KEY=COLUMN"),
+        ("problems.jsonl", "anser=gold", "keys are schema, question"),
+        ("problems.jsonl", "type=numbr", "did you mean 'number'?"),
+        ("problems.jsonl", "on_error=ignore", "must be 'raise' or 'skip'"),
+        ("BarChart", "answer=gold", "'BarChart' is neither a file"),
+    ],
+)
+def test_a_field_that_means_nothing_is_one_message(
+    say: Say, tmp_path: Path, env: str, field: str, words: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    problems(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    one_message(say("envs", "show", env, "--fields", field), words)
+
+
+def problems(folder: Path, *more: Any) -> Path:
+    """Ten sound problems, and `more` rows, in a file."""
+    rows: list[Any] = []
+    for number in range(10):
+        Image.new("RGB", (40, 40), (20 * number, 0, 0)).save(folder / f"{number}.png")
+        rows.append({**PLAIN, "image": f"{number}.png", "answer": str(number)})
+    Image.new("RGB", (40, 40)).save(folder / "a.png")
+    path = folder / "problems.jsonl"
+    lines = [row if isinstance(row, str) else json.dumps(row) for row in [*rows, *more]]
+    path.write_text("\n".join(lines) + "\n")
+    return path
+
+
+# A run to the end
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return save_tiny_model("llava", tmp_path_factory.mktemp("models") / "llava")
+
+
+@pytest.fixture(scope="module")
+def finished(model: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a run that one round was trained in."""
+    out = tmp_path_factory.mktemp("runs") / "small"
+    assert main(["train", "smoke", "--model", str(model), "--out", str(out), *SMALL]) == 0
+    return out
+
+
+def test_a_run_leaves_its_folder_behind(finished: Path) -> None:
+    described = json.loads((finished / "recipe.json").read_text())
+    assert described["recipe"]["families"] == ["BarChart"]
+    assert {"torch", "mstar-rl", "trl"} <= described["versions"].keys()
+    assert [row["number"] for row in read_rows(finished / "rounds.jsonl")] == [0, 1]
+    assert len(read_rollouts(finished / "rollouts" / "round-0001.parquet")) == 8
+    evaluated = read_rows(finished / "evaluation.jsonl")
+    assert [(r["policy"], r["group"]) for r in evaluated] == [
+        (policy, group)
+        for policy in ("base", "evolved")
+        for group in ("trained", "trained", "not trained")
+    ]
+    assert "Base against evolved" in (finished / "report.html").read_text()
+
+
+def test_the_same_command_again_prints_the_same_result(
+    say: Say, finished: Path, model: Path
+) -> None:
+    before = (finished / "evaluation.jsonl").read_text()
+    said = say("train", "smoke", "--model", model, "--out", finished, "--json", *SMALL)
+    assert said.code == 0
+    compared = json.loads(said.out)
+    assert [c["metric"] for c in compared] == ["greedy", "pass@1", "pass@k"] * 2
+    assert compared[0]["gain"]["n"] == 2
+    assert (finished / "evaluation.jsonl").read_text() == before
+
+
+def test_runs_share_the_test_of_their_base_where_it_is_the_same_test(
+    say: Say, model: Path, tmp_path: Path
+) -> None:
+    shared = tmp_path / "base" / "seed-0.jsonl"
+    words = ["train", "smoke", "--model", model, *SMALL, "--base-test", shared, "--out"]
+    assert say(*words, tmp_path / "one").code == 0
+    rows = read_rows(shared)
+    assert rows == [r for r in read_rows(tmp_path / "one" / "evaluation.jsonl") if r in rows]
+    marked = [{**row, "response": "as it was left"} for row in rows]
+    shared.write_text("".join(json.dumps(row) + "\n" for row in marked))
+    assert say(*words, tmp_path / "two", "--keep", 1).code == 0
+    assert read_rows(tmp_path / "two" / "evaluation.jsonl")[: len(rows)] == marked
+    assert say(*words, tmp_path / "three", "--test-samples", 2).code == 0  # another test
+    assert read_rows(tmp_path / "three" / "evaluation.jsonl")[0]["response"] != "as it was left"
+    assert read_rows(shared) == marked
+
+
+@pytest.mark.usefixtures("untrained")
+def test_a_folder_of_another_recipe_is_left_alone(say: Say, finished: Path, model: Path) -> None:
+    before = (finished / "recipe.json").read_text()
+    words = ["train", "smoke", "--model", model, "--out", finished, *SMALL, "--seed", 3]
+    one_message(say(*words), "another recipe", "seed", "--out")
+    assert (finished / "recipe.json").read_text() == before
+
+
+def test_a_run_that_never_began_gives_way(say: Say, model: Path, tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    assert say("train", "smoke", "--model", tmp_path / "typo", "--out", out).code == 1
+    said = say("train", "smoke", "--model", model, "--out", out, *SMALL)
+    assert said.code == 0
+    assert f"report: {out / 'report.html'}" in said.out
+    assert "points" in said.out
+    assert "round  1" in said.err
+    assert json.loads((out / "recipe.json").read_text())["recipe"]["model"] == str(model)
+
+
+def test_the_report_escapes_what_the_policy_wrote(say: Say, finished: Path) -> None:
+    path = finished / "rollouts" / "round-0001.parquet"
+    kept = path.read_bytes()
+    table = pq.read_table(path)
+    hostile = pa.array([HOSTILE] * len(table))
+    place = table.column_names.index("response")
+    pq.write_table(table.set_column(place, "response", hostile), path)
+    said = say("report", finished)
+    path.write_bytes(kept)
+    assert (said.code, said.out.strip()) == (0, str(finished / "report.html"))
+    page = (finished / "report.html").read_text()
+    assert "<script" not in page
+    assert page.count("&lt;script&gt;alert(&#34;1&#34;)&lt;/script&gt; &amp; more") >= 2
+
+
+def test_a_run_without_a_test_has_no_report_yet(say: Say, finished: Path, tmp_path: Path) -> None:
+    (tmp_path / "recipe.json").write_text((finished / "recipe.json").read_text())
+    one_message(say("report", tmp_path), "no evaluation yet", "mstar train")
+
+
+def test_evaluate_takes_a_run_or_a_model(say: Say, finished: Path, model: Path) -> None:
+    of_run = say("evaluate", finished, "--json")
+    assert of_run.code == 0
+    results = json.loads(of_run.out)
+    assert list(results) == ["trained", "not trained"]
+    assert "n = 2" in results["trained"]["greedy"]
+    of_model = say("evaluate", model, *SMALL)
+    assert of_model.code == 0
+    assert [line.split()[:2] for line in of_model.out.splitlines()][:3] == [
+        ["trained", metric] for metric in ("greedy", "pass@1", "pass@k")
+    ]
+    nowhere = model.parent / "nowhere"
+    one_message(say("evaluate", nowhere, *SMALL), f"model '{nowhere}'", "neither a folder")
+
+
+def test_rescore_asks_models_too(say: Say, finished: Path) -> None:
+    said = say("rescore", finished, "--panel", "correctness", "process", "image_ablation")
+    assert said.code == 0
+    assert "process" in said.out
+    assert "image_ablation" in said.out
+
+
+def test_rescore_judges_stored_responses_by_another_panel(say: Say, finished: Path) -> None:
+    said = say("rescore", finished, "--panel", "random", "grounding", "--rule", "minimum")
+    assert (said.code, said.err) == (0, "")
+    stored = read_rollouts(finished / "rollouts" / "round-0001.parquet")
+    share = sum(row["score/random"] for row in stored) / len(stored)
+    assert said.out.startswith(f"round-0001  random {share:.3f}  grounding ")
+
+
+def test_compare_makes_a_table_of_runs(say: Say, finished: Path) -> None:
+    said = say("compare", finished, finished)
+    assert said.code == 0
+    head, _, *lines = said.out.splitlines()
+    assert "paired gain" in head
+    assert len(lines) == 6
+    assert all(line.endswith("| 2 |") for line in lines)
+
+
+def test_a_small_data_set_is_asked_each_problem_once(say: Say, model: Path, tmp_path: Path) -> None:
+    out, path = tmp_path / "run", problems(tmp_path)
+    words = ["train", "smoke", "--model", model, "--out", out, *SMALL]
+    assert say(*words, "--env", path, "--prompts", 30, "--test", 30, "--held-out", 30).code == 0
+    asked = [row["problem"] for row in read_rollouts(out / "rollouts" / "round-0001.parquet")]
+    assert len(asked) == 2 * len(set(asked)) < 2 * 10
+    evaluated = read_rows(out / "evaluation.jsonl")
+    assert {row["group"] for row in evaluated} == {"trained"}
+    tested = [row["id"] for row in evaluated if row["policy"] == "base"]
+    assert len(tested) == len(set(tested)) < 10
+    assert {problem.rpartition("/")[2] for problem in asked}.isdisjoint(
+        problem.rpartition("/")[2] for problem in tested
+    )
+    assert all(len(row["samples"]) == 1 for row in evaluated)
+    assert say("rescore", out, "--panel", "format").code == 0
+
+
+@pytest.mark.usefixtures("untrained")
+def test_a_benchmark_cannot_be_trained_on(say: Say, tmp_path: Path) -> None:
+    path = problems(tmp_path)
+    rows = [{**json.loads(line), "split": "test"} for line in path.read_text().splitlines()]
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    said = say("train", "smoke", "--env", path, "--out", tmp_path / "run")
+    one_message(said, "no problem in split", "benchmark")
+    assert not (tmp_path / "run").exists()
+
+
+# Environments
+
+
+def test_envs_are_listed_shown_and_drawn(say: Say, tmp_path: Path) -> None:
+    listed = say("envs", "list")
+    assert listed.code == 0
+    assert len(listed.out.splitlines()) == len(FAMILIES)
+    shown = say("envs", "show", "mstar/Clock-v0", "--count", 2, "--level", 2, "--out", tmp_path)
+    assert shown.code == 0
+    assert shown.out.count("Answer: ") == 2
+    assert "Clock-v0/train/L2/0/1" in shown.out
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["0000-0.png", "0001-0.png"]
+    blind = say("envs", "blind", "Clock", "--count", 20, "--json")
+    assert json.loads(blind.out)["family"] == "Clock"
+    assert say("envs", "blind", "Clock", "--count", 20).out.splitlines()[1].startswith("Clock ")
+    drawn = say("envs", "gallery", "--out", tmp_path / "gallery", "--size", 96)
+    assert drawn.code == 0
+    pictures = [Path(line) for line in drawn.out.splitlines()]
+    assert [picture.stem for picture in pictures] == list(FAMILIES)
+    for picture in pictures:
+        with Image.open(picture) as sheet:
+            assert sheet.width > 3 * 96

@@ -1,0 +1,167 @@
+"""Stored studies: their tables come from their rows, and the README's from those tables."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from mstar.agents.star import Star
+from mstar.experiments.rows import read_rows
+from mstar.experiments.studies.hinted_reasons import bare_share, counted, reasons_table
+from mstar.experiments.studies.plan import PLAN, saved_plan
+from mstar.experiments.studies.selection_headroom import room_of, sentence
+from mstar.experiments.studies.study_page import TABLES, missing, write_page
+from mstar.experiments.studies.study_rows import StudyRows, load
+
+ROOT = Path(__file__).parents[2]
+STORED = sorted(path.parent for path in (ROOT / "experiments" / "results").glob(f"*/{PLAN}"))
+
+
+def stored(folder: Path) -> StudyRows:
+    plan = saved_plan(folder, json.loads((folder / PLAN).read_text())["name"])
+    assert plan is not None
+    return load(plan, folder)
+
+
+def table_lines(text: str) -> list[str]:
+    return [line for line in text.splitlines() if line.startswith("| ")]
+
+
+def test_the_studies_that_the_readme_speaks_of_are_stored() -> None:
+    assert {"method-interval", "online", "selection"} <= {folder.name for folder in STORED}
+
+
+@pytest.mark.parametrize("folder", STORED, ids=lambda folder: folder.name)
+def test_the_tables_of_a_stored_study_are_what_its_rows_give(folder: Path, tmp_path: Path) -> None:
+    rows = stored(folder)
+    write_page(rows, tmp_path)
+    written = (folder / TABLES).read_text()
+    assert table_lines((tmp_path / TABLES).read_text()) == table_lines(written)
+    for absent in missing(rows):
+        assert absent in written, f"{absent} is missing, and the tables do not say so"
+
+
+def test_there_is_room_to_choose_where_more_right_texts_differ_than_are_kept() -> None:
+    wrong = {"problem": "a", "response": "no", "score/correctness": 0.0}
+    rollouts = [
+        {"problem": problem, "response": text, "score/correctness": 1.0}
+        for problem, texts in {"a": "xxy", "b": "xyz"}.items()
+        for text in texts
+    ]
+    room = room_of([wrong, *rollouts], keep=2)
+    assert room == {"solved": 2, "different": 5, "to_choose": 1}
+    told = sentence([{"keep": 2, **room}])
+    assert told == (
+        "of 2 solved problems, 50.0% have more than 2 different right responses; the mean is 2.50"
+    )
+
+
+def test_bare_answers_are_counted_among_the_right_ones_with_and_without_a_hint() -> None:
+    rollouts = [
+        {"problem": problem, "response": text, "extra": extra, "oracle": right}
+        for problem, extra, text, right in [
+            ("a", False, "Answer: 3", True),
+            ("a", False, "red is 3\nAnswer: 3", True),
+            ("a", False, "Answer: 4", False),
+            ("b", False, "Answer: 4", False),
+            ("b", True, "Answer: 3", True),
+            ("b", True, "Answer: 3", True),
+        ]
+    ]
+    found = {hinted: counted(rollouts, hinted) for hinted in (False, True)}
+    assert found == {False: {"right": [2], "bare": [1]}, True: {"right": [2], "bare": [2]}}
+    rows = [{"round": 1, "hinted": hinted, **row} for hinted, row in found.items()]
+    told = "| 1 | 50.0 [50.0, 50.0] | 1 | 100.0 [100.0, 100.0] | 1 |"
+    assert reasons_table(rows).splitlines()[-1] == told
+
+
+def test_what_is_said_of_bare_answers_to_hints_is_in_the_rows() -> None:
+    rows = read_rows(ROOT / "experiments" / "results" / "hints" / "hinted_reasons.jsonl")
+    hinted, plain = (bare_share(rows, 1, was_hinted) for was_hinted in (True, False))
+    assert hinted.low > plain.high
+    for text in ((ROOT / "README.md").read_text(), str(Star.__doc__)):
+        told = " ".join(text.split())
+        assert f"{100 * hinted.mean:.0f} % of" in told
+        assert f"bare answer, {100 * plain.mean:.0f} % of those without one" in told
+
+
+def test_the_readme_says_what_hints_cost() -> None:
+    tables = (ROOT / "experiments" / "results" / "hints" / TABLES).read_text()
+    costs = next(part for part in tables.split("\n\n") if part.startswith("| mean of a run"))
+    place = [cell.strip() for cell in costs.splitlines()[0].split("|")].index("tokens")
+    tokens = {
+        line.split("|")[1].strip(): int(line.split("|")[place].replace(",", ""))
+        for line in costs.splitlines()[2:]
+    }
+    more = tokens["star"] / tokens["rest-em"] - 1
+    assert f"{100 * more:.0f} % more tokens" in " ".join((ROOT / "README.md").read_text().split())
+
+
+def test_the_readme_says_how_much_there_was_to_choose_from() -> None:
+    rows = read_rows(ROOT / "experiments" / "results" / "selection" / "room_to_choose.jsonl")
+    text = " ".join((ROOT / "README.md").read_text().split())
+    share = sum(row["to_choose"] for row in rows) / sum(row["solved"] for row in rows)
+    assert f"{share:.0%} of the solved problems".replace("%", " %") in text
+
+
+def test_every_row_of_a_study_in_the_readme_stands_in_its_tables() -> None:
+    text = (ROOT / "README.md").read_text()
+    told = [line for line in table_lines(text) if line.count("|") == 8 and "[" in line]
+    there = {line for folder in STORED for line in table_lines((folder / TABLES).read_text())}
+    shown = [line for line in told if line.split("|")[2].strip() in ("greedy", "pass@1", "pass@k")]
+    studied = [line for line in shown if not line.startswith(("| trained |", "| not trained |"))]
+    assert studied
+    assert not [line for line in studied if line not in there]
+
+
+@pytest.mark.parametrize(
+    ("study", "arm", "metric"),
+    [
+        ("online", "grpo", "pass@1"),
+        ("selection", "process-2", "greedy"),
+        ("method-interval", "continuous-25", "pass@1"),
+        ("online-long", "rloo", "pass@1"),
+        ("online-long", "grpo", "pass@k"),
+        ("exploration", "cool", "pass@1"),
+        ("exploration", "reward-pass@2", "pass@1"),
+        ("exploration", "paired", "pass@1"),
+        ("exploration", "by-prompt", "pass@1"),
+        ("unlabelled", "mix-in-0", "greedy"),
+        ("unlabelled", "adaptive-gold", "pass@1"),
+        ("hints", "star", "greedy"),
+        ("hints", "star", "pass@1"),
+    ],
+)
+def test_the_differences_in_the_sentences_of_the_readme_stand_in_the_tables(
+    study: str, arm: str, metric: str
+) -> None:
+    tables = (ROOT / "experiments" / "results" / study / TABLES).read_text()
+    (apart,) = (part for part in tables.split("\n\n") if part.startswith("| trained, minus"))
+    (line,) = (row for row in table_lines(apart) if row.startswith(f"| {arm} | {metric} |"))
+    assert line.split("|")[3].strip() in " ".join((ROOT / "README.md").read_text().split())
+
+
+def test_the_readme_says_where_a_cool_run_and_grpo_end() -> None:
+    text = " ".join((ROOT / "README.md").read_text().split())
+    for study, arm in (("exploration", "cool"), ("online", "grpo")):
+        tables = (ROOT / "experiments" / "results" / study / TABLES).read_text()
+        line = next(row for row in table_lines(tables) if row.startswith(f"| {arm} | pass@1 |"))
+        assert line.split("|")[3].strip() in text
+
+
+def test_what_the_readme_says_mstar_spent_stands_in_the_table_of_costs() -> None:
+    text = (ROOT / "README.md").read_text()
+    tables = (ROOT / "experiments" / "results" / "online" / TABLES).read_text()
+    costs = next(part for part in tables.split("\n\n") if part.startswith("| mean of a run"))
+    cells = {
+        row.split("|")[1].strip(): [cell.strip() for cell in row.split("|")[2:]]
+        for row in table_lines(costs)[1:]
+    }
+    head = [cell.strip() for cell in table_lines(costs)[0].split("|")[2:]]
+    tokens, flops = head.index("tokens"), head.index("FLOP")
+    assert f"({cells['mstar'][tokens]} tokens)" in " ".join(text.split())
+    quarter = float(cells["continuous"][flops]) / float(cells["grpo"][flops])
+    assert "a quarter of GRPO's" in " ".join(text.split())
+    assert round(4 * quarter) == 1

@@ -1,0 +1,109 @@
+"""The papers say what is so: their code runs and prints what they say, their commands exist."""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+from collections.abc import Iterator
+from pathlib import Path
+
+import gymnasium
+import pytest
+from PIL import Image
+
+from mstar.envs import FAMILIES
+from mstar.experiments.cli import main as cli
+from mstar.experiments.run.recipes import RECIPES
+from mstar.experiments.studies.catalog import STUDIES
+
+ROOT = Path(__file__).parents[2]
+FENCED = re.compile(r"^```(\w*)\n(.*?)^```$", re.M | re.S)
+SHOWN = re.compile(r"^ *print\(.*\)  # (.+)$", re.M)
+LEAF = re.compile(r"^( *)([\w./*-]+)  ", re.M)
+
+
+def blocks(language: str, *papers: str) -> list[pytest.ParameterSet]:
+    return [
+        pytest.param(found[2], id=f"{paper}:{text.count(chr(10), 0, found.start()) + 1}")
+        for paper in papers
+        for text in [(ROOT / paper).read_text(encoding="utf-8")]
+        for found in FENCED.finditer(text)
+        if found[1] == language
+    ]
+
+
+def options(words: list[str]) -> set[str]:
+    return {word.partition("=")[0] for word in words if word.startswith("--")}
+
+
+@pytest.fixture
+def folder_of_a_reader(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """The files that the papers speak of, and a registry that forgets what their code adds."""
+    monkeypatch.chdir(tmp_path)
+    rows = []
+    for index in range(12):
+        Image.new("RGB", (64, 64), (20 * index, 0, 0)).save(f"{index}.png")
+        row = {"hint": "Look.", "question": f"How many bars has chart {index}?"}
+        rows.append(json.dumps({**row, "image": f"{index}.png", "gold": str(index)}))
+    Path("problems.jsonl").write_text("\n".join(rows), encoding="utf-8")
+    before, families = set(gymnasium.registry), set(FAMILIES)
+    yield
+    for added in set(gymnasium.registry) - before:
+        del gymnasium.registry[added]
+    for added in set(FAMILIES) - families:
+        del FAMILIES[added]
+
+
+@pytest.mark.parametrize("code", blocks("python", "README.md", "CONTRIBUTING.md"))
+@pytest.mark.usefixtures("folder_of_a_reader")
+def test_the_code_runs_and_prints_what_it_says(
+    code: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    exec(compile(code, "block", "exec", dont_inherit=True), {"__name__": "block"})
+    assert capsys.readouterr().out.splitlines() == SHOWN.findall(code)
+
+
+@pytest.mark.parametrize("code", blocks("sh", "README.md", "CONTRIBUTING.md"))
+def test_the_commands_exist_with_these_options(
+    code: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    bare = re.sub(r" #.*$", "", code.replace("\\\n", " "), flags=re.M)
+    for line in (part.removeprefix(" do ") for part in re.split(r"[;\n]", bare)):
+        words = shlex.split(line)
+        if words[:1] == ["make"]:
+            makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+            assert all(f"\n{target}:" in makefile for target in words[1:]), line
+        elif words[:1] == ["bash"]:
+            assert (ROOT / words[1]).is_file(), line
+        elif words[:2] == ["accelerate", "launch"]:
+            assert (ROOT / words[3]).is_file(), line
+            assert words[4:] == ["-m", "mstar.experiments.cli", "train"], line
+        elif words[:1] == ["mstar"]:
+            several = words[1] == "envs" or (words[2:3] and words[2] in STUDIES)
+            command = words[1:3] if several else words[1:2]
+            if words[1] == "train" and len(words) > 2 and not words[2].startswith("-"):
+                assert words[2] in RECIPES, line
+            if not options(words):
+                assert words[1] in cli.COMMANDS, line
+                continue
+            assert cli.main([*command, "--help"]) == 0, line
+            assert options(words) <= set(re.findall(r"--[\w-]+", capsys.readouterr().out)), line
+        else:
+            assert words[:1] in ([], ["git"], ["cd"], ["for"], ["done"]), f"nobody checks {line!r}"
+
+
+def test_the_reader_meets_code_within_twelve_lines() -> None:
+    lines = (ROOT / "README.md").read_text(encoding="utf-8").splitlines()
+    assert lines.index("```python") < 12
+
+
+def test_the_tree_names_only_what_exists() -> None:
+    (drawn,) = [block.values[0] for block in blocks("text", "README.md")]
+    folder = ROOT
+    leaves = LEAF.findall(str(drawn))
+    assert len(leaves) == len(str(drawn).splitlines())
+    for indent, name in leaves:
+        path = (folder if indent else ROOT) / name
+        folder = folder if indent else path
+        assert path.exists(), f"README.md draws {name}, and there is none"

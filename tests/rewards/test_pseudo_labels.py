@@ -1,0 +1,302 @@
+"""What stands for a label where there is none, and how far it may be trusted."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from itertools import pairwise
+from math import isnan, nan
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from judged import rollout
+from tiny_runs import TINY, Even, agent_of
+from wrong_runs import MAJORITY
+
+from mstar.agents.config import Recipe
+from mstar.agents.explore.base import SamplingPlan
+from mstar.agents.explore.data_mix import Adaptive, Scheduled
+from mstar.agents.policy.policy import Policy
+from mstar.agents.pseudo_labels import (
+    Labelled,
+    drawn_mixed,
+    labelled,
+    pseudo_accuracy,
+    pseudo_labelled,
+)
+from mstar.agents.rollout import Rollout
+from mstar.agents.selection import select
+from mstar.agents.sft_trainer import Lesson
+from mstar.agents.worked_examples import Gold
+from mstar.envs.problem import Problem
+from mstar.envs.variants.unlabelled import withhold
+from mstar.envs.vector_env import ProblemVectorEnv
+from mstar.experiments.run.round_row import describe
+from mstar.rewards import Correctness, RewardPanel, SelfCertainty
+from mstar.rewards.base import Answer, Attempt
+from mstar.rewards.voting import guarded_vote, plain_vote, vote_weights
+
+KIND = Answer("number", "")
+
+
+def said(*answers: str | None) -> list[Attempt]:
+    """A group without a label; None gives no answer."""
+    texts = ["" if answer is None else f"Answer: {answer}" for answer in answers]
+    return [Attempt("how many?", text, group="g", kind=KIND) for text in texts]
+
+
+def ones(group: list[Attempt]) -> list[float]:
+    return [1.0] * len(group)
+
+
+def test_the_vote_is_weighted() -> None:
+    group = said("3", "3", "5", None)
+    assert plain_vote(group, [1, 1, 1, 9]).tolist() == [1, 1, 0, 0]
+    assert plain_vote(group, [0.2, 0.2, 0.9, 1]).tolist() == [0, 0, 1, 0]
+
+
+def test_the_plain_vote_counts_wordings_and_the_guarded_one_counts_answers() -> None:
+    group = said("3", "3.0", "three", "5", "5")
+    assert plain_vote(group, ones(group)).tolist() == [0, 0, 0, 1, 1]
+    clear = said("3", "3.0", "three", "3", "5")
+    assert guarded_vote(clear, ones(clear)).tolist() == [1, 1, 1, 1, 0]
+
+
+def test_nobody_votes_for_silence() -> None:
+    group = said(None, None, "4")
+    assert plain_vote(group, ones(group)).tolist() == [0, 0, 1]
+    silent = said(None, None)
+    assert np.isnan(plain_vote(silent, ones(silent))).all()
+    assert np.isnan(guarded_vote(silent, ones(silent))).all()
+
+
+@pytest.mark.parametrize(
+    ("answers", "why"),
+    [
+        (("3", "3", "4", "5", "6"), "the winner has less than half of the votes"),
+        (("3", "3", "3", None, None, None, None), "silence counts against the winner"),
+        (("3", "3", "3", "3", "4", "4"), "the minority is half as strong as the majority"),
+    ],
+)
+def test_the_guarded_vote_is_silent_where(answers: tuple[str | None, ...], why: str) -> None:
+    group = said(*answers)
+    assert np.isnan(guarded_vote(group, ones(group))).all(), why
+    assert not np.isnan(plain_vote(group, ones(group))).any()
+
+
+def test_no_response_is_its_own_witness() -> None:
+    alone = said("3", None)
+    assert plain_vote(alone, ones(alone)).tolist() == [1, 0]
+    assert guarded_vote(alone, ones(alone)).tolist() == [0, 0]
+    # By its own weight the first is elected; the others would not have elected it.
+    group = said("3", "3", "4")
+    assert guarded_vote(group, [1.0, 0.1, 0.2]).tolist() == [0, 1, 0]
+
+
+def test_an_abstention_weighs_as_the_mean_of_the_others() -> None:
+    assert vote_weights([0.2, 0.4, nan]) == pytest.approx([0.2, 0.4, 0.3])
+    assert vote_weights([nan, nan]) == [1.0, 1.0]
+    assert vote_weights([0.0, 0.0]) == [1.0, 1.0]
+
+
+def rollouts(*answers: str, gold: str | None = None, id: str = "u") -> list[Rollout]:
+    """Judged responses to one problem whose gold is "3"; withheld unless it is given here."""
+    made = [rollout(id, f"Answer: {answer}", right=float(answer == "3")) for answer in answers]
+    if gold is not None:
+        return made
+    hidden: Problem = withhold(made[0].problem)
+    return [replace(r, problem=hidden, scores={**r.scores, "correctness": nan}) for r in made]
+
+
+def test_a_gate_without_a_label_reads_the_vote() -> None:
+    judged = [*rollouts("3", "4", gold="3", id="l"), *rollouts("4", "4", "4", "3")]
+    assert select(judged, "all", 9, 0.0, seed=0).kept == (0,)
+    labelled = pseudo_labelled(judged, "guarded", "reward")
+    assert [r.scores["pseudo"] for r in labelled[2:]] == [1, 1, 1, 0]
+    assert all(isnan(r.scores["pseudo"]) for r in labelled[:2])
+    chosen = select(labelled, "all", 9, 0.0, seed=0)
+    assert chosen.kept == (0, 2)  # of equal texts one
+    assert (chosen.solved, chosen.passed) == (1.0, 4 / 6)
+
+
+def test_where_all_is_labelled_nothing_is_added() -> None:
+    judged = rollouts("3", "4", gold="3")
+    assert pseudo_labelled(judged, "guarded", "reward") == judged
+    assert pseudo_accuracy(judged) is None
+
+
+def test_accuracy_is_measured_by_what_was_withheld() -> None:
+    judged = [
+        *rollouts("3", "3", "3", "5", id="right"),
+        *rollouts("4", "4", "4", "3", id="wrong"),
+        *rollouts("1", "2", "3", "4", id="silent"),
+    ]
+    found = pseudo_accuracy(pseudo_labelled(judged, "guarded", "reward"))
+    assert found is not None
+    assert (found.problems, found.labelled, found.label_accuracy) == (3, 2 / 3, 1 / 2)
+    assert found.reward_accuracy == 1 / 2  # all four of the first, none of the second
+
+
+def problems(share: float) -> ProblemVectorEnv:
+    return ProblemVectorEnv(source="Dice", size=96, seed=0, unlabelled=share)
+
+
+@pytest.mark.parametrize("mix_in", [0.0, 0.25, 0.5, 0.75, 1.0])
+def test_unlabelled_problems_are_mixed_in_from_a_share_of_the_rounds(mix_in: float) -> None:
+    mixing = Scheduled(Recipe(rounds=4, unlabelled=0.5, mix_in=mix_in))
+    env, plan = problems(0.5), SamplingPlan()
+    shares = [mixing.plan(number, plan).unlabelled for number in (1, 2, 3, 4)]
+    drawn = [drawn_mixed(env, 12, share) for share in shares]
+    hidden = [any(p.answer is None for p in asked) for asked in drawn]
+    assert hidden == [number > 4 * mix_in for number in (1, 2, 3, 4)]
+    assert [len(asked) for asked in drawn] == [12] * 4
+    ids = [p.id for asked in drawn for p in asked]
+    assert len(set(ids)) == len(ids)
+
+
+def test_mixing_in_later_needs_labels_to_begin_with() -> None:
+    with pytest.raises(ValueError, match="no labelled problems for mix_in"):
+        Recipe(unlabelled=1.0, mix_in=0.5)
+    with pytest.raises(ValueError, match="2 labelled problems were wanted"):
+        drawn_mixed(problems(1.0), 2, 0.0)
+
+
+@pytest.mark.parametrize("share", [0.0, 0.25, 0.75])
+def test_a_round_has_the_share_of_unlabelled_problems_that_is_wanted(share: float) -> None:
+    drawn = drawn_mixed(problems(0.5), 12, share)
+    assert sum(problem.answer is None for problem in drawn) == 12 * share
+    assert len({problem.id for problem in drawn}) == 12
+
+
+# The mix that follows the vote
+
+
+def voted(right: int, wrong: int, unsolved: int = 0) -> list[Rollout]:
+    """Labelled problems whose votes are right, wrong, or that nobody solves or votes on."""
+    texts = {"right": "3333", "wrong": "4443", "unsolved": "4567"}
+    counts = {"right": right, "wrong": wrong, "unsolved": unsolved}
+    return [
+        made
+        for kind, count in counts.items()
+        for index in range(count)
+        for made in rollouts(*texts[kind], gold="3", id=f"{kind} {index}")
+    ]
+
+
+def test_votes_on_labelled_problems_are_held_to_their_labels() -> None:
+    seen = labelled([*voted(3, 2, 1), *rollouts("3", "3", "3")], "guarded", "reward")
+    assert seen == Labelled(problems=6, solved=5, voted=5, right=3)
+
+
+def test_unlabelled_problems_come_as_the_vote_proves_right_and_go_as_it_proves_wrong() -> None:
+    mixing, plan = Adaptive(Recipe(unlabelled=0.5, mixing="adaptive")), SamplingPlan()
+    assert mixing.plan(1, plan).unlabelled == 0.0
+    shares = []
+    for right, wrong in [(5, 0), (50, 0), (50, 0), (50, 0), (50, 0), (42, 8), (20, 30), (20, 30)]:
+        mixing.observe(voted(right, wrong), "reward")
+        shares.append(mixing.plan(2, plan).unlabelled)
+    assert shares == [0.0, 0.25, 0.5, 0.75, 0.75, 0.75, 0.5, 0.25]
+    resumed = Adaptive(Recipe(unlabelled=0.5, mixing="adaptive"))
+    resumed.restore(mixing.state())
+    assert resumed.plan(3, plan) == mixing.plan(3, plan)
+
+
+def test_gold_stands_in_for_what_is_not_solved() -> None:
+    mixing, plan = Adaptive(Recipe(gold=0.3, mixing="adaptive")), SamplingPlan()
+    assert mixing.plan(1, plan).gold == 0.3
+    mixing.observe(voted(30, 0, unsolved=70), "reward")
+    assert mixing.plan(2, plan).gold == 0.3
+    mixing.observe(voted(90, 0, unsolved=10), "reward")
+    assert mixing.plan(3, plan).gold == pytest.approx(0.1)
+    assert mixing.plan(3, plan).unlabelled is None
+    mixing.observe(rollouts("3"), "reward")  # without a label nothing can be told
+    assert mixing.plan(4, plan).gold == pytest.approx(0.1)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        ({"unlabelled": 1.0}, "no labelled problems for mix_in, gold or adaptive mixing"),
+        ({"unlabelled": 0.5, "mix_in": 0.5}, "finds out by itself"),
+        ({}, "nothing to mix"),
+    ],
+)
+def test_a_mix_that_cannot_be_adapted_is_refused(wrong: dict[str, Any], said: str) -> None:
+    with pytest.raises(ValueError, match=said):
+        Recipe(mixing="adaptive", **wrong)
+
+
+def test_who_learns_from_rewards_is_shown_no_gold() -> None:
+    with pytest.raises(ValueError, match="grpo learns from rewards and is shown no solutions"):
+        Recipe(agent="grpo", gold=0.1)
+
+
+def test_a_run_mixes_by_its_votes_and_its_rows_say_so(policy: Policy, tmp_path: Path) -> None:
+    setting = {"mixing": "adaptive", "unlabelled": 0.5, "gold": 0.5, "gold_set": 2, "rounds": 2}
+    agent = agent_of(policy, tmp_path, RewardPanel([Even(), SelfCertainty()]), **setting)
+    *_, first, second = [describe(done) for done in agent.learn()]
+    agent.close()
+    assert first["plan"]["unlabelled"] == 0.0
+    spread = first["dynamics"]["spread"]["1.0"]
+    assert first["state"]["mixing"]["gold"] == pytest.approx(min(0.5, 1 - spread["pass_k"]))
+    assert first["state"]["mixing"]["gold"] == second["plan"]["gold"]
+
+
+def test_a_run_without_labels_learns_from_its_votes_and_tells_their_accuracy(
+    policy: Policy, tmp_path: Path
+) -> None:
+    setting = {**MAJORITY, "rounds": 1, "panel": RewardPanel([Correctness(), SelfCertainty()])}
+    agent = agent_of(policy, tmp_path, **setting)
+    *_, done = agent.learn()
+    agent.close()
+    assert done.selection is not None
+    assert done.selection.kept
+    assert {r.scores["pseudo"] for r in (done.rollouts[i] for i in done.selection.kept)} == {1.0}
+    assert all(isnan(r.scores["correctness"]) for r in done.rollouts)
+    row = describe(done)["pseudo"]
+    assert row["problems"] == 8
+    assert 0 < row["labelled"] <= 1
+    assert row["label_accuracy"] == 0.0  # a random model's majority is wrong
+
+
+def lessons(count: int) -> list[Lesson]:
+    return [Lesson(Gold(problems(0.0), GOLDEN).lessons[0].prompt, f"own {i}") for i in range(count)]
+
+
+GOLDEN = replace(TINY, gold=0.25, gold_set=3, updates=4, batch=4)
+
+
+@pytest.mark.parametrize("own", [1, 12, 40])
+def test_gold_has_its_share_of_the_lessons(own: int) -> None:
+    gold = Gold(problems(0.5), GOLDEN)
+    mixed = gold.mixed_into(lessons(own), 0.25, 1)
+    golden = [lesson for lesson in mixed if not lesson.response.startswith("own")]
+    assert (len(mixed), len(golden)) == (16, 4)
+    assert {lesson.response for lesson in golden} <= {g.response for g in gold.lessons}
+    assert [m.response for m in mixed] == [
+        m.response for m in gold.mixed_into(lessons(own), 0.25, 1)
+    ]
+    assert [m.response for m in mixed] != [
+        m.response for m in gold.mixed_into(lessons(own), 0.25, 2)
+    ]
+
+
+def test_gold_is_verified_labelled_and_worked() -> None:
+    gold = Gold(problems(0.5), GOLDEN).lessons
+    assert len({lesson.prompt.key for lesson in gold}) == 3
+    env = problems(0.5)
+    for lesson in gold:
+        problem = env.examiner.find(lesson.prompt.key)
+        assert lesson.response == problem.solution
+    assert all(one.prompt.key != other.prompt.key for one, other in pairwise(gold))
+
+
+def test_without_gold_the_lessons_are_as_they_were() -> None:
+    own = lessons(2)
+    assert Gold(problems(1.0), TINY).mixed_into(own, 0.0, 1) == own
+
+
+def test_gold_that_is_not_there_is_named() -> None:
+    with pytest.raises(ValueError, match="gave 0 labelled problems"):
+        _ = Gold(problems(1.0), GOLDEN).lessons

@@ -1,0 +1,405 @@
+from __future__ import annotations
+
+import http.server
+import json
+import pickle
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from mstar.rewards import (
+    REWARDS,
+    Answer,
+    Attempt,
+    Endpoint,
+    ImageAblation,
+    MajorityOnly,
+    RandomReward,
+    Repetition,
+    RewardPanel,
+    SelfConsistency,
+    SelfJudge,
+    TwinGrounding,
+    check_canaries,
+)
+from mstar.rewards.diagnostics.canaries import JUNK, canaries
+from mstar.rewards.rules import gated
+
+SEVEN = Answer("number", "7")
+GOLDEN = Attempt(
+    "How much taller is the red bar than the blue bar?",
+    "red is 9\nblue is 2\n9 - 2 = 7\nAnswer: 7",
+    SEVEN,
+    group="bars",
+    facts=("9", "2"),
+    twin=Answer("number", "4"),
+)
+CHOICE = Attempt(
+    "Which shape is to the left of the star?",
+    "the star is third\nthe circle is second\nAnswer: circle",
+    Answer("choice", "circle", choices=("circle", "square", "cross", "star")),
+    group="shapes",
+    twin=Answer("choice", "square", choices=("circle", "square", "cross", "star")),
+)
+
+
+def said(*responses: str, of: Attempt = GOLDEN) -> list[Attempt]:
+    return [replace(of, response=response) for response in responses]
+
+
+def answers(*values: object, of: Attempt = GOLDEN) -> list[Attempt]:
+    return said(*(f"Answer: {value}" for value in values), of=of)
+
+
+def unlabelled(attempts: Sequence[Attempt]) -> list[Attempt]:
+    return [replace(attempt, answer=None, twin=None) for attempt in attempts]
+
+
+ASSORTED = [
+    *answers(7, 7, 7, 5, "7.0", "none"),
+    *said("", "red is 9 red is 9 red is 9", "Answer: 7 or 8", "\ud800", "é" * 50),
+    *answers("circle", "circle", "square", of=CHOICE),
+    replace(GOLDEN, certainty=3.0),
+    replace(GOLDEN, group="", certainty=0.0),
+    *unlabelled(answers(3, 3, 4, of=replace(GOLDEN, group="unlabelled"))),
+]
+
+
+@pytest.mark.parametrize("name", REWARDS)
+class TestEveryRewardModel:
+    def test_has_the_name_that_it_is_listed_under(self, name: str) -> None:
+        assert REWARDS[name]().name == name
+
+    def test_names_its_source(self, name: str) -> None:
+        assert "Source:" in (type(REWARDS[name]()).__doc__ or "")
+
+    def test_gives_one_score_from_zero_to_one_for_each_attempt(self, name: str) -> None:
+        scores = REWARDS[name]().score(ASSORTED)
+        assert scores.shape == (len(ASSORTED),)
+        assert scores.dtype == np.float32
+        known = scores[~np.isnan(scores)]
+        assert len(known) > 0
+        assert ((known >= 0) & (known <= 1)).all()
+
+    def test_takes_no_attempts(self, name: str) -> None:
+        assert REWARDS[name]().score([]).shape == (0,)
+
+    def test_does_not_mind_the_order_of_the_attempts(self, name: str) -> None:
+        order = np.random.default_rng(3).permutation(len(ASSORTED))
+        straight = REWARDS[name]().score(ASSORTED)
+        shuffled = REWARDS[name]().score([ASSORTED[i] for i in order])
+        np.testing.assert_array_equal(straight[order], shuffled)
+
+    def test_remembers_nothing(self, name: str) -> None:
+        model = REWARDS[name]()
+        first = model.score(ASSORTED)
+        model.score(answers(1, 2, 3))
+        np.testing.assert_array_equal(model.score(ASSORTED), first)
+
+    def test_can_be_pickled(self, name: str) -> None:
+        model = pickle.loads(pickle.dumps(REWARDS[name]()))
+        np.testing.assert_array_equal(model.score(ASSORTED), REWARDS[name]().score(ASSORTED))
+
+    def test_needs_a_label_only_if_it_compares_with_one(self, name: str) -> None:
+        scores = REWARDS[name]().score(unlabelled(ASSORTED))
+        assert np.isnan(scores).all() == (name in {"correctness", "grounding"})
+
+    def test_sees_no_gold_unless_it_is_one_of_those_that_compare_with_it(self, name: str) -> None:
+        if name not in {"correctness", "grounding"}:
+            other = [
+                replace(a, answer=a.answer and replace(a.answer, value="5")) for a in ASSORTED[:10]
+            ]
+            model = REWARDS[name]()
+            np.testing.assert_array_equal(model.score(other), model.score(ASSORTED[:10]))
+
+
+@pytest.mark.parametrize("golden", [GOLDEN, CHOICE], ids=["number", "choice"])
+def test_golden_is_paid_in_full_and_junk_nothing(golden: Attempt) -> None:
+    panel = RewardPanel([REWARDS[n]() for n in ("correctness", "format", "grounding")], rule=gated)
+    report = check_canaries(panel, [golden])
+    assert report.failures == ()
+    assert sorted(report.kinds) == sorted(("golden", *JUNK))
+    assert report.table.reward.tolist() == [1.0] + [0.0] * len(JUNK)
+
+
+def test_a_panel_of_everything_pays_golden_best() -> None:
+    report = check_canaries(RewardPanel([make() for make in REWARDS.values()]), [GOLDEN, CHOICE])
+    assert report.failures == ()
+
+
+class Gullible:
+    name = "correctness"
+
+    def score(self, attempts: Sequence[Attempt]) -> np.ndarray:
+        return np.array([len(attempt.response) > 0 for attempt in attempts], np.float32)
+
+
+def test_a_gullible_verifier_is_found_out() -> None:
+    report = check_canaries(RewardPanel([Gullible()]), [GOLDEN])
+    assert any("correctness gives judge injection 1.00" in fault for fault in report.failures)
+    assert any("the panel pays 1.00 for number spray" in fault for fault in report.failures)
+    assert not any("empty" in fault for fault in report.failures)
+
+
+def test_a_panel_that_says_nothing_about_golden_is_found_out() -> None:
+    report = check_canaries(RewardPanel([REWARDS["self_certainty"]()]), [GOLDEN])
+    assert any("says nothing about golden" in fault for fault in report.failures)
+
+
+def test_canaries_need_a_label_and_leave_out_a_twin_that_is_not_there() -> None:
+    with pytest.raises(ValueError, match="unlabelled"):
+        canaries(replace(GOLDEN, answer=None))
+    assert "other image" not in canaries(replace(GOLDEN, twin=None))
+
+
+def test_agreement_is_the_share_of_the_others_that_give_an_equivalent_answer() -> None:
+    scores = SelfConsistency().score(answers(7, "7.0", 5, "7", 4))
+    np.testing.assert_allclose(scores, np.float32([0.5, 0.5, 0.0, 0.5, 0.0]))
+
+
+def test_agreement_needs_no_label() -> None:
+    scores = SelfConsistency().score(unlabelled(answers(7, "7.0", 5, "7", 4)))
+    np.testing.assert_allclose(scores, np.float32([0.5, 0.5, 0.0, 0.5, 0.0]))
+
+
+def test_no_answer_wins_no_vote() -> None:
+    ramble = "The red bar is taller than the blue one, and there is more to say of it. " * 6
+    group = said("", ramble, "", "", "Answer: 7", "Answer: 7", "Answer: 7")
+    np.testing.assert_allclose(
+        SelfConsistency().score(group), np.float32([0, 0, 0, 0, 1 / 3, 1 / 3, 1 / 3])
+    )
+    np.testing.assert_array_equal(MajorityOnly().score(group), [0, 0, 0, 0, 1, 1, 1])
+    assert np.isnan(MajorityOnly().score(said("", ramble))).all()
+
+
+@pytest.mark.parametrize(
+    "group",
+    [answers(7, 7, 7, 7), answers(1, 2, 3, 4, 5), answers(7, 7), answers(7, 7, 5, of=CHOICE)[:0]],
+    ids=["all agree", "all differ", "two", "none"],
+)
+def test_a_group_outside_the_gate_is_not_paid(group: list[Attempt]) -> None:
+    assert np.isnan(SelfConsistency().score(group)).all()
+
+
+def test_groups_do_not_vote_for_each_other() -> None:
+    one, other = answers(7, 7, 5), [replace(a, group="other") for a in answers(5, 5, 7)]
+    scores = SelfConsistency().score([*one, *other])
+    np.testing.assert_allclose(scores, [0.5, 0.5, 0, 0.5, 0.5, 0])
+
+
+def test_every_largest_class_wins_a_tie_of_the_hard_vote() -> None:
+    np.testing.assert_array_equal(MajorityOnly().score(answers(7, 7, 5, 5, 4)), [1, 1, 1, 1, 0])
+
+
+def test_grounding_takes_back_what_would_pass_for_either_picture() -> None:
+    hedge = replace(GOLDEN, answer=Answer("chart_number", "100", tolerance=0.05))
+    near = replace(hedge, twin=Answer("chart_number", "108", tolerance=0.05))
+    scores = TwinGrounding().score(answers(100, 104, 108, of=near))
+    np.testing.assert_array_equal(scores, [1, 0, 0])
+    same = replace(hedge, twin=Answer("chart_number", "101", tolerance=0.05))
+    assert np.isnan(TwinGrounding().score(answers(100, of=same))).all()
+
+
+def test_the_picture_must_make_a_right_answer_likelier() -> None:
+    asked: list[Attempt] = []
+
+    def gap(attempts: Sequence[Attempt]) -> list[float]:
+        asked.extend(attempts)
+        return [2.5, -1.0, 50.0, float("nan")]
+
+    group = [*answers(7, 7, 7, 7, 5), *unlabelled(answers(7))]
+    scores = ImageAblation(gap).score(group)
+    np.testing.assert_array_equal(scores, [0.5, 0, 1, np.nan, 0, np.nan])
+    assert asked == group[:4]
+
+
+def test_the_shortest_response_of_a_group_is_the_briefest_and_silence_is_not() -> None:
+    scores = REWARDS["brevity"]().score(said("", "a" * 10, "a" * 20, "a" * 30))
+    np.testing.assert_array_equal(scores, [0, 1, 0.5, 0])
+    assert np.isnan(REWARDS["brevity"]().score(said("", "abc"))).all()
+
+
+@pytest.mark.parametrize("loop", ["red is 9. " * 40, "ha" * 400, "图像里有三个圆" * 60])
+def test_a_loop_is_repetition_in_any_script(loop: str) -> None:
+    new, old = Repetition().score(said(GOLDEN.response, loop))
+    assert new == 1
+    assert old < 0.3
+
+
+def test_certainty_keeps_its_order_and_its_absence_is_an_abstention() -> None:
+    sure = [replace(GOLDEN, certainty=nats) for nats in (0.0, 2.0, 10.0, 40.0, None)]
+    np.testing.assert_allclose(
+        REWARDS["self_certainty"]().score(sure), np.float32([0, 1 / 6, 0.5, 0.8, np.nan])
+    )
+
+
+def test_the_random_control_pays_its_share_and_follows_its_seed() -> None:
+    many = said(*(f"Answer: {number}" for number in range(1000)))
+    scores = RandomReward(share=0.3).score(many)
+    assert 0.25 < scores.mean() < 0.35
+    assert (RandomReward(seed=1, share=0.3).score(many) != scores).any()
+
+
+VERDICT = "VERDICT: reading=4 reasoning=2 answer=0"
+
+
+@pytest.mark.parametrize(
+    ("reply", "score"),
+    [
+        (VERDICT, 0.5),
+        (f"The bars are read well.\n\n{VERDICT}\n", 0.5),
+        ("VERDICT: reading=4 reasoning=4 answer=4", 1.0),
+        ("", np.nan),
+        (":", np.nan),
+        ("Thought process:", np.nan),
+        ("4", np.nan),
+        (f"{VERDICT}\n{VERDICT}", np.nan),
+        (f"{VERDICT}\nSo it is fine.", np.nan),
+        ("VERDICT: reading=5 reasoning=2 answer=0", np.nan),
+        ("VERDICT: reading=4 reasoning=2", np.nan),
+        ("VERDICT: reading=4 reasoning=2 answer=0 and more", np.nan),
+    ],
+)
+def test_a_judge_is_heard_only_in_the_form_that_was_asked_for(reply: str, score: float) -> None:
+    judge = SelfJudge(lambda prompt, pictures: reply)
+    np.testing.assert_array_equal(judge.score([GOLDEN]), [score])
+
+
+@pytest.mark.parametrize("failure", [TimeoutError("slow"), ConnectionError(), ValueError("junk")])
+def test_a_judge_that_fails_abstains(failure: Exception) -> None:
+    def ask(prompt: str, pictures: object) -> str:
+        raise failure
+
+    assert np.isnan(SelfJudge(ask).score([GOLDEN])).all()
+
+
+def test_a_mistake_in_the_judges_code_is_not_an_abstention() -> None:
+    def ask(prompt: str, pictures: object) -> str:
+        raise AttributeError("no such thing")
+
+    with pytest.raises(AttributeError, match="no such thing"):
+        SelfJudge(ask).score([GOLDEN])
+
+
+def test_the_judge_sees_the_response_fenced_and_never_the_gold() -> None:
+    secret = replace(GOLDEN, response="9 - 2", answer=Answer("text", "a secret gold"))
+    judge = SelfJudge(lambda prompt, pictures: VERDICT)
+    prompt = judge.prompt(secret)
+    mark = prompt.split("--- begin ")[1].split("\n")[0]
+    assert prompt.count(f"--- begin {mark}\n9 - 2\n--- end {mark}\n") == 1
+    assert mark not in judge.prompt(replace(secret, response=f"--- end {mark}")).split("begin ")[0]
+    assert "secret gold" not in prompt
+    assert GOLDEN.question in prompt
+
+
+def test_braces_in_a_response_reach_the_judge_as_they_are() -> None:
+    prompt = SelfJudge(lambda p, _: VERDICT).prompt(replace(GOLDEN, response="{question} {0}"))
+    assert "{question} {0}" in prompt
+
+
+def test_judges_asked_at_a_time_answer_in_order() -> None:
+    def ask(prompt: str, pictures: object) -> str:
+        grade = prompt.split("Answer: ")[1][0]
+        return f"VERDICT: reading={grade} reasoning={grade} answer={grade}"
+
+    scores = SelfJudge(ask, workers=4).score(answers(0, 1, 2, 3, 4))
+    np.testing.assert_array_equal(scores, [0, 0.25, 0.5, 0.75, 1])
+
+
+def test_a_rubric_needs_one_word_names() -> None:
+    with pytest.raises(ValueError, match="one-word names"):
+        SelfJudge(lambda prompt, pictures: "", rubric={"the steps": "good"})
+
+
+class Red:
+    def render(self, size: int | None = None) -> Image.Image:
+        return Image.new("RGB", (2, 2), "red")
+
+
+Serve = Callable[[int, bytes], tuple[Endpoint, list[dict[str, Any]]]]
+
+
+@pytest.fixture
+def serve() -> Iterator[Serve]:
+    """Starts a server on this machine that gives one reply to everything."""
+    started: list[http.server.HTTPServer] = []
+
+    def start(status: int, body: bytes) -> tuple[Endpoint, list[dict[str, Any]]]:
+        requests: list[dict[str, Any]] = []
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                content = self.rfile.read(int(self.headers["Content-Length"]))
+                requests.append(json.loads(content) | {"path": self.path, **self.headers})
+                self.send_response(status)
+                self.send_header("Content-Length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
+
+            def log_message(self, *_: object) -> None:
+                pass
+
+        server = http.server.HTTPServer(("127.0.0.1", 0), Handler)
+        started.append(server)
+        threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
+        url = f"http://127.0.0.1:{server.server_port}/v1/"
+        return Endpoint(url, "judge-7b", key="hush", timeout=5), requests
+
+    yield start
+    for server in started:
+        server.shutdown()
+        server.server_close()
+
+
+def test_an_endpoint_judges_with_the_picture(serve: Serve) -> None:
+    body = json.dumps({"choices": [{"message": {"content": f"Fine.\n{VERDICT}"}}]}).encode()
+    endpoint, requests = serve(200, body)
+    scores = SelfJudge(endpoint).score([replace(GOLDEN, pictures=(Red(),))])
+    assert scores.tolist() == [0.5]
+    (request,) = requests
+    assert request["path"] == "/v1/chat/completions"
+    assert request["Authorization"] == "Bearer hush"
+    assert (request["model"], request["temperature"]) == ("judge-7b", 0)
+    image, text = request["messages"][0]["content"]
+    assert image["image_url"]["url"].startswith("data:image/png;base64,iVBOR")
+    assert GOLDEN.question in text["text"]
+
+
+@pytest.mark.parametrize(
+    ("status", "body"),
+    [
+        (500, b"{}"),
+        (429, b"slow down"),
+        (200, b"<html>"),
+        (200, b'{"choices": []}'),
+        (200, b"[" * 100_000),
+        (200, b'{"choices": [{"message": {"content": null}}]}'),
+        (200, b"\xff\xfe"),
+    ],
+)
+def test_an_endpoint_that_fails_is_an_abstention(serve: Serve, status: int, body: bytes) -> None:
+    endpoint, _ = serve(status, body)
+    assert np.isnan(SelfJudge(endpoint).score([GOLDEN])).all()
+
+
+def test_an_endpoint_speaks_http_only_and_shows_no_key() -> None:
+    with pytest.raises(ValueError, match="must start with http"):
+        Endpoint("file:///etc/passwd", "m")
+    assert "hush" not in repr(Endpoint("http://localhost", "m", key="hush"))
+
+
+def test_nobody_at_home_is_an_abstention() -> None:
+    assert np.isnan(SelfJudge(Endpoint("http://127.0.0.1:9", "m", timeout=2)).score([GOLDEN])).all()
+
+
+def test_importing_rewards_loads_no_torch_no_pillow_and_no_sympy() -> None:
+    code = "import sys, mstar.rewards; print({'torch', 'PIL', 'sympy', 'trl'} & set(sys.modules))"
+    shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert shown.stdout.strip() == "set()"
