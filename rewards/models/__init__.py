@@ -1,1 +1,1 @@
-"""Reward models, one a file: a class with a `name` and `score(attempts)`; its line stands in `REWARDS`."""
+"""Reward models, one a file: a `name` and `score(attempts)`; each has a line in `REWARDS`."""
