@@ -50,25 +50,25 @@ class AdaptiveSampling:
     def due(self, number: int) -> list[Problem]:
         """The problems to ask again in a round; a resumed run looks for them by their ids."""
         find = self._env.examiner.find
-        names = self._queue.due(number, self._recipe.prompts // AGAIN)
+        names = self._queue.due(number, self._recipe.sampling.prompts // AGAIN)
         return [self._queued.get(name) or find(name) for name in names]
 
     def sample(self, number: int, problems: Sequence[Problem], plan: SamplingPlan) -> list[Rollout]:
         """The judged responses of a round, problem by problem; no more than an even share takes."""
-        few = min(self._recipe.first, plan.samples)
+        few = min(self._recipe.sampling.initial_samples, plan.samples)
         rollouts = collect(
             self._sampler,
             self._env,
             problems,
             [plan.temperature] * few,
-            seed=mix(self._recipe.seed, number, 0),
+            seed=mix(self._recipe.run.seed, number, 0),
             version=number - 1,
         )
         groups = [rollouts[start : start + few] for start in range(0, len(rollouts), few)]
         left = len(problems) * plan.samples - len(rollouts)
         while any(more := next_wave(self._gated(groups), plan.keep, plan.samples, left)):
             left -= sum(more)
-            seed = mix(self._recipe.seed, number, 6, left)
+            seed = mix(self._recipe.run.seed, number, 6, left)
             groups = self._extended(groups, more, plan.temperature, seed)
         drawn = [
             replace(rollout, extra=place >= few)
@@ -101,7 +101,9 @@ class AdaptiveSampling:
         self._queue = RetryQueue(waiting)
 
     def _gated(self, groups: Sequence[Sequence[Rollout]]) -> list[list[float]]:
-        return [[rollout.scores[self._recipe.gate] for rollout in group] for group in groups]
+        return [
+            [rollout.scores[self._recipe.selection.gate] for rollout in group] for group in groups
+        ]
 
     def _extended(
         self, groups: Groups, more: Sequence[int], temperature: float, seed: int

@@ -61,12 +61,18 @@ class Agent(ABC):
     ) -> None:
         self.policy, self.env, self.held_out, self.recipe = policy, env, held_out, recipe
         self.folder = folder
-        distributed.part(recipe.batch)  # found now and not after a round of sampling
+        distributed.part(recipe.optim.batch)  # found now and not after a round of sampling
         self.sampler = sampler_of(policy, recipe)
-        self.controller = CONTROLLERS[recipe.controller](
-            SamplingPlan(recipe.temperature, recipe.samples, recipe.keep, recipe.threshold), recipe
+        self.controller = CONTROLLERS[recipe.exploration.controller](
+            SamplingPlan(
+                recipe.sampling.temperature,
+                recipe.sampling.samples,
+                recipe.selection.top_k,
+                recipe.selection.threshold,
+            ),
+            recipe,
         )
-        self.mixing = MIXINGS[recipe.mixing](recipe)
+        self.mixing = MIXINGS[recipe.mixing.rule](recipe)
         self.guards = Guards(recipe, (env.examiner.panel, held_out.examiner.panel))
         self.watch = Watch(policy, held_out, self.guards)
         self.measured = HeldOut(self.sampler, held_out, recipe)
@@ -76,7 +82,7 @@ class Agent(ABC):
         self.cost = Cost()
         self._checkpoint: Path | None = None
         # On the CPU, where there is room, for a return to the base.
-        self._first = policy.weights("cpu") if recipe.guards == "act" else {}
+        self._first = policy.weights("cpu") if recipe.run.guards == "act" else {}
         self._laps: dict[str, float] = {}
         self._clock = time.monotonic()
 
@@ -101,15 +107,15 @@ class Agent(ABC):
             ValueError: more rounds than the recipe has, where its schedule ends.
             RuntimeError: the policy was to go back, and was not taken there.
         """
-        last = self.recipe.rounds if rounds is None else rounds
-        if last > self.recipe.rounds:
+        last = self.recipe.run.rounds if rounds is None else rounds
+        if last > self.recipe.run.rounds:
             raise ValueError(
-                f"{last} rounds were asked for, but the recipe has {self.recipe.rounds}"
+                f"{last} rounds were asked for, but the recipe has {self.recipe.run.rounds}"
             )
         if self.rounds_done < 0:
             self._start_clock()
             yield self.finish(0)
-        budget = self.recipe.token_budget or inf
+        budget = self.recipe.run.token_budget or inf
         for number in range(self.rounds_done + 1, last + 1):
             if self.cost.practice_tokens >= budget or self.guards.stopped:
                 return
@@ -147,9 +153,9 @@ class Agent(ABC):
             plan: says how many have no label.
             again: problems that are asked once more, in the place of fresh ones.
         """
-        fresh = drawn_mixed(self.env, self.recipe.prompts - len(again), plan.unlabelled)
+        fresh = drawn_mixed(self.env, self.recipe.sampling.prompts - len(again), plan.unlabelled)
         self.drawn = distinct([*again, *fresh])
-        return phrased(self.drawn, self.recipe.phrasings, mix(self.recipe.seed, number, 5))
+        return phrased(self.drawn, self.recipe.data.phrasings, mix(self.recipe.run.seed, number, 5))
 
     def finish(
         self,
@@ -168,7 +174,7 @@ class Agent(ABC):
         dynamics, alarms = self.watch.look(number, measured, probed, temperature)
         self.lap("measure")
         measuring = Measuring.of(probed, temperature, read, self._laps["measure"])
-        rank = self.recipe.rank
+        rank = self.recipe.selection.rank
         evidence = Evidence(samples_of(probed, rank), samples_of(rollouts, rank))
         self.controller.observe(number, dynamics, evidence)
         present = [rollout for rollout in probed if rollout.temperature == temperature]
@@ -246,4 +252,4 @@ class Agent(ABC):
         """Whether a round comes after this one; if not, no temperature is to be chosen for it."""
         (written,) = distributed.total(self.sampler.tokens_generated)  # since the last bill
         spent = self.cost.practice_tokens + written
-        return number < self.recipe.rounds and spent < (self.recipe.token_budget or inf)
+        return number < self.recipe.run.rounds and spent < (self.recipe.run.token_budget or inf)

@@ -1,31 +1,34 @@
-"""A recipe: everything that decides a run, in one frozen place."""
+"""The configuration of a run: one frozen `Recipe` of nested groups, checked when it is made.
+
+A setting has one short name, which is its flag on the command line, its key in ``Recipe.of`` and
+``Recipe.replace``, and, but for the four that are called otherwise in their group, its field.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import dataclasses
+import difflib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from math import inf
-from typing import Literal, get_args
+from typing import Annotated, Any, Literal, get_args, get_type_hints
 
-from mstar.agents.config_checks import (
-    check_judges,
-    check_panel,
-    check_server,
-    check_unlabelled,
-)
+from tyro.conf import arg
+
 from mstar.agents.explore.catalog import Anneal, ControllerName
 from mstar.agents.explore.data_mix import MixingName
-from mstar.agents.explore.sample_allocation import Budget
+from mstar.agents.explore.sample_allocation import Allocation
 from mstar.envs.task import Form
 from mstar.envs.variants.phrasing import Axis
-from mstar.rewards.voting import VoteName
+from mstar.rewards.voting import VOTES, VoteName
 
-Inherit = Literal["policy+optimizer+schedule", "policy", "nothing"]
 Schedule = Literal["constant", "constant_with_warmup", "linear", "cosine"]
 SelectionRule = Literal["all", "random-k", "top-k", "shortest-k", "threshold"]
 OnlineName = Literal["grpo", "dr-grpo", "dapo", "gspo", "rloo", "online-dpo"]
 AgentName = Literal["mstar", "continuous", "iterative-rft", "rest-em", "star", "sft", OnlineName]
+Inherit = Literal["policy+optimizer+schedule", "policy", "nothing"]
 
-# What each agent inherits from one round to the next; the first four otherwise are one loop.
+# What each agent inherits from one round to the next.
 INHERITS: dict[AgentName, Inherit] = {
     "mstar": "policy+optimizer+schedule",
     "continuous": "policy+optimizer+schedule",
@@ -36,207 +39,479 @@ INHERITS: dict[AgentName, Inherit] = {
 }
 
 
-AT_LEAST_ONE = (
-    *("rounds", "prompts", "samples", "first", "keep", "updates", "batch", "minibatches"),
-    *("max_new_tokens", "batch_rows", "threads", "gold_set"),
-    *("held_out", "held_out_samples", "test", "test_samples"),
-)
+@dataclass(frozen=True)
+class DataConfig:
+    """Which problems the policy learns from, and how they are asked."""
+
+    env: str = "mstar/Mixture-v0"
+    """Environment id, path to problems, ``hub:NAME``, or ``module:NAME`` for a family of yours."""
+    fields: tuple[str, ...] = ()
+    """How a data set is read, ``KEY=COLUMN`` each, such as ``answer=gold``, ``type=number``,
+    ``unit==cm`` or ``on_error=skip``; see ``envs/datasets/field_map.py``."""
+    families: tuple[str, ...] = ("Counting", "Dice", "Ruler", "Shapes")
+    """Families of the mixture, used when ``env`` is ``mstar/Mixture-v0``."""
+    level: int = 1
+    """Difficulty of generated problems, 1 to 3."""
+    form: Form = "open"
+    """``open``, or ``choice``: open questions get options to choose from."""
+    phrasings: tuple[Axis, ...] = ()
+    """What varies in the prompts from problem to problem and from round to round."""
+    image_size: int = 96
+    """Side of generated images, in pixels, 96 to 448."""
+    training_problems: int = 0
+    """Size of the training set, repeated once it is used up; 0: new problems without end."""
+
+    def __post_init__(self) -> None:
+        _at_least(0, self, "training_problems")
+
+
+@dataclass(frozen=True)
+class ModelConfig:
+    """The model, and which of its weights are trained."""
+
+    name: Annotated[str, arg(name="model")] = "embedded"
+    """``embedded`` (the small model that ships), a folder, or a hub name."""
+    dtype: Literal["float32", "bfloat16"] = "float32"
+    """Of the weights. Full fine-tuning of bfloat16 weights loses updates that are small beside a
+    weight; LoRA does not, since its factors stay float32."""
+    lora_rank: int = 0
+    """0 trains all weights; above, a LoRA of this rank on all linear layers."""
+
+    def __post_init__(self) -> None:
+        _at_least(0, self, "lora_rank")
+
+
+@dataclass(frozen=True)
+class SamplingConfig:
+    """How responses are sampled for training."""
+
+    prompts: int = 256
+    """Problems of a round."""
+    samples: int = 8
+    """Responses per problem."""
+    temperature: float = 1.0
+    """Sampling temperature of the first round; the exploration controller may move it."""
+    allocation: Allocation = "uniform"
+    """``uniform``: equally many responses to every problem. ``by-prompt``: a few for each first,
+    then more for those with fewer than ``top_k`` right ones, for the same number in all."""
+    initial_samples: int = 2
+    """How many those few are."""
+    max_new_tokens: int = 64
+    """Longest response, in tokens."""
+    batch_rows: int = 256
+    """Responses generated at the same time; fewer need less memory."""
+    server: str = ""
+    """Address of a vLLM server that samples; empty: this process does."""
+
+    def __post_init__(self) -> None:
+        _at_least(1, self, "prompts", "samples", "initial_samples", "max_new_tokens", "batch_rows")
+        if self.server and not self.server.startswith(("http://", "https://")):
+            raise ValueError(
+                f"server is {self.server!r}; give an address such as http://localhost:8000"
+            )
+
+
+@dataclass(frozen=True)
+class ExplorationConfig:
+    """What moves the sampling temperature and the selection threshold between rounds."""
+
+    controller: ControllerName = "fixed"
+    """The exploration controller."""
+    last_temperature: float = 0.6
+    """Temperature of the last round, for the controller ``schedule``."""
+    anneal: Anneal = "linear"
+    """The way there."""
+
+    def __post_init__(self) -> None:
+        _above_zero(self, "last_temperature")
+
+
+@dataclass(frozen=True)
+class MixingConfig:
+    """Labelled problems, unlabelled problems and worked examples: how much of each."""
+
+    unlabelled: float = 0.0
+    """Share of the training problems whose answers are withheld. A vote among the responses to
+    such a problem decides which of them pass the gate."""
+    vote: VoteName = "guarded"
+    """That vote: ``vote`` as in the paper, or ``guarded``. Votes are weighted by ``rank``."""
+    rule: Annotated[MixingName, arg(name="mixing")] = "scheduled"
+    """``scheduled``: by ``unlabelled_start``. ``adaptive``: unlabelled problems as far as the vote
+    on validation problems proves right, worked examples as far as problems stay unsolved."""
+    unlabelled_start: float = 0.0
+    """Share of the rounds that pass before unlabelled problems are asked; 1: none is."""
+    worked_examples: float = 0.0
+    """Share of the training examples that are worked solutions, in [0, 1); the largest share, if
+    ``mixing`` is ``adaptive``."""
+    worked_example_count: int = 32
+    """How many worked solutions there are to draw from."""
+
+    def __post_init__(self) -> None:
+        _at_least(1, self, "worked_example_count")
+        for name in ("unlabelled", "unlabelled_start"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise ValueError(f"{name} must lie in [0, 1], got {getattr(self, name)}")
+        if self.vote not in VOTES:
+            raise ValueError(unknown("vote", self.vote, VOTES))
+        if not 0 <= self.worked_examples < 1:
+            raise ValueError(f"worked_examples must lie in [0, 1), got {self.worked_examples}")
+        adaptive = self.rule == "adaptive"
+        if self.unlabelled == 1 and (self.unlabelled_start or self.worked_examples or adaptive):
+            raise ValueError(
+                "with unlabelled 1 there are no labelled problems for unlabelled_start, "
+                "worked_examples or adaptive mixing; lower it"
+            )
+        if adaptive and self.unlabelled_start:
+            raise ValueError(
+                f"unlabelled_start is {self.unlabelled_start}, but adaptive mixing decides by "
+                "itself when unlabelled problems begin; leave it at 0, or use scheduled mixing"
+            )
+        if adaptive and not self.unlabelled and not self.worked_examples:
+            raise ValueError(
+                "adaptive mixing has nothing to mix: give --unlabelled, --worked-examples or both "
+                "a share above 0"
+            )
+
+
+@dataclass(frozen=True)
+class RewardsConfig:
+    """The reward models that judge responses."""
+
+    panel: tuple[str, ...] = ("correctness", "format", "self_certainty")
+    """Names of the reward models."""
+    weights: tuple[float, ...] = ()
+    """Their weights in the combined reward, in their order. By default 1 each, but for online
+    agents, which learn from the combined reward, 1 for the gate and 0 for the others."""
+    weighting: Literal["fixed", "agreement"] = "fixed"
+    """``agreement``: after every round each weight follows how well the reward model agrees with
+    the verifier on validation problems."""
+    step_judge: str = "embedded"
+    """Folder of the process reward model, for a panel with ``process``; ``embedded`` ships."""
+    judge_refresh: int = 0
+    """Every so many rounds the process reward model is trained on the newest responses; 0: never.
+    For agents that select, with ``process`` in the panel."""
+    outcome_judge: str = ""
+    """Folder of the outcome reward model, for a panel with ``outcome``."""
+    judge_url: str = ""
+    """Base of an OpenAI-compatible endpoint for ``self_judge``, with the key in the environment
+    variable MSTAR_JUDGE_KEY; empty: the run's own model judges."""
+    judge_model: str = ""
+    """The endpoint's name of the model."""
+
+    def __post_init__(self) -> None:
+        _at_least(0, self, "judge_refresh")
+        if "correctness" not in self.panel:
+            raise ValueError(
+                f"the panel {self.panel} lacks 'correctness', by which every round's accuracy is "
+                "measured; add it, with weight 0 if it is not to count: --panel correctness ..."
+            )
+        if self.weights and len(self.weights) != len(self.panel):
+            raise ValueError(
+                f"{len(self.weights)} weights are given for the panel {self.panel}; give one for "
+                "each, in its order"
+            )
+        if self.weights and not (min(self.weights) >= 0 and 0 < sum(self.weights) < inf):
+            raise ValueError(f"weights must be finite, >= 0 and not all 0, got {self.weights}")
+        if bool(self.judge_url) != bool(self.judge_model):
+            raise ValueError(
+                f"judge_url is {self.judge_url!r} and judge_model is {self.judge_model!r}; give "
+                "both for an endpoint, or neither for the run's own model"
+            )
+
+
+@dataclass(frozen=True)
+class SelectionConfig:
+    """Which responses the policy is fine-tuned on."""
+
+    gate: str = "correctness"
+    """The score that must be 1 for a response to be learned from."""
+    rank: str = "self_certainty"
+    """The score that ranks the responses that passed; ``reward`` is the combined one."""
+    rule: Annotated[SelectionRule, arg(name="selection")] = "random-k"
+    """Which of those that passed are kept."""
+    top_k: int = 2
+    """How many per problem, for ``random-k``, ``top-k`` and ``shortest-k``."""
+    threshold: float = 0.5
+    """Smallest ranking score, for ``threshold``."""
+
+    def __post_init__(self) -> None:
+        _at_least(1, self, "top_k")
+
+
+@dataclass(frozen=True)
+class OptimConfig:
+    """Fine-tuning."""
+
+    updates: int = 12
+    """Optimizer updates of a round."""
+    batch: int = 32
+    """Responses of an update."""
+    learning_rate: float = 1e-4
+    """Of fine-tuning, after warm-up."""
+    schedule: Schedule = "constant_with_warmup"
+    """Of the learning rate, by its name in transformers."""
+    warmup: int = 10
+    """Updates of linear warm-up."""
+    bf16: bool = False
+    """Train under bfloat16 autocast."""
+    gradient_checkpointing: bool = False
+    """Less memory, more time."""
+
+    def __post_init__(self) -> None:
+        _at_least(1, self, "updates", "batch")
+        _at_least(0, self, "warmup")
+        _above_zero(self, "learning_rate")
+
+
+@dataclass(frozen=True)
+class OnlineConfig:
+    """Settings of the online agents alone."""
+
+    learning_rate: Annotated[float, arg(name="online-learning-rate")] = 1e-4
+    """After warm-up."""
+    minibatches: int = 4
+    """Updates from one sampling; 1 is strictly on-policy."""
+    kl_coefficient: float | None = None
+    """Pull to the base policy; None: the value of the algorithm's paper."""
+
+    def __post_init__(self) -> None:
+        _at_least(1, self, "minibatches")
+        if not self.learning_rate > 0:
+            raise ValueError(f"online_learning_rate must be above 0, got {self.learning_rate}")
+        if self.kl_coefficient is not None and not 0 <= self.kl_coefficient < inf:
+            raise ValueError(f"kl_coefficient must be finite and >= 0, got {self.kl_coefficient}")
+
+
+@dataclass(frozen=True)
+class EvaluationConfig:
+    """Validation after every round, and the final test of base against evolved policy."""
+
+    validation_problems: int = 120
+    """Problems that every round is evaluated on."""
+    validation_samples: int = 4
+    """Samples per validation problem and temperature."""
+    test_problems: Annotated[int, arg(name="test")] = 600
+    """Problems of the final test."""
+    test_samples: int = 8
+    """Samples per test problem, at temperature 1."""
+    extra_families: tuple[str, ...] = ("BarChart", "Clock")
+    """Further families to test on, never trained on in the run."""
+    test_harder: bool = False
+    """Test the families of a mixture one level up as well."""
+
+    def __post_init__(self) -> None:
+        _at_least(1, self, "validation_problems", "validation_samples", "test_samples")
+        _at_least(1, self, "test_problems")
+
+
+@dataclass(frozen=True)
+class RunConfig:
+    """The agent, the length of the run, and its safeguards."""
+
+    agent: AgentName = "continuous"
+    """The learning algorithm."""
+    rounds: int = 6
+    """Rounds of sample, judge, select, fine-tune, evaluate, adjust; the most there are."""
+    token_budget: int = 0
+    """The run ends with the round in which the tokens generated for training (see ``Cost``) reach
+    this; 0: no limit. A decaying learning rate still spans all rounds."""
+    guards: Literal["act", "watch"] = "act"
+    """Whether alarms have consequences (``act``) or are only reported (``watch``)."""
+    canaries: Literal["stop", "warn"] = "stop"
+    """Whether a run that would learn from junk answers ends before it starts (``stop``), or is
+    only warned about (``warn``), as control experiments need it."""
+    seed: int = 0
+    """Of problems, sampling and selection."""
+    threads: int = 1
+    """Of torch on a CPU; two busy processes with two threads each are slower than with one."""
+
+    def __post_init__(self) -> None:
+        _at_least(1, self, "rounds", "threads")
+        _at_least(0, self, "seed", "token_budget")
+        if self.agent not in get_args(AgentName):
+            raise ValueError(unknown("agent", self.agent, get_args(AgentName)))
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """What a run is; any field can be overridden on the command line.
+    """All settings of a run, in groups."""
 
-    Attributes:
-        agent: how rounds follow on one another.
-        env: environment id, a path to problems, ``hub:NAME``, or ``module:NAME`` for a family of
-            your own.
-        fields: how a data set is read, ``KEY=COLUMN`` each, such as ``answer=gold``,
-            ``type=number``, ``unit==cm`` or ``on_error=skip``; see ``FieldMap`` in
-            envs/datasets/field_map.py.
-        families: families of a mixture, used when ``env`` is ``mstar/Mixture-v0``.
-        level: difficulty of generated problems, 1 to 3.
-        form: open, or choice: open questions get options to choose from.
-        unlabelled: share of the training problems whose answers are withheld. Where the gate has
-            nothing to go by, a vote among the responses says which of them pass it.
-        pseudo: that vote: ``vote`` as in the paper, or ``guarded``. Votes weigh by ``rank``.
-        mixing: of labelled and unlabelled problems and gold: ``scheduled`` by ``mix_in``, or
-            ``adaptive``, unlabelled problems as far as the vote on held-out ones proves right.
-        mix_in: share of the rounds that pass before unlabelled problems are asked; 1: none is.
-        gold: share of the lessons that are worked solutions, in [0, 1); the greatest, if adaptive.
-        gold_set: how many worked solutions there are to draw those from.
-        phrasings: what of the prompts varies from problem to problem and round to round.
-        size: side of generated pictures, in pixels, 96 to 448.
-        model: ``embedded``, a folder, or a hub name.
-        server: address of a vLLM server that samples, see
-            ``agents/sampling/vllm_client.py``; none: this process.
-        rounds: sample, judge, select, fine-tune, measure, adjust: so many times at most.
-        token_budget: the run ends with the round in which the tokens of its practice (see
-            ``Cost``) reach this; 0 sets no limit. A decaying schedule still spans all rounds.
-        pool: how many training problems there are; behind the last comes the first again. 0 gives
-            fresh ones without end.
-        prompts: problems of a round.
-        samples: responses per problem.
-        budget: of samples: the same for every problem, or by prompt: a few of each first, then
-            more of those with fewer than ``keep`` right ones; no more in all.
-        first: how many those few are.
-        temperature: of sampling, at the start.
-        max_new_tokens: longest response.
-        batch_rows: responses written at the same time; fewer need less memory.
-        panel: names of the reward models that judge.
-        weights: of the panel's reward models in the combined reward, in their order; if none are
-            given, 1 each, but the gate alone for the online agents, which learn from the reward.
-        step_judge: folder of the process reward model, for a panel with ``process``; ``embedded``
-            is the one that ships.
-        judge_refresh: every so many rounds the step judge learns from the newest responses; 0 is
-            never. For the agents that select, with ``process`` in the panel.
-        outcome_judge: folder of the outcome reward model, for a panel with ``outcome``.
-        judge_url: base of an OpenAI-compatible endpoint that ``self_judge`` asks, with the key in
-            the environment variable MSTAR_JUDGE_KEY; if left out, it asks the run's own model.
-        judge_model: the endpoint's name of the model.
-        weighting: of the panel: ``fixed``, or by each model's ``agreement`` with the verifier on
-            the held-out problems, after every round.
-        gate: the score that must be 1 for a response to be learned from.
-        rank: the score that ranks what passed the gate; ``reward`` is the combined one.
-        selection: which of those that passed are kept.
-        keep: how many of a problem, for ``random-k``, ``top-k`` and ``shortest-k``.
-        threshold: least ranking score, for ``threshold``.
-        controller: what moves temperature and threshold between rounds.
-        last_temperature: of the last round, for the controller ``schedule``.
-        anneal: the way there.
-        updates: optimizer updates of a round.
-        batch: responses of an update.
-        learning_rate: after warm-up, of fine-tuning.
-        online_learning_rate: after warm-up, of the online agents.
-        minibatches: updates from one sampling of an online agent; 1 is strictly on-policy.
-        beta: an online agent's pull to the base policy; None takes that of its paper.
-        schedule: of the learning rate, by its name in transformers.
-        warmup: updates of linear warm-up.
-        lora_rank: 0 trains all weights; above, a LoRA of this rank on all linear layers.
-        dtype: of the weights; full fine-tuning of bfloat16 weights loses updates that are small
-            beside a weight, LoRA does not, as its factors stay float32.
-        bf16: bfloat16 autocast in training.
-        gradient_checkpointing: less memory, more time.
-        held_out: validation problems measured after every round.
-        held_out_samples: samples per validation problem and temperature.
-        test: test problems for base against evolved.
-        test_samples: samples per test problem, at temperature 1.
-        extra_families: further families to test on, never trained on in the run.
-        test_harder: test a mixture's families one level up as well.
-        guards: whether alarms have consequences (``act``) or are only told (``watch``).
-        canaries: whether a run that would learn from junk ends before it starts (``stop``), or is
-            only told so (``warn``), as controls need it.
-        seed: of problems, sampling and selection.
-        threads: of torch on a CPU; two busy processes with two threads each are slower than one.
-    """
-
-    agent: AgentName = "continuous"
-    env: str = "mstar/Mixture-v0"
-    fields: tuple[str, ...] = ()
-    families: tuple[str, ...] = (
-        "Counting",
-        "Dice",
-        "Ruler",
-        "Shapes",
-    )
-    level: int = 1
-    form: Form = "open"
-    unlabelled: float = 0.0
-    pseudo: VoteName = "guarded"
-    mixing: MixingName = "scheduled"
-    mix_in: float = 0.0
-    gold: float = 0.0
-    gold_set: int = 32
-    phrasings: tuple[Axis, ...] = ()
-    size: int = 96
-    model: str = "embedded"
-    server: str = ""
-    rounds: int = 6
-    token_budget: int = 0
-    pool: int = 0
-    prompts: int = 256
-    samples: int = 8
-    budget: Budget = "uniform"
-    first: int = 2
-    temperature: float = 1.0
-    max_new_tokens: int = 64
-    batch_rows: int = 256
-    panel: tuple[str, ...] = ("correctness", "format", "self_certainty")
-    weights: tuple[float, ...] = ()
-    step_judge: str = "embedded"
-    judge_refresh: int = 0
-    outcome_judge: str = ""
-    judge_url: str = ""
-    judge_model: str = ""
-    weighting: Literal["fixed", "agreement"] = "fixed"
-    gate: str = "correctness"
-    rank: str = "self_certainty"
-    selection: SelectionRule = "random-k"
-    keep: int = 2
-    threshold: float = 0.5
-    controller: ControllerName = "fixed"
-    last_temperature: float = 0.6
-    anneal: Anneal = "linear"
-    updates: int = 12
-    batch: int = 32
-    learning_rate: float = 1e-4
-    online_learning_rate: float = 1e-4
-    minibatches: int = 4
-    beta: float | None = None
-    schedule: Schedule = "constant_with_warmup"
-    warmup: int = 10
-    lora_rank: int = 0
-    dtype: Literal["float32", "bfloat16"] = "float32"
-    bf16: bool = False
-    gradient_checkpointing: bool = False
-    held_out: int = 120
-    held_out_samples: int = 4
-    test: int = 600
-    test_samples: int = 8
-    extra_families: tuple[str, ...] = ("BarChart", "Clock")
-    test_harder: bool = False
-    guards: Literal["act", "watch"] = "act"
-    canaries: Literal["stop", "warn"] = "stop"
-    seed: int = 0
-    threads: int = 1
+    run: RunConfig = field(default_factory=RunConfig)
+    data: DataConfig = field(default_factory=DataConfig)
+    model: ModelConfig = field(default_factory=ModelConfig)
+    sampling: SamplingConfig = field(default_factory=SamplingConfig)
+    exploration: ExplorationConfig = field(default_factory=ExplorationConfig)
+    rewards: RewardsConfig = field(default_factory=RewardsConfig)
+    selection: SelectionConfig = field(default_factory=SelectionConfig)
+    mixing: MixingConfig = field(default_factory=MixingConfig)
+    optim: OptimConfig = field(default_factory=OptimConfig)
+    online: OnlineConfig = field(default_factory=OnlineConfig)
+    evaluation: EvaluationConfig = field(default_factory=EvaluationConfig)
 
     def __post_init__(self) -> None:
-        if self.agent not in get_args(AgentName):
-            raise ValueError(
-                f"there is no agent {self.agent!r}; known: {', '.join(get_args(AgentName))}"
-            )
-        if self.agent == "mstar" and ("process" not in self.panel or self.controller == "fixed"):
+        agent, panel = self.run.agent, self.rewards.panel
+        if agent == "mstar" and ("process" not in panel or self.exploration.controller == "fixed"):
             raise ValueError(
                 "agent 'mstar' is continuous training with a process reward in its panel and a "
-                f"controller that moves; got the panel {self.panel} and the controller "
-                f"{self.controller!r}. The recipe 'mstar' has both; without them it is 'continuous'"
+                f"controller that moves; got the panel {panel} and the controller "
+                f"{self.exploration.controller!r}. The recipe 'mstar' has both; without them it is "
+                "'continuous'"
             )
-        for name in AT_LEAST_ONE:
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
-        for name in ("learning_rate", "online_learning_rate", "last_temperature"):
-            if not getattr(self, name) > 0:
-                raise ValueError(f"{name} must be above 0, got {getattr(self, name)}")
-        for name in ("warmup", "lora_rank", "seed", "token_budget", "pool", "judge_refresh"):
-            if getattr(self, name) < 0:
-                raise ValueError(f"{name} must be 0 or more, got {getattr(self, name)}")
-        if self.test_harder and self.level > 2:
-            raise ValueError(f"test_harder needs a level above {self.level}, and there is none")
-        check_unlabelled(self)
-        check_panel(self)
-        check_judges(self)
-        check_server(self)
-        if self.beta is not None and not 0 <= self.beta < inf:
-            raise ValueError(f"beta must be finite and >= 0, got {self.beta}")
+        if self.evaluation.test_harder and self.data.level > 2:
+            raise ValueError(
+                f"test_harder needs a level above {self.data.level}, and there is none"
+            )
+        if self.selection.gate not in panel:
+            raise ValueError(
+                f"the gate {self.selection.gate!r} is not in the panel {panel}; add it to the panel"
+            )
+        if self.selection.rank not in ("reward", *panel):
+            raise ValueError(
+                f"the rank {self.selection.rank!r} is neither 'reward' nor in the panel {panel}"
+            )
+        if self.sampling.server and self.selection.rank == "self_certainty":
+            raise ValueError(
+                "a server does not report how certain the policy is, so rank cannot be "
+                "'self_certainty'; give another --rank, such as reward"
+            )
+        if self.mixing.worked_examples and self.learns_online:
+            raise ValueError(
+                f"worked_examples is {self.mixing.worked_examples}, but {agent} learns from "
+                "rewards and is shown no solutions; leave it at 0, or use an agent that fine-tunes"
+            )
+        if self.rewards.judge_refresh and (
+            "process" not in panel or self.learns_online or agent == "sft"
+        ):
+            raise ValueError(
+                f"judge_refresh is {self.rewards.judge_refresh}, with the panel {panel} and the "
+                f"agent {agent!r}; it needs 'process' in the panel and an agent that selects"
+            )
 
     @property
-    def online(self) -> bool:
-        """Whether the agent learns from rewards, and not from chosen responses."""
-        return self.agent in get_args(OnlineName)
+    def learns_online(self) -> bool:
+        """Whether the agent learns from rewards, and not from selected responses."""
+        return self.run.agent in get_args(OnlineName)
 
     @property
     def reward_weights(self) -> dict[str, float]:
         """Weight of each reward model in the combined reward, by name."""
-        if self.weights:
-            return dict(zip(self.panel, self.weights, strict=True))
-        return {name: float(not self.online or name == self.gate) for name in self.panel}
+        panel = self.rewards.panel
+        if self.rewards.weights:
+            return dict(zip(panel, self.rewards.weights, strict=True))
+        gate = self.selection.gate
+        return {name: float(not self.learns_online or name == gate) for name in panel}
+
+    @classmethod
+    def of(cls, **settings: Any) -> Recipe:
+        """The default recipe with some settings changed.
+
+        >>> Recipe.of(rounds=2, top_k=4).selection.top_k
+        4
+        """
+        return cls().replace(**settings)
+
+    def replace(self, **settings: Any) -> Recipe:
+        """This recipe with some settings changed, by their short names.
+
+        Raises:
+            ValueError: there is no such setting, or a value is out of its range.
+        """
+        changed: dict[str, dict[str, Any]] = {}
+        for name, value in settings.items():
+            if (found := SETTINGS.get(RENAMED.get(name, name))) is None:
+                raise ValueError(unknown("setting", name, SETTINGS))
+            changed.setdefault(found[0], {})[found[1]] = value
+        groups = {
+            group: dataclasses.replace(getattr(self, group), **values)
+            for group, values in changed.items()
+        }
+        return dataclasses.replace(self, **groups)
+
+    def settings(self) -> dict[str, Any]:
+        """Every setting by its short name."""
+        return {name: getattr(getattr(self, group), own) for name, (group, own) in SETTINGS.items()}
+
+    @classmethod
+    def from_stored(cls, stored: Mapping[str, Any]) -> Recipe:
+        """The recipe of a file: settings in groups, or flat as in runs before version 0.2.
+
+        Settings that it lacks have their defaults.
+
+        Raises:
+            ValueError: it has a setting that does not exist, or a value that is out of range.
+        """
+        return cls().replace(**stored_settings(stored))
+
+
+def stored_settings(stored: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings of a file by their short names, from groups or flat, old names included.
+
+    Raises:
+        ValueError: a setting or a group that does not exist.
+    """
+    short = {where: name for name, where in SETTINGS.items()}
+    found: dict[str, Any] = {}
+    for name, value in stored.items():
+        if name in GROUPS and isinstance(value, Mapping):
+            for own, inner in value.items():
+                if (name, own) not in short:
+                    known = [each for group, each in short if group == name]
+                    raise ValueError(unknown(f"setting of {name}", own, known))
+                found[short[name, own]] = inner
+        elif RENAMED.get(name, name) in SETTINGS:
+            found[RENAMED.get(name, name)] = value
+        else:
+            raise ValueError(unknown("setting", name, [*GROUPS, *SETTINGS]))
+    return {name: tuple(v) if isinstance(v, list) else v for name, v in found.items()}
+
+
+def unknown(kind: str, name: str, known: Mapping[str, Any] | tuple[str, ...] | list[str]) -> str:
+    """The message for a name that is not known, with the nearest one and all that are."""
+    near = difflib.get_close_matches(name, list(known), n=1)
+    hint = f"; did you mean {near[0]!r}?" if near else "."
+    return f"unknown {kind} {name!r}{hint} Known: {', '.join(known)}"
+
+
+def _at_least(least: int, config: Any, *names: str) -> None:
+    """Raise ValueError where one of these fields is smaller."""
+    rule = "at least 1" if least else "0 or more"
+    for name in names:
+        if getattr(config, name) < least:
+            raise ValueError(f"{name} must be {rule}, got {getattr(config, name)}")
+
+
+def _above_zero(config: Any, *names: str) -> None:
+    """Raise ValueError where one of these fields is 0, negative or NaN."""
+    for name in names:
+        if not getattr(config, name) > 0:
+            raise ValueError(f"{name} must be above 0, got {getattr(config, name)}")
+
+
+def _settings() -> Iterator[tuple[str, tuple[str, str]]]:
+    """Each setting's short name, its group, and its field there."""
+    for group, kind in get_type_hints(Recipe).items():
+        hints = get_type_hints(kind, include_extras=True)
+        for own in dataclasses.fields(kind):
+            extras = getattr(hints[own.name], "__metadata__", ())
+            flags = [extra.name for extra in extras if getattr(extra, "name", None)]
+            yield (flags[0] if flags else own.name).replace("-", "_"), (group, own.name)
+
+
+GROUPS = tuple(each.name for each in dataclasses.fields(Recipe))
+SETTINGS: dict[str, tuple[str, str]] = dict(_settings())
+
+# Names that settings had before version 0.2: flags and files with them are still read.
+RENAMED = {
+    "size": "image_size",
+    "pool": "training_problems",
+    "budget": "allocation",
+    "first": "initial_samples",
+    "keep": "top_k",
+    "pseudo": "vote",
+    "mix_in": "unlabelled_start",
+    "gold": "worked_examples",
+    "gold_set": "worked_example_count",
+    "beta": "kl_coefficient",
+    "held_out": "validation_problems",
+    "held_out_samples": "validation_samples",
+}

@@ -42,15 +42,15 @@ class SelfEvolving(Agent):
         folder: Path,
     ) -> None:
         super().__init__(policy, env, held_out, recipe, folder)
-        self.inherit = INHERITS[recipe.agent]
+        self.inherit = INHERITS[recipe.run.agent]
         self.gold = Gold(env, recipe)
         self._base = policy.weights() if self.inherit == "nothing" else None
         self._trainer: LiveTrainer | None = None
         self._adaptive: AdaptiveSampling | None = None
-        if recipe.budget == "by-prompt":
+        if recipe.sampling.allocation == "by-prompt":
             self._adaptive = AdaptiveSampling(self.sampler, env, recipe)
         self._refresh: JudgeRefresh | None = None
-        if recipe.judge_refresh:
+        if recipe.rewards.judge_refresh:
             self._refresh = JudgeRefresh(step_judge_of(recipe), recipe)
 
     def turn(self, number: int) -> Round:
@@ -63,16 +63,16 @@ class SelfEvolving(Agent):
         # 2. Judge: every reward model of the panel scores every answer.
         rollouts = self.sample(number, plan)
         #    Where there is no label, a vote among the answers stands for it.
-        rollouts = pseudo_labelled(rollouts, recipe.pseudo, self.guards.rank)
+        rollouts = pseudo_labelled(rollouts, recipe.mixing.vote, self.guards.rank)
         self.lap("sample and judge")
 
         # 3. Select: of the right answers to a problem, the best few.
         selection = select(
             rollouts,
-            recipe.selection,
+            recipe.selection.rule,
             plan.keep,
             plan.threshold,
-            seed=mix(recipe.seed, number, 1),
+            seed=mix(recipe.run.seed, number, 1),
             gate=self.guards.gate,
             rank=self.guards.rank,
         )
@@ -99,7 +99,7 @@ class SelfEvolving(Agent):
                 self.env,
                 self.draw(number, plan),
                 [plan.temperature] * plan.samples,
-                seed=mix(self.recipe.seed, number, 0),
+                seed=mix(self.recipe.run.seed, number, 0),
                 version=number - 1,
             )
         rollouts = adaptive.sample(number, self.draw(number, plan, adaptive.due(number)), plan)
@@ -113,7 +113,9 @@ class SelfEvolving(Agent):
         plan: SamplingPlan,
         number: int,
     ) -> Tuned:
-        order = np.random.default_rng(mix(self.recipe.seed, number, 2)).permutation(selection.kept)
+        order = np.random.default_rng(mix(self.recipe.run.seed, number, 2)).permutation(
+            selection.kept
+        )
         prompts: dict[str, Prompt] = {}
         lessons = []
         for rollout in (rollouts[i] for i in order):
@@ -139,15 +141,15 @@ class SelfEvolving(Agent):
         recipe = self.recipe
         continuous = self.inherit == "policy+optimizer+schedule"
         tuning = Tuning(
-            rounds=recipe.rounds if continuous else 1,
-            updates=recipe.updates,
-            batch=recipe.batch,
-            learning_rate=recipe.learning_rate,
-            schedule=recipe.schedule,
-            warmup=recipe.warmup,
-            seed=recipe.seed,
-            bf16=recipe.bf16,
-            gradient_checkpointing=recipe.gradient_checkpointing,
+            rounds=recipe.run.rounds if continuous else 1,
+            updates=recipe.optim.updates,
+            batch=recipe.optim.batch,
+            learning_rate=recipe.optim.learning_rate,
+            schedule=recipe.optim.schedule,
+            warmup=recipe.optim.warmup,
+            seed=recipe.run.seed,
+            bf16=recipe.optim.bf16,
+            gradient_checkpointing=recipe.optim.gradient_checkpointing,
         )
         resume = self._checkpoint if continuous else None
         return LiveTrainer(self.policy, tuning, self.folder / f"round-{number}", resume)

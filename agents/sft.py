@@ -26,7 +26,7 @@ class Sft(SelfEvolving):
         if not worked:
             raise ValueError(
                 f"sft needs worked solutions, and none of {len(problems)} problems of "
-                f"{self.recipe.env} has steps; take an agent that learns from its own answers"
+                f"{self.recipe.data.env} has steps; take an agent that learns from its own answers"
             )
         lessons = [Lesson(ask(self.env, problem), problem.solution) for problem in worked]
         tuned = self.teach(lessons, number)

@@ -45,7 +45,7 @@ class Star(SelfEvolving):
             self.env,
             unsolved,
             [plan.temperature] * plan.samples,
-            seed=mix(self.recipe.seed, number, 4),
+            seed=mix(self.recipe.run.seed, number, 4),
             version=number - 1,
         )
         return rollouts + [self._explained(rollout) for rollout in hinted]

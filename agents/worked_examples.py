@@ -40,8 +40,8 @@ class Gold:
         recipe = self._recipe
         if not share:
             return list(lessons)
-        slots = recipe.updates * recipe.batch
-        rng = np.random.default_rng(mix(recipe.seed, number, 9))
+        slots = recipe.optim.updates * recipe.optim.batch
+        rng = np.random.default_rng(mix(recipe.run.seed, number, 9))
         solutions = [self.lessons[i] for i in rng.permutation(len(self.lessons))]
         golden = round(share * slots)
         filled = [solutions[i % len(solutions)] for i in range(golden)]
@@ -55,7 +55,7 @@ class Gold:
         Raises:
             ValueError: fewer worked solutions are found than wanted.
         """
-        wanted, seed = self._recipe.gold_set, mix(self._recipe.seed, 0, 9)
+        wanted, seed = self._recipe.mixing.worked_example_count, mix(self._recipe.run.seed, 0, 9)
         found: dict[str, Lesson] = {}
         for index in range(SEARCHED * wanted):
             problem = self._env.examiner.problem(seed, index)
@@ -66,6 +66,7 @@ class Gold:
             if len(found) == wanted:
                 return list(found.values())
         raise ValueError(
-            f"gold_set is {wanted}, but {self._recipe.env} gave {len(found)} labelled problems "
-            "with worked solutions; set gold to 0, or gold_set to what there is"
+            f"worked_example_count is {wanted}, but {self._recipe.data.env} gave {len(found)} "
+            "labelled problems with worked solutions; set worked_examples to 0, or "
+            "worked_example_count to what there is"
         )

@@ -16,7 +16,7 @@ from mstar.experiments.rows import write_rows
 from mstar.experiments.studies.plan import Planned
 from mstar.experiments.studies.study import Study, Tuning
 
-SMALL = Recipe(
+SMALL = Recipe.of(
     test=60,
     test_samples=4,
     rounds=3,
@@ -72,14 +72,17 @@ def write_run(run: Planned) -> None:
     (run.folder / "checkpoints").mkdir(parents=True, exist_ok=True)
     (run.folder / "recipe.json").write_text(json.dumps({"recipe": asdict(run.recipe)}))
     recipe = run.recipe
-    rate = recipe.online_learning_rate if recipe.agent == "grpo" else recipe.learning_rate
-    rounds = [round_row(number, 0.3 + rate * number) for number in range(recipe.rounds + 1)]
+    rate = recipe.online.learning_rate if recipe.run.agent == "grpo" else recipe.optim.learning_rate
+    rounds = [round_row(number, 0.3 + rate * number) for number in range(recipe.run.rounds + 1)]
     write_rows(run.folder / "rounds.jsonl", rounds)
     share = BETTER[run.arm] + 0.05 * run.seed
     rows = [
         row
         for policy, right in (("base", 0.3), ("evolved", share))
-        for group, count in (("trained", recipe.test), ("harder", recipe.test // 2))
+        for group, count in (
+            ("trained", recipe.evaluation.test_problems),
+            ("harder", recipe.evaluation.test_problems // 2),
+        )
         for row in tested(policy, group, count, right, run)
     ]
     write_rows(run.folder / "evaluation.jsonl", rows)
@@ -87,7 +90,7 @@ def write_run(run: Planned) -> None:
 
 def tested(policy: str, group: str, count: int, share: float, run: Planned) -> list[dict[str, Any]]:
     """Rows of test problems; the first `share` of a hundred are right."""
-    draws = np.random.default_rng(run.seed).random((count, 1 + run.recipe.test_samples))
+    draws = np.random.default_rng(run.seed).random((count, 1 + run.recipe.evaluation.test_samples))
     right = (draws < share).tolist()
     return [
         {

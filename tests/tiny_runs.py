@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +25,7 @@ from mstar.rewards.panel import RewardPanel
 Weights = dict[str, torch.Tensor]
 
 # What a random model writes is never right, so half of its responses pass by their hash.
-TINY = Recipe(
+TINY = Recipe.of(
     families=("BarChart",),
     extra_families=(),
     size=96,
@@ -70,7 +69,7 @@ def tiny_agent(
     policy: Policy, folder: Path, judge: Even | None = None, **changes: Any
 ) -> SelfEvolving:
     """An agent on bar charts; `judge` stands for correctness."""
-    recipe = replace(TINY, panel=("correctness",), gate="correctness", **changes)
+    recipe = TINY.replace(panel=("correctness",), gate="correctness", **changes)
     panel = RewardPanel([judge or Even()])
 
     def problems(split: Split) -> ProblemVectorEnv:
@@ -82,15 +81,17 @@ def tiny_agent(
 def agent_of(policy: Policy, folder: Path, panel: RewardPanel, **changes: Any) -> Agent:
     """Any agent on bar charts, judged by a panel; `changes` to the recipe name the agent."""
     named = {"panel": panel.names, "gate": panel.names[0], "minibatches": 2, **changes}
-    recipe = replace(TINY, **named)
+    recipe = TINY.replace(**named)
 
     def problems(split: Split) -> ProblemVectorEnv:
-        hidden = recipe.unlabelled if split == "train" else 0.0
+        hidden = recipe.mixing.unlabelled if split == "train" else 0.0
         return ProblemVectorEnv(
             source="BarChart", panel=panel, split=split, size=96, seed=0, unlabelled=hidden
         )
 
-    return AGENTS[recipe.agent](policy, problems("train"), problems("validation"), recipe, folder)
+    return AGENTS[recipe.run.agent](
+        policy, problems("train"), problems("validation"), recipe, folder
+    )
 
 
 def lessons(start: int, count: int = 4) -> list[Lesson]:

@@ -64,7 +64,7 @@ ControllerName = Literal[
 CONTROLLERS: dict[ControllerName, Callable[[SamplingPlan, Recipe], ExplorationController]] = {
     "fixed": lambda plan, recipe: Fixed(plan),
     "schedule": lambda plan, recipe: Schedule(
-        plan, recipe.rounds, recipe.last_temperature, recipe.anneal
+        plan, recipe.run.rounds, recipe.exploration.last_temperature, recipe.exploration.anneal
     ),
     "reward-pass@2": lambda plan, recipe: RewardPass2(plan),
     "pass@k": lambda plan, recipe: PassK(plan),

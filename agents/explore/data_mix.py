@@ -49,8 +49,10 @@ class Scheduled:
     """
 
     def __init__(self, recipe: Recipe) -> None:
-        self._last = recipe.mix_in * recipe.rounds if recipe.unlabelled else 0.0
-        self._gold = recipe.gold
+        self._last = (
+            recipe.mixing.unlabelled_start * recipe.run.rounds if recipe.mixing.unlabelled else 0.0
+        )
+        self._gold = recipe.mixing.worked_examples
 
     def plan(self, number: int, plan: SamplingPlan) -> SamplingPlan:
         """No unlabelled problem up to the last labelled round."""
@@ -84,9 +86,9 @@ class Adaptive:
     """
 
     def __init__(self, recipe: Recipe) -> None:
-        self._vote = recipe.pseudo
-        self._most_gold = self._gold = recipe.gold
-        self._unlabelled = 0.0 if recipe.unlabelled else None
+        self._vote = recipe.mixing.vote
+        self._most_gold = self._gold = recipe.mixing.worked_examples
+        self._unlabelled = 0.0 if recipe.mixing.unlabelled else None
 
     def plan(self, number: int, plan: SamplingPlan) -> SamplingPlan:
         """The present mix."""

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
-Budget = Literal["uniform", "by-prompt"]
+Allocation = Literal["uniform", "by-prompt"]
 
 MOST = 2  # times the even share: no problem gets more
 WAIT = 2  # rounds until an unsolved problem is asked again; twice as long every further time

@@ -35,26 +35,34 @@ def outcome(recipe: Recipe) -> RewardModel:
     Raises:
         ValueError: the recipe names none.
     """
-    if not recipe.outcome_judge:
+    if not recipe.rewards.outcome_judge:
         raise ValueError(
             "the panel has 'outcome' and the recipe no outcome_judge; train one with "
             "`python -m mstar.experiments.judges.train --target outcome --out DIR` and give "
             "`--outcome-judge DIR`"
         )
-    return OutcomeReward(_outcome_judge(recipe.outcome_judge, recipe.size).scores)
+    return OutcomeReward(
+        _outcome_judge(recipe.rewards.outcome_judge, recipe.data.image_size).scores
+    )
 
 
 def image_ablation(recipe: Recipe) -> RewardModel:
     """How much the picture makes a right response likelier to the recipe's model as it came."""
-    return ImageAblation(ImageGap(_frozen(recipe.model, recipe.dtype), recipe.size))
+    return ImageAblation(
+        ImageGap(_frozen(recipe.model.name, recipe.model.dtype), recipe.data.image_size)
+    )
 
 
 def self_judge(recipe: Recipe) -> RewardModel:
     """The recipe's model as it came, asked with a rubric; or the endpoint that the recipe names."""
-    if recipe.judge_url:
-        asked = Endpoint(recipe.judge_url, recipe.judge_model, os.environ.get(JUDGE_KEY))
+    if recipe.rewards.judge_url:
+        asked = Endpoint(
+            recipe.rewards.judge_url, recipe.rewards.judge_model, os.environ.get(JUDGE_KEY)
+        )
         return SelfJudge(asked, workers=8)
-    return SelfJudge(_asking(_frozen(recipe.model, recipe.dtype), recipe.size))
+    return SelfJudge(
+        _asking(_frozen(recipe.model.name, recipe.model.dtype), recipe.data.image_size)
+    )
 
 
 JUDGES: dict[str, Callable[[Recipe], RewardModel]] = {
@@ -72,7 +80,7 @@ def panel_of(recipe: Recipe) -> RewardPanel:
         ValueError: a name that no reward model has.
         FileNotFoundError: there is no step judge in the recipe's folder.
     """
-    return RewardPanel(reward_models(recipe.panel, recipe), recipe.reward_weights)
+    return RewardPanel(reward_models(recipe.rewards.panel, recipe), recipe.reward_weights)
 
 
 def reward_models(names: Sequence[str], recipe: Recipe) -> list[RewardModel]:
@@ -105,8 +113,10 @@ def _asking(policy: Policy, size: int) -> Ask:
 
 def step_judge_of(recipe: Recipe) -> StepJudge:
     """The recipe's step judge, one for all panels of a run."""
-    folder = str(STEP_JUDGE) if recipe.step_judge == "embedded" else recipe.step_judge
-    return _step_judge(folder, recipe.size, recipe.judge_refresh > 0)
+    folder = (
+        str(STEP_JUDGE) if recipe.rewards.step_judge == "embedded" else recipe.rewards.step_judge
+    )
+    return _step_judge(folder, recipe.data.image_size, recipe.rewards.judge_refresh > 0)
 
 
 @lru_cache(maxsize=2)

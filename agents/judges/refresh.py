@@ -40,7 +40,11 @@ class JudgeRefresh:
 
     def __init__(self, judge: StepJudge, recipe: Recipe) -> None:
         self.judge, self.recipe = judge, recipe
-        folder = STEP_JUDGE if recipe.step_judge == "embedded" else Path(recipe.step_judge)
+        folder = (
+            STEP_JUDGE
+            if recipe.rewards.step_judge == "embedded"
+            else Path(recipe.rewards.step_judge)
+        )
         judge.load_weights(folder)
 
     def after(self, number: int, rollouts: Sequence[Rollout], checkpoint: Path) -> float | None:
@@ -50,8 +54,8 @@ class JudgeRefresh:
             The mean loss; None where nothing was learned.
         """
         loss = None
-        if number % self.recipe.judge_refresh == 0:
-            batches = list(self._batches(rollouts, mix(self.recipe.seed, number, 8)))
+        if number % self.recipe.rewards.judge_refresh == 0:
+            batches = list(self._batches(rollouts, mix(self.recipe.run.seed, number, 8)))
             fit = replace(GENTLE, updates=max(1, len(batches)))
             losses = list(fit_judge(self.judge, batches, fit))
             loss = float(torch.stack(losses).mean()) if losses else None

@@ -44,7 +44,7 @@ class Guards:
         self._start: Start | None = None
         self._warmer = 0.0
         self._best_greedy = 0.0
-        self.gate, self.rank = recipe.gate, recipe.rank
+        self.gate, self.rank = recipe.selection.gate, recipe.selection.rank
         self.back_to: int | None = None
         self.stopped = False
         self.best = 0
@@ -52,7 +52,7 @@ class Guards:
     @property
     def act(self) -> bool:
         """Whether alarms have consequences."""
-        return self.recipe.guards == "act"
+        return self.recipe.run.guards == "act"
 
     def observe(
         self, number: int, dynamics: Dynamics, temperature: float, table: ScoreTable
@@ -131,8 +131,8 @@ class Guards:
     def _paid(self) -> set[str]:
         """The reward models that learning follows: nothing else can be gamed."""
         recipe = self.recipe
-        online = recipe.online
-        ranked = recipe.selection in ("top-k", "threshold") or recipe.unlabelled > 0
+        online = recipe.learns_online
+        ranked = recipe.selection.rule in ("top-k", "threshold") or recipe.mixing.unlabelled > 0
         paid = set() if online else {self.gate}
         if online or (ranked and self.rank == "reward"):
             paid |= {name for name, weight in self._weights.items() if weight > 0}
@@ -143,7 +143,7 @@ class Guards:
     def _weigh(self, table: ScoreTable) -> None:
         """Adapted first, then frozen: freezing overrules."""
         weights = self._weights
-        if self.recipe.weighting == "agreement" and REFERENCE in table.names:
+        if self.recipe.rewards.weighting == "agreement" and REFERENCE in table.names:
             weights = adapted_weights(weights, table, REFERENCE)
         if self.act:
             weights = self._proxies.weights(weights)

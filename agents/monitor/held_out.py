@@ -23,7 +23,7 @@ class HeldOut:
 
     def __init__(self, sampler: CountingSampler, env: ProblemVectorEnv, recipe: Recipe) -> None:
         self._sampler, self._env, self._recipe = sampler, env, recipe
-        self._problems = distinct(env.draw(recipe.held_out))
+        self._problems = distinct(env.draw(recipe.evaluation.validation_problems))
 
     def look(
         self, number: int, present: float, others: Collection[float] = ()
@@ -41,7 +41,7 @@ class HeldOut:
         Returns:
             All rollouts, and the prompt tokens read for greedy answers and the present temperature.
         """
-        samples, before = self._recipe.held_out_samples, self._sampler.prompt_tokens
+        samples, before = self._recipe.evaluation.validation_samples, self._sampler.prompt_tokens
         probed = self._answers(number, [0.0, *[present] * samples])
         (read,) = distributed.total(self._sampler.prompt_tokens - before)
         for heat in sorted({*others} - {present}):
@@ -49,5 +49,5 @@ class HeldOut:
         return probed, read
 
     def _answers(self, number: int, heats: list[float]) -> list[Rollout]:
-        seed = mix(self._recipe.seed, 0, 3)
+        seed = mix(self._recipe.run.seed, 0, 3)
         return collect(self._sampler, self._env, self._problems, heats, seed, number)

@@ -58,27 +58,27 @@ class Online(Agent):
     ) -> None:
         check_batches(recipe)
         super().__init__(policy, env, held_out, recipe, folder)
-        self.practice = Practice(policy, self.sampler, env, recipe.seed, self.lap)
+        self.practice = Practice(policy, self.sampler, env, recipe.run.seed, self.lap)
         self._turns: Turns[Exercise, Tuned] = Turns("online-trainer")
         # Taken now: a resumed policy is no longer the base.
-        self._base = copy.deepcopy(policy.model) if recipe.agent == "online-dpo" else None
+        self._base = copy.deepcopy(policy.model) if recipe.run.agent == "online-dpo" else None
         self.trainer: Any = None
 
     def turn(self, number: int) -> Round:
         """Sample, judge and update in turn, many times; then measure and adjust."""
         recipe = self.recipe
-        plan = replace(self.plan(number), samples=recipe.samples)
+        plan = replace(self.plan(number), samples=recipe.sampling.samples)
         self.stage = "practising"
         problems = self.draw(number, plan)
-        slots = [problems[i % len(problems)] for i in range(recipe.prompts)]
-        exercise = Exercise(number, slots, recipe.samples, plan.temperature)
+        slots = [problems[i % len(problems)] for i in range(recipe.sampling.prompts)]
+        exercise = Exercise(number, slots, recipe.sampling.samples, plan.temperature)
         if self.trainer is None:
             self._start(exercise)
         tuned = self._turns.ask(exercise)
         self.policy.model.eval()
         self.lap("update")
         rollouts = together(self.practice.rollouts, problems)
-        selection = telling(rollouts, recipe.samples, recipe.gate)
+        selection = telling(rollouts, recipe.sampling.samples, recipe.selection.gate)
         return self.finish(number, plan, rollouts, selection, self._billed(tuned))
 
     def close(self) -> None:
@@ -106,7 +106,7 @@ class Online(Agent):
             Rounds(self._turns, self._begin),
         )
         name_layers(self.policy.model)
-        name: Any = self.recipe.agent
+        name: Any = self.recipe.run.agent
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", "You are using 'rollout_func'", UserWarning)
             self.trainer = TRAINERS[name](practising, columns, table)
@@ -114,22 +114,22 @@ class Online(Agent):
         resume = str(self._checkpoint) if self._checkpoint else None
         self._turns.start(
             lambda: self.trainer.train(resume_from_checkpoint=resume),
-            f"all {self.recipe.rounds} rounds have been trained",
+            f"all {self.recipe.run.rounds} rounds have been trained",
         )
 
     def _begin(self, exercise: Exercise) -> int:
         """On the trainer's thread, at the head of a round."""
         self.practice.begin(exercise)
-        if self.recipe.agent == "online-dpo":
+        if self.recipe.run.agent == "online-dpo":
             return 2 * len(exercise.problems)  # it scores at temperature 1, whatever it samples at
         set_temperature(self.trainer, self.policy, exercise.temperature)
         return len(exercise.problems) * exercise.samples
 
     def _billed(self, tuned: Tuned) -> Tuned:
         """With the responses that the trainer read again to score them: before, and by the base."""
-        stale = self.recipe.minibatches > 1 or self.recipe.agent == "rloo"
-        before = stale and self.recipe.agent != "online-dpo"
-        by_base = self.recipe.agent == "online-dpo" or self.trainer.beta > 0
+        stale = self.recipe.online.minibatches > 1 or self.recipe.run.agent == "rloo"
+        before = stale and self.recipe.run.agent != "online-dpo"
+        by_base = self.recipe.run.agent == "online-dpo" or self.trainer.beta > 0
         return replace(tuned, scored=tuned.lessons * (before + by_base))
 
 
@@ -139,20 +139,22 @@ def check_batches(recipe: Recipe) -> None:
     Raises:
         ValueError: with what must divide what.
     """
-    sampled, samples = recipe.batch * recipe.minibatches, recipe.samples
-    if recipe.budget != "uniform":
+    sampled, samples = recipe.optim.batch * recipe.online.minibatches, recipe.sampling.samples
+    if recipe.sampling.allocation != "uniform":
         raise ValueError(
-            f"{recipe.agent} compares groups of one size, which TRL fixes; its budget must be "
-            f"'uniform', got {recipe.budget!r}"
+            f"{recipe.run.agent} compares groups of one size, which TRL fixes; its budget must be "
+            f"'uniform', got {recipe.sampling.allocation!r}"
         )
     if samples < 2:
-        raise ValueError(f"{recipe.agent} compares the samples of a prompt; samples is {samples}")
-    if sampled % samples or (recipe.prompts * samples) % sampled:
+        raise ValueError(
+            f"{recipe.run.agent} compares the samples of a prompt; samples is {samples}"
+        )
+    if sampled % samples or (recipe.sampling.prompts * samples) % sampled:
         raise ValueError(
             f"batch x minibatches is {sampled}; it must be a multiple of samples ({samples}) and "
-            f"divide prompts x samples ({recipe.prompts * samples})"
+            f"divide prompts x samples ({recipe.sampling.prompts * samples})"
         )
-    if (own := distributed.part(recipe.batch) * recipe.minibatches) % samples:
+    if (own := distributed.part(recipe.optim.batch) * recipe.online.minibatches) % samples:
         raise ValueError(
             f"each of {distributed.count()} processes gets {own} responses of batch x minibatches; "
             f"make that a multiple of samples ({samples}), so that no group is cut"

@@ -73,11 +73,13 @@ def dpo_trainer(practising: Practising, columns: list[Column], table: datasets.D
     on-policy.
     """
     recipe = practising.recipe
-    settings = practising.settings(recipe.batch * recipe.minibatches // recipe.samples, columns)
+    settings = practising.settings(
+        recipe.optim.batch * recipe.online.minibatches // recipe.sampling.samples, columns
+    )
     trainer = OnlineDpo(
         model=practising.policy.model,
         ref_model=practising.reference,
-        args=OnlineDPOConfig(**settings, max_new_tokens=recipe.max_new_tokens),
+        args=OnlineDPOConfig(**settings, max_new_tokens=recipe.sampling.max_new_tokens),
         reward_funcs=columns,
         train_dataset=table,
         processing_class=practising.policy.processor,

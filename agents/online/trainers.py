@@ -75,8 +75,12 @@ class Practising:
     @property
     def beta(self) -> float:
         """The pull to the base policy."""
-        named: Any = self.recipe.agent
-        return BETAS[named] if self.recipe.beta is None else self.recipe.beta
+        named: Any = self.recipe.run.agent
+        return (
+            BETAS[named]
+            if self.recipe.online.kl_coefficient is None
+            else self.recipe.online.kl_coefficient
+        )
 
     def settings(self, learned: int, columns: Sequence[Column]) -> dict[str, Any]:
         """What the configurations of all trainers share.
@@ -89,16 +93,16 @@ class Practising:
         weights = column_weights(self.practice.env)
         return {
             "output_dir": str(self.folder),
-            "num_train_epochs": recipe.rounds,
+            "num_train_epochs": recipe.run.rounds,
             "per_device_train_batch_size": distributed.part(learned, "the responses of an update"),
-            "learning_rate": recipe.online_learning_rate,
-            "lr_scheduler_type": recipe.schedule,
-            "warmup_steps": recipe.warmup,
-            "seed": recipe.seed,
-            "bf16": recipe.bf16,
-            "activation_checkpointing": recipe.gradient_checkpointing,
+            "learning_rate": recipe.online.learning_rate,
+            "lr_scheduler_type": recipe.optim.schedule,
+            "warmup_steps": recipe.optim.warmup,
+            "seed": recipe.run.seed,
+            "bf16": recipe.optim.bf16,
+            "activation_checkpointing": recipe.optim.gradient_checkpointing,
             "use_cpu": self.policy.model.device.type == "cpu",
-            "temperature": recipe.temperature,
+            "temperature": recipe.sampling.temperature,
             "beta": self.beta,
             "reward_weights": [weights[column.__name__] for column in columns],
             "remove_unused_columns": False,
@@ -114,9 +118,9 @@ class Practising:
         """What GRPO and RLOO share: a sampling of whole groups serves several updates."""
         recipe = self.recipe
         return {
-            "num_generations": recipe.samples,
-            "steps_per_generation": recipe.minibatches,
-            "max_completion_length": recipe.max_new_tokens,
+            "num_generations": recipe.sampling.samples,
+            "steps_per_generation": recipe.online.minibatches,
+            "max_completion_length": recipe.sampling.max_new_tokens,
             "shuffle_dataset": False,  # the environment draws the problems
         }
 
@@ -124,7 +128,7 @@ class Practising:
 def grpo_trainer(practising: Practising, columns: list[Column], table: datasets.Dataset) -> Any:
     """GRPO and its kin; our sampler comes in by ``rollout_func``."""
     practice = practising.practice
-    name: Any = practising.recipe.agent
+    name: Any = practising.recipe.run.agent
 
     def rollouts(prompts: Sequence[Sequence[Message]], trainer: GRPOTrainer) -> dict[str, Any]:
         asked = practice.groups(prompts)
@@ -135,7 +139,7 @@ def grpo_trainer(practising: Practising, columns: list[Column], table: datasets.
             "logprobs": None,
         }
 
-    settings = practising.settings(practising.recipe.batch, columns) | practising.grouped()
+    settings = practising.settings(practising.recipe.optim.batch, columns) | practising.grouped()
     return GRPOTrainer(
         model=practising.policy.model,
         args=GRPOConfig(**settings, **GRPO_SETTINGS[name]),
@@ -164,7 +168,7 @@ class Rloo(RLOOTrainer):
 
 def rloo_trainer(practising: Practising, columns: list[Column], table: datasets.Dataset) -> Any:
     """RLOO (Ahmadian et al. 2024, arXiv 2402.14740)."""
-    settings = practising.settings(practising.recipe.batch, columns) | practising.grouped()
+    settings = practising.settings(practising.recipe.optim.batch, columns) | practising.grouped()
     trainer = Rloo(
         model=practising.policy.model,
         args=RLOOConfig(**settings),

@@ -33,11 +33,13 @@ def check_launch(recipe: Recipe) -> None:
                     "fsdp2.yaml, and save memory by --gradient-checkpointing or --lora-rank"
                 )
     # The pieces of DeepSpeed are its trainer's: nobody else can put them together, or cut again.
-    again = INHERITS.get(recipe.agent, ALL) != ALL or recipe.guards == "act"
-    if os.environ.get("ACCELERATE_USE_DEEPSPEED") == "true" and (again or not recipe.server):
+    again = INHERITS.get(recipe.run.agent, ALL) != ALL or recipe.run.guards == "act"
+    if os.environ.get("ACCELERATE_USE_DEEPSPEED") == "true" and (
+        again or not recipe.sampling.server
+    ):
         raise ValueError(
             "DeepSpeed keeps the weights to itself: the run needs a vLLM server to sample "
             "(--server), --guards watch, and an agent with one trainer for all rounds; got server "
-            f"{recipe.server!r}, guards {recipe.guards!r} and agent {recipe.agent!r}. FSDP2 does "
-            "all of it: launch with fsdp2.yaml"
+            f"{recipe.sampling.server!r}, guards {recipe.run.guards!r} and agent "
+            f"{recipe.run.agent!r}. FSDP2 does all of it: launch with fsdp2.yaml"
         )

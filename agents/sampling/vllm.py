@@ -156,6 +156,8 @@ def sampler_of(policy: Policy, recipe: Recipe) -> CountingSampler:
         ValueError: the launch would cut the weights in a way that the run could not go on with.
     """
     check_launch(recipe)
-    if recipe.server:
-        return ServerSampler(policy, server_at(recipe.server), recipe.max_new_tokens)
-    return LocalSampler(policy, recipe.max_new_tokens, recipe.batch_rows)
+    if recipe.sampling.server:
+        return ServerSampler(
+            policy, server_at(recipe.sampling.server), recipe.sampling.max_new_tokens
+        )
+    return LocalSampler(policy, recipe.sampling.max_new_tokens, recipe.sampling.batch_rows)

@@ -26,7 +26,9 @@ def bench_judge() -> list[dict[str, Any]]:
     recipe, judge = Recipe(), StepJudge.load()
     env = open_env(recipe, "test")
     problems = env.draw(PROBLEMS)
-    sampler = LocalSampler(load_policy(recipe), recipe.max_new_tokens, recipe.batch_rows)
+    sampler = LocalSampler(
+        load_policy(recipe), recipe.sampling.max_new_tokens, recipe.sampling.batch_rows
+    )
     prompts = [ask(env, problem) for problem in problems]
     written = sampler.sample(prompts, SAMPLES, 1.0, 0)
     together = [

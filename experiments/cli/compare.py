@@ -5,14 +5,15 @@ from __future__ import annotations
 import json
 import os
 import textwrap
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import tyro
 from rich.console import Console
 
 from mstar.agents.config import Recipe
+from mstar.experiments.cli.options import current_names, given
 from mstar.experiments.studies.catalog import STUDIES
 from mstar.experiments.studies.study import Study
 
@@ -69,7 +70,7 @@ class StudyOptions:
 def run(arguments: list[str]) -> None:
     """``mstar compare STUDY [--FIELD VALUE ...]`` or ``mstar compare RUN [RUN ...]``."""
     if arguments and arguments[0] in STUDIES:
-        return run_study(arguments[0], arguments[1:])
+        return run_study(arguments[0], current_names(arguments[1:]))
     known = ", ".join(STUDIES)
     options = tyro.cli(
         CompareOptions,
@@ -126,7 +127,7 @@ def carried_out(plan: Plan, options: StudyOptions, console: Console) -> list[Fai
     from mstar.experiments.studies.study_rows import keep, load
     from mstar.experiments.studies.tuning import chosen, tune
 
-    jobs = options.jobs or max(1, (os.cpu_count() or 1) // options.recipe.threads)
+    jobs = options.jobs or max(1, (os.cpu_count() or 1) // options.recipe.run.threads)
     terms = Terms(jobs, options.keep_checkpoints, console)
     tuned = options.tune and plan.study.tuning is not None
     failures = tune(plan, options.out, terms) if tuned else []
@@ -167,15 +168,3 @@ def planned(name: str, options: StudyOptions, arguments: list[str], before: Plan
     arms = options.arms or (before.arms if before else study.usual)
     seeds = options.seeds or (before.seeds if before else study.seeds)
     return Plan(name, arms, seeds, {**(before.changes if before else {}), **changes})
-
-
-def given(recipe: Recipe, arguments: list[str]) -> dict[str, Any]:
-    """The fields of the recipe that were named on the command line, with their values."""
-    options = [word.partition("=")[0] for word in arguments if word.startswith("--")]
-    words = {option.lstrip("-").replace("_", "-") for option in options}
-    named = {}
-    for each in fields(recipe):
-        option = each.name.replace("_", "-")
-        if words & {option, f"no-{option}"}:
-            named[each.name] = getattr(recipe, each.name)
-    return named

@@ -16,6 +16,7 @@ import tyro
 from rich.console import Console
 
 from mstar.agents.config import Recipe
+from mstar.experiments.cli.options import current_names
 from mstar.experiments.run.recipes import RECIPES
 from mstar.experiments.terminal import printable
 
@@ -56,6 +57,7 @@ class TrainOptions:
 
 def train_command(arguments: list[str]) -> None:
     """``mstar train [RECIPE] [--FIELD VALUE ...]``."""
+    arguments = current_names(arguments)
     name = _recipe_name(arguments)
     options = tyro.cli(
         TrainOptions,
@@ -110,7 +112,7 @@ class EvaluateOptions:
 
 def evaluate_command(arguments: list[str]) -> None:
     """``mstar evaluate RUN|MODEL``."""
-    options = tyro.cli(EvaluateOptions, args=arguments, prog="mstar evaluate")
+    options = tyro.cli(EvaluateOptions, args=current_names(arguments), prog="mstar evaluate")
     from mstar.experiments.run.train import evaluate_subject, variants_of_subject
     from mstar.experiments.run.variants import by_variant, consistency
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -63,8 +63,7 @@ class BestOf:
 def sampled(settings: BestOf, seed: int) -> list[Row]:
     """The samples of each problem of a seed: which are right, their answers and their scores."""
     judges = ("process", "outcome") if settings.outcome_judge else ("process",)
-    recipe = replace(
-        Recipe(),
+    recipe = Recipe().replace(
         model=settings.model,
         step_judge=settings.step_judge,
         outcome_judge=settings.outcome_judge,
@@ -72,7 +71,9 @@ def sampled(settings: BestOf, seed: int) -> list[Row]:
         panel=("correctness", "self_certainty", *judges),
     )
     env = open_env(recipe, "test")
-    sampler = LocalSampler(load_policy(recipe), recipe.max_new_tokens, recipe.batch_rows)
+    sampler = LocalSampler(
+        load_policy(recipe), recipe.sampling.max_new_tokens, recipe.sampling.batch_rows
+    )
     heat = [1.0] * max(SIZES)
     rollouts = collect(sampler, env, env.draw(settings.problems), heat, mix(seed, 0, 6), 0)
     attempts = [r.problem.attempt(r.response.text) for r in rollouts]

@@ -6,7 +6,7 @@ python -m mstar.experiments.judges.evaluation --out FILE.jsonl
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -71,12 +71,14 @@ def questions(
     Where a problem has no worked solution there are samples alone, labelled at their end.
     """
     recipe = settings.recipe()
-    sampler = LocalSampler(load_policy(recipe), recipe.max_new_tokens, recipe.batch_rows)
+    sampler = LocalSampler(
+        load_policy(recipe), recipe.sampling.max_new_tokens, recipe.sampling.batch_rows
+    )
     found: list[Question] = []
     for seed in seeds:
         rng = np.random.default_rng([settings.seed, seed])
         envs = [
-            open_env(replace(settings.recipe(number), seed=seed), split)
+            open_env(settings.recipe(number).replace(seed=seed), split)
             for number in range(len(settings.levels))
         ]
         env = envs[0]  # asks all of them alike

@@ -47,8 +47,8 @@ class JudgeExamples:
     """
 
     model: str = "embedded"
-    env: str = Recipe().env
-    families: tuple[str, ...] = Recipe().families
+    env: str = Recipe().data.env
+    families: tuple[str, ...] = Recipe().data.families
     levels: tuple[int, ...] = (1,)
     target: Target = "process"
     problems: int = 32
@@ -64,7 +64,7 @@ class JudgeExamples:
 
     def recipe(self, number: int = 0) -> Recipe:
         """The recipe whose policy and problems batch `number` has."""
-        return Recipe(
+        return Recipe.of(
             env=self.env,
             families=self.families,
             level=self.levels[number % len(self.levels)],
@@ -78,7 +78,7 @@ class JudgeExamples:
 @lru_cache(maxsize=1)  # once in every process
 def _opened(settings: JudgeExamples) -> tuple[LocalSampler, list[ProblemVectorEnv]]:
     recipe = settings.recipe()
-    sampler = LocalSampler(load_policy(recipe, device="cpu"), recipe.max_new_tokens, 256)
+    sampler = LocalSampler(load_policy(recipe, device="cpu"), recipe.sampling.max_new_tokens, 256)
     levels = range(len(settings.levels))
     return sampler, [open_env(settings.recipe(number), "train") for number in levels]
 

@@ -6,7 +6,7 @@ python -m mstar.experiments.judges.label_agreement --out FILE.jsonl
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -49,10 +49,12 @@ def compared(settings: LabelAgreement) -> list[Row]:
     prepare_torch(1)
     examples = JudgeExamples(model=settings.model, samples=1)
     recipe = examples.recipe()
-    sampler = LocalSampler(load_policy(recipe), recipe.max_new_tokens, recipe.batch_rows)
+    sampler = LocalSampler(
+        load_policy(recipe), recipe.sampling.max_new_tokens, recipe.sampling.batch_rows
+    )
     rows: list[Row] = []
     for seed in settings.seeds:
-        env = open_env(replace(recipe, seed=seed), "test")
+        env = open_env(recipe.replace(seed=seed), "test")
         asked = questions(examples, "test", settings.problems, [seed])
         problems = {question.example.problem.id: question.example.problem for question in asked}
         places = {name: place for place, name in enumerate(problems)}

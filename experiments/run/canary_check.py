@@ -63,12 +63,12 @@ def check_run(recipe: Recipe, env: ProblemVectorEnv, held_out: ProblemVectorEnv)
     The golden attempts are worked solutions, or gold answers where there are none. Where the
     training problems are unlabelled, held-out problems are asked.
     """
-    problems = _labelled(env, recipe.seed) or _labelled(held_out, recipe.seed)
+    problems = _labelled(env, recipe.run.seed) or _labelled(held_out, recipe.run.seed)
     report = _judged(env.examiner.panel, problems)
     rates = _learned(report, recipe)
     # One odd problem is worth a warning; what goes through on most of them is a broken reward.
     junk = tuple(kind for kind, share in rates.items() if kind != "golden" and share > 0.5)
-    learns = recipe.agent != "sft"  # which is shown solutions only
+    learns = recipe.run.agent != "sft"  # which is shown solutions only
     return CanaryCheck(
         len(problems),
         rates,
@@ -86,11 +86,11 @@ def heed(check: CanaryCheck, recipe: Recipe, folder: Path | None) -> list[str]:
     """
     if folder is not None:
         (folder / FILE).write_text(json.dumps(asdict(check), indent=2))
-    if check.fatal and recipe.canaries == "stop":
+    if check.fatal and recipe.run.canaries == "stop":
         raise ValueError(
-            f"{check.fatal} (gate {recipe.gate!r}, panel {', '.join(recipe.panel)}; see "
-            f"{FILE} in the run's folder); choose another gate or weights, or --canaries warn for "
-            "a control"
+            f"{check.fatal} (gate {recipe.selection.gate!r}, panel "
+            f"{', '.join(recipe.rewards.panel)}; see {FILE} in the run's folder); choose another gate "
+            "or weights, or --canaries warn for a control experiment"
         )
     return check.warnings()
 
@@ -120,8 +120,8 @@ def _learned(report: CanaryReport, recipe: Recipe) -> dict[str, float]:
     """The share of each kind that would be learned from."""
     table, kinds = report.table, np.array(report.kinds, np.str_)
     golden = kinds == "golden"
-    taken = table[recipe.gate] == 1.0
-    if recipe.online:
+    taken = table[recipe.selection.gate] == 1.0
+    if recipe.learns_online:
         own = np.maximum.accumulate(np.where(golden, np.arange(len(kinds)), 0))  # golden of a row
         taken = np.where(golden, ~np.isnan(table.reward), table.reward >= table.reward[own])
     return {str(kind): float(taken[kinds == kind].mean()) for kind in dict.fromkeys(report.kinds)}

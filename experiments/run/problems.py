@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from mstar.agents.config import Recipe
 from mstar.agents.judges.catalog import panel_of
@@ -44,24 +44,28 @@ def open_env(
     Raises:
         ValueError: a name that does not exist, or a split with nothing in it.
     """
-    if (recipe.env == MIXTURE and not recipe.fields) or families:
-        names = families or recipe.families
-        source: ProblemSource = Mixture([open_source(name, level=recipe.level) for name in names])
+    if (recipe.data.env == MIXTURE and not recipe.data.fields) or families:
+        names = families or recipe.data.families
+        source: ProblemSource = Mixture(
+            [open_source(name, level=recipe.data.level) for name in names]
+        )
     else:
-        source = open_source(described(recipe.env, recipe.fields), level=recipe.level)
-    if recipe.pool and split == "train":
-        source = Pool(source, recipe.pool)
+        source = open_source(
+            described(recipe.data.env, recipe.data.fields), level=recipe.data.level
+        )
+    if recipe.data.training_problems and split == "train":
+        source = Pool(source, recipe.data.training_problems)
     env = ProblemVectorEnv(
         source=source,
         num_envs=1,
         panel=panel or panel_of(recipe),
         split=split,
-        size=recipe.size,
-        seed=recipe.seed,
-        form=recipe.form,
-        unlabelled=recipe.unlabelled if split == "train" else 0.0,
+        size=recipe.data.image_size,
+        seed=recipe.run.seed,
+        form=recipe.data.form,
+        unlabelled=recipe.mixing.unlabelled if split == "train" else 0.0,
     )
-    env.examiner.problem(recipe.seed, 0)  # an empty split is found before a model is loaded
+    env.examiner.problem(recipe.run.seed, 0)  # an empty split is found before a model is loaded
     return env
 
 
@@ -70,12 +74,14 @@ def exams(recipe: Recipe) -> list[Exam]:
 
     Only the verifier judges there: a test asks what is right, and other judges cost time.
     """
-    half = max(1, recipe.test // 2)
-    asked: list[tuple[str, Recipe, tuple[str, ...], int]] = [("trained", recipe, (), recipe.test)]
-    if recipe.env == MIXTURE and recipe.extra_families:
-        asked.append(("not trained", recipe, recipe.extra_families, half))
-    if recipe.env == MIXTURE and recipe.test_harder:
-        above = replace(recipe, level=recipe.level + 1, test_harder=False)
+    half = max(1, recipe.evaluation.test_problems // 2)
+    asked: list[tuple[str, Recipe, tuple[str, ...], int]] = [
+        ("trained", recipe, (), recipe.evaluation.test_problems)
+    ]
+    if recipe.data.env == MIXTURE and recipe.evaluation.extra_families:
+        asked.append(("not trained", recipe, recipe.evaluation.extra_families, half))
+    if recipe.data.env == MIXTURE and recipe.evaluation.test_harder:
+        above = recipe.replace(level=recipe.data.level + 1, test_harder=False)
         asked.append(("harder", above, (), half))
     found = []
     for group, posed, families, count in asked:

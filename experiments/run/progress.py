@@ -71,6 +71,6 @@ class Progress:
         elapsed = time.monotonic() - self._counted[0]
         rate = f"{(responses - self._counted[1]) / elapsed:.0f} responses/s" if elapsed > 1 else ""
         return Text(
-            f"round {agent.rounds_done + 1}/{agent.recipe.rounds}  {agent.stage}  "
+            f"round {agent.rounds_done + 1}/{agent.recipe.run.rounds}  {agent.stage}  "
             f"{responses} responses  {rate}  {self._accuracy}"
         )

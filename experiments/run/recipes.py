@@ -5,8 +5,6 @@ One that is called like an agent is where ``--agent NAME`` starts from.
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from mstar.agents.config import Recipe
 
 DEFAULT = Recipe()
@@ -15,10 +13,9 @@ RECIPES: dict[str, Recipe] = {
     # Continuous self-evolving training of the embedded model: what `make demo` runs.
     "default": DEFAULT,
     # The temperature follows the paper's sweep of Reward-Pass@2 every second round.
-    "adaptive": replace(DEFAULT, controller="reward-pass@2"),
+    "adaptive": DEFAULT.replace(controller="reward-pass@2"),
     # All of M-STaR: the process reward picks among right answers, and the temperature follows it.
-    "mstar": replace(
-        DEFAULT,
+    "mstar": DEFAULT.replace(
         agent="mstar",
         panel=("correctness", "format", "process"),
         rank="process",
@@ -26,11 +23,10 @@ RECIPES: dict[str, Recipe] = {
         controller="reward-pass@2",
     ),
     # The paper's other two ways to follow one round with the next.
-    "iterative-rft": replace(DEFAULT, agent="iterative-rft"),
-    "rest-em": replace(DEFAULT, agent="rest-em"),
+    "iterative-rft": DEFAULT.replace(agent="iterative-rft"),
+    "rest-em": DEFAULT.replace(agent="rest-em"),
     # A minute on two cores: to see that everything works, not to learn much.
-    "smoke": replace(
-        DEFAULT,
+    "smoke": DEFAULT.replace(
         rounds=2,
         prompts=24,
         samples=4,

@@ -105,7 +105,7 @@ def rescore_run(options: RescoreOptions) -> Summary:
         raise ValueError(f"no rule {options.rule!r}; known: {', '.join(RULES)}")
     folder = RunFolder(options.run)
     recipe = folder.recipe()
-    rule = rule_of(options, recipe.gate)
+    rule = rule_of(options, recipe.selection.gate)
     panel = RewardPanel(reward_models(options.panel, recipe), _weights(options), rule)
     env = open_env(recipe, "train")
     plans = {row["number"]: row["plan"] for row in folder.rounds()}
@@ -174,12 +174,12 @@ def _selected(
         for rollout, scores, reward in zip(stored, table.scores, table.reward, strict=True)
     ]
     chosen = select(
-        pseudo_labelled(judged, recipe.pseudo, options.rank),
-        options.selection or recipe.selection,
+        pseudo_labelled(judged, recipe.mixing.vote, options.rank),
+        options.selection or recipe.selection.rule,
         plan["keep"],
         plan["threshold"],
-        seed=mix(recipe.seed, number, 1),
-        gate=options.gate or recipe.gate,
+        seed=mix(recipe.run.seed, number, 1),
+        gate=options.gate or recipe.selection.gate,
         rank=options.rank,
     )
     return set(chosen.kept)

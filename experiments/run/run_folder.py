@@ -13,14 +13,14 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from mstar.agents.config import Recipe
+from mstar.agents.config import SETTINGS, Recipe, stored_settings
 from mstar.agents.rollout import Rollout
 from mstar.agents.round import Round
 from mstar.envs.variants.unlabelled import is_right
@@ -82,9 +82,8 @@ class RunFolder:
             ValueError: this version has no such recipe.
         """
         stored = self._stored()
-        settings: Row = {k: tuple(v) if isinstance(v, list) else v for k, v in stored.items()}
         try:
-            return Recipe(**settings)
+            return Recipe.from_stored(stored)
         except (TypeError, ValueError) as error:
             raise ValueError(
                 f"{self.path} holds a run of another version of mstar ({error}); its recipe.json "
@@ -94,11 +93,11 @@ class RunFolder:
     def unset(self) -> list[str]:
         """Fields that came after the version of the run, which did what their defaults say."""
         stored = self._stored()
-        return [field.name for field in fields(Recipe) if field.name not in stored]
+        return [name for name in SETTINGS if name not in stored_settings(stored)]
 
     def unlike(self, recipe: Recipe) -> list[str]:
         """The fields in which the run's recipe is another one."""
-        there, wanted = asdict(self.recipe()), asdict(recipe)
+        there, wanted = self.recipe().settings(), recipe.settings()
         return sorted(name for name in wanted if there[name] != wanted[name])
 
     def _stored(self) -> Row:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import warnings
 from collections.abc import Sequence
-from dataclasses import replace
 from logging import LogRecord, getLogger
 from pathlib import Path
 
@@ -47,7 +46,7 @@ def train(recipe: Recipe, out: Path, console: Console, base_test: Path | None = 
         ValueError, FileNotFoundError, OSError: problems, model or folder are not usable; nothing
             has been trained then.
     """
-    prepare_torch(recipe.threads)
+    prepare_torch(recipe.run.threads)
     env, held_out = open_env(recipe, "train"), open_env(recipe, "validation")
     tests = exams(recipe)
     folder = open_folder(out, recipe)
@@ -58,7 +57,7 @@ def train(recipe: Recipe, out: Path, console: Console, base_test: Path | None = 
     progress = Progress(console)
     with live(console, progress, per_second=4):
         progress.warn(warned)
-        agent = AGENTS[recipe.agent](policy, env, held_out, recipe, folder.trainer)
+        agent = AGENTS[recipe.run.agent](policy, env, held_out, recipe, folder.trainer)
         if rounds := folder.rounds():
             agent.restore(rounds[-1]["state"], folder.newest_checkpoint())
             progress.say(f"going on after round {rounds[-1]['number']}")
@@ -118,12 +117,12 @@ def _not_about_keys(record: LogRecord) -> bool:
 
 def load_policy(recipe: Recipe, checkpoint: Path | None = None, *, device: str = "auto") -> Policy:
     """The recipe's model as it starts, or what a checkpoint of it had become."""
-    name = str(EMBEDDED) if recipe.model == "embedded" else recipe.model
-    policy = Policy.load(name, device=device, dtype=recipe.dtype)
-    if recipe.lora_rank:
+    name = str(EMBEDDED) if recipe.model.name == "embedded" else recipe.model.name
+    policy = Policy.load(name, device=device, dtype=recipe.model.dtype)
+    if recipe.model.lora_rank:
         with torch.random.fork_rng():
-            torch.manual_seed(recipe.seed)  # LoRA starts from chance
-            policy = policy.with_lora(recipe.lora_rank)
+            torch.manual_seed(recipe.run.seed)  # LoRA starts from chance
+            policy = policy.with_lora(recipe.model.lora_rank)
     if checkpoint is not None:
         policy.load_weights(checkpoint)
     return policy
@@ -153,7 +152,7 @@ def _shared_test(shared: Path | None, recipe: Recipe, tests: Sequence[Exam]) -> 
     asked = [(exam.group, problem.id) for exam in tests for problem in exam.problems]
     there = read_rows(shared) if shared is not None else []
     found = [(row["group"], row["id"]) for row in there]
-    if there and asked == found and len(there[0]["samples"]) == recipe.test_samples:
+    if there and asked == found and len(there[0]["samples"]) == recipe.evaluation.test_samples:
         return there
     base, rows = load_policy(recipe), []
     for exam in tests:
@@ -187,12 +186,12 @@ def variants_of_subject(subject: str, recipe: Recipe, count: int) -> list[Row]:
     """
     if count < 2:
         raise ValueError(f"a comparison needs at least two phrasings, got {count}")
-    phrasings = variants(count, recipe.phrasings or AXES, recipe.seed)
+    phrasings = variants(count, recipe.data.phrasings or AXES, recipe.run.seed)
     recipe, tests, policy = _opened(subject, recipe)
     sampler = sampler_of(policy, recipe)
     rows: list[Row] = []
     for exam in tests:
-        seed = mix(recipe.seed, 0, 4)
+        seed = mix(recipe.run.seed, 0, 4)
         rows += ask_variants(sampler, exam.env, exam.problems, phrasings, seed, group=exam.group)
     if distributed.is_main() and (Path(subject) / "recipe.json").exists():
         write_rows(Path(subject) / "variants.jsonl", rows)
@@ -201,18 +200,20 @@ def variants_of_subject(subject: str, recipe: Recipe, count: int) -> list[Row]:
 
 def _opened(subject: str, recipe: Recipe) -> tuple[Recipe, list[Exam], Policy]:
     """A run's own recipe and newest policy, or another model under the recipe; and its tests."""
-    prepare_torch(recipe.threads)
+    prepare_torch(recipe.run.threads)
     run = RunFolder(Path(subject))
     checkpoint = None
     if (run.path / "recipe.json").exists():
         recipe, checkpoint = run.recipe(), run.newest_checkpoint()
     else:
-        recipe = replace(recipe, model=subject)
+        recipe = recipe.replace(model=subject)
     return recipe, exams(recipe), load_policy(recipe, checkpoint)
 
 
 def sit(exam: Exam, policy: Policy, recipe: Recipe, /, **labels: str) -> list[Row]:
     """A policy's answers to an exam, a row a problem; every policy meets the same chance."""
     sampler = sampler_of(policy, recipe)
-    seed = mix(recipe.seed, 0, 4)
-    return evaluate(sampler, exam.env, exam.problems, recipe.test_samples, seed, **labels)
+    seed = mix(recipe.run.seed, 0, 4)
+    return evaluate(
+        sampler, exam.env, exam.problems, recipe.evaluation.test_samples, seed, **labels
+    )

@@ -57,7 +57,9 @@ class Board:
             table.add_column(name, justify="left" if name == "run" else "right")
         for run, begun in self._begun.items():
             spent = (time.monotonic() - begun) / 60
-            table.add_row(run.label, str(rounds_of(run)), str(run.recipe.rounds), f"{spent:.1f}")
+            table.add_row(
+                run.label, str(rounds_of(run)), str(run.recipe.run.rounds), f"{spent:.1f}"
+            )
         return table
 
 

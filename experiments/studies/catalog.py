@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, replace
 from typing import Any, get_args
 
 from mstar.agents.config import OnlineName
@@ -14,8 +13,7 @@ from mstar.rewards.voting import VoteName
 # One rate for all updates of a run. With a warm-up, agents that begin a new optimizer every round
 # would warm up again every round, and spend most of a short round below the rate of the others.
 # Level 2: a policy that has learned to reason is near the ceiling of level 1 within two rounds.
-EQUAL = replace(
-    DEFAULT,
+EQUAL = DEFAULT.replace(
     families=("Counting", "Dice", "Ruler", "Pictograph", "Venn", "IconArithmetic"),
     extra_families=("BarChart", "Clock", "Coins"),
     level=2,
@@ -42,7 +40,7 @@ def interval(share: float, **changes: Any) -> dict[str, Any]:
 
 def apart(name: str) -> dict[str, Any]:
     """What a named recipe changes in the default one."""
-    default, named = asdict(DEFAULT), asdict(RECIPES[name])
+    default, named = DEFAULT.settings(), RECIPES[name].settings()
     return {key: value for key, value in named.items() if value != default[key]}
 
 
@@ -57,7 +55,7 @@ METHOD_INTERVAL = Study(
         "policy and Adam's moments, and nothing hides in the schedule. sft is shown the exact "
         "solutions of the same problems and samples nothing."
     ),
-    base=replace(EQUAL, pool=POOL, held_out=60, held_out_samples=2),
+    base=EQUAL.replace(pool=POOL, held_out=60, held_out_samples=2),
     arms={
         "sft": interval(1.0, agent="sft"),
         "iterative-rft": interval(1.0, agent="iterative-rft"),
@@ -86,8 +84,7 @@ ONLINE = Study(
         "its own, at half the budget. The rate is constant, without warm-up. The pull of GRPO and "
         "RLOO to the base is that of their papers."
     ),
-    base=replace(
-        EQUAL,
+    base=EQUAL.replace(
         rounds=48,
         token_budget=BUDGET,
         updates=16,
@@ -125,7 +122,7 @@ SELECTION = Study(
         "are right. The judge of steps is the small one that ships; refreshed, it also learns from "
         "the newest responses every second round. The learning rate is constant, without warm-up."
     ),
-    base=replace(EQUAL, rounds=4, prompts=128, updates=8),
+    base=EQUAL.replace(rounds=4, prompts=128, updates=8),
     arms={
         "process-2": {
             "panel": ("correctness", "format", "process"),
@@ -154,7 +151,7 @@ HINTS = Study(
         "256 fresh problems; the responses to hints come on top. The learning rate is constant, "
         "without warm-up."
     ),
-    base=replace(EQUAL, rounds=4, updates=16),
+    base=EQUAL.replace(rounds=4, updates=16),
     arms={"rest-em": {"agent": "rest-em"}, "star": {"agent": "star"}},
     baseline="rest-em",
 )
@@ -170,8 +167,7 @@ EXPLORATION = Study(
         "answers. The learning rate is that of the study online for mstar, constant, without "
         "warm-up."
     ),
-    base=replace(
-        EQUAL,
+    base=EQUAL.replace(
         rounds=48,
         token_budget=BUDGET,
         updates=16,
@@ -205,7 +201,7 @@ UNLABELLED = Study(
         "with alarms that act or are only told. All arms sample alike. The learning rate is "
         "constant, without warm-up."
     ),
-    base=replace(EQUAL, pool=POOL, rounds=8, prompts=LABELS, updates=8),
+    base=EQUAL.replace(pool=POOL, rounds=8, prompts=LABELS, updates=8),
     arms={
         "few-labels": {**FEW, "mix_in": 1.0},
         "all-labels": {},

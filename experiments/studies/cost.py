@@ -64,10 +64,12 @@ def spending(arm: str, runs: Sequence[RunRows]) -> Spending:
         mean([updates(run.rounds) for run in runs]),
         mean([bill["responses"] for bill in bills]),
         mean([bill["tokens"] for bill in bills]),
-        mean([sum(probed(r, run.recipe.temperature) for r in run.rounds) for run in runs]),
+        mean([sum(probed(r, run.recipe.sampling.temperature) for r in run.rounds) for run in runs]),
         mean(
             [
-                max(0, bill["tokens"] - run.recipe.token_budget) if run.recipe.token_budget else 0
+                max(0, bill["tokens"] - run.recipe.run.token_budget)
+                if run.recipe.run.token_budget
+                else 0
                 for run, bill in zip(runs, bills, strict=True)
             ]
         ),

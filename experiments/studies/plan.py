@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -45,8 +45,8 @@ class Planned:
     def command(self) -> list[str]:
         """The arguments of ``mstar train`` that give this very recipe."""
         words = ["train"]
-        for each in fields(Recipe):
-            name, value = each.name.replace("_", "-"), getattr(self.recipe, each.name)
+        for setting, value in self.recipe.settings().items():
+            name = setting.replace("_", "-")
             if isinstance(value, bool):
                 words.append(f"--{'' if value else 'no-'}{name}")
             else:
@@ -129,7 +129,7 @@ def place(out: Path, arm: str, seed: int) -> Path:
 
 def rate_name(recipe: Recipe) -> str:
     """The field that holds the learning rate of a recipe's agent."""
-    return "online_learning_rate" if recipe.online else "learning_rate"
+    return "online_learning_rate" if recipe.learns_online else "learning_rate"
 
 
 def saved_plan(out: Path, name: str) -> Plan | None:

@@ -103,7 +103,7 @@ def carry_out(planned: Sequence[Planned], out: Path, terms: Terms) -> list[Failu
 def start(run: Planned, lock: IO[str]) -> subprocess.Popen[bytes]:
     """A process that trains this run, as ``mstar train`` would."""
     run.folder.mkdir(parents=True, exist_ok=True)
-    threads = {"OMP_NUM_THREADS": str(run.recipe.threads)}
+    threads = {"OMP_NUM_THREADS": str(run.recipe.run.threads)}
     with (run.folder / LOG).open("ab") as log:
         return subprocess.Popen(
             [sys.executable, "-m", "mstar.experiments.cli", *run.command()],

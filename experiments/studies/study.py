@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 from mstar.agents.config import Recipe
@@ -78,4 +78,4 @@ class Study:
 
     def recipe(self, arm: str, seed: int, changes: Changes) -> Recipe:
         """The recipe of one run; `changes` hold for all arms and win over the arm's own."""
-        return replace(self.base, **{**self.arms[arm], **changes, "seed": seed})
+        return self.base.replace(**{**self.arms[arm], **changes, "seed": seed})

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -46,12 +45,12 @@ def grid(plan: Plan, arm: str, out: Path) -> list[Planned]:
     if tuning is None:
         return []
     own = plan.study.recipe(arm, tuning.seed, {**tuning.changes, **plan.changes})
-    own = replace(own, token_budget=round(tuning.budget * own.token_budget))
+    own = own.replace(token_budget=round(tuning.budget * own.run.token_budget))
     runs = []
     for factor in tuning.factors:
-        rate = float(f"{getattr(own, rate_name(own)) * factor:.3g}")
+        rate = float(f"{own.settings()[rate_name(own)] * factor:.3g}")
         change: dict[str, Any] = {rate_name(own): rate}
-        recipe = replace(own, **change)
+        recipe = own.replace(**change)
         folder = out / TUNING / arm / f"rate-{rate:g}"
         runs.append(Planned(f"{arm}, tuning at {rate:g}", arm, tuning.seed, recipe, folder))
     return runs
@@ -59,7 +58,7 @@ def grid(plan: Plan, arm: str, out: Path) -> list[Planned]:
 
 def rate_of(run: Planned) -> float:
     """The learning rate of a run's agent."""
-    return float(getattr(run.recipe, rate_name(run.recipe)))
+    return float(run.recipe.settings()[rate_name(run.recipe)])
 
 
 def scored(run: Planned) -> Row:
@@ -68,7 +67,7 @@ def scored(run: Planned) -> Row:
         "arm": run.arm,
         "rate": rate_of(run),
         "score": score(read_rows(run.folder / "rounds.jsonl")),
-        "problems": run.recipe.held_out,
+        "problems": run.recipe.evaluation.validation_problems,
         "seed": run.seed,
     }
 

@@ -83,7 +83,7 @@ def test_an_unknown_agent_is_named_beside_the_known_ones(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     with pytest.raises(ValueError, match=r"no agent 'ppo'; known: .*grpo, .*online-dpo"):
-        Recipe(agent="ppo")  # type: ignore[arg-type]
+        Recipe.of(agent="ppo")  # type: ignore[arg-type]
     assert main(["train", "--agent", "ppo"]) != 0
     shown = capsys.readouterr().err
     assert "ppo" in shown
@@ -94,7 +94,7 @@ def test_mstar_without_its_process_reward_or_with_a_fixed_plan_is_called_what_it
     assert RECIPES["mstar"].agent == "mstar"
     for changes in ({"controller": "fixed"}, {"panel": ("correctness",), "rank": "reward"}):
         with pytest.raises(ValueError, match="without them it is 'continuous'"):
-            replace(RECIPES["mstar"], **changes)  # type: ignore[arg-type]
+            RECIPES["mstar"].replace(**changes)  # type: ignore[arg-type]
 
 
 def test_an_agent_starts_from_the_recipe_of_its_name(
@@ -109,9 +109,9 @@ def test_an_agent_starts_from_the_recipe_of_its_name(
     monkeypatch.setattr("mstar.experiments.run.train.train", remember)
     for words in (["--agent", "mstar"], ["--agent=mstar"], ["adaptive", "--agent", "rest-em"]):
         assert main(["train", *words, "--keep", "3", "--out", str(tmp_path / "run")]) == 1
-    wanted = replace(RECIPES["mstar"], keep=3)
+    wanted = RECIPES["mstar"].replace(keep=3)
     assert ran[:2] == [wanted, wanted]
-    assert ran[2] == replace(RECIPES["adaptive"], agent="rest-em", keep=3)
+    assert ran[2] == RECIPES["adaptive"].replace(agent="rest-em", keep=3)
 
 
 class Watched:
@@ -235,7 +235,7 @@ def test_sft_learns_the_worked_solutions_of_the_problems_that_the_loop_would_sam
     (lessons,) = watched.lessons
     assert [lesson.response for lesson in lessons] == [p.solution for p in problems]
     assert done.tuned is not None
-    assert done.tuned.updates == TINY.updates
+    assert done.tuned.updates == TINY.optim.updates
 
 
 def test_sft_without_worked_solutions_is_an_error_that_says_so(

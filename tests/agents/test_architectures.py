@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -31,7 +30,7 @@ def test_a_round_trains_and_its_checkpoint_loads_again(
     tmp_path: Path, architecture: Architecture, rank: int
 ) -> None:
     model = str(save_tiny_model(architecture, tmp_path / "model"))
-    recipe = replace(TINY, model=model, lora_rank=rank)
+    recipe = TINY.replace(model=model, lora_rank=rank)
     policy = load_policy(recipe)
     base = weights(policy)
     evolving = tiny_agent(policy, tmp_path / "trainer", lora_rank=rank, rounds=1)
@@ -54,7 +53,7 @@ def test_a_round_trains_and_its_checkpoint_loads_again(
 def test_lora_starts_from_the_seed_of_the_recipe(tmp_path: Path) -> None:
     model = str(save_tiny_model("llava", tmp_path / "model"))
     one, other, again = (
-        weights(load_policy(replace(TINY, model=model, lora_rank=2, seed=seed)))
+        weights(load_policy(TINY.replace(model=model, lora_rank=2, seed=seed)))
         for seed in (1, 2, 1)
     )
     assert same(one, again)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import json
 import math
-from dataclasses import astuple, replace
+from dataclasses import astuple
 from pathlib import Path
 
 import numpy as np
@@ -135,7 +135,7 @@ def test_what_nobody_can_tell_is_no_wrong_answer() -> None:
 def test_without_held_out_labels_a_run_stays_where_it_is_and_can_be_resumed(
     loaded: Policy, tmp_path: Path, controller: ControllerName
 ) -> None:
-    recipe = replace(TINY, rounds=2, controller=controller, held_out_samples=3)
+    recipe = TINY.replace(rounds=2, controller=controller, held_out_samples=3)
 
     def agent(name: str) -> Agent:
         train, blind = (
@@ -150,14 +150,14 @@ def test_without_held_out_labels_a_run_stays_where_it_is_and_can_be_resumed(
             for split, hidden in (("train", 0.0), ("validation", 1.0))
         )
         policy = Policy(copy.deepcopy(loaded.model), loaded.processor)
-        return AGENTS[recipe.agent](policy, train, blind, recipe, tmp_path / name)
+        return AGENTS[recipe.run.agent](policy, train, blind, recipe, tmp_path / name)
 
     whole = agent("whole")
     _, first, second = whole.learn()
     whole.close()
     assert math.isnan(second.dynamics.greedy)
     assert second.plan is not None
-    assert second.plan.temperature == recipe.temperature
+    assert second.plan.temperature == recipe.sampling.temperature
     resumed = agent("resumed")
     state = json.loads(json.dumps(describe(first)))["state"]
     resumed.restore(state, first.tuned.checkpoint if first.tuned else None)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -51,7 +50,7 @@ def test_the_temperatures_that_a_controller_asks_for_are_practice(
 
 
 @pytest.mark.parametrize(
-    "limit", [{"rounds": 2}, {"token_budget": 4 * 2 * TINY.max_new_tokens + 1}]
+    "limit", [{"rounds": 2}, {"token_budget": 4 * 2 * TINY.sampling.max_new_tokens + 1}]
 )
 def test_no_temperature_is_probed_for_a_round_that_does_not_come(
     policy: Policy, tmp_path: Path, limit: dict[str, int]
@@ -70,7 +69,7 @@ def test_a_run_ends_with_the_round_that_reaches_its_budget(
     policy: Policy, tmp_path: Path, agent: AgentName
 ) -> None:
     panel = RewardPanel([Even()])
-    budget = 4 * 2 * TINY.max_new_tokens + 1  # more than one round can write
+    budget = 4 * 2 * TINY.sampling.max_new_tokens + 1  # more than one round can write
     learner = agent_of(policy, tmp_path, panel, agent=agent, rounds=9, token_budget=budget)
     rounds = list(learner.learn())
     assert rounds[-2].cost.practice_tokens < budget <= rounds[-1].cost.practice_tokens
@@ -84,7 +83,7 @@ def test_an_older_bill_without_measuring_can_be_gone_on_with() -> None:
 
 
 def test_a_pool_comes_round() -> None:
-    recipe = replace(TINY, pool=3, families=("BarChart",))
+    recipe = TINY.replace(pool=3, families=("BarChart",))
     drawn = [problem.id for problem in open_env(recipe, "train").draw(7)]
     assert len(set(drawn)) == 3
     assert drawn == [*drawn[:3], *drawn[:3], drawn[0]]
@@ -95,12 +94,12 @@ def test_a_pool_comes_round() -> None:
 
 
 def test_the_harder_exam_is_one_level_up_and_off_by_default() -> None:
-    assert [exam.group for exam in exams(replace(TINY, test=4))] == ["trained"]
-    trained, harder = exams(replace(TINY, test=4, test_harder=True))
+    assert [exam.group for exam in exams(TINY.replace(test=4))] == ["trained"]
+    trained, harder = exams(TINY.replace(test=4, test_harder=True))
     assert (harder.group, len(harder.problems)) == ("harder", 2)
     assert {problem.tags["level"] for problem in harder.problems} == {"2"}
     assert {problem.tags["level"] for problem in trained.problems} == {"1"}
     with pytest.raises(ValueError, match="a level above 3"):
-        Recipe(level=3, test_harder=True)
+        Recipe.of(level=3, test_harder=True)
     with pytest.raises(ValueError, match="token_budget must be 0 or more"):
-        Recipe(token_budget=-1)
+        Recipe.of(token_budget=-1)

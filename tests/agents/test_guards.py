@@ -180,7 +180,7 @@ class Unknown:
 
 
 def test_an_alarm_is_told_by_progress_rows_and_report(model: str, tmp_path: Path) -> None:
-    recipe = replace(TINY, **MAJORITY, model=model)
+    recipe = TINY.replace(**MAJORITY, model=model)
     with (tmp_path / "said").open("w") as said:
         folder = train(recipe, tmp_path / "run", Console(file=said, width=500))
     rows = folder.rounds()

@@ -26,7 +26,7 @@ def recipe(tmp_path: Path) -> Recipe:
     StepJudge.fresh(Policy.load(str(save_tiny_model("llava", tmp_path / "llava")))).save(
         tmp_path / "judge"
     )
-    following = replace(Recipe(), panel=("correctness", "process"), rank="process", judge_refresh=2)
+    following = Recipe().replace(panel=("correctness", "process"), rank="process", judge_refresh=2)
     return replace(following, step_judge=str(tmp_path / "judge"))
 
 
@@ -71,9 +71,9 @@ def test_withheld_answers_teach_the_judge_nothing(recipe: Recipe, tmp_path: Path
 
 def test_a_judge_that_is_trained_is_not_the_one_that_others_ask(recipe: Recipe) -> None:
     assert step_judge_of(recipe) is step_judge_of(recipe)
-    assert step_judge_of(recipe) is not step_judge_of(replace(recipe, judge_refresh=0))
+    assert step_judge_of(recipe) is not step_judge_of(recipe.replace(judge_refresh=0))
 
 
 def test_a_recipe_that_has_no_judge_to_refresh_is_told() -> None:
     with pytest.raises(ValueError, match="needs 'process' in the panel"):
-        replace(Recipe(), judge_refresh=1)
+        Recipe().replace(judge_refresh=1)

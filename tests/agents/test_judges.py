@@ -60,7 +60,7 @@ def test_the_gap_is_wide_for_what_is_read_and_none_for_what_is_not_said(embedded
 
 
 def test_image_ablation_is_paid_for_right_responses_alone() -> None:
-    recipe = replace(Recipe(), panel=("correctness", "image_ablation"), rank="image_ablation")
+    recipe = Recipe().replace(panel=("correctness", "image_ablation"), rank="image_ablation")
     problem = clock(0)
     wrong = problem.attempt("Answer: 99:99")
     table = panel_of(recipe).score([problem.attempt(problem.solution), wrong])
@@ -80,7 +80,7 @@ def test_an_outcome_is_the_last_score_of_its_judge() -> None:
 def test_an_outcome_judge_is_found_in_the_recipes_folder() -> None:
     with pytest.raises(ValueError, match="no outcome_judge; train one"):
         reward_models(["outcome"], Recipe())
-    (judge,) = reward_models(["outcome"], replace(Recipe(), outcome_judge=str(STEP_JUDGE)))
+    (judge,) = reward_models(["outcome"], Recipe().replace(outcome_judge=str(STEP_JUDGE)))
     problem = clock(0)
     attempt = problem.attempt(problem.solution)
     last = StepJudge.load(STEP_JUDGE).scores([attempt])[0][-1]
@@ -90,7 +90,7 @@ def test_an_outcome_judge_is_found_in_the_recipes_folder() -> None:
 def test_the_runs_model_judges_itself_and_abstains_where_it_makes_no_sense(tmp_path: Path) -> None:
     model = str(save_tiny_model("llava", tmp_path / "tiny"))
     panel = ("correctness", "self_judge")
-    recipe = replace(Recipe(), model=model, panel=panel, rank="self_judge")
+    recipe = Recipe().replace(model=model, panel=panel, rank="self_judge")
     problem = clock(0)
     table = panel_of(recipe).score([problem.attempt(problem.solution)])
     assert np.isnan(table["self_judge"][0])
@@ -98,21 +98,21 @@ def test_the_runs_model_judges_itself_and_abstains_where_it_makes_no_sense(tmp_p
 
 def test_an_endpoint_judges_where_the_recipe_names_one(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MSTAR_JUDGE_KEY", "secret")
-    recipe = replace(Recipe(), judge_url="http://localhost:8000/v1", judge_model="big")
+    recipe = Recipe().replace(judge_url="http://localhost:8000/v1", judge_model="big")
     (judge,) = reward_models(["self_judge"], recipe)
     assert isinstance(judge, SelfJudge)
     assert isinstance(judge.ask, Endpoint)
     assert (judge.ask.model, judge.ask.key) == ("big", "secret")
     assert "secret" not in repr(recipe)
     with pytest.raises(ValueError, match="give both"):
-        replace(Recipe(), judge_url="http://localhost:8000/v1")
+        Recipe().replace(judge_url="http://localhost:8000/v1")
 
 
 def test_every_judge_answers_to_its_name() -> None:
-    recipe = replace(Recipe(), outcome_judge=str(STEP_JUDGE))
+    recipe = Recipe().replace(outcome_judge=str(STEP_JUDGE))
     assert [model.name for model in reward_models(list(JUDGES), recipe)] == list(JUDGES)
 
 
 def test_an_exam_asks_no_model_what_a_response_is_worth() -> None:
-    recipe = replace(Recipe(), panel=("correctness", "process"), rank="process", judge_refresh=1)
+    recipe = Recipe().replace(panel=("correctness", "process"), rank="process", judge_refresh=1)
     assert {exam.env.reward_names for exam in exams(recipe)} == {("correctness",)}

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 
 from mstar.agents.config import AgentName, Recipe
@@ -11,7 +9,7 @@ from mstar.agents.policy.launch import check_launch
 from mstar.agents.policy.policy import Policy
 from mstar.agents.sampling.vllm import sampler_of
 
-SERVED = Recipe(server="http://localhost:8000", rank="reward", guards="watch")
+SERVED = Recipe.of(server="http://localhost:8000", rank="reward", guards="watch")
 
 
 @pytest.mark.parametrize(
@@ -41,12 +39,12 @@ def test_deepspeed_needs_a_server_and_one_trainer(monkeypatch: pytest.MonkeyPatc
     check_launch(Recipe())
     monkeypatch.setenv("ACCELERATE_USE_DEEPSPEED", "true")
     for agent, runs in agents.items():
-        recipe = replace(SERVED, agent=agent)
+        recipe = SERVED.replace(agent=agent)
         if runs:
             check_launch(recipe)
         else:
             with pytest.raises(ValueError, match=f"agent '{agent}'. FSDP2 does all of it"):
                 check_launch(recipe)
-    for refused in (replace(SERVED, server=""), replace(SERVED, guards="act")):
+    for refused in (SERVED.replace(server=""), SERVED.replace(guards="act")):
         with pytest.raises(ValueError, match="DeepSpeed keeps the weights to itself"):
             check_launch(refused)

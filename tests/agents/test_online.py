@@ -120,7 +120,7 @@ def test_each_reward_model_is_a_column_of_trl(
 
 
 def test_the_recipe_weighs_the_panel_and_online_agents_learn_from_the_gate() -> None:
-    loop, grpo = Recipe(), Recipe(agent="grpo")
+    loop, grpo = Recipe(), Recipe.of(agent="grpo")
     assert loop.reward_weights == {"correctness": 1.0, "format": 1.0, "self_certainty": 1.0}
     assert grpo.reward_weights == {"correctness": 1.0, "format": 0.0, "self_certainty": 0.0}
     told = replace(grpo, weights=(1.0, 0.2, 0.0))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -47,8 +46,8 @@ def test_a_killed_run_goes_on_to_the_same_end(
     lora_rank: int,
 ) -> None:
     # The pull to the base is there, so that a resumed run must know the base and not itself.
-    recipe = replace(TINY, model=model, agent=agent, minibatches=4, beta=0.1, lora_rank=lora_rank)
-    recipe = replace(recipe, online_learning_rate=1e-2, warmup=0)  # far from the base at once
+    recipe = TINY.replace(model=model, agent=agent, minibatches=4, beta=0.1, lora_rank=lora_rank)
+    recipe = recipe.replace(online_learning_rate=1e-2, warmup=0)  # far from the base at once
     expected = came_to(run(recipe, tmp_path / "unbroken"))
     with pytest.MonkeyPatch.context() as patch:
         kill(patch)

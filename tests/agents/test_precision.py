@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import math
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -44,7 +43,7 @@ def watch(policy: Policy) -> Seen:
 def test_every_way_to_save_memory_trains_and_its_checkpoint_loads(
     model: str, tmp_path: Path, agent: AgentName, lora_rank: int, changes: dict[str, Any]
 ) -> None:
-    recipe = replace(TINY, model=model, agent=agent, lora_rank=lora_rank, **changes)
+    recipe = TINY.replace(model=model, agent=agent, lora_rank=lora_rank, **changes)
     policy = load_policy(recipe)
     before, seen = weights(policy), watch(policy)
     rates = {"learning_rate": 1e-2, "online_learning_rate": 1e-2, "warmup": 0}
@@ -54,11 +53,11 @@ def test_every_way_to_save_memory_trains_and_its_checkpoint_loads(
     learner.close()
     assert done.tuned is not None
     assert math.isfinite(done.tuned.loss)
-    plain = torch.bfloat16 if recipe.dtype == "bfloat16" else torch.float32
+    plain = torch.bfloat16 if recipe.model.dtype == "bfloat16" else torch.float32
     # It is sampled as it is, and trained in the precision that was asked for.
     assert {dtype for trains, dtype in seen if not trains} <= {plain, torch.bfloat16}
     assert (False, plain) in seen
-    assert {d for trains, d in seen if trains} == {torch.bfloat16 if recipe.bf16 else plain}
+    assert {d for trains, d in seen if trains} == {torch.bfloat16 if recipe.optim.bf16 else plain}
     after = weights(policy)
     moved = {name for name in before if not torch.equal(after[name], before[name])}
     assert moved
@@ -99,7 +98,7 @@ def test_gradient_checkpointing_computes_every_layer_once_more(
 def test_a_killed_run_in_bf16_goes_on_to_the_same_end(
     model: str, tmp_path: Path, changes: dict[str, Any]
 ) -> None:
-    recipe = replace(TINY, model=model, rounds=2, **changes)
+    recipe = TINY.replace(model=model, rounds=2, **changes)
     expected = came_to(run(recipe, tmp_path / "unbroken"))
     with pytest.MonkeyPatch.context() as patch:
         after_fine_tuning(patch, 2)
@@ -112,7 +111,7 @@ def test_a_killed_run_in_bf16_goes_on_to_the_same_end(
 def test_bfloat16_weights_lose_small_updates_and_lora_does_not(
     model: str, tmp_path: Path, lora_rank: int, least: float, most: float
 ) -> None:
-    policy = load_policy(replace(TINY, model=model, dtype="bfloat16", lora_rank=lora_rank))
+    policy = load_policy(TINY.replace(model=model, dtype="bfloat16", lora_rank=lora_rank))
     before = policy.weights()
     live = LiveTrainer(policy, Tuning(1, 3, 2, 1e-5, "constant", 0, 0), tmp_path)
     live.fine_tune(lessons(0))

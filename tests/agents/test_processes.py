@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from dataclasses import fields, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -46,11 +46,11 @@ def launch(*words: str, by: str = "cpu-2") -> None:
 def options(recipe: Recipe) -> list[str]:
     """A recipe on the command line."""
     found = []
-    for field in fields(recipe):
-        value, plain = getattr(recipe, field.name), field.default
-        if value != plain:
+    plain = Recipe().settings()
+    for name, value in recipe.settings().items():
+        if value != plain[name]:
             words = value if isinstance(value, tuple) else (value,)
-            found += [f"--{field.name.replace('_', '-')}", *map(str, words)]
+            found += [f"--{name.replace('_', '-')}", *map(str, words)]
     return found
 
 
@@ -94,7 +94,7 @@ def assert_alike(one: Any, other: Any) -> None:
 
 def assert_same_run(pair: RunFolder, recipe: Recipe, out: Path) -> None:
     """What two processes wrote is what one writes."""
-    alone = (run_served if recipe.server else run)(recipe, out)
+    alone = (run_served if recipe.sampling.server else run)(recipe, out)
     assert_alike(pair.rounds(), alone.rounds())
     for number in (1, 2):
         assert_alike(rollouts(pair, number), rollouts(alone, number))
@@ -112,7 +112,7 @@ def assert_same_run(pair: RunFolder, recipe: Recipe, out: Path) -> None:
 def test_two_processes_come_to_what_one_does(
     pairs: Path, model: str, tmp_path: Path, name: str
 ) -> None:
-    recipe = replace(RECIPES[name], model=model)
+    recipe = RECIPES[name].replace(model=model)
     assert_same_run(RunFolder(pairs / name), recipe, tmp_path / "alone")
 
 
@@ -133,7 +133,7 @@ def test_where_the_answers_to_a_problem_differ_two_processes_sample_more(pairs: 
 
 
 def test_the_command_runs_in_two_processes(model: str, tmp_path: Path) -> None:
-    recipe = replace(PAIR, model=model)
+    recipe = PAIR.replace(model=model)
     words = ["-m", "mstar.experiments.cli", "train", *options(recipe)]
     launch(*words, "--out", str(tmp_path / "pair"))
     pair = RunFolder(tmp_path / "pair")

@@ -204,4 +204,4 @@ def test_weights_need_a_gpu_and_vllm_on_this_side(stand_in: StandIn) -> None:
 )
 def test_a_recipe_with_a_server_is_checked(changes: dict[str, Any], words: str) -> None:
     with pytest.raises(ValueError, match=words):
-        Recipe(**changes)
+        Recipe.of(**changes)

@@ -321,7 +321,7 @@ def test_the_tables_have_a_line_for_each_kind_and_each_family() -> None:
 
 
 def test_the_shipped_judge_sits_in_a_panel_by_name() -> None:
-    recipe = replace(Recipe(), panel=("correctness", "process"), rank="process")
+    recipe = Recipe().replace(panel=("correctness", "process"), rank="process")
     problem = dice()
     table = panel_of(recipe).score([problem.attempt(problem.solution), problem.attempt("")])
     assert 0 <= table["process"][0] <= 1
@@ -330,7 +330,7 @@ def test_the_shipped_judge_sits_in_a_panel_by_name() -> None:
 
 def test_an_unknown_name_in_a_panel_is_told_what_is_known() -> None:
     with pytest.raises(ValueError, match=r"no reward model \['progress'\].*process"):
-        panel_of(replace(Recipe(), panel=("correctness", "progress"), rank="correctness"))
+        panel_of(Recipe().replace(panel=("correctness", "progress"), rank="correctness"))
 
 
 def test_a_judge_sees_the_levels_in_turn() -> None:

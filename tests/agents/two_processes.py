@@ -11,7 +11,6 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -28,29 +27,29 @@ from mstar.agents.sampling import vllm
 from mstar.agents.sampling.vllm_client import Server
 from mstar.experiments.run.run_folder import RunFolder
 
-PAIR = replace(TINY, rounds=2, prompts=5, batch=4, held_out=3, test=3)  # shares of unequal size
+PAIR = TINY.replace(rounds=2, prompts=5, batch=4, held_out=3, test=3)  # shares of unequal size
 RECIPES: dict[str, Recipe] = {
     # On-policy: of a larger batch each process would mix its own half.
-    "grpo": replace(PAIR, agent="grpo", minibatches=1, prompts=4),
-    "by-prompt": replace(PAIR, agent="iterative-rft", budget="by-prompt", first=2, samples=4),
-    "killed": replace(PAIR, lora_rank=2),
+    "grpo": PAIR.replace(agent="grpo", minibatches=1, prompts=4),
+    "by-prompt": PAIR.replace(agent="iterative-rft", budget="by-prompt", first=2, samples=4),
+    "killed": PAIR.replace(lora_rank=2),
 }
 PIECES: dict[str, Recipe] = {
     "killed": PAIR,
-    "rest-em": replace(PAIR, agent="rest-em", batch_rows=2),  # some process samples once more
-    "lora": replace(RECIPES["grpo"], lora_rank=2),
-    "served": replace(PAIR, lora_rank=2, server="http://stand-in", rank="reward"),
+    "rest-em": PAIR.replace(agent="rest-em", batch_rows=2),  # some process samples once more
+    "lora": RECIPES["grpo"].replace(lora_rank=2),
+    "served": PAIR.replace(lora_rank=2, server="http://stand-in", rank="reward"),
 }
 
 
 def run_served(recipe: Recipe, out: Path) -> RunFolder:
     """Run a recipe whose server is a stand-in in the main process."""
-    stand_in = StandIn(Policy.load(recipe.model, device="cpu"))
+    stand_in = StandIn(Policy.load(recipe.model.name, device="cpu"))
     with pytest.MonkeyPatch.context() as patch:
         wire(patch, stand_in)
         for url in serving(stand_in):
             server = Server(distributed.agreed(url) if distributed.count() > 1 else url)
-            patch.setattr(vllm, "server_at", {recipe.server: server}.get)
+            patch.setattr(vllm, "server_at", {recipe.sampling.server: server}.get)
             folder = run(recipe, out)
             distributed.wait()
     return folder
@@ -74,13 +73,13 @@ def cut() -> Iterator[None]:
 def run_all(recipes: dict[str, Recipe], model: str, out: Path) -> None:
     """Run recipes, each in a folder of its name."""
     for name, recipe in recipes.items():
-        recipe = replace(recipe, model=model)
+        recipe = recipe.replace(model=model)
         if name == "killed":
             with pytest.MonkeyPatch.context() as patch:
                 after_fine_tuning(patch, 2)
                 with pytest.raises(Killed):
                     run(recipe, out / name)
-        (run_served if recipe.server else run)(recipe, out / name)
+        (run_served if recipe.sampling.server else run)(recipe, out / name)
 
 
 if __name__ == "__main__":

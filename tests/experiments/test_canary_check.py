@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -48,20 +47,20 @@ CONTROLS: list[tuple[dict[str, Any], set[str]]] = [
 def test_a_control_that_would_learn_from_junk_must_be_allowed(
     tmp_path: Path, changes: dict[str, Any], junk: set[str]
 ) -> None:
-    recipe = Recipe(families=("BarChart",), rank="reward", **changes)
+    recipe = Recipe.of(families=("BarChart",), rank="reward", **changes)
     found = checked(recipe)
     assert junk <= set(found.junk)
     with pytest.raises(ValueError, match=r"would learn from junk.*--canaries warn"):
         heed(found, recipe, tmp_path)
     recorded = json.loads((tmp_path / FILE).read_text())
     assert recorded["junk"] == list(found.junk)
-    told = heed(found, replace(recipe, canaries="warn"), tmp_path)
+    told = heed(found, recipe.replace(canaries="warn"), tmp_path)
     assert "learn from junk" in told[0]
     assert stored_warnings(tmp_path) == told
 
 
 def test_without_labels_the_held_out_problems_are_asked() -> None:
-    found = checked(Recipe(families=("Dice",), unlabelled=1.0))
+    found = checked(Recipe.of(families=("Dice",), unlabelled=1.0))
     assert (found.problems, found.fatal) == (8, None)
 
 
@@ -76,9 +75,9 @@ class Silent:
 
 def test_a_gate_that_knows_no_right_answer_is_found() -> None:
     env = ProblemVectorEnv(source="Dice", panel=RewardPanel([Silent()]), seed=0)
-    recipe = Recipe(panel=("correctness",), rank="reward")
+    recipe = Recipe.of(panel=("correctness",), rank="reward")
     assert check_run(recipe, env, env).fatal == "this run would not learn from right answers"
-    assert check_run(replace(recipe, agent="sft"), env, env).fatal is None
+    assert check_run(recipe.replace(agent="sft"), env, env).fatal is None
 
 
 def test_where_nothing_has_a_label_nothing_is_known_and_that_is_said() -> None:

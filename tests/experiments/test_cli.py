@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import shlex
 from collections.abc import Callable, Iterator
-from dataclasses import fields
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -15,7 +14,7 @@ import pytest
 from PIL import Image
 from tiny_models import save_tiny_model
 
-from mstar.agents.config import Recipe
+from mstar.agents.config import SETTINGS, Recipe
 from mstar.agents.policy.policy import Policy
 from mstar.envs.families.catalog import FAMILIES
 from mstar.experiments.cli.main import COMMANDS, main
@@ -97,9 +96,9 @@ def test_every_command_has_help(say: Say, command: list[str]) -> None:
 
 def test_the_help_of_train_explains_every_field(say: Say) -> None:
     out = " ".join(say("train", "--help").out.split())
-    for field in fields(Recipe):
-        assert f"--{field.name.replace('_', '-')}" in out
-    assert "responses per problem" in out
+    for name in SETTINGS:
+        assert f"--{name.replace('_', '-')}" in out
+    assert "Responses per problem" in out
     assert "the run's folder" in out
 
 
@@ -243,7 +242,7 @@ def test_a_map_on_the_command_line_is_taken_by_every_command(say: Say, tmp_path:
     assert "count 10" in checked.out
     shown = say("envs", "show", path, "--count", 1, *said)
     assert shown.out.splitlines()[1] == "Look. How many bars?"
-    recipe = Recipe(env=str(path), fields=tuple(said[1:]))
+    recipe = Recipe.of(env=str(path), fields=tuple(said[1:]))
     (problem,) = open_env(recipe, "test").draw(1)
     assert problem.answer is not None
     assert (problem.answer.type, problem.answer.unit) == ("count", "bars")
@@ -309,7 +308,7 @@ def finished(model: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_a_run_leaves_its_folder_behind(finished: Path) -> None:
     described = json.loads((finished / "recipe.json").read_text())
-    assert described["recipe"]["families"] == ["BarChart"]
+    assert described["recipe"]["data"]["families"] == ["BarChart"]
     assert {"torch", "mstar-rl", "trl"} <= described["versions"].keys()
     assert [row["number"] for row in read_rows(finished / "rounds.jsonl")] == [0, 1]
     assert len(read_rollouts(finished / "rollouts" / "round-0001.parquet")) == 8
@@ -367,7 +366,7 @@ def test_a_run_that_never_began_gives_way(say: Say, model: Path, tmp_path: Path)
     assert f"report: {out / 'report.html'}" in said.out
     assert "points" in said.out
     assert "round  1" in said.err
-    assert json.loads((out / "recipe.json").read_text())["recipe"]["model"] == str(model)
+    assert json.loads((out / "recipe.json").read_text())["recipe"]["model"]["name"] == str(model)
 
 
 def test_the_report_escapes_what_the_policy_wrote(say: Say, finished: Path) -> None:

@@ -14,12 +14,11 @@ from rich.console import Console
 from tiny_runs import TINY
 from wrong_runs import MAJORITY
 
-from mstar.agents.config import Recipe
 from mstar.experiments.cli.main import main
 from mstar.experiments.run import train as training
 from mstar.experiments.run.rescore import rescore_run
 from mstar.experiments.run.rescore_options import RescoreOptions
-from mstar.experiments.run.run_folder import read_rollouts
+from mstar.experiments.run.run_folder import RunFolder, read_rollouts
 from mstar.rewards import RULES
 from mstar.rewards.panel import ScoreTable
 
@@ -30,14 +29,14 @@ PANEL = ("correctness", "random", "brevity")
 def runs(model: str, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """One with labels, and one that learned from votes."""
     folder = tmp_path_factory.mktemp("runs")
-    labelled = replace(TINY, panel=PANEL, selection="top-k", keep=1, samples=4, rounds=2)
-    votes = replace(TINY, **{**MAJORITY, "rounds": 1, "guards": "watch"})
+    labelled = TINY.replace(panel=PANEL, selection="top-k", keep=1, samples=4, rounds=2)
+    votes = TINY.replace(**{**MAJORITY, "rounds": 1, "guards": "watch"})
     made = {"labelled": labelled, "votes": votes}
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(training, "test_run", lambda *_: None)
         patch.setattr(training, "write_report", lambda *_: None)
         for name, recipe in made.items():
-            training.train(replace(recipe, model=model), folder / name, Console(quiet=True))
+            training.train(recipe.replace(model=model), folder / name, Console(quiet=True))
     return {name: folder / name for name in made}
 
 
@@ -47,8 +46,10 @@ def stored(run: Path) -> list[dict[str, Any]]:
 
 @pytest.mark.parametrize("name", ["labelled", "votes"])
 def test_the_runs_own_panel_changes_nothing(runs: dict[str, Path], name: str) -> None:
-    recipe = Recipe(**json.loads((runs[name] / "recipe.json").read_text())["recipe"])
-    options = RescoreOptions(runs[name], panel=tuple(recipe.panel), rank=recipe.rank)
+    recipe = RunFolder(runs[name]).recipe()
+    options = RescoreOptions(
+        runs[name], panel=tuple(recipe.rewards.panel), rank=recipe.selection.rank
+    )
     summary = rescore_run(options)
     assert sum(r.selected for r in summary.rounds) > 0
     assert [(r.dropped, r.added) for r in summary.rounds] == [(0, 0)] * len(summary.rounds)

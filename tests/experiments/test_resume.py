@@ -10,7 +10,6 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -45,7 +44,7 @@ def unbroken(model: str, tmp_path_factory: pytest.TempPathFactory) -> Callable[[
     def result(recipe: Recipe) -> Result:
         if recipe not in known:
             folder = tmp_path_factory.mktemp("unbroken")
-            known[recipe] = came_to(run(replace(recipe, model=model), folder / "run"))
+            known[recipe] = came_to(run(recipe.replace(model=model), folder / "run"))
         return known[recipe]
 
     return result
@@ -155,13 +154,13 @@ def test_a_killed_run_goes_on_to_the_same_end(
     committed: int,
     changes: dict[str, Any],
 ) -> None:
-    recipe = replace(TINY, **changes)
+    recipe = TINY.replace(**changes)
     with pytest.MonkeyPatch.context() as patch:
         arm(patch, number)
         with pytest.raises(Killed):
-            run(replace(recipe, model=model), tmp_path / "run")
+            run(recipe.replace(model=model), tmp_path / "run")
     assert len(RunFolder(tmp_path / "run").rounds()) == committed
-    resumed = came_to(run(replace(recipe, model=model), tmp_path / "run"))
+    resumed = came_to(run(recipe.replace(model=model), tmp_path / "run"))
     expected = unbroken(recipe)
     assert resumed["rows"] == expected["rows"]
     assert resumed["rollouts"] == expected["rollouts"]
@@ -172,16 +171,17 @@ def test_a_killed_run_goes_on_to_the_same_end(
 def test_a_run_of_an_older_version_goes_on_with_the_defaults_and_says_so(
     model: str, unbroken: Callable[[Recipe], Result], tmp_path: Path
 ) -> None:
-    recipe = replace(TINY, model=model)
+    recipe = TINY.replace(model=model)
     with pytest.MonkeyPatch.context() as patch:
         after_sampling(patch, 2)
         with pytest.raises(Killed):
             run(recipe, tmp_path)
     stored = json.loads((tmp_path / "recipe.json").read_text())
-    del stored["recipe"]["pool"], stored["recipe"]["beta"]
+    del stored["recipe"]["data"]["training_problems"]
+    del stored["recipe"]["online"]["kl_coefficient"]
     (tmp_path / "recipe.json").write_text(json.dumps(stored))
     with pytest.raises(ValueError, match=r"another recipe \(different: pool\)"):
-        run(replace(recipe, pool=9), tmp_path)
+        run(recipe.replace(pool=9), tmp_path)
     said = io.StringIO()
     resumed = came_to(run(recipe, tmp_path, Console(file=said, width=200)))
     assert "without pool, beta: going on with the defaults" in said.getvalue()
@@ -195,7 +195,7 @@ def test_a_run_of_an_older_version_goes_on_with_the_defaults_and_says_so(
 
 
 def test_a_finished_run_is_not_run_again(model: str, tmp_path: Path) -> None:
-    recipe = replace(TINY, model=model, rounds=1)
+    recipe = TINY.replace(model=model, rounds=1)
     before = came_to(run(recipe, tmp_path / "run"))
     with pytest.MonkeyPatch.context() as patch:
         raise_at(patch, self_evolving, "collect", 1)
@@ -203,7 +203,7 @@ def test_a_finished_run_is_not_run_again(model: str, tmp_path: Path) -> None:
 
 
 def test_only_the_newest_checkpoint_keeps_adams_moments(model: str, tmp_path: Path) -> None:
-    folder = run(replace(TINY, model=model, rounds=2), tmp_path / "run")
+    folder = run(TINY.replace(model=model, rounds=2), tmp_path / "run")
     kept = [path.parent.name for path in folder.path.rglob("optimizer.pt")]
     assert kept == ["round-0002"]
     assert (folder.checkpoint(1) / "model.safetensors").exists()
@@ -214,13 +214,12 @@ def test_a_killed_process_goes_on_to_the_same_end(
     model: str, unbroken: Callable[[Recipe], Result], tmp_path: Path
 ) -> None:
     out = tmp_path / "run"
-    recipe = replace(TINY, model=model)
+    recipe = TINY.replace(model=model)
     command = ["train", "--out", str(out)]
-    for field in fields(recipe):
-        value = getattr(recipe, field.name)
+    for name, value in recipe.settings().items():
         words = value if isinstance(value, tuple) else (value,)
         if not isinstance(value, bool):
-            command += [f"--{field.name.replace('_', '-')}", *map(str, words)]
+            command += [f"--{name.replace('_', '-')}", *map(str, words)]
     process = subprocess.Popen(
         [sys.executable, "-m", "mstar.experiments.cli", *command],
         stderr=subprocess.PIPE,
@@ -234,6 +233,6 @@ def test_a_killed_process_goes_on_to_the_same_end(
     assert process.returncode == -signal.SIGKILL, errors.decode()
     assert 2 <= len(RunFolder(out).rounds()) < 4
     assert main(command) == 0
-    assert json.loads((out / "recipe.json").read_text())["recipe"]["model"] == model
+    assert json.loads((out / "recipe.json").read_text())["recipe"]["model"]["name"] == model
     resumed = came_to(RunFolder(out))
     assert resumed == unbroken(TINY)

@@ -11,7 +11,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import fields, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,7 @@ import tyro
 from rich.console import Console
 from study_doubles import STUDY, TUNED, Doubles, round_row, size, write_run
 
-from mstar.agents.config import Recipe
+from mstar.agents.config import SETTINGS, Recipe
 from mstar.agents.online.agent import check_batches
 from mstar.experiments.cli.compare import given
 from mstar.experiments.cli.main import TrainOptions, main
@@ -85,9 +85,13 @@ def test_every_arm_of_every_study_is_a_recipe_that_can_run(name: str) -> None:
     assert study.baseline in study.usual
     for arm in study.arms:
         recipe = study.recipe(arm, 2, {"batch_rows": 2048})
-        assert (recipe.seed, recipe.batch_rows, recipe.test_harder) == (2, 2048, True)
-        assert (recipe.schedule, recipe.warmup) == ("constant", 0)
-        if recipe.online:
+        assert (recipe.run.seed, recipe.sampling.batch_rows, recipe.evaluation.test_harder) == (
+            2,
+            2048,
+            True,
+        )
+        assert (recipe.optim.schedule, recipe.optim.warmup) == ("constant", 0)
+        if recipe.learns_online:
             check_batches(recipe)
 
 
@@ -148,7 +152,7 @@ def test_the_command_of_a_run_gives_its_very_recipe(name: str, arm: str, tmp_pat
 def test_what_is_given_for_all_arms_wins_over_what_an_arm_says() -> None:
     plan = Plan("small", ("bold",), (0,), {"samples": 2})
     assert plan.recipe("bold", 0).samples == 2
-    assert given(Recipe(rounds=6), ["--rounds", "6", "--arms", "seed", "--no-bf16"]) == {
+    assert given(Recipe.of(rounds=6), ["--rounds", "6", "--arms", "seed", "--no-bf16"]) == {
         "rounds": 6,
         "bf16": False,
     }
@@ -251,7 +255,7 @@ def test_whoever_ends_the_study_ends_its_runs(use: Use, tmp_path: Path) -> None:
 
 
 def test_a_real_process_says_why_it_failed(tmp_path: Path) -> None:
-    run = Planned("broken", "plain", 0, Recipe(env="no/such/problems.jsonl"), tmp_path / "run")
+    run = Planned("broken", "plain", 0, Recipe.of(env="no/such/problems.jsonl"), tmp_path / "run")
     (failure,) = carry_out([run], tmp_path, QUIET)
     assert failure.message.startswith("mstar: no/such/problems.jsonl: no such file")
 
@@ -381,7 +385,7 @@ def test_rows_of_a_study_that_has_changed_still_give_their_page(
     doubles = use(Doubles())
     assert compared(tmp_path, "--seeds", 0) == 0
     before = capsys.readouterr().out
-    changed = replace(STUDY, base=replace(STUDY.base, rounds=9))
+    changed = replace(STUDY, base=STUDY.base.replace(rounds=9))
     monkeypatch.setitem(STUDIES, "small", changed)
     assert compared(tmp_path) == 1
     assert "other settings, such as" in capsys.readouterr().err
@@ -428,7 +432,8 @@ def test_runs_of_an_older_version_count_by_the_defaults_and_that_is_said(
     tables = capsys.readouterr().out
     path = tmp_path / "bold" / "seed-0" / "recipe.json"
     stored = json.loads(path.read_text())
-    del stored["recipe"]["pool"], stored["recipe"]["beta"]
+    del stored["recipe"]["data"]["training_problems"]
+    del stored["recipe"]["online"]["kl_coefficient"]
     path.write_text(json.dumps(stored))
     doubles.begun.clear()
     assert compared(tmp_path, *words) == 0
@@ -448,7 +453,7 @@ def test_a_study_has_seeds_and_not_a_seed(
     assert "or a study: method-interval, online" in capsys.readouterr().err
     assert main(["compare", "small", "--help"]) == 0
     shown = capsys.readouterr().out
-    assert all(f"--{field.name.replace('_', '-')}" in shown for field in fields(Recipe))
+    assert all(f"--{name.replace('_', '-')}" in shown for name in SETTINGS)
     assert max(map(len, shown.splitlines())) <= 100
 
 

@@ -144,7 +144,7 @@ def problems(share: float) -> ProblemVectorEnv:
 
 @pytest.mark.parametrize("mix_in", [0.0, 0.25, 0.5, 0.75, 1.0])
 def test_unlabelled_problems_are_mixed_in_from_a_share_of_the_rounds(mix_in: float) -> None:
-    mixing = Scheduled(Recipe(rounds=4, unlabelled=0.5, mix_in=mix_in))
+    mixing = Scheduled(Recipe.of(rounds=4, unlabelled=0.5, mix_in=mix_in))
     env, plan = problems(0.5), SamplingPlan()
     shares = [mixing.plan(number, plan).unlabelled for number in (1, 2, 3, 4)]
     drawn = [drawn_mixed(env, 12, share) for share in shares]
@@ -157,7 +157,7 @@ def test_unlabelled_problems_are_mixed_in_from_a_share_of_the_rounds(mix_in: flo
 
 def test_mixing_in_later_needs_labels_to_begin_with() -> None:
     with pytest.raises(ValueError, match="no labelled problems for mix_in"):
-        Recipe(unlabelled=1.0, mix_in=0.5)
+        Recipe.of(unlabelled=1.0, mix_in=0.5)
     with pytest.raises(ValueError, match="2 labelled problems were wanted"):
         drawn_mixed(problems(1.0), 2, 0.0)
 
@@ -190,20 +190,20 @@ def test_votes_on_labelled_problems_are_held_to_their_labels() -> None:
 
 
 def test_unlabelled_problems_come_as_the_vote_proves_right_and_go_as_it_proves_wrong() -> None:
-    mixing, plan = Adaptive(Recipe(unlabelled=0.5, mixing="adaptive")), SamplingPlan()
+    mixing, plan = Adaptive(Recipe.of(unlabelled=0.5, mixing="adaptive")), SamplingPlan()
     assert mixing.plan(1, plan).unlabelled == 0.0
     shares = []
     for right, wrong in [(5, 0), (50, 0), (50, 0), (50, 0), (50, 0), (42, 8), (20, 30), (20, 30)]:
         mixing.observe(voted(right, wrong), "reward")
         shares.append(mixing.plan(2, plan).unlabelled)
     assert shares == [0.0, 0.25, 0.5, 0.75, 0.75, 0.75, 0.5, 0.25]
-    resumed = Adaptive(Recipe(unlabelled=0.5, mixing="adaptive"))
+    resumed = Adaptive(Recipe.of(unlabelled=0.5, mixing="adaptive"))
     resumed.restore(mixing.state())
     assert resumed.plan(3, plan) == mixing.plan(3, plan)
 
 
 def test_gold_stands_in_for_what_is_not_solved() -> None:
-    mixing, plan = Adaptive(Recipe(gold=0.3, mixing="adaptive")), SamplingPlan()
+    mixing, plan = Adaptive(Recipe.of(gold=0.3, mixing="adaptive")), SamplingPlan()
     assert mixing.plan(1, plan).gold == 0.3
     mixing.observe(voted(30, 0, unsolved=70), "reward")
     assert mixing.plan(2, plan).gold == 0.3
@@ -224,12 +224,12 @@ def test_gold_stands_in_for_what_is_not_solved() -> None:
 )
 def test_a_mix_that_cannot_be_adapted_is_refused(wrong: dict[str, Any], said: str) -> None:
     with pytest.raises(ValueError, match=said):
-        Recipe(mixing="adaptive", **wrong)
+        Recipe.of(mixing="adaptive", **wrong)
 
 
 def test_who_learns_from_rewards_is_shown_no_gold() -> None:
     with pytest.raises(ValueError, match="grpo learns from rewards and is shown no solutions"):
-        Recipe(agent="grpo", gold=0.1)
+        Recipe.of(agent="grpo", gold=0.1)
 
 
 def test_a_run_mixes_by_its_votes_and_its_rows_say_so(policy: Policy, tmp_path: Path) -> None:
@@ -264,7 +264,7 @@ def lessons(count: int) -> list[Lesson]:
     return [Lesson(Gold(problems(0.0), GOLDEN).lessons[0].prompt, f"own {i}") for i in range(count)]
 
 
-GOLDEN = replace(TINY, gold=0.25, gold_set=3, updates=4, batch=4)
+GOLDEN = TINY.replace(gold=0.25, gold_set=3, updates=4, batch=4)
 
 
 @pytest.mark.parametrize("own", [1, 12, 40])

@@ -6,7 +6,7 @@ mstar bench exploration --seeds 200 --out FOLDER
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -58,7 +58,7 @@ class Contender:
 
 def contenders() -> dict[str, Contender]:
     """Every controller as a run would have it, and the paper's sweep in three strengths."""
-    recipe = replace(Recipe(), rounds=ROUNDS)
+    recipe = Recipe().replace(rounds=ROUNDS)
 
     def named(name: ControllerName) -> Contender:
         return Contender(lambda plan: CONTROLLERS[name](plan, recipe))

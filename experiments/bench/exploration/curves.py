@@ -6,7 +6,7 @@ python -m mstar.experiments.bench.exploration.curves --out FILE.jsonl
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -56,10 +56,12 @@ def curves(settings: Curves, temperatures: Sequence[float] = TEMPERATURES) -> li
     """
     prepare_torch(1)
     panel = ("correctness", *RANKS)
-    recipe = replace(Recipe(), model=settings.model, seed=settings.seed, panel=panel)
+    recipe = Recipe().replace(model=settings.model, seed=settings.seed, panel=panel)
     env = open_env(recipe, "validation")
     problems = env.draw(settings.problems)
-    sampler = LocalSampler(load_policy(recipe), recipe.max_new_tokens, recipe.batch_rows)
+    sampler = LocalSampler(
+        load_policy(recipe), recipe.sampling.max_new_tokens, recipe.sampling.batch_rows
+    )
     rows: list[Row] = []
     for heat in temperatures:
         # One call a temperature: sample k draws by the same numbers at all of them.
