@@ -89,8 +89,8 @@ def heed(check: CanaryCheck, recipe: Recipe, folder: Path | None) -> list[str]:
     if check.fatal and recipe.run.canaries == "stop":
         raise ValueError(
             f"{check.fatal} (gate {recipe.selection.gate!r}, panel "
-            f"{', '.join(recipe.rewards.panel)}; see {FILE} in the run's folder); choose another gate "
-            "or weights, or --canaries warn for a control experiment"
+            f"{', '.join(recipe.rewards.panel)}; see {FILE} in the run's folder); choose "
+            "another gate or weights, or --canaries warn for a control experiment"
         )
     return check.warnings()
 
