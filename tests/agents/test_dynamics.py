@@ -13,7 +13,7 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from judged import rollout
+from rollout_doubles import rollout
 from tiny_runs import TINY, tiny_agent
 
 from mstar.agents.agent import Agent

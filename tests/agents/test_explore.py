@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from judged import rollout
+from rollout_doubles import rollout
 
 from mstar.agents.config import Recipe
 from mstar.agents.explore.balance import Balance, balance

@@ -10,11 +10,11 @@ from typing import get_args
 
 import numpy as np
 import pytest
-from judged import rollout
+from failing_runs import MAJORITY, Anything, sure_of_itself, wrong_majority
 from markupsafe import escape
 from rich.console import Console
+from rollout_doubles import rollout
 from tiny_runs import TINY, Even, agent_of, same, weights
-from wrong_runs import MAJORITY, Anything, sure_of_itself, wrong_majority
 
 from mstar.agents.config import AgentName
 from mstar.agents.monitor.alarms import REMEDIES, AlarmName, Remedy

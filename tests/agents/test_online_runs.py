@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from test_resume import Killed, came_to, raise_at, run
+from killed_runs import Killed, came_to, raise_at, run
 from tiny_runs import TINY, Even, agent_of, weights
 
 from mstar.agents.config import AgentName

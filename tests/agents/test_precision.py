@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 import torch
-from test_resume import Killed, after_fine_tuning, came_to, run
+from killed_runs import Killed, after_fine_tuning, came_to, run
 from tiny_runs import TINY, Even, agent_of, lessons, weights
 
 from mstar.agents.config import AgentName

@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 import pytest
 from accelerate.commands.config.config_args import ClusterConfig, load_config_from_file
+from killed_runs import run
 from safetensors.numpy import load_file
-from test_resume import run
 from two_processes import PAIR, PIECES, RECIPES, run_served
 
 import mstar.experiments
@@ -22,6 +22,7 @@ from mstar.agents.policy import distributed
 from mstar.experiments.rows import Row
 from mstar.experiments.run.run_folder import RunFolder, read_rollouts
 
+TESTS = Path(__file__).parents[1]
 LAUNCHES = Path(next(iter(mstar.experiments.__path__))) / "accelerate"
 CLOSE = 1e-4  # other batches round otherwise in their last bits
 
@@ -58,7 +59,7 @@ def options(recipe: Recipe) -> list[str]:
 def pairs(model: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Runs of two processes, by the name of their recipe."""
     out = tmp_path_factory.mktemp("pairs")
-    launch(str(Path(__file__).parent / "two_processes.py"), model, str(out))
+    launch(str(TESTS / "two_processes.py"), model, str(out))
     return out
 
 
@@ -66,7 +67,7 @@ def pairs(model: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def pieces(model: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Runs of two processes that keep the weights in pieces, by the name of their recipe."""
     out = tmp_path_factory.mktemp("pieces")
-    launch(str(Path(__file__).parent / "two_processes.py"), model, str(out), by="fsdp2")
+    launch(str(TESTS / "two_processes.py"), model, str(out), by="fsdp2")
     return out
 
 

@@ -7,7 +7,7 @@ import math
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from judged import rollout
+from rollout_doubles import rollout
 
 from mstar.agents.config import SelectionRule
 from mstar.agents.selection import ranking_score, select

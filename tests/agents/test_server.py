@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 import torch
-from stand_in_server import StandIn, serving, wire
 from tiny_runs import Even, agent_of, noise, same, weights
+from vllm_stand_in import StandIn, serving, wire
 
 from mstar.agents.config import AgentName, Recipe
 from mstar.agents.policy.policy import Policy

@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
+from failing_runs import MAJORITY
 from rich.console import Console
 from tiny_runs import TINY
-from wrong_runs import MAJORITY
 
 from mstar.experiments.cli.main import main
 from mstar.experiments.run import train as training

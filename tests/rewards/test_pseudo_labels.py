@@ -10,9 +10,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-from judged import rollout
+from failing_runs import MAJORITY
+from rollout_doubles import rollout
 from tiny_runs import TINY, Even, agent_of
-from wrong_runs import MAJORITY
 
 from mstar.agents.config import Recipe
 from mstar.agents.explore.base import SamplingPlan

@@ -16,9 +16,9 @@ from pathlib import Path
 import pytest
 from accelerate import PartialState
 from accelerate.utils import DistributedType
-from stand_in_server import StandIn, serving, wire
-from test_resume import Killed, after_fine_tuning, run
+from killed_runs import Killed, after_fine_tuning, run
 from tiny_runs import TINY
+from vllm_stand_in import StandIn, serving, wire
 
 from mstar.agents.config import Recipe
 from mstar.agents.policy import distributed
