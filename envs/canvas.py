@@ -1,4 +1,4 @@
-"""Pictures of any number and shape on one square canvas."""
+"""Images of any number and shape on one square canvas."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ Pixels = NDArray[np.uint8]  # (H, W, 3)
 
 
 def on_canvas(images: Sequence[Image.Image], size: int) -> Pixels:
-    """Letterbox pictures onto a white square; (size, size, 3) uint8, a fresh array.
+    """Letterbox images onto a white square; a new (size, size, 3) uint8 array.
 
-    One picture fills the canvas as far as its shape allows. Several share the squarest grid of
-    cells that holds them, row by row: two or more stand side by side.
+    A single image is scaled to fit the canvas. Several are placed row by row in the smallest
+    square grid of cells that holds them.
 
     Args:
-        images: one or more RGB pictures.
+        images: one or more RGB images.
         size: side of the canvas, in pixels.
     """
     if len(images) == 1 and images[0].size == (size, size):

@@ -1,11 +1,14 @@
-"""The words of the environment floor: Step and Problem."""
+"""Problem, its solution steps, and Prompt: the words that the whole room shares."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from functools import cached_property
+from typing import Any, Literal, overload
+
+from PIL import Image
 
 from mstar.rewards.base import Answer, Attempt, Picture
 
@@ -18,11 +21,11 @@ class Step:
     """One step of an exact solution.
 
     Attributes:
-        text: the step as it is written, one line. Arithmetic is written ``12 - 7 = 5``.
-        kind: read from the picture, worked out from earlier steps, or the closing statement.
-        value: what the step establishes, as it stands in the text.
-        refs: names of the objects in the picture that it speaks of.
-        box: (left, top, right, bottom) of what it reads, in [0, 1] of the picture.
+        text: the step as written, one line. Arithmetic has the form ``12 - 7 = 5``.
+        kind: read from the image, computed from earlier steps, or the closing statement.
+        value: what the step establishes, as it appears in the text.
+        refs: names of the objects in the image that the step is about.
+        box: (left, top, right, bottom) of what is read, as fractions of the image in [0, 1].
     """
 
     text: str
@@ -34,22 +37,22 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """A question about one or more pictures, with its answer.
+    """A question about one or more images, with its answer.
 
     Attributes:
-        id: says where it came from and finds it again, such as ``BarChart-v0/train/L1/7/42``.
-        pictures: one or more.
-        question: the question alone; instructions are added by the environment.
-        answer: the gold, or None where the problem is unlabelled.
-        steps: an exact solution, or () where none is known. The answer line is not among them.
-        latent: what determines picture, question and answer, as JSON values; {} if unknown.
-        template: which kind of question of the family this is.
-        distractors: wrong answers that a careless reader would give.
-        twin: the same question about another picture, with another answer.
-        tags: what the reports group by: family, level, wording, phrasing.
-        instruction: follows the question in the prompt; None is the environment's own.
-        kind: how answers are read where none is given: type, options and unit; its value is "".
-        withheld: the same problem with its label, which nothing but measurement may look at.
+        id: identifies the problem and its origin, such as ``BarChart-v0/train/L1/7/42``.
+        pictures: one or more images, rendered on demand.
+        question: the question alone; the prompt adds the instruction.
+        answer: the reference answer, or None if the problem is unlabelled.
+        steps: an exact solution without its answer line, or () if none is known.
+        latent: the values that determine image, question and answer, as JSON; {} if unknown.
+        template: which of the family's question templates this is.
+        distractors: wrong answers that a plausible mistake would give.
+        twin: the counterfactual: the same question about another image, with another answer.
+        tags: what reports group by: family, level, wording, phrasing.
+        instruction: follows the question in the prompt; None for the task's own instruction.
+        kind: how to read an answer if none is given: type, options and unit, with value "".
+        withheld: the labelled problem behind an unlabelled one, for evaluation only.
     """
 
     id: str
@@ -68,17 +71,21 @@ class Problem:
 
     @property
     def solution(self) -> str:
-        """The steps, one a line, and the answer line; needs an answer."""
+        """The steps, one a line, followed by the answer line.
+
+        Raises:
+            ValueError: the problem is unlabelled.
+        """
         if self.answer is None:
             raise ValueError(f"problem {self.id} is unlabelled, so it has no solution to show")
         return "\n".join([*(step.text for step in self.steps), f"Answer: {self.answer.value}"])
 
     def attempt(self, response: str, **measured: Any) -> Attempt:
-        """What the reward models see of this problem and one response to it.
+        """What reward models see of this problem and one response to it.
 
         Args:
-            response: the whole text of the response.
-            **measured: ``certainty`` and ``logprob``, where the sampler kept them.
+            response: the full text of the response.
+            **measured: ``certainty`` and ``logprob``, if the sampler recorded them.
         """
         return Attempt(
             question=self.question,
@@ -94,8 +101,49 @@ class Problem:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class Prompt:
+    """What the policy is asked.
+
+    Attributes:
+        text: question and instruction, as the user's turn.
+        images: shown before the text, in order.
+        key: seeds the sampling; prompts with the same key draw the same random numbers.
+    """
+
+    text: str
+    images: Sequence[Image.Image]
+    key: str
+
+
+class RenderedImages(Sequence[Image.Image]):
+    """The images of a problem, rendered on first access and kept.
+
+    Args:
+        images: one or more images.
+        size: side in pixels of images that are drawn; stored images keep their own size.
+    """
+
+    def __init__(self, images: Sequence[Picture], size: int) -> None:
+        self._images, self._size = images, size
+
+    @cached_property
+    def _rendered(self) -> tuple[Image.Image, ...]:
+        return tuple(image.render(self._size) for image in self._images)
+
+    def __len__(self) -> int:
+        return len(self._images)
+
+    @overload
+    def __getitem__(self, index: int) -> Image.Image: ...
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[Image.Image]: ...
+    def __getitem__(self, index: int | slice) -> Image.Image | Sequence[Image.Image]:
+        return self._rendered[index]
+
+
 def decisive_numbers(problem: Problem) -> Sequence[str]:
-    """Numbers of the question that a right reading would also give; the guard wants none."""
+    """Numbers of the question that a correct reading of the image would also give, sorted."""
     asked = set(re.findall(r"\d+(?:\.\d+)?", problem.question))
     read = {step.value for step in problem.steps if step.kind == "perceive"}
     return sorted(asked & read)

@@ -1,4 +1,4 @@
-"""A card that shows a problem, a response and what the panel says of it."""
+"""The render modes: a card, or text, with a problem, a response and its scores."""
 
 from __future__ import annotations
 
@@ -11,46 +11,46 @@ from PIL import Image, ImageDraw, ImageFont
 from mstar.envs.canvas import Pixels, on_canvas
 from mstar.envs.problem import Problem
 
-WIDTH, HEIGHT = 960, 480  # pixels; multiples of 16, as video codecs want them
+WIDTH, HEIGHT = 960, 480  # pixels; multiples of 16, which video codecs require
 MARGIN, TEXT = 24, 18  # pixels
-PICTURE = HEIGHT - 2 * MARGIN
-LEFT = PICTURE + 2 * MARGIN  # of the text
+IMAGE = HEIGHT - 2 * MARGIN
+LEFT = IMAGE + 2 * MARGIN  # of the text
 BARS = 6  # scores that the card has room for
 PAPER, INK, PALE = (250, 250, 248), (30, 30, 34), (120, 120, 126)
 RIGHT, WRONG, EMPTY = (46, 139, 87), (200, 60, 50), (226, 226, 222)
 
-Verdict = tuple[float, Mapping[str, Any]]  # the reward, and info with "rewards" and "valid"
+StepResult = tuple[float, Mapping[str, Any]]  # reward, and info with "rewards" and "valid"
 
 
-def render_card(problem: Problem, response: str, verdict: Verdict | None) -> Pixels:
-    """Picture left; question, response and score bars right; (480, 960, 3) uint8.
+def render_card(problem: Problem, response: str, result: StepResult | None) -> Pixels:
+    """A card as (480, 960, 3) uint8: image left; question, response and score bars right.
 
     Args:
-        problem: what is asked.
-        response: what was answered; "" where nothing was yet.
-        verdict: reward and info of the step; None where nothing was judged yet.
+        problem: the current problem.
+        response: "" before the step.
+        result: reward and info of the step; None before it.
     """
     card = Image.new("RGB", (WIDTH, HEIGHT), PAPER)
-    images = [picture.render(PICTURE) for picture in problem.pictures]
-    card.paste(Image.fromarray(on_canvas(images, PICTURE)), (MARGIN, MARGIN))
+    images = [image.render(IMAGE) for image in problem.pictures]
+    card.paste(Image.fromarray(on_canvas(images, IMAGE)), (MARGIN, MARGIN))
     draw = ImageDraw.Draw(card)
-    draw.rectangle((MARGIN - 1, MARGIN - 1, MARGIN + PICTURE, MARGIN + PICTURE), outline=EMPTY)
-    bars = 0 if verdict is None else min(BARS, len(verdict[1]["rewards"])) + 1
+    draw.rectangle((MARGIN - 1, MARGIN - 1, MARGIN + IMAGE, MARGIN + IMAGE), outline=EMPTY)
+    bars = 0 if result is None else min(BARS, len(result[1]["rewards"])) + 1
     bottom = HEIGHT - MARGIN - bars * (TEXT + 8)
     y = _write(draw, MARGIN, problem.id, 13, PALE, lines=1)
     y = _write(draw, y + 4, problem.question, TEXT, INK, lines=5)
     room = (bottom - y - 20) // (TEXT + 5)
     _write(draw, y + 10, response, TEXT - 2, (60, 70, 110), lines=max(1, room))
-    if verdict is not None:
-        _bars(draw, bottom, verdict)
+    if result is not None:
+        _bars(draw, bottom, result)
     return np.array(card, dtype=np.uint8)
 
 
-def render_text(problem: Problem, response: str, verdict: Verdict | None) -> str:
-    """The same as text, one score a line."""
+def render_text(problem: Problem, response: str, result: StepResult | None) -> str:
+    """The same as text, one score per line."""
     lines = [problem.id, problem.question, "", response]
-    if verdict is not None:
-        reward, info = verdict
+    if result is not None:
+        reward, info = result
         lines.append("")
         for name, score in info["rewards"].items():
             lines.append(f"{name:<20} {score:.3f}" if info["valid"][name] else f"{name:<20} none")
@@ -58,8 +58,8 @@ def render_text(problem: Problem, response: str, verdict: Verdict | None) -> str
     return "\n".join(lines)
 
 
-def _bars(draw: ImageDraw.ImageDraw, y: int, verdict: Verdict) -> None:
-    reward, info = verdict
+def _bars(draw: ImageDraw.ImageDraw, y: int, result: StepResult) -> None:
+    reward, info = result
     rows = [(n, s if info["valid"][n] else None) for n, s in info["rewards"].items()][:BARS]
     rows.append(("reward", reward if info["reward_valid"] else None))
     start, end, font = LEFT + 170, WIDTH - MARGIN - 60, _font(TEXT - 3)
@@ -70,8 +70,8 @@ def _bars(draw: ImageDraw.ImageDraw, y: int, verdict: Verdict) -> None:
         color = tuple(round(w + (r - w) * shown) for r, w in zip(RIGHT, WRONG, strict=True))
         if shown:
             draw.rectangle((start, y + 3, start + (end - start) * shown, y + TEXT - 1), fill=color)
-        said = "none" if score is None else f"{score:.2f}"
-        draw.text((end + 10, y), said, fill=PALE if score is None else INK, font=font)
+        label = "none" if score is None else f"{score:.2f}"
+        draw.text((end + 10, y), label, fill=PALE if score is None else INK, font=font)
         y += TEXT + 8
 
 
@@ -83,7 +83,7 @@ def _write(
     color: tuple[int, int, int],
     lines: int,
 ) -> int:
-    """Write wrapped text, an ellipsis where it is too long; returns the y below it."""
+    """Write wrapped text of at most `lines` lines, with an ellipsis if cut; returns the y below."""
     font = _font(pixels)
     wrapped = list(_wrapped(text[:4000], font, lines + 1))
     if len(wrapped) > lines:
@@ -97,7 +97,7 @@ def _write(
 def _wrapped(
     text: str, font: ImageFont.FreeTypeFont | ImageFont.ImageFont, most: int
 ) -> Iterator[str]:
-    """Lines that fit the width, no more than `most`; a word that does not fit is broken."""
+    """At most `most` lines that fit the width; a word that is wider than a line is broken."""
     width, made = WIDTH - MARGIN - LEFT, 0
     for paragraph in text.splitlines():
         rest = paragraph.strip()

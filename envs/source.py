@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from mstar.envs.families.catalog import FAMILIES
@@ -109,38 +109,6 @@ class View:
     def problem(self, split: Split, seed: int, index: int) -> Problem:
         """Problem number `index` of a seed in a split: always the same one."""
         return self.change(self.source.problem(split, seed, index))
-
-
-class Cursor:
-    """The place in a source: the seed, and the index of the next problem.
-
-    Args:
-        seed: an integer >= 0.
-        index: an integer >= 0.
-    """
-
-    def __init__(self, seed: int, index: int = 0) -> None:
-        for name, value in (("seed", seed), ("index", index)):
-            if not isinstance(value, int) or value < 0:
-                raise ValueError(f"{name} must be an integer >= 0, got {value!r}")
-        self.seed, self.index = seed, index
-
-    def take(self, count: int) -> range:
-        """The next `count` indices, which are then behind the cursor."""
-        if count < 0:
-            raise ValueError(f"can't take {count} problems; count must be >= 0")
-        taken = range(self.index, self.index + count)
-        self.index += count
-        return taken
-
-    def state(self) -> dict[str, int]:
-        """The place, as JSON values."""
-        return {"seed": self.seed, "index": self.index}
-
-    @classmethod
-    def restore(cls, state: Mapping[str, int]) -> Cursor:
-        """The cursor that ``state`` was taken from."""
-        return cls(state["seed"], state["index"])
 
 
 def find(source: ProblemSource, split: Split, problem_id: str) -> Problem:

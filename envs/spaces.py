@@ -1,4 +1,4 @@
-"""Spaces of free text: any string up to a length, in any script."""
+"""Gymnasium spaces of free text: any Unicode string up to a maximum length."""
 
 from __future__ import annotations
 
@@ -22,20 +22,20 @@ PRINTABLE = "".join(map(chr, range(32, 127)))
 class UnicodeText(spaces.Text):
     """Any string of up to `max_length` characters.
 
-    ``spaces.Text`` lists its characters: one with all of Unicode takes seconds to make and 46 MB
-    to pickle. Here membership is type and length only; flattening, which needs the list, is for
-    printable ASCII.
+    ``spaces.Text`` enumerates its characters: with all of Unicode it takes seconds to construct
+    and 46 MB to pickle. Here membership depends on type and length only; flattening, which needs
+    the enumeration, supports printable ASCII.
 
     Args:
         max_length: in characters.
-        seed: of the sampling.
+        seed: of ``sample``.
     """
 
     def __init__(self, max_length: int, seed: int | np.random.Generator | None = None) -> None:
         super().__init__(max_length, min_length=0, charset=PRINTABLE, seed=seed)
 
     def contains(self, x: Any) -> bool:
-        """Whether `x` is a string that is not too long."""
+        """Whether `x` is a string of at most `max_length` characters."""
         return isinstance(x, str) and len(x) <= self.max_length
 
     def sample(self, mask: Any = None, probability: Any = None) -> str:
@@ -53,9 +53,9 @@ class UnicodeText(spaces.Text):
 
 
 class ResponseSpace(UnicodeText):
-    r"""What a policy may write: any string of up to `max_length` characters.
+    r"""The responses of a policy: any string of up to `max_length` characters.
 
-    ``sample`` writes what a careless solver might, so that random play meets the verifier.
+    ``sample`` returns plausible responses, so that random play exercises the verifier.
 
     >>> space = ResponseSpace()
     >>> "½ × 3 = 1.5\nAnswer: 1.5" in space
@@ -63,7 +63,7 @@ class ResponseSpace(UnicodeText):
 
     Args:
         max_length: in characters.
-        seed: of the sampling.
+        seed: of ``sample``.
     """
 
     def __init__(
@@ -102,10 +102,10 @@ class ResponseSpace(UnicodeText):
 
 
 class _SharedTexts(Sequence[str]):
-    """N texts in shared memory, read anew each time; a copy is a tuple of strings.
+    """N texts in shared memory, decoded on each access; a deep copy is a tuple of strings.
 
-    Gymnasium reads ``spaces.Text`` from shared memory once, when an ``AsyncVectorEnv`` is made,
-    so that its text observations never change. Row by row: the length, then the code points.
+    Gymnasium reads a ``spaces.Text`` from shared memory only once, when an ``AsyncVectorEnv`` is
+    made, so its text observations would never change. Each row: the length, then code points.
     """
 
     def __init__(self, rows: Any) -> None:

@@ -1,4 +1,4 @@
-"""The response one reasoning step at a time, each with its exact process reward."""
+"""Stepwise: one reasoning step per action, each with an exact process reward."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from typing import Any
 import gymnasium
 from gymnasium.utils import RecordConstructorArgs
 
+from mstar.envs.env import Info, Observation
 from mstar.envs.problem import Problem, Step
-from mstar.envs.task import Info, Observation
 from mstar.envs.variants.corruptions import arithmetic
 
 ANSWER = re.compile(r"\s*answer\s*:", re.IGNORECASE)
@@ -17,16 +17,17 @@ WORD = re.compile(r"[\w.:/-]+")
 
 
 class Stepwise(gymnasium.Wrapper[Observation, str, Observation, str], RecordConstructorArgs):
-    """An action is one step of the reasoning; the episode ends at a line ``Answer: ...``.
+    """An action is one reasoning step; the episode ends with a line ``Answer: ...``.
 
-    ``info["process"]`` is the step's process reward, 1.0 where it agrees with the exact solution
-    and 0.0 where it does not, and ``info["process_valid"]`` is False where nothing can be said of
-    it. The reward stays 0.0 until the end, when the panel judges the whole response. The prompt
-    grows by the steps so far.
+    ``info["process"]`` is the step's process reward: 1.0 if it agrees with the exact solution, 0.0
+    if it does not. ``info["process_valid"]`` is False if the step can't be checked. The reward is
+    0.0 until the end, when the panel scores the full response. The steps so far are appended to
+    the prompt.
 
     Args:
         env: a ``ProblemEnv``, wrapped or not.
-        max_steps: the response is judged as it is after so many, and the episode truncated.
+        max_steps: after this many steps the response is scored as it is, and the episode is
+            truncated.
     """
 
     def __init__(self, env: gymnasium.Env[Observation, str], max_steps: int = 16) -> None:
@@ -35,50 +36,50 @@ class Stepwise(gymnasium.Wrapper[Observation, str, Observation, str], RecordCons
         RecordConstructorArgs.__init__(self, max_steps=max_steps)
         gymnasium.Wrapper.__init__(self, env)
         self.max_steps = max_steps
-        self._asked: Observation = {}
+        self._first: Observation = {}
         self._lines: list[str] = []
 
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
     ) -> tuple[Observation, Info]:
-        """Pose a problem; see ``ProblemEnv.reset``."""
-        self._asked, info = self.env.reset(seed=seed, options=options)
+        """Start an episode; see ``ProblemEnv.reset``."""
+        self._first, info = self.env.reset(seed=seed, options=options)
         self._lines = []
         return self._observation(), info
 
     def step(self, action: str) -> tuple[Observation, Any, bool, bool, Info]:
-        """Take one step; an action of several lines ends at its first answer line too."""
+        """Take one step; an answer line anywhere in the action ends the episode."""
         agrees = check(self.get_wrapper_attr("problem"), action)
         process = {"process": float(agrees or False), "process_valid": agrees is not None}
         self._lines.append(action)
         answered = any(ANSWER.match(line) for line in action.splitlines())
         if not answered and len(self._lines) < self.max_steps:
             names = self.get_wrapper_attr("reward_names")
-            silent = {
+            no_scores = {
                 "rewards": dict.fromkeys(names, 0.0),
                 "valid": dict.fromkeys(names, False),
                 "reward_valid": False,
                 "problem_id": self.get_wrapper_attr("problem").id,
                 "truncated_chars": 0,
             }
-            return self._observation(), 0.0, False, False, {**silent, **process}
+            return self._observation(), 0.0, False, False, {**no_scores, **process}
         _, reward, _, _, info = self.env.step("\n".join(self._lines))
         return self._observation(), reward, answered, not answered, {**info, **process}
 
     def _observation(self) -> Observation:
-        prompt = "\n".join([self._asked["prompt"], *self._lines])
+        prompt = "\n".join([self._first["prompt"], *self._lines])
         space: Any = self.observation_space
         return {
-            "image": self._asked["image"].copy(),
+            "image": self._first["image"].copy(),
             "prompt": prompt[: space["prompt"].max_length],
         }
 
 
 def check(problem: Problem, text: str) -> bool | None:
-    """Whether one step agrees with the exact solution; None where nothing can be said of it.
+    """Whether a step agrees with the exact solution; None if it can't be checked.
 
-    An equation of whole numbers is right if it is true. A reading is right if it names what some
-    step of the solution reads from the picture and gives its value, and no number beside it.
+    An equation between integers agrees if it is true. A reading of the image agrees if it names
+    an object that a step of the solution reads, and gives its value and no other number.
 
     >>> check(Problem("", (), "", None), "12 - 7 = 5")
     True

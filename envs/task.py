@@ -1,52 +1,45 @@
-"""Poses problems and judges responses: what the environments of every form have in common."""
+"""Task: which problems are drawn, how they are asked, and how responses are scored."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from functools import lru_cache
-from importlib.metadata import PackageNotFoundError, version
-from typing import Any, Literal, TypedDict, get_args
+from typing import Any, Literal, TypedDict, Unpack, get_args
 
 import numpy as np
-from gymnasium import spaces
 
-from mstar.envs.canvas import on_canvas
 from mstar.envs.families.base import SPLITS
 from mstar.envs.open import open_source
-from mstar.envs.problem import Problem, Split
+from mstar.envs.problem import Problem, Prompt, RenderedImages, Split
 from mstar.envs.source import Mixture, ProblemSource, find
-from mstar.envs.spaces import LONGEST_PROMPT, LONGEST_RESPONSE, UnicodeText
+from mstar.envs.spaces import LONGEST_RESPONSE
 from mstar.envs.variants.instructions import INSTRUCTIONS
 from mstar.envs.variants.multiple_choice import choice_form
 from mstar.envs.variants.unlabelled import unlabelled
 from mstar.rewards.panel import RewardPanel, ScoreTable
+from mstar.rewards.registry import reward_model
 
 INSTRUCTION = INSTRUCTIONS["en"]["steps"]
 Form = Literal["open", "choice"]
 FORMS: tuple[Form, ...] = get_args(Form)
-PANEL = ("correctness", "format")  # where none is named
+PANEL = ("correctness", "format")  # the default
 SIZES = range(96, 449)  # pixels
 
-Observation = dict[str, Any]
-Info = dict[str, Any]
 
-
-class Setting(TypedDict, total=False):
-    """What an environment is made of; JSON values, apart from live sources and panels.
+class TaskConfig(TypedDict, total=False):
+    """What a task consists of; JSON values, except for source and panel objects.
 
     Attributes:
-        source: what ``open_source`` takes, such as a family's name or a path to problems, or a
-            live source of problems.
-        families: names of sources to mix, in place of `source`.
-        level: difficulty of the families that are named, 1 to 3; 1 if left out.
-        split: train (if left out), validation or test.
-        size: side of the picture in pixels, 96 to 448; 112 if left out.
-        panel: names of reward models, or a live panel; correctness and format if left out.
-        instruction: follows the question in the prompt; ``INSTRUCTION`` if left out.
-        form: open (if left out), or choice: open questions get options to choose from.
-        unlabelled: share of the problems whose answers are withheld; 0 if left out.
+        source: anything that ``open_source`` accepts, such as the name of a family or the path of
+            a data set, or a ``ProblemSource``.
+        families: names of sources to mix in equal parts, instead of `source`.
+        level: difficulty of the families, 1 to 3; 1 by default.
+        split: train (default), validation or test.
+        size: side in pixels of drawn images and of observations, 96 to 448; 112 by default.
+        panel: names of reward models, or a ``RewardPanel``; correctness and format by default.
+        instruction: follows the question in the prompt; ``INSTRUCTION`` by default.
+        form: open (default), or choice: open questions become multiple-choice questions.
+        unlabelled: share of the problems whose answer is withheld; 0 by default.
+        seed: of the problems; random by default.
     """
 
     source: str | Mapping[str, Any] | ProblemSource
@@ -58,84 +51,114 @@ class Setting(TypedDict, total=False):
     instruction: str
     form: Form
     unlabelled: float
+    seed: int | None
 
 
-@dataclass(frozen=True, eq=False)
-class Examiner:
-    """Poses the problems of a source and has a panel judge the responses; remembers nothing.
+class Task:
+    """Problems drawn in the order of a seed, their prompts, and the scores of responses.
+
+    This is what agents work with. ``ProblemEnv`` and ``ProblemVectorEnv`` adapt a task to the
+    Gymnasium interface.
+
+    >>> task = Task(source="BarChart", seed=0)
+    >>> (problem,) = task.draw(1)
+    >>> task.score([problem], [problem.solution]).reward.tolist()
+    [1.0]
+
+    Args:
+        **config: see ``TaskConfig``; give either `source` or `families`.
 
     Attributes:
         source: where the problems come from.
-        panel: judges.
+        panel: the reward models and the rule that combines their scores.
         split: train, validation or test.
-        size: side of the canvas, in pixels.
+        size: side of drawn images and of observations, in pixels.
         instruction: follows the question in the prompt.
+
+    Raises:
+        TypeError: an option that ``TaskConfig`` does not have.
+        ValueError: an unknown name, split or form, a size out of range, or not exactly one of
+            `source` and `families`.
     """
 
-    source: ProblemSource
-    panel: RewardPanel
-    split: Split
-    size: int
-    instruction: str
+    def __init__(self, **config: Unpack[TaskConfig]) -> None:
+        _check(config)
+        self.source = _source(config)
+        self.panel = _panel(config.get("panel"))
+        self.split: Split = config.get("split", "train")
+        self.size = config.get("size", 112)
+        self.instruction = config.get("instruction", INSTRUCTION)
+        self._seed: int | None = None
+        self._index = 0
+        if (seed := config.get("seed")) is not None:
+            self.start_at(seed)
 
     @property
-    def observation_space(self) -> spaces.Dict:
-        """The picture, (size, size, 3) uint8, and the prompt."""
-        picture = spaces.Box(0, 255, (self.size, self.size, 3), np.uint8)
-        return spaces.Dict({"image": picture, "prompt": UnicodeText(LONGEST_PROMPT)})
+    def seed(self) -> int:
+        """The seed of the problems; drawn at random on first use if none was given."""
+        if self._seed is None:
+            self._seed = int(np.random.default_rng().integers(2**31))
+        return self._seed
 
-    @property
-    def reward_space(self) -> spaces.Box:
-        """(K,) float32 in [0, 1], one number per reward model, in the panel's order."""
-        return spaces.Box(0.0, 1.0, (len(self.panel.names),), np.float32)
+    def start_at(self, seed: int | None = None, index: int = 0) -> None:
+        """Set the position: the next problem drawn is number `index` of `seed`.
+
+        Args:
+            seed: an integer >= 0; the present seed by default.
+            index: an integer >= 0.
+        """
+        seed = self.seed if seed is None else seed
+        for name, value in (("seed", seed), ("index", index)):
+            if not isinstance(value, int) or value < 0:
+                raise ValueError(f"{name} must be an integer >= 0, got {value!r}")
+        self._seed, self._index = seed, index
+
+    def draw(self, count: int) -> list[Problem]:
+        """The next `count` problems; the position advances."""
+        if count < 0:
+            raise ValueError(f"can't draw {count} problems; count must be >= 0")
+        first, self._index = self._index, self._index + count
+        return [self.problem(self.seed, index) for index in range(first, first + count)]
 
     def problem(self, seed: int, index: int) -> Problem:
-        """Problem number `index` of a seed."""
+        """Problem number `index` of a seed; the position does not change."""
         return self.source.problem(self.split, seed, index)
 
     def find(self, problem_id: str) -> Problem:
-        """The problem of an id; ValueError if there is none."""
+        """The problem with an id; ValueError if there is none."""
         return find(self.source, self.split, problem_id)
 
-    def prompt(self, problem: Problem) -> str:
-        """The text that is asked: the question, and the instruction on a line of its own."""
+    def prompt(self, problem: Problem) -> Prompt:
+        """The images, and the question with the instruction on a line of its own.
+
+        Images are rendered on first access.
+        """
         own = problem.instruction
         instruction = self.instruction if own is None else own
-        return f"{problem.question}\n{instruction}" if instruction else problem.question
+        return Prompt(
+            text=f"{problem.question}\n{instruction}" if instruction else problem.question,
+            images=RenderedImages(problem.pictures, self.size),
+            key=problem.id,
+        )
 
-    def pose(self, problem: Problem) -> tuple[Observation, Info]:
-        """The first observation of a problem and the info beside it, both fresh."""
-        prompt = self.prompt(problem)
-        if len(prompt) > LONGEST_PROMPT:
-            raise ValueError(
-                f"the prompt of {problem.id} has {len(prompt)} characters; an observation holds "
-                f"{LONGEST_PROMPT}: shorten its question"
-            )
-        images = tuple(picture.render(self.size) for picture in problem.pictures)
-        observation = {"image": on_canvas(images, self.size), "prompt": prompt}
-        return observation, {
-            "problem_id": problem.id,
-            "template": problem.template,
-            "level": problem.tags.get("level", ""),
-            "family": problem.tags.get("family", self.source.name),
-            "versions": {"mstar": _release(), "problems": problem.id.partition("/")[0]},
-            "images": images,
-        }
-
-    def judge(
+    def score(
         self,
         problems: Sequence[Problem],
         responses: Sequence[str],
         measured: Sequence[Mapping[str, float]] | None = None,
     ) -> ScoreTable:
-        """Score one response to each listed problem; N problems in, N rows out.
+        """Score one response per listed problem; N problems in, N rows out.
 
-        What a response has beyond the longest that the action space holds is not read.
+        Only the first ``LONGEST_RESPONSE`` characters of a response are scored.
 
         Args:
-            problems: N problems; one that has several responses is listed as often.
+            problems: N problems; list a problem once for each of its responses.
             responses: N texts.
-            measured: N times ``certainty`` and ``logprob``, where the sampler kept them.
+            measured: N mappings with ``certainty`` and ``logprob``, if the sampler recorded them.
+
+        Raises:
+            TypeError: a response is not a string.
+            ValueError: the numbers of problems and responses differ.
         """
         if len(problems) != len(responses):
             raise ValueError(
@@ -150,84 +173,54 @@ class Examiner:
             ]
         )
 
+    def state(self) -> dict[str, int]:
+        """The position, as JSON values."""
+        return {"seed": self.seed, "index": self._index}
 
-def examiner(setting: Setting) -> Examiner:
-    """Check a setting, fill in what it leaves out, and find what it names.
+    def restore(self, state: Mapping[str, int]) -> None:
+        """Return to the position of a ``state``."""
+        self.start_at(state["seed"], state["index"])
 
-    Raises:
-        TypeError: a key that ``Setting`` does not have.
-        ValueError: a name, split or size that does not exist, or not one of source and families.
-    """
-    if unknown := set(setting) - set(Setting.__annotations__):
+
+Setting = TaskConfig  # the names until 0.2
+Examiner = Task
+
+
+def _check(config: Mapping[str, Any]) -> None:
+    if unknown := set(config) - set(TaskConfig.__annotations__):
         raise TypeError(
-            f"no such setting: {sorted(unknown)}; known: {list(Setting.__annotations__)}"
+            f"no such option: {sorted(unknown)}; known: {list(TaskConfig.__annotations__)}"
         )
-    if ("source" in setting) == ("families" in setting):
-        raise ValueError(
-            "give a source (a family's name or a live source) or families, one of them"
-        )
-    split, size = setting.get("split", "train"), setting.get("size", 112)
-    if split not in SPLITS:
-        raise ValueError(f"split must be one of {SPLITS}, got {split!r}")
-    if size not in SIZES:
-        raise ValueError(f"size must be {SIZES[0]} to {SIZES[-1]} pixels, got {size!r}")
-    if setting.get("form", "open") not in FORMS:
-        raise ValueError(f"form must be one of {FORMS}, got {setting['form']!r}")
-    panel = setting.get("panel")
-    return Examiner(
-        source=_source(setting),
-        panel=panel
-        if isinstance(panel, RewardPanel)
-        else _panel(PANEL if panel is None else panel),
-        split=split,
-        size=size,
-        instruction=setting.get("instruction", INSTRUCTION),
-    )
+    if ("source" in config) == ("families" in config):
+        raise ValueError("give either source (a name or a ProblemSource) or families")
+    for name, known in (("split", SPLITS), ("form", FORMS)):
+        if config.get(name, known[0]) not in known:
+            raise ValueError(f"{name} must be one of {known}, got {config[name]!r}")
+    if config.get("size", SIZES[0]) not in SIZES:
+        raise ValueError(f"size must be {SIZES[0]} to {SIZES[-1]} pixels, got {config['size']!r}")
 
 
-def verdict(table: ScoreTable, row: int) -> tuple[float, Info]:
-    """The reward of a row as a float, and every score by name; 0.0 where there is none."""
-    scores = dict(zip(table.names, map(float, table.scores[row]), strict=True))
-    reward = float(table.reward[row])
-    return 0.0 if math.isnan(reward) else reward, {
-        "rewards": {n: 0.0 if math.isnan(score) else score for n, score in scores.items()},
-        "valid": {n: not math.isnan(score) for n, score in scores.items()},
-        "reward_valid": not math.isnan(reward),
-    }
-
-
-def checked_options(options: Mapping[str, Any] | None) -> Mapping[str, Any]:
-    """The options of a reset: {}, {"index": i} or {"problem_id": id}; ValueError if not."""
-    options = options or {}
-    if len(options) > 1 or set(options) - {"index", "problem_id"}:
-        raise ValueError(
-            f"options must be 'index' or 'problem_id', one of them; got {dict(options)}"
-        )
-    return options
-
-
-def _source(setting: Setting) -> ProblemSource:
-    level = setting.get("level", 1)
-    source: Any = setting.get("source")
-    if "families" in setting:
-        source = Mixture([open_source(name, level) for name in setting["families"]])
+def _source(config: TaskConfig) -> ProblemSource:
+    level = config.get("level", 1)
+    source: Any = config.get("source")
+    if "families" in config:
+        source = Mixture([open_source(name, level) for name in config["families"]])
     elif isinstance(source, (str, Mapping)):
         source = open_source(source, level)
-    if setting.get("form") == "choice":
+    if config.get("form") == "choice":
         source = choice_form(source)
-    share = setting.get("unlabelled", 0.0)
+    share = config.get("unlabelled", 0.0)
     found: ProblemSource = source if share == 0 else unlabelled(source, share)
     return found
 
 
-def _panel(names: Sequence[str]) -> RewardPanel:
-    from mstar.rewards import REWARDS  # here, so that a live panel does without the verifier
-
+def _panel(panel: RewardPanel | Sequence[str] | None) -> RewardPanel:
+    if isinstance(panel, RewardPanel):
+        return panel
+    names = PANEL if panel is None else panel
     if isinstance(names, str):
-        raise ValueError(f"panel must be a sequence of names, got the one string {names!r}")
-    if unknown := [name for name in names if name not in REWARDS]:
-        raise ValueError(f"no reward model {unknown}; known: {', '.join(REWARDS)}")
-    return RewardPanel([REWARDS[name]() for name in names])
+        raise ValueError(f"panel must be a sequence of names, got the string {names!r}")
+    return RewardPanel([reward_model(name) for name in names])
 
 
 def _text(response: object) -> str:
@@ -237,11 +230,3 @@ def _text(response: object) -> str:
             "the policy wrote"
         )
     return response
-
-
-@lru_cache(maxsize=1)
-def _release() -> str:
-    try:
-        return version("mstar-rl")
-    except PackageNotFoundError:  # the folders are used without being installed
-        return "unknown"

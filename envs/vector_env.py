@@ -1,4 +1,4 @@
-"""Many problems, several responses to each, judged in one go."""
+"""ProblemVectorEnv: N problems with K responses each, scored in one call."""
 
 from __future__ import annotations
 
@@ -10,11 +10,20 @@ from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
 from numpy.typing import NDArray
 
+from mstar.envs.env import (
+    Info,
+    Observation,
+    first_observation,
+    given_or_new,
+    next_problems,
+    observation_space,
+    reward_space,
+    step_result,
+)
 from mstar.envs.problem import Problem
 from mstar.envs.render import render_card, render_text
-from mstar.envs.source import Cursor
 from mstar.envs.spaces import LONGEST_RESPONSE, ResponseSpace
-from mstar.envs.task import Info, Observation, Setting, checked_options, examiner, verdict
+from mstar.envs.task import Task, TaskConfig
 from mstar.rewards.panel import ScoreTable
 
 Batch = tuple[
@@ -23,22 +32,21 @@ Batch = tuple[
 
 
 class ProblemVectorEnv(VectorEnv[dict[str, Any], Sequence[str], NDArray[Any]]):
-    """The batched twin of ``ProblemEnv``: N problems, K responses to each, N x K slots.
+    """The batched form of ``ProblemEnv``: N problems, K responses to each, N x K slots.
 
-    Slots k x K to k x K + K - 1 share problem k, so that reward models which compare the attempts
-    at one problem see them all. The next problems of the seed follow when a step has judged the
-    present ones (autoreset SAME_STEP); what ended is in ``final_obs`` and ``final_info``.
+    Slots n x K to n x K + K - 1 share problem n, so that reward models which compare the responses
+    to a problem see the whole group. A step scores all slots and moves on to the next N problems
+    (autoreset SAME_STEP); what ended is in ``final_obs`` and ``final_info``.
 
-    Agents that sample K responses a prompt need not go through ``reset`` and ``step``, which hold
-    every picture K times, as the interface wants it. They ``draw`` problems, sample, and
-    ``judge``; ``reset`` and ``step`` are thin layers over those two.
+    The interface repeats every image K times. An agent that samples K responses per prompt can
+    use the ``Task`` directly instead: ``draw``, ``prompt``, ``score``.
 
     Args:
         num_envs: slots, N x K; a multiple of `group_size`.
         group_size: K, responses to each problem.
-        seed: of the problems until ``reset`` gives another; by chance where there is none.
         render_mode: None, ``"rgb_array"`` or ``"ansi"``.
-        **setting: as of ``ProblemEnv``.
+        task: the task to adapt; if None, one is made of `config`.
+        **config: see ``TaskConfig``.
     """
 
     metadata: ClassVar[dict[str, Any]] = {  # type: ignore[misc]
@@ -52,9 +60,9 @@ class ProblemVectorEnv(VectorEnv[dict[str, Any], Sequence[str], NDArray[Any]]):
         num_envs: int = 1,
         *,
         group_size: int = 1,
-        seed: int | None = None,
         render_mode: str | None = None,
-        **setting: Unpack[Setting],
+        task: Task | None = None,
+        **config: Unpack[TaskConfig],
     ) -> None:
         if group_size < 1 or num_envs < 1 or num_envs % group_size:
             raise ValueError(
@@ -62,38 +70,35 @@ class ProblemVectorEnv(VectorEnv[dict[str, Any], Sequence[str], NDArray[Any]]):
                 "multiple of the group size, both 1 or more"
             )
         self.num_envs, self.group_size, self.render_mode = num_envs, group_size, render_mode
-        self.examiner = examiner(setting)
-        self.reward_names = self.examiner.panel.names
-        self.reward_space = self.examiner.reward_space
-        self.single_observation_space = self.examiner.observation_space
+        self.task = given_or_new(task, config)
+        self.reward_names = self.task.panel.names
+        self.reward_space = reward_space(self.task)
+        self.single_observation_space = observation_space(self.task)
         self.single_action_space = ResponseSpace()
         self.observation_space = batch_space(self.single_observation_space, num_envs)
         self.action_space = batch_space(self.single_action_space, num_envs)
-        self._cursor = None if seed is None else Cursor(seed)
         self._slots: list[Problem] = []  # N x K, each problem K times in a row
-        self._posed: list[tuple[Observation, Info]] = []  # N
-        self._judged: tuple[list[Problem], Sequence[str], ScoreTable] | None = None
+        self._current: list[tuple[Observation, Info]] = []  # N
+        self._result: tuple[list[Problem], Sequence[str], ScoreTable] | None = None
+
+    # Until the agents take a Task.
+    @property
+    def examiner(self) -> Task:
+        """The task."""
+        return self.task
 
     @property
     def size(self) -> int:
-        """Side of the pictures, in pixels."""
-        return self.examiner.size
-
-    @property
-    def cursor(self) -> Cursor:
-        """The place in the source; at the start of a seed by chance where none was given."""
-        if self._cursor is None:
-            self._cursor = Cursor(int(self.np_random.integers(2**31)))
-        return self._cursor
+        """As of the task."""
+        return self.task.size
 
     def draw(self, count: int) -> list[Problem]:
-        """The next `count` problems of the seed; the cursor moves behind them."""
-        seed = self.cursor.seed
-        return [self.examiner.problem(seed, index) for index in self.cursor.take(count)]
+        """As of the task."""
+        return self.task.draw(count)
 
     def prompt(self, problem: Problem) -> str:
-        """The text that is asked: question and instruction."""
-        return self.examiner.prompt(problem)
+        """The text of the prompt."""
+        return self.task.prompt(problem).text
 
     def judge(
         self,
@@ -101,90 +106,83 @@ class ProblemVectorEnv(VectorEnv[dict[str, Any], Sequence[str], NDArray[Any]]):
         responses: Sequence[str],
         measured: Sequence[Mapping[str, float]] | None = None,
     ) -> ScoreTable:
-        """Score one response to each listed problem; see ``Examiner.judge``."""
-        return self.examiner.judge(problems, responses, measured)
+        """As ``score`` of the task."""
+        return self.task.score(problems, responses, measured)
 
     def state(self) -> dict[str, int]:
-        """The place in the source, as JSON values."""
-        return self.cursor.state()
+        """The task's position, as JSON values."""
+        return self.task.state()
 
     def restore(self, state: Mapping[str, int]) -> None:
-        """Go on from a ``state``: the next ``draw`` or ``reset`` gives what it would have."""
-        self._cursor = Cursor.restore(state)
-        self._slots, self._posed, self._judged = [], [], None
+        """Return to a ``state``: the next ``reset`` starts with the same problems as then."""
+        self.task.restore(state)
+        self._slots, self._current, self._result = [], [], None
 
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
     ) -> tuple[dict[str, Any], dict[str, Any]]:
-        """Pose the first problems of a seed, or the next ones where none is given.
+        """Start with the first problems of a seed, or the next ones without a seed.
 
         Args:
-            seed: starts at its problem 0.
-            options: ``{"index": i}`` starts there; ``{"problem_id": id}`` poses that one to all.
+            seed: start at its problem 0; random if none was ever given.
+            options: ``{"index": i}`` continues from problem i; ``{"problem_id": id}`` gives all
+                slots that problem.
         """
         super().reset(seed=seed)
-        chosen = checked_options(options)
-        if seed is not None:
-            self._cursor = Cursor(seed)
-        if "index" in chosen:
-            self._cursor = Cursor(self.cursor.seed, chosen["index"])
         count = self.num_envs // self.group_size
-        if "problem_id" in chosen:
-            self._pose([self.examiner.find(chosen["problem_id"])] * count)
-        else:
-            self._pose(self.draw(count))
-        self._judged = None
+        self._set_problems(next_problems(self.task, count, seed, options))
+        self._result = None
         infos: dict[str, Any] = {}
         for slot in range(self.num_envs):
-            infos = self._add_info(infos, self._posed[slot // self.group_size][1], slot)
+            infos = self._add_info(infos, self._current[slot // self.group_size][1], slot)
         return self._observations(), infos
 
     def step(self, actions: Sequence[str]) -> Batch:
-        """Judge one response per slot and pose the next problems.
+        """Score one response per slot and move on to the next problems.
 
         Args:
             actions: N x K texts.
         """
         if not self._slots:
-            raise RuntimeError("no problem is posed: call reset() before step()")
-        problems, posed, responses = self._slots, self._posed, list(actions)
-        table = self.judge(problems, responses)
-        self._judged = (problems, responses, table)
-        self._pose(self.draw(self.num_envs // self.group_size))
+            raise RuntimeError("there are no current problems: call reset() before step()")
+        problems, current, responses = self._slots, self._current, list(actions)
+        table = self.task.score(problems, responses)
+        self._result = (problems, responses, table)
+        self._set_problems(self.task.draw(self.num_envs // self.group_size))
         rewards = np.zeros(self.num_envs, np.float64)
         infos: dict[str, Any] = {}
         for slot in range(self.num_envs):
             group = slot // self.group_size
-            rewards[slot], ended = verdict(table, slot)
+            rewards[slot], ended = step_result(table, slot)
             ended["problem_id"] = problems[slot].id
             ended["truncated_chars"] = max(0, len(responses[slot]) - LONGEST_RESPONSE)
-            last = {**posed[group][0], "image": posed[group][0]["image"].copy()}
+            last = {**current[group][0], "image": current[group][0]["image"].copy()}
             infos = self._add_info(infos, {"final_obs": last, "final_info": ended}, slot)
-            infos = self._add_info(infos, self._posed[group][1], slot)
+            infos = self._add_info(infos, self._current[group][1], slot)
         done = np.ones(self.num_envs, np.bool_)
         return self._observations(), rewards, done, ~done, infos
 
     def render(self) -> tuple[Any, ...] | None:
-        """A card per slot: what was last judged, or what is posed where nothing was yet."""
+        """A card per slot: the last step's responses, or the current problems before any step."""
         if self.render_mode is None:
             return None
         draw = render_card if self.render_mode == "rgb_array" else render_text
-        if self._judged is None:
+        if self._result is None:
             return tuple(draw(problem, "", None) for problem in self._slots)
-        problems, responses, table = self._judged
+        problems, responses, table = self._result
         return tuple(
-            draw(problem, response, verdict(table, row))
+            draw(problem, response, step_result(table, row))
             for row, (problem, response) in enumerate(zip(problems, responses, strict=True))
         )
 
-    def _pose(self, problems: Sequence[Problem]) -> None:
+    def _set_problems(self, problems: Sequence[Problem]) -> None:
         self._slots = [problem for problem in problems for _ in range(self.group_size)]
-        self._posed = [self.examiner.pose(problem) for problem in problems]
+        self._current = [first_observation(self.task, problem) for problem in problems]
 
     def _observations(self) -> dict[str, Any]:
-        groups = [observation for observation, _ in self._posed]
-        pictures = np.stack([observation["image"] for observation in groups])
+        groups = [observation for observation, _ in self._current]
+        images = np.stack([observation["image"] for observation in groups])
         return {
-            "image": np.repeat(pictures, self.group_size, axis=0),
+            "image": np.repeat(images, self.group_size, axis=0),
             "prompt": tuple(o["prompt"] for o in groups for _ in range(self.group_size)),
         }

@@ -1,4 +1,4 @@
-"""Wrappers: the reward as a vector, and observations with something left out or added."""
+"""Gymnasium wrappers: a vector reward, and observations with parts removed or added."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from mstar.envs.canvas import on_canvas
+from mstar.envs.env import Info, Observation
 from mstar.envs.problem import Problem
-from mstar.envs.task import Info, Observation
 
-GRAY = (127, 127, 127)  # what a picture that shows nothing shows
+GRAY = (127, 127, 127)  # RGB of a blank image
 
 Environment = gymnasium.Env[Observation, str]
 
 
 class VectorReward(gymnasium.Wrapper[Observation, str, Observation, str], RecordConstructorArgs):
-    """The scores as a (K,) float32 reward, the way MO-Gymnasium has it.
+    """The scores as a (K,) float32 reward, following MO-Gymnasium's convention.
 
-    The names and the space are the environment's ``reward_names`` and ``reward_space``; where a
-    reward model abstained its number is 0.0 and ``info["valid"]`` says so.
+    Names and space are the environment's ``reward_names`` and ``reward_space``. If a reward model
+    abstained, its entry is 0.0 and ``info["valid"]`` is False for it.
 
     Args:
         env: a ``ProblemEnv``, wrapped or not.
@@ -34,22 +34,24 @@ class VectorReward(gymnasium.Wrapper[Observation, str, Observation, str], Record
         gymnasium.Wrapper.__init__(self, env)
 
     def step(self, action: str) -> tuple[Observation, Any, bool, bool, Info]:
-        """Judge the response; the reward is (K,) float32 in [0, 1]."""
+        """Score the response; the reward is (K,) float32 in [0, 1]."""
         observation, _, terminated, truncated, info = self.env.step(action)
         reward: NDArray[np.float32] = np.array(list(info["rewards"].values()), np.float32)
         return observation, reward, terminated, truncated, info
 
 
-class _Shown(gymnasium.Wrapper[Observation, str, Observation, str], RecordConstructorArgs):
-    """Shows the problem in another way; spaces, problems and scores stay as they are.
+class _ObservationVariant(
+    gymnasium.Wrapper[Observation, str, Observation, str], RecordConstructorArgs
+):
+    """Changes the observation; spaces, problems and scores stay the same.
 
-    ``info["images"]`` is changed along with the observation, so that nothing leaks through it.
+    ``info["images"]`` is changed in the same way, so that it does not give the image away.
 
     Args:
         env: a ``ProblemEnv``, wrapped or not.
     """
 
-    picture = True  # whether it is shown
+    image = True  # whether it is shown
     question = True
     caption = False
 
@@ -60,16 +62,16 @@ class _Shown(gymnasium.Wrapper[Observation, str, Observation, str], RecordConstr
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
     ) -> tuple[Observation, Info]:
-        """Pose a problem; see ``ProblemEnv.reset``."""
+        """Start an episode; see ``ProblemEnv.reset``."""
         observation, info = self.env.reset(seed=seed, options=options)
-        return self._shown(observation), {**info, "images": self._images(info["images"])}
+        return self._changed(observation), {**info, "images": self._images(info["images"])}
 
     def step(self, action: str) -> tuple[Observation, Any, bool, bool, Info]:
-        """Judge the response; see ``ProblemEnv.step``."""
+        """Score the response; see ``ProblemEnv.step``."""
         observation, *rest = self.env.step(action)
-        return self._shown(observation), *rest  # type: ignore[return-value]
+        return self._changed(observation), *rest  # type: ignore[return-value]
 
-    def _shown(self, observation: Observation) -> Observation:
+    def _changed(self, observation: Observation) -> Observation:
         size = observation["image"].shape[0]
         problem: Problem = self.get_wrapper_attr("problem")
         prompt = observation["prompt"]
@@ -77,50 +79,53 @@ class _Shown(gymnasium.Wrapper[Observation, str, Observation, str], RecordConstr
             prompt = prompt.removeprefix(problem.question).lstrip("\n")
         if self.caption:
             prompt = f"{caption(problem)}\n{prompt}"
-        image = observation["image"] if self.picture else on_canvas([_gray((size, size))], size)
+        image = observation["image"] if self.image else on_canvas([_gray((size, size))], size)
         return {"image": image, "prompt": prompt}
 
     def _images(self, images: tuple[Image.Image, ...]) -> tuple[Image.Image, ...]:
-        return images if self.picture else tuple(_gray(image.size) for image in images)
+        return images if self.image else tuple(_gray(image.size) for image in images)
 
 
-class ImageOnly(_Shown):
-    """The picture and the instruction, without the question: what is it worth to guess what?"""
+class ImageOnly(_ObservationVariant):
+    """The image and the instruction without the question: measures guessing from the image."""
 
     question = False
 
 
-class Blank(_Shown):
-    """A gray picture of the same size: what the question alone gives away."""
+class Blank(_ObservationVariant):
+    """A gray image of the same size: measures what the question alone gives away."""
 
-    picture = False
+    image = False
 
 
-class Caption(_Shown):
-    """A description before the question, beside the picture: reasoning with perception given."""
+class Caption(_ObservationVariant):
+    """A description before the question, with the image: reasoning with perception given."""
 
     caption = True
 
 
-class CaptionOnly(_Shown):
-    """The description in place of the picture: reasoning alone."""
+class CaptionOnly(_ObservationVariant):
+    """A description instead of the image: reasoning alone."""
 
-    picture = False
+    image = False
     caption = True
 
 
 def caption(problem: Problem) -> str:
-    """What a right reading of the picture states, in one line.
+    """A description of the image, in one line.
 
-    The perceiving steps of the exact solution, or else all that is known of the picture.
+    It consists of the perception steps of the exact solution, or of the latent values if there
+    are none.
 
     Raises:
-        ValueError: nothing is known of it, as of most stored problems.
+        ValueError: the problem has neither, like most problems of data sets.
     """
     read = [step.text for step in problem.steps if step.kind == "perceive"]
     known = read or [f"{key}: {value}" for key, value in problem.latent.items() if key != "ask"]
     if not known:
-        raise ValueError(f"nothing describes the picture of {problem.id}: it has no steps")
+        raise ValueError(
+            f"nothing describes the image of {problem.id}: it has neither steps nor latent values"
+        )
     return "The picture shows: " + "; ".join(known) + "."
 
 

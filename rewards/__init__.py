@@ -1,7 +1,5 @@
 """What a solution is worth: the verifier, the other reward models and the panel."""
 
-from collections.abc import Callable
-
 from mstar.rewards.base import Answer, Attempt, RewardModel, Scores
 from mstar.rewards.diagnostics.canaries import CanaryReport, check_canaries
 from mstar.rewards.diagnostics.health import (
@@ -25,24 +23,12 @@ from mstar.rewards.models.self_certainty import SelfCertainty
 from mstar.rewards.models.self_consistency import SelfConsistency
 from mstar.rewards.models.self_judge import SelfJudge
 from mstar.rewards.panel import RewardPanel, Rule, ScoreTable
+from mstar.rewards.registry import REWARDS, reward_model, reward_names
 from mstar.rewards.rescoring import recombine, rescore
 from mstar.rewards.rules import RULES
 from mstar.rewards.trl.bridge import from_trl, to_trl
 from mstar.rewards.trl.columns import answer_from_json, answer_to_json
 from mstar.rewards.verifier.verify import Verdict, extract, verify
-
-# What needs nothing to be constructed. Those that ask a model: agents/judges/catalog.py.
-REWARDS: dict[str, Callable[[], RewardModel]] = {
-    "correctness": Correctness,
-    "format": Format,
-    "self_consistency": SelfConsistency,
-    "grounding": TwinGrounding,
-    "brevity": Brevity,
-    "repetition": Repetition,
-    "self_certainty": SelfCertainty,
-    "random": RandomReward,
-    "majority": MajorityOnly,
-}
 
 __all__ = [
     "REWARDS",
@@ -83,6 +69,8 @@ __all__ = [
     "panel_health",
     "recombine",
     "rescore",
+    "reward_model",
+    "reward_names",
     "spearman",
     "to_trl",
     "verify",

@@ -1,4 +1,4 @@
-"""Judges, a source and environments for the tests of the environments."""
+"""Reward models, a source, tasks and environments for the tests of ``envs``."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -6,15 +6,15 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from mstar.envs import Problem, ProblemEnv, ProblemVectorEnv, Split
+from mstar.envs import Problem, ProblemEnv, ProblemVectorEnv, Split, Task
 from mstar.rewards.base import Attempt, Scores
 from mstar.rewards.panel import RewardPanel
 
-LIGHT = ["repetition", "brevity"]  # judges that need no verifier
+LIGHT = ["repetition", "brevity"]  # reward models that need no verifier
 
 
 class Length:
-    """Scores by length; abstains on an empty response."""
+    """The length of a response over 40,000; abstains if it is empty."""
 
     name = "length"
 
@@ -25,7 +25,7 @@ class Length:
 
 
 class Alike:
-    """The share of a group's responses that are equal; abstains where the group is one."""
+    """The share of the group with the same response; abstains for a group of one."""
 
     name = "alike"
 
@@ -45,33 +45,46 @@ class Alike:
 
 
 class Stored:
-    """Three problems that were not drawn: pictures of other shapes, no steps, no gold."""
+    """Three stored problems: images of other shapes, no steps, no answer."""
 
     name = "stored"
     size: int | None = 3
 
     def problem(self, split: Split, seed: int, index: int) -> Problem:
-        pictures = (Stub(200, 50), Stub(60, 60))[: index % 3 + 1]
-        return Problem(f"stored/{split}/{index % 3}", pictures, "Σ of both, in €?", None)
+        images = (Stub(200, 50), Stub(60, 60))[: index % 3 + 1]
+        return Problem(f"stored/{split}/{index % 3}", images, "Σ of both, in €?", None)
 
 
 class Stub:
-    """A black picture of its own size."""
+    """A black image of its own size; counts how often it is rendered."""
 
     def __init__(self, width: int, height: int) -> None:
-        self.width, self.height = width, height
+        self.width, self.height, self.rendered = width, height, 0
 
     def render(self, size: int | None = None) -> Image.Image:
+        self.rendered += 1
         return Image.new("RGB", (self.width, self.height))
 
 
-def env(**setting: Any) -> ProblemEnv:
-    chosen = {"panel": RewardPanel([Length(), Alike()]), **setting}
-    if "families" not in chosen:
-        chosen.setdefault("source", "BarChart")
-    return ProblemEnv(**chosen)
+def options(**chosen: Any) -> dict[str, Any]:
+    """Options of a task, with a source and a panel unless others are chosen."""
+    filled = {"panel": RewardPanel([Length(), Alike()]), **chosen}
+    if "families" not in filled:
+        filled.setdefault("source", "BarChart")
+    return filled
 
 
-def vector_env(num_envs: int = 6, **setting: Any) -> ProblemVectorEnv:
-    chosen = {"source": "BarChart", "panel": RewardPanel([Length(), Alike()]), **setting}
-    return ProblemVectorEnv(num_envs, **chosen)
+def task(**chosen: Any) -> Task:
+    return Task(**options(**chosen))
+
+
+def env(render_mode: str | None = None, **chosen: Any) -> ProblemEnv:
+    return ProblemEnv(render_mode=render_mode, **options(**chosen))
+
+
+def vector_env(
+    num_envs: int = 6, group_size: int = 1, render_mode: str | None = None, **chosen: Any
+) -> ProblemVectorEnv:
+    return ProblemVectorEnv(
+        num_envs, group_size=group_size, render_mode=render_mode, **options(**chosen)
+    )

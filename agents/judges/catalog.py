@@ -12,13 +12,14 @@ from mstar.agents.judges.step_judge import STEP_JUDGE, StepJudge
 from mstar.agents.policy.embedded import EMBEDDED
 from mstar.agents.policy.policy import Policy, Precision
 from mstar.agents.sampling.local import LocalSampler, Prompt
-from mstar.rewards import REWARDS, RewardModel, RewardPanel
-from mstar.rewards.base import Picture
+from mstar.rewards.base import Picture, RewardModel
 from mstar.rewards.models.endpoint import Endpoint
 from mstar.rewards.models.grounding import ImageAblation
 from mstar.rewards.models.outcome import OutcomeReward
 from mstar.rewards.models.process import ProcessReward
 from mstar.rewards.models.self_judge import Ask, SelfJudge
+from mstar.rewards.panel import RewardPanel
+from mstar.rewards.registry import reward_model, reward_names
 
 JUDGE_KEY = "MSTAR_JUDGE_KEY"  # an environment variable: a recipe is stored, a key must not be
 LONGEST_VERDICT = 256  # tokens of a reply to the rubric
@@ -27,6 +28,11 @@ LONGEST_VERDICT = 256  # tokens of a reply to the rubric
 def process(recipe: Recipe) -> RewardModel:
     """The least step score of the recipe's step judge."""
     return ProcessReward(step_judge_of(recipe).scores)
+
+
+def shipped_process() -> RewardModel:
+    """``process`` without a recipe, as in ``gymnasium.make``: by the step judge that ships."""
+    return process(Recipe())
 
 
 def outcome(recipe: Recipe) -> RewardModel:
@@ -91,13 +97,14 @@ def reward_models(names: Sequence[str], recipe: Recipe) -> list[RewardModel]:
         FileNotFoundError: there is no judge in the recipe's folder.
     """
     check_names(names)
-    return [JUDGES[name](recipe) if name in JUDGES else REWARDS[name]() for name in names]
+    return [JUDGES[name](recipe) if name in JUDGES else reward_model(name) for name in names]
 
 
 def check_names(names: Sequence[str]) -> None:
     """Raise ValueError for a name that no reward model has."""
-    if unknown := [name for name in names if name not in {*REWARDS, *JUDGES}]:
-        raise ValueError(f"no reward model {unknown}; known: {', '.join([*REWARDS, *JUDGES])}")
+    known = dict.fromkeys([*reward_names(), *JUDGES])
+    if unknown := [name for name in names if name not in known]:
+        raise ValueError(f"no reward model {unknown}; known: {', '.join(known)}")
 
 
 def _asking(policy: Policy, size: int) -> Ask:

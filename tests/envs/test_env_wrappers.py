@@ -30,7 +30,7 @@ from mstar.envs import (
 # Wrappers
 
 
-def test_the_reward_vector_is_taken_by_the_linear_reward_of_mo_gymnasium() -> None:
+def test_linear_reward_of_mo_gymnasium_accepts_the_reward_vector() -> None:
     wrappers = pytest.importorskip("mo_gymnasium.wrappers")
     inner = VectorReward(gymnasium.make("mstar/BarChart-v0", panel=LIGHT))
     inner.reset(seed=1)
@@ -45,7 +45,7 @@ def test_the_reward_vector_is_taken_by_the_linear_reward_of_mo_gymnasium() -> No
 
 
 @pytest.mark.parametrize("wrapper", [ImageOnly, Blank, Caption, CaptionOnly, Stepwise])
-def test_a_wrapped_environment_passes_the_check_and_its_spec_can_be_made_again(
+def test_a_wrapped_environment_can_be_made_again_from_its_spec(
     wrapper: Callable[[Any], Any],
 ) -> None:
     wrapped = wrapper(gymnasium.make("mstar/BarChart-v0", panel=LIGHT))
@@ -55,7 +55,7 @@ def test_a_wrapped_environment_passes_the_check_and_its_spec_can_be_made_again(
     assert wrapped.step("Answer: 3")[0] in wrapped.observation_space
 
 
-def test_what_an_ablation_hides_is_hidden_in_the_info_too() -> None:
+def test_an_ablation_hides_the_image_in_the_info_too() -> None:
     full, _ = env().reset(seed=1)
     blank, blank_info = Blank(env()).reset(seed=1)
     assert np.unique(blank["image"]).tolist() == [127]
@@ -66,22 +66,22 @@ def test_what_an_ablation_hides_is_hidden_in_the_info_too() -> None:
     assert np.array_equal(silent["image"], full["image"])
 
 
-def test_a_caption_states_what_the_solution_reads_from_the_picture() -> None:
+def test_a_caption_states_the_perception_steps_of_the_solution() -> None:
     asked = CaptionOnly(env())
     observation, _ = asked.reset(seed=1)
     read = [step.text for step in asked.unwrapped.problem.steps if step.kind == "perceive"]  # type: ignore[attr-defined]
     assert observation["prompt"].startswith(f"The picture shows: {'; '.join(read)}.\n")
     assert np.unique(observation["image"]).tolist() == [127]
     assert len(np.unique(Caption(env()).reset(seed=1)[0]["image"])) > 1
-    with pytest.raises(ValueError, match="nothing describes the picture of stored"):
+    with pytest.raises(ValueError, match="nothing describes the image of stored"):
         Caption(env(source=Stored())).reset(seed=1)
 
 
-# Step by step
+# Stepwise
 
 
 @pytest.mark.parametrize("name", FAMILIES)
-def test_each_step_of_the_exact_solution_agrees_with_it(name: str) -> None:
+def test_every_step_of_the_exact_solution_gets_process_reward_one(name: str) -> None:
     asked = Stepwise(env(source=name), max_steps=40)
     for index in range(5):
         asked.reset(seed=1, options={"index": index})
@@ -94,21 +94,21 @@ def test_each_step_of_the_exact_solution_agrees_with_it(name: str) -> None:
         assert asked.step(f"Answer: {problem.answer.value}")[2]
 
 
-def test_a_wrong_reading_and_a_false_sum_are_told_from_a_remark() -> None:
+def test_wrong_readings_and_sums_score_zero_and_a_remark_is_not_scored() -> None:
     asked = Stepwise(env(source="BarChart"))
     asked.reset(seed=1)
     problem = asked.get_wrapper_attr("problem")
     first = problem.steps[0]
     wrong = f"{first.refs[0]} is {int(first.value) + 1}"
-    told = []
+    results = []
     every = f"{first.refs[0]} is {' or '.join(map(str, range(11)))}"
     for text in (wrong, every, "2 + 2 = 5", "Let me look.", "2 + 2 = 4"):
         info = asked.step(text)[4]
-        told.append((info["process"], info["process_valid"]))
-    assert told == [(0.0, True)] * 3 + [(0.0, False), (1.0, True)]
+        results.append((info["process"], info["process_valid"]))
+    assert results == [(0.0, True)] * 3 + [(0.0, False), (1.0, True)]
 
 
-def test_the_last_step_is_judged_with_all_before_it() -> None:
+def test_the_panel_scores_the_full_response_at_the_last_step() -> None:
     asked = Stepwise(env(), max_steps=2)
     asked.reset(seed=1)
     assert asked.step("x" * 9_999)[1] == 0.0
@@ -123,7 +123,7 @@ def test_the_last_step_is_judged_with_all_before_it() -> None:
 # TRL
 
 
-def test_the_trl_adapter_poses_a_row_and_steps_once_for_all_rewards() -> None:
+def test_the_trl_adapter_returns_the_problem_of_a_row_and_its_scores() -> None:
     made = trl_environment(env)
     group = [made(), made()]
     blocks = [member.reset(index=3, seed=5, prompt="") for member in group]
@@ -136,17 +136,17 @@ def test_the_trl_adapter_poses_a_row_and_steps_once_for_all_rewards() -> None:
     assert [name for name in dir(group[0]) if not name.startswith("_")] == ["reset"]
 
 
-def test_the_trl_adapter_refuses_a_row_that_names_no_problem() -> None:
+def test_the_trl_adapter_refuses_a_row_that_selects_no_problem() -> None:
     with pytest.raises(ValueError, match="a row must have a problem_id or an index"):
         trl_environment(env)().reset(prompt="")
 
 
-CALLS = (  # TRL wants a template that can show calls of tools, though there are no tools here
+CALLS = (  # TRL requires a template that can render tool calls, though there are none here
     "{% for call in message['tool_calls'] or [] %}{{ call['function'] | tojson }}{% endfor %}"
 )
 
 
-def test_a_grpo_step_of_trl_runs_on_our_environments(
+def test_trl_takes_a_grpo_step_on_problem_environments(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("TRL_EXPERIMENTAL_SILENCE", "1")
@@ -176,5 +176,5 @@ def test_a_grpo_step_of_trl_runs_on_our_environments(
         trainer.train()
     logged = trainer.state.log_history[0]
     assert 0 < logged["rewards/repetition/mean"] == logged["rewards/reward/mean"] <= 1
-    assert logged["rewards/brevity/mean"] is None  # it needs the group, and says so
+    assert logged["rewards/brevity/mean"] is None  # it needs a group, so it abstains
     assert logged["num_tokens"] > 4 * 100  # the prompts hold question, instruction and picture

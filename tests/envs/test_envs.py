@@ -22,16 +22,16 @@ from mstar.envs.source import Pool, find
 IDS = [id_ for id_ in gymnasium.registry if id_.startswith("mstar/")]
 GOLDEN = Path(__file__).with_name("golden_problems.json")
 
-# What every registered id promises
+# Every registered id
 
 
 @pytest.mark.parametrize("id_", IDS)
-def test_gymnasium_accepts_the_environment_and_its_render_modes(id_: str) -> None:
+def test_the_environment_passes_check_env(id_: str) -> None:
     check_env(gymnasium.make(id_, panel=LIGHT).unwrapped)
 
 
 @pytest.mark.parametrize("id_", IDS)
-def test_the_spec_survives_json_and_makes_the_same_environment(id_: str) -> None:
+def test_a_spec_restored_from_json_makes_the_same_environment(id_: str) -> None:
     made = gymnasium.make(id_, panel=LIGHT, level=2, split="test", size=96)
     assert made.spec is not None
     again = gymnasium.make(EnvSpec.from_json(made.spec.to_json()))
@@ -42,7 +42,7 @@ def test_the_spec_survives_json_and_makes_the_same_environment(id_: str) -> None
 
 
 @pytest.mark.parametrize("name", FAMILIES)
-def test_the_exact_solution_gets_the_whole_reward_of_the_default_panel(name: str) -> None:
+def test_the_exact_solution_gets_the_full_reward_of_the_default_panel(name: str) -> None:
     asked = ProblemEnv(source=name)
     asked.reset(seed=2)
     _, reward, terminated, truncated, info = asked.step(asked.problem.solution)
@@ -58,15 +58,15 @@ def test_every_family_and_the_mixture_are_registered() -> None:
 
 
 @pytest.mark.parametrize("id_", IDS)
-def test_a_seed_draws_the_problems_that_it_always_drew(id_: str) -> None:
+def test_a_seed_draws_the_same_problems_as_in_earlier_versions(id_: str) -> None:
     hashes = {level: golden_hash(id_, level) for level in ("1", "2", "3")}
     assert hashes == json.loads(GOLDEN.read_text())[id_], (
-        f"{id_} draws other problems: raise the family's version and take these hashes down"
+        f"{id_} draws other problems: raise the family's version and store these hashes"
     )
 
 
 def golden_hash(id_: str, level: str) -> str:
-    """Of what is asked, not of pixels: latents of problems and twins, questions and answers."""
+    """A hash of latent values, counterfactuals, questions and answers, but not of pixels."""
     asked = gymnasium.make(id_, level=int(level), split="test").unwrapped
     assert isinstance(asked, ProblemEnv)
     total = hashlib.sha256()
@@ -89,7 +89,7 @@ def test_importing_the_environments_loads_no_torch() -> None:
 # One environment
 
 
-def test_a_seed_gives_its_problems_in_order_and_another_seed_others() -> None:
+def test_problems_come_in_the_order_of_the_seed() -> None:
     asked = env()
     first = [asked.reset(seed=7)[1]["problem_id"], *(asked.reset()[1]["problem_id"] for _ in "ab")]
     assert first == [f"BarChart-v0/train/L1/7/{index}" for index in range(3)]
@@ -97,7 +97,7 @@ def test_a_seed_gives_its_problems_in_order_and_another_seed_others() -> None:
     assert asked.reset(seed=8)[1]["problem_id"] == "BarChart-v0/train/L1/8/0"
 
 
-def test_a_problem_is_found_by_its_index_and_by_its_id() -> None:
+def test_a_problem_can_be_selected_by_index_or_id() -> None:
     asked = env()
     pictured = asked.reset(seed=7, options={"index": 4})[0]
     assert asked.problem.id.endswith("/7/4")
@@ -117,34 +117,34 @@ def test_a_problem_is_found_by_its_index_and_by_its_id() -> None:
         ({"problem_id": "BarChart-v9/train/L1/7/4"}, "BarChart is at version"),
     ],
 )
-def test_an_option_that_means_nothing_is_refused(options: dict[str, Any], message: str) -> None:
+def test_unknown_reset_options_are_refused(options: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         env().reset(seed=1, options=options)
 
 
 @pytest.mark.parametrize(
-    ("setting", "message"),
+    ("options", "message"),
     [
         ({"source": "Barchart"}, "'Barchart'; did you mean .*BarChart"),
-        ({"families": ["BarChart"], "source": "BarChart"}, "one of them"),
+        ({"families": ["BarChart"], "source": "BarChart"}, "give either source"),
         ({"families": []}, "at least one source"),
         ({"level": 4}, "level must be one of"),
         ({"split": "dev"}, "split must be one of"),
         ({"size": 64}, "size must be 96 to 448 pixels, got 64"),
-        ({"panel": ["corectness"]}, r"no reward model \['corectness'\]; known: "),
+        ({"panel": ["corectness"]}, "no reward model 'corectness'; known: .*process"),
         ({"panel": "brevity"}, "panel must be a sequence of names"),
         ({"render_mode": "human"}, "render_mode must be"),
     ],
 )
-def test_a_setting_that_does_not_exist_is_refused_where_it_enters(
-    setting: dict[str, Any], message: str
+def test_invalid_options_are_refused_when_the_environment_is_made(
+    options: dict[str, Any], message: str
 ) -> None:
     with pytest.raises(ValueError, match=message):
-        env(**setting)
+        env(**options)
 
 
-def test_a_misspelt_setting_is_refused_and_the_known_ones_are_listed() -> None:
-    with pytest.raises(TypeError, match=r"no such setting: \['levle'\]; known: .*'level'"):
+def test_a_misspelt_option_is_refused_and_the_known_ones_are_listed() -> None:
+    with pytest.raises(TypeError, match=r"no such option: \['levle'\]; known: .*'level'"):
         gymnasium.make("mstar/BarChart-v0", levle=2)
 
 
@@ -155,7 +155,7 @@ def test_the_prompt_is_the_question_and_the_instruction() -> None:
     assert bare.reset(seed=1)[0]["prompt"] == bare.problem.question
 
 
-def test_every_score_is_told_by_name_and_an_abstention_is_marked() -> None:
+def test_info_has_every_score_by_name_and_marks_abstentions() -> None:
     asked = env()
     asked.reset(seed=1)
     _, reward, _, _, info = asked.step("x" * 20_000)
@@ -169,7 +169,7 @@ def test_every_score_is_told_by_name_and_an_abstention_is_marked() -> None:
     assert info["rewards"] == {"length": 0.0, "alike": 0.0}
 
 
-def test_a_response_that_is_too_long_is_cut_and_the_info_says_so() -> None:
+def test_a_long_response_is_truncated_and_the_info_says_so() -> None:
     asked = env()
     asked.reset(seed=1)
     info = asked.step("x" * 33_000)[4]
@@ -177,7 +177,7 @@ def test_a_response_that_is_too_long_is_cut_and_the_info_says_so() -> None:
     assert info["rewards"]["length"] == pytest.approx(32_768 / 40_000)
 
 
-def test_a_step_without_a_posed_problem_or_text_is_refused() -> None:
+def test_a_step_before_reset_after_the_end_or_without_text_is_refused() -> None:
     asked = env()
     with pytest.raises(RuntimeError, match="call reset"):
         asked.step("Answer: 3")
@@ -189,14 +189,14 @@ def test_a_step_without_a_posed_problem_or_text_is_refused() -> None:
         asked.step("Answer: 4")
 
 
-def test_a_state_goes_through_json_and_goes_on_where_it_was_taken() -> None:
+def test_a_state_restored_from_json_continues_with_the_same_problems() -> None:
     asked, other = env(families=["BarChart", "Counting"]), env(families=["BarChart", "Counting"])
     asked.reset(seed=3)
     other.restore(json.loads(json.dumps(asked.state())))
     assert other.reset()[1]["problem_id"] == asked.reset()[1]["problem_id"]
 
 
-def test_a_mixture_takes_its_sources_in_turn() -> None:
+def test_a_mixture_alternates_between_its_sources() -> None:
     mixed = Mixture([FAMILIES["BarChart"](1), Stored()])
     ids = [mixed.problem("train", 2, index).id for index in range(4)]
     assert ids[0::2] == ["BarChart-v0/train/L1/2/0", "BarChart-v0/train/L1/2/1"]
@@ -205,7 +205,7 @@ def test_a_mixture_takes_its_sources_in_turn() -> None:
     assert Mixture([Stored(), Stored()]).size == 6
 
 
-def test_stored_pictures_are_letterboxed_side_by_side_and_kept_in_full() -> None:
+def test_stored_images_share_the_canvas_and_the_info_has_them_in_full() -> None:
     asked = env(source=Stored(), size=100)
     observation, info = asked.reset(seed=0)
     dark = observation["image"][:, :, 0] == 0
@@ -218,7 +218,7 @@ def test_stored_pictures_are_letterboxed_side_by_side_and_kept_in_full() -> None
     assert asked.reset(options={"problem_id": "stored/train/2"})[1]["problem_id"].endswith("2")
 
 
-def test_the_card_has_one_size_and_shows_what_was_judged() -> None:
+def test_the_card_has_a_fixed_size_and_shows_the_scores() -> None:
     asked = env(render_mode="rgb_array", source=Stored())
     asked.reset(seed=1)
     before: Any = asked.render()
@@ -243,7 +243,7 @@ def test_episode_statistics_and_a_time_limit_work_as_on_any_environment() -> Non
 
 
 class Clip:
-    """Stands in for moviepy's clip, whose releases so far do not admit the Pillow tested here."""
+    """Replaces moviepy's clip: its releases so far require an older Pillow than is tested here."""
 
     def __init__(self, frames: Sequence[Any], fps: float) -> None:
         self.frames, self.fps = [Image.fromarray(frame) for frame in frames], fps
@@ -264,7 +264,7 @@ def record(folder: Path) -> Path:
     return video
 
 
-def test_a_video_shows_the_card_before_and_after_the_response(
+def test_a_video_has_the_card_before_and_after_the_step(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     module: Any = ModuleType("moviepy.video.io.ImageSequenceClip")
@@ -276,12 +276,12 @@ def test_a_video_shows_the_card_before_and_after_the_response(
         assert getattr(video, "n_frames", 1) == 2
 
 
-def test_a_video_of_the_cards_can_be_recorded_with_moviepy(tmp_path: Path) -> None:
+def test_moviepy_records_a_video_of_the_cards(tmp_path: Path) -> None:
     pytest.importorskip("moviepy", reason="moviepy 2.2 demands a Pillow below 12")
     assert record(tmp_path / "videos").stat().st_size > 1000
 
 
-def test_a_stored_problem_of_a_pool_is_found_in_whatever_order_a_seed_has_it() -> None:
+def test_a_stored_problem_of_a_pool_is_found_under_every_seed() -> None:
     row = {"image": Image.new("RGB", (8, 8)), "answer": "1", "split": "test"}
     stored = DatasetSource.load([{**row, "question": f"How many in {n}?"} for n in range(40)])
     pool = Pool(stored, 2)

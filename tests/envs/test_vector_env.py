@@ -1,20 +1,19 @@
-import json
 import pickle
 from typing import Any
 
 import gymnasium
 import numpy as np
 import pytest
-from env_doubles import LIGHT, vector_env
+from env_doubles import LIGHT, task, vector_env
 from gymnasium.vector import AutoresetMode
 from gymnasium.wrappers.vector import RecordEpisodeStatistics as VectorStatistics
 
-from mstar.envs import ResponseSpace
+from mstar.envs import ProblemEnv, ProblemVectorEnv, ResponseSpace
 
 # Spaces
 
 
-def test_any_script_is_in_the_space_and_only_what_is_too_long_is_not() -> None:
+def test_the_response_space_contains_any_text_up_to_its_length() -> None:
     space = ResponseSpace(10)
     assert "½ ≤ 三\n\0" in space
     assert "" in space
@@ -23,7 +22,7 @@ def test_any_script_is_in_the_space_and_only_what_is_too_long_is_not() -> None:
     assert ["Answer: 3"] not in space
 
 
-def test_the_space_is_small_equal_to_its_copy_and_samples_the_same_from_a_seed() -> None:
+def test_a_pickled_space_is_small_and_samples_the_same_from_a_seed() -> None:
     space = ResponseSpace(seed=3)
     pickled = pickle.dumps(space)
     again = pickle.loads(pickled)
@@ -60,7 +59,7 @@ def test_the_space_is_small_equal_to_its_copy_and_samples_the_same_from_a_seed()
     ],
     ids=["native", "sync", "async-shared", "async-piped"],
 )
-def test_every_kind_of_vector_environment_resets_in_the_same_step(kwargs: dict[str, Any]) -> None:
+def test_every_vectorization_mode_resets_in_the_same_step(kwargs: dict[str, Any]) -> None:
     envs = gymnasium.make_vec(
         "mstar/Mixture-v0", 2, panel=LIGHT, size=96, instruction="Réponds ≤ 3 mots.", **kwargs
     )
@@ -107,7 +106,7 @@ def test_native_and_sync_infos_have_the_same_keys() -> None:
     assert native.metadata["autoreset_mode"] is AutoresetMode.SAME_STEP
 
 
-def test_a_group_shares_a_problem_and_its_judges_see_all_its_attempts() -> None:
+def test_a_group_shares_a_problem_and_is_scored_together() -> None:
     envs = vector_env(6, group_size=3)
     observations, infos = envs.reset(seed=1)
     assert [id_.rpartition("/")[2] for id_ in infos["problem_id"]] == list("000111")
@@ -118,7 +117,7 @@ def test_a_group_shares_a_problem_and_its_judges_see_all_its_attempts() -> None:
     assert infos["final_info"]["valid"]["alike"].all()
 
 
-def test_observations_that_were_handed_out_share_no_memory() -> None:
+def test_returned_observations_share_no_memory() -> None:
     envs = vector_env(4, group_size=2)
     first, _ = envs.reset(seed=1)
     kept = first["image"].copy()
@@ -128,37 +127,25 @@ def test_observations_that_were_handed_out_share_no_memory() -> None:
     assert infos["final_obs"][1]["image"].any()
 
 
-def test_draw_goes_on_where_it_was_and_a_state_brings_it_back() -> None:
-    envs = vector_env(1, seed=9)
-    first = envs.draw(3)
-    state = json.loads(json.dumps(envs.state()))
-    following = [problem.id for problem in envs.draw(2)]
-    assert [problem.id for problem in first] == [f"BarChart-v0/train/L1/9/{i}" for i in range(3)]
-    assert following == ["BarChart-v0/train/L1/9/3", "BarChart-v0/train/L1/9/4"]
-    other = vector_env(1)
-    other.restore(state)
-    assert [problem.id for problem in other.draw(2)] == following
+def test_a_task_can_be_used_through_either_environment() -> None:
+    shared = task(seed=9)
+    (first,) = shared.draw(1)
+    infos = ProblemVectorEnv(2, task=shared).reset()[1]
+    assert first.id == "BarChart-v0/train/L1/9/0"
+    assert list(infos["problem_id"]) == [f"BarChart-v0/train/L1/9/{i}" for i in (1, 2)]
+    assert ProblemEnv(task=shared).reset()[1]["problem_id"] == "BarChart-v0/train/L1/9/3"
+    with pytest.raises(TypeError, match=r"not both; got \['level', 'split'\]"):
+        ProblemVectorEnv(2, task=shared, split="test", level=2)
 
 
-def test_judge_gives_one_row_per_response_with_what_was_measured() -> None:
-    envs = vector_env(1, seed=9)
-    one, two = envs.draw(2)
-    table = envs.judge([one, one, two], ["a", "a", ""], [{"certainty": 0.5}] * 3)
-    assert table.groups == (one.id, one.id, two.id)
-    assert table["alike"][:2].tolist() == [1.0, 1.0]
-    assert np.isnan(table.reward[2])
-    with pytest.raises(ValueError, match="got 2 responses to 1 problems"):
-        envs.judge([one], ["a", "b"])
-
-
-def test_slots_that_do_not_make_whole_groups_are_refused() -> None:
+def test_incomplete_groups_and_a_step_before_reset_are_refused() -> None:
     with pytest.raises(ValueError, match="multiple of the group size"):
         vector_env(5, group_size=2)
     with pytest.raises(RuntimeError, match="call reset"):
         vector_env(2).step(["a", "b"])
 
 
-def test_vector_statistics_and_cards_work_on_the_native_environment() -> None:
+def test_vector_statistics_and_cards_work_with_the_native_environment() -> None:
     envs = VectorStatistics(vector_env(2, render_mode="rgb_array"))
     envs.reset(seed=1)
     infos = envs.step(["x" * 20_000, "x" * 10_000])[4]

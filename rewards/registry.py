@@ -1,0 +1,59 @@
+"""Reward models by name: those of this room, and those that installed packages declare."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from importlib.metadata import entry_points
+
+from mstar.rewards.base import RewardModel
+from mstar.rewards.models.brevity import Brevity
+from mstar.rewards.models.controls import MajorityOnly, RandomReward
+from mstar.rewards.models.correctness import Correctness
+from mstar.rewards.models.format import Format
+from mstar.rewards.models.grounding import TwinGrounding
+from mstar.rewards.models.repetition import Repetition
+from mstar.rewards.models.self_certainty import SelfCertainty
+from mstar.rewards.models.self_consistency import SelfConsistency
+
+GROUP = "mstar.rewards"  # of the entry points that name reward models
+
+REWARDS: dict[str, Callable[[], RewardModel]] = {
+    "correctness": Correctness,
+    "format": Format,
+    "self_consistency": SelfConsistency,
+    "grounding": TwinGrounding,
+    "brevity": Brevity,
+    "repetition": Repetition,
+    "self_certainty": SelfCertainty,
+    "random": RandomReward,
+    "majority": MajorityOnly,
+}
+
+
+def reward_model(name: str) -> RewardModel:
+    """Make the reward model with a name.
+
+    Reward models that load a neural network, or come with another package, are declared as entry
+    points of the group ``mstar.rewards`` and imported only when they are asked for::
+
+        [project.entry-points."mstar.rewards"]
+        politeness = "my_package.rewards:Politeness"
+
+    Args:
+        name: a key of ``REWARDS``, or the name of an entry point whose object, called without
+            arguments, returns a reward model.
+
+    Raises:
+        ValueError: no reward model has this name.
+    """
+    if name in REWARDS:
+        return REWARDS[name]()
+    for point in entry_points(group=GROUP, name=name):
+        made: RewardModel = point.load()()
+        return made
+    raise ValueError(f"no reward model {name!r}; known: {', '.join(reward_names())}")
+
+
+def reward_names() -> list[str]:
+    """The names that ``reward_model`` accepts."""
+    return list(dict.fromkeys([*REWARDS, *sorted(entry_points(group=GROUP).names)]))
