@@ -32,7 +32,7 @@ from mstar.agents.seeds import mix
 from mstar.agents.selection import Selection
 from mstar.agents.sft_trainer import Tuned
 from mstar.envs.problem import Problem
-from mstar.envs.variants.phrasing import phrased
+from mstar.envs.variants.phrasing import phrase_all
 from mstar.envs.vector_env import ProblemVectorEnv
 
 
@@ -155,7 +155,9 @@ class Agent(ABC):
         """
         fresh = drawn_mixed(self.env, self.recipe.sampling.prompts - len(again), plan.unlabelled)
         self.drawn = distinct([*again, *fresh])
-        return phrased(self.drawn, self.recipe.data.phrasings, mix(self.recipe.run.seed, number, 5))
+        return phrase_all(
+            self.drawn, self.recipe.data.phrasings, mix(self.recipe.run.seed, number, 5)
+        )
 
     def finish(
         self,

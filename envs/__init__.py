@@ -15,10 +15,9 @@ from mstar.envs.datasets.source import DatasetSource
 from mstar.envs.env import ProblemEnv
 from mstar.envs.families.base import Family, Knob
 from mstar.envs.families.catalog import FAMILIES
-from mstar.envs.open import open_source, register_dataset
 from mstar.envs.problem import Problem, Prompt, Split, Step
+from mstar.envs.registry import open_source, register_dataset, register_family
 from mstar.envs.registry import register_all as _register_all
-from mstar.envs.registry import register_family
 from mstar.envs.source import Mixture, ProblemSource
 from mstar.envs.spaces import ResponseSpace
 from mstar.envs.stepwise import Stepwise

@@ -1,4 +1,8 @@
-"""Where problems come from: anything that names the problem at an index of a seed."""
+"""Sources of problems: the protocol, and sources made of other sources.
+
+A source returns the problem at an index of a split and a seed. ``Family`` and ``DatasetSource`` are
+sources; ``Mixture``, ``Subset`` and ``MappedSource`` combine or change sources.
+"""
 
 from __future__ import annotations
 
@@ -9,32 +13,35 @@ from typing import Protocol
 from mstar.envs.families.catalog import FAMILIES
 from mstar.envs.problem import Problem, Split
 
-FAMILY_ID = re.compile(r"(\w+)-v(\d+)/(train|validation|test)/L(\d)/(\d+)/(\d+)")
+FAMILY_PROBLEM_ID = re.compile(r"(\w+)-v(\d+)/(train|validation|test)/L(\d)/(\d+)/(\d+)")
 
 
 class ProblemSource(Protocol):
-    """Deals out problems by number; a ``Family`` is one, a data set is one."""
+    """Anything that returns problems by index."""
 
     @property
     def name(self) -> str:
-        """What it is called in reports."""
+        """The name in reports."""
         ...
 
     @property
     def size(self) -> int | None:
-        """The indices below it show every problem of a split; None where there is no end."""
+        """Number of indices that cover every problem of a split; None if unlimited."""
         ...
 
     def problem(self, split: Split, seed: int, index: int) -> Problem:
-        """Problem number `index` of a seed in a split: always the same one."""
+        """The problem at `index` of a seed in a split; the same arguments give the same problem."""
         ...
 
 
 class Mixture:
-    """Several sources in turn: index i is number i // n of source i % n, so all weigh the same.
+    """Several sources in turn, in equal parts: index i is index i // n of source i % n.
 
     Args:
         sources: one or more.
+
+    Raises:
+        ValueError: no source is given.
     """
 
     name = "Mixture"
@@ -46,51 +53,54 @@ class Mixture:
 
     @property
     def size(self) -> int | None:
-        """As of the largest source, times their number; None where any has no end."""
+        """The largest source's size times the number of sources; None if any is unlimited."""
         sizes = [source.size for source in self.sources]
         known = [size for size in sizes if size is not None]
         return max(known) * len(sizes) if len(known) == len(sizes) else None
 
     def problem(self, split: Split, seed: int, index: int) -> Problem:
-        """Problem number `index` of a seed in a split: always the same one."""
+        """The problem at `index` of a seed in a split."""
         number, which = divmod(index, len(self.sources))
         return self.sources[which].problem(split, seed, number)
 
 
-class Pool:
-    """The first problems of a source, over and over: behind the last comes the first again.
+class Subset:
+    """The first problems of a source, repeated in a cycle.
 
     Args:
-        source: where they come from.
+        source: where the problems come from.
         size: how many, 1 or more.
+
+    Raises:
+        ValueError: `size` is below 1.
     """
 
     def __init__(self, source: ProblemSource, size: int) -> None:
         if size < 1:
-            raise ValueError(f"a pool needs at least one problem, got size {size}")
+            raise ValueError(f"a subset needs at least one problem, got size {size}")
         self.source, self._size = source, size
 
     @property
     def name(self) -> str:
-        """As of the source."""
+        """The source's name."""
         return self.source.name
 
     @property
     def size(self) -> int:
-        """How many there are; fewer where the source ends before."""
+        """Number of problems; fewer than asked for if the source has fewer."""
         return min(self._size, self.source.size or self._size)
 
     def problem(self, split: Split, seed: int, index: int) -> Problem:
-        """Problem number `index`, modulo the size, of a seed in a split."""
+        """The problem at `index`, modulo the size, of a seed in a split."""
         return self.source.problem(split, seed, index % self._size)
 
 
-class View:
-    """The problems of a source, each put another way by a function of it alone.
+class MappedSource:
+    """A source with a function applied to each of its problems.
 
     Args:
-        source: where they come from.
-        change: puts a problem another way; it keeps the id.
+        source: where the problems come from.
+        change: maps a problem to a variant of it with the same id.
     """
 
     def __init__(self, source: ProblemSource, change: Callable[[Problem], Problem]) -> None:
@@ -98,39 +108,41 @@ class View:
 
     @property
     def name(self) -> str:
-        """As of the source."""
+        """The source's name."""
         return self.source.name
 
     @property
     def size(self) -> int | None:
-        """As of the source."""
+        """The source's size."""
         return self.source.size
 
     def problem(self, split: Split, seed: int, index: int) -> Problem:
-        """Problem number `index` of a seed in a split: always the same one."""
+        """The problem at `index` of a seed in a split."""
         return self.change(self.source.problem(split, seed, index))
 
 
-def find(source: ProblemSource, split: Split, problem_id: str) -> Problem:
-    """The problem of an id.
+def find_problem(source: ProblemSource, split: Split, problem_id: str) -> Problem:
+    """The problem with an id.
 
-    The id of a family's problem says how to draw it, so it is found whatever the source and the
-    split; a stored problem is looked for in the split of a source with an end.
+    A family's problem can be drawn from its id alone, whatever the source and the split. A data
+    set's problem is searched for in the given split.
 
     Raises:
-        ValueError: there is no such problem, or its family has gone on to another version.
+        ValueError: there is no such problem, or its family is now at another version.
     """
-    if isinstance(source, View):
-        return source.change(find(source.source, split, problem_id))
-    if isinstance(source, Pool):
-        return find(source.source, split, problem_id)
-    parts = FAMILY_ID.fullmatch(problem_id)
+    if isinstance(source, MappedSource):
+        return source.change(find_problem(source.source, split, problem_id))
+    if isinstance(source, Subset):
+        return find_problem(source.source, split, problem_id)
+    parts = FAMILY_PROBLEM_ID.fullmatch(problem_id)
     if parts is not None and parts[1] in FAMILIES:
         family = FAMILIES[parts[1]](int(parts[4]))
         if family.version != int(parts[2]):
-            raise ValueError(f"{problem_id} is gone: {family.name} is at version {family.version}")
-        asked: Split = parts[3]  # type: ignore[assignment]  # the pattern admits splits only
-        return family.problem(asked, int(parts[5]), int(parts[6]))
+            raise ValueError(
+                f"{problem_id} no longer exists: {family.name} is at version {family.version}"
+            )
+        own_split: Split = parts[3]  # type: ignore[assignment]  # the pattern allows splits only
+        return family.problem(own_split, int(parts[5]), int(parts[6]))
     for member in source.sources if isinstance(source, Mixture) else (source,):
         for index in range(member.size or 0):
             problem = member.problem(split, 0, index)

@@ -10,7 +10,7 @@ from gymnasium.utils import RecordConstructorArgs
 
 from mstar.envs.env import Info, Observation
 from mstar.envs.problem import Problem, Step
-from mstar.envs.variants.corruptions import arithmetic
+from mstar.envs.variants.corruptions import evaluate_arithmetic
 
 ANSWER = re.compile(r"\s*answer\s*:", re.IGNORECASE)
 WORD = re.compile(r"[\w.:/-]+")
@@ -86,8 +86,8 @@ def check(problem: Problem, text: str) -> bool | None:
     """
     left, equals, right = text.partition("=")
     if equals:
-        value = arithmetic(left.rpartition(":")[2])
-        claimed = arithmetic(right.strip().rstrip("."))
+        value = evaluate_arithmetic(left.rpartition(":")[2])
+        claimed = evaluate_arithmetic(right.strip().rstrip("."))
         if value is not None and claimed is not None:
             return value == claimed
     words = _words(text)

@@ -8,9 +8,9 @@ from typing import Any, Literal, TypedDict, Unpack, get_args
 import numpy as np
 
 from mstar.envs.families.base import SPLITS
-from mstar.envs.open import open_source
 from mstar.envs.problem import Problem, Prompt, RenderedImages, Split
-from mstar.envs.source import Mixture, ProblemSource, find
+from mstar.envs.registry import open_source
+from mstar.envs.source import Mixture, ProblemSource, find_problem
 from mstar.envs.spaces import LONGEST_RESPONSE
 from mstar.envs.variants.instructions import INSTRUCTIONS
 from mstar.envs.variants.multiple_choice import choice_form
@@ -126,7 +126,7 @@ class Task:
 
     def find(self, problem_id: str) -> Problem:
         """The problem with an id; ValueError if there is none."""
-        return find(self.source, self.split, problem_id)
+        return find_problem(self.source, self.split, problem_id)
 
     def prompt(self, problem: Problem) -> Prompt:
         """The images, and the question with the instruction on a line of its own.

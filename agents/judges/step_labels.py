@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from mstar.envs.problem import Problem
-from mstar.envs.variants.corruptions import arithmetic, slip
+from mstar.envs.variants.corruptions import corrupt_solution, evaluate_arithmetic
 from mstar.rewards.models.process import steps_of
 from mstar.rewards.verifier.verify import verify
 
@@ -62,7 +62,7 @@ def slipped(problem: Problem, rng: np.random.Generator) -> Labelled | None:
 
     None where no step of the problem can be corrupted.
     """
-    wrong = slip(problem, rng)
+    wrong = corrupt_solution(problem, rng)
     if wrong is None:
         return None
     steps = tuple(steps_of(wrong.text))
@@ -134,6 +134,6 @@ def _form(line: str) -> tuple[object, ...]:
     """What two lines have in common that say the same: sums and products in any order."""
     left, equals, result = line.partition("=")
     terms = TERMS.findall(left)
-    if not equals or arithmetic(left) is None or len(set(terms[1::2])) > 1 or "-" in terms:
+    if not equals or evaluate_arithmetic(left) is None or len(set(terms[1::2])) > 1 or "-" in terms:
         return (line.strip(),)
     return (tuple(sorted(terms)), result.strip()) if "/" not in terms else (line.strip(),)

@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from mstar.envs.datasets.field_map import how_to_say
+from mstar.envs.datasets.field_map import fields_example
 from mstar.envs.datasets.options import as_text, options
 from mstar.rewards.verifier.extract import extract
 
@@ -55,7 +55,7 @@ def gold_text(value: Any, together: bool = False) -> str:
     if isinstance(value, dict):
         raise ValueError(
             f"the answer is an object with {sorted(value)!r:.120}; map what is inside, such as "
-            + how_to_say(answer="answer." + str(next(iter(value), "text")))
+            + fields_example(answer="answer." + str(next(iter(value), "text")))
         )
     if isinstance(value, float) and math.isinf(value):
         raise ValueError(f"the answer {value} is no finite number")
@@ -157,7 +157,7 @@ def _agreed(texts: Sequence[str]) -> str:
     if len(tied) > 1:
         raise ValueError(
             f"several answers, {sorted(set(given))!r:.120}, and none is given most often; map the "
-            f"one that counts, such as {how_to_say(answer='answers.0')}; or say type=list where "
-            "they are one answer together"
+            f"one that counts, such as {fields_example(answer='answers.0')}; or say "
+            "type=list where they are one answer together"
         )
     return next(text for text in given if " ".join(text.casefold().split()) == common)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from mstar.envs.datasets.field_map import LETTER_COLUMNS, FieldMap
+from mstar.envs.datasets.field_map import FieldMap
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +80,7 @@ SCHEMAS: dict[str, Schema] = {
         question="{hint}\n{question}",
         image=("image",),
         answer="answer",
-        choices=LETTER_COLUMNS,
+        choices=tuple("ABCDEFGH"),
         id="index",
         split="split",
         topic="category",

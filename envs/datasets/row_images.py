@@ -154,13 +154,14 @@ def _inside(text: str, row: Row) -> Path:
     if not inside or (there is not None and there not in inside):
         raise ValueError(
             f"picture {text} lies outside of {row.root}; move it there, or name the folder of the "
-            "pictures with pictures=..., on the command line --fields pictures=FOLDER"
+            "images with image_folder=..., on the command line --fields image_folder=FOLDER"
         )
     found = next(filter(os.path.isfile, inside), None)
     if found is None and there is None:
         raise ValueError(
             f"picture {text:.200}: no such file in {row.folder}; where the pictures lie elsewhere, "
-            "name their folder with pictures=..., on the command line --fields pictures=FOLDER"
+            "name their folder with image_folder=..., on the command line --fields "
+            "image_folder=FOLDER"
         )
     return Path(found or inside[0])
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from mstar.envs.datasets.column_names import guess
-from mstar.envs.datasets.field_map import FieldMap, demand, from_mapping
+from mstar.envs.datasets.field_map import FieldMap, override, require_fields
 from mstar.envs.datasets.published import SCHEMAS
 
 
@@ -39,6 +39,6 @@ def choose_fields(
         base = replace(base, answer_form="auto") if "answer" in wanted else base
     else:
         base = guess([c for c in columns if c not in wanted.values()])
-    chosen = from_mapping(wanted, columns, base)
-    demand(chosen, columns, where)
+    chosen = override(base, wanted, columns)
+    require_fields(chosen, columns, where)
     return chosen

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mstar.envs.datasets.audit import Entry, Reading, Source, read
-from mstar.envs.datasets.field_map import how_to_say
+from mstar.envs.datasets.field_map import fields_example
 from mstar.envs.datasets.readers import stamp
 from mstar.envs.datasets.splits import divide, repeated
 from mstar.envs.families.base import SPLITS
@@ -25,7 +25,7 @@ LISTED = 5  # faults in a message
 
 FROM_0 = (
     "golds that may count options from 0 or from 1; taken as from 0. Say which: for 0 "
-    f"{how_to_say(answer_form='index')}; for 1 'number' in its place"
+    f"{fields_example(answer_form='index')}; for 1 'number' in its place"
 )
 
 OnError = Literal["raise", "skip"]
@@ -75,8 +75,9 @@ class DatasetSource:
         cls,
         source: Source,
         fields: str | Mapping[str, Any] | None = None,
-        pictures: str | None = None,
+        image_folder: str | None = None,
         on_error: OnError = "raise",
+        pictures: str | None = None,
     ) -> DatasetSource:
         """Read and audit a data set; a file that has not changed is read once in a process.
 
@@ -85,15 +86,17 @@ class DatasetSource:
                 rows as mappings.
             fields: name of a schema, or a map by the names of ``FieldMap``; None tells by the
                 names of the columns.
-            pictures: the folder that paths of pictures start from, where it is not that of the
+            image_folder: the folder that paths of images start from, where it is not that of the
                 problems.
             on_error: ``raise`` where any row holds no problem; ``skip`` leaves such rows out.
+            pictures: the former name of `image_folder`, accepted until version 0.2.
 
         Raises:
             ValueError: what can't be read; says where, and what to do.
         """
         if on_error not in ("raise", "skip"):
             raise ValueError(f"on_error must be 'raise' or 'skip', got {on_error!r}")
+        pictures = image_folder or pictures
         if isinstance(source, str):
             return _loaded(source, json.dumps(fields), pictures, on_error, stamp(source))
         return cls(read(source, fields, pictures, DECODED), on_error)
@@ -115,7 +118,7 @@ class DatasetSource:
             raise ValueError(
                 f"{self.name} has no problem in split {split!r}, only {counts}. A benchmark is for "
                 "testing; to divide it nonetheless, leave its split out: "
-                + how_to_say(split="=all")
+                + fields_example(split="=all")
             )
         epoch, place = divmod(index, len(problems))
         return problems[int(_order(len(problems), seed, epoch)[place])]

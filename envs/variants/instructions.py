@@ -1,4 +1,4 @@
-"""What is asked beside the question: in several styles, and in several languages."""
+"""Instructions that follow the question in a prompt: several styles, several languages."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from typing import Literal, get_args
 InstructionStyle = Literal["steps", "brief", "none", "boxed", "polite"]
 STYLES: tuple[InstructionStyle, ...] = get_args(InstructionStyle)
 
-# A language is one more entry with every style. "Answer:" stays as it is in all of them: that is
-# what the verifier reads.
+# A new language is an entry with every style. "Answer:" is the same in all languages because the
+# verifier looks for it.
 INSTRUCTIONS: dict[str, dict[InstructionStyle, str]] = {
     "en": {
         "steps": 'Reason step by step. End with a line "Answer: ..."',
@@ -50,10 +50,11 @@ def instruction(style: InstructionStyle, language: str = "en") -> str:
     'Reply with one line only: "Answer: ..."'
 
     Raises:
-        ValueError: a style or a language that there is not.
+        ValueError: an unknown style or language.
     """
     if language not in INSTRUCTIONS:
-        raise ValueError(f"no instructions in {language!r}; there are: {', '.join(INSTRUCTIONS)}")
+        known = ", ".join(INSTRUCTIONS)
+        raise ValueError(f"no instructions in language {language!r}; known languages: {known}")
     if style not in STYLES:
-        raise ValueError(f"no instruction {style!r}; there are: {', '.join(STYLES)}")
+        raise ValueError(f"no instruction style {style!r}; known styles: {', '.join(STYLES)}")
     return INSTRUCTIONS[language][style]

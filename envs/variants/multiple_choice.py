@@ -1,10 +1,10 @@
-"""Open questions made into multiple choice, so that no option betrays itself."""
+"""Open questions turned into multiple choice, without options that give the answer away."""
 
 from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from functools import partial
 from itertools import chain
@@ -15,78 +15,85 @@ from mstar.envs.datasets.options import LETTERS
 from mstar.envs.families.base import Family, Style
 from mstar.envs.families.catalog import FAMILIES
 from mstar.envs.problem import Problem
-from mstar.envs.source import ProblemSource, View
-from mstar.envs.variants.option_layout import Asked, Lettering, put_together
+from mstar.envs.source import MappedSource, ProblemSource
+from mstar.envs.variants.option_layout import QuestionParts, join_question, layout_for
 from mstar.rewards.base import Answer
+from mstar.rewards.verifier.verify import equivalent
 
 OPTIONS = 4
-KIN = 12  # other pictures that are asked the same question for a wrong answer, at most
-WHOLE = re.compile(r"\d{1,9}")
-CLOCK = re.compile(r"(\d{1,2}):(\d{2})")
+MOST_RESAMPLED = 12  # further images drawn at most to get wrong answers to the same question
+WHOLE_NUMBER = re.compile(r"\d{1,9}")
+CLOCK_TIME = re.compile(r"(\d{1,2}):(\d{2})")
 
 
-def choice_form(source: ProblemSource, options: int = OPTIONS) -> View:
+def choice_form(source: ProblemSource, options: int = OPTIONS) -> MappedSource:
     """A source whose open questions are asked as multiple choice; see ``as_choice``."""
-    return View(source, partial(as_choice, options=options))
+    return MappedSource(source, partial(as_choice, options=options))
 
 
 def as_choice(problem: Problem, seed: int = 0, options: int = OPTIONS) -> Problem:
-    """The problem with options to choose from: its answer, wrong answers, and near numbers.
+    """Turn an open question into multiple choice.
 
-    Where the gold stands is by chance, and the wrong options of a generated problem are answers
-    to the same question about other pictures, so that neither place nor size nor how common an
-    answer is gives it away (``mstar envs blind`` measures that). No two options are equal for the
-    verifier. A question with fewer wrong answers than that, such as yes or no, gets fewer options;
-    one that has none, or options already, stays as it is.
+    The reference answer is at a random place, and the wrong options of a generated problem are
+    answers to the same question about other images, so that neither place nor size nor frequency
+    identifies it (``mstar envs blind`` measures this). No two options are equivalent for the
+    verifier. A question with fewer possible wrong answers, such as yes or no, gets fewer options; a
+    question that has none, or that is multiple choice already, is returned unchanged.
 
     Args:
-        problem: its id and the seed decide the options.
-        seed: another one gives other options in another order.
+        problem: its id and the seed determine the options.
+        seed: another seed gives other options in another order.
         options: how many, 2 to 26.
 
     Raises:
-        ValueError: a number of options outside that range.
+        ValueError: `options` is out of range.
     """
     if not 2 <= options <= len(LETTERS):
         raise ValueError(f"options must be 2 to {len(LETTERS)}, got {options}")
-    gold = problem.answer
-    if gold is None or gold.choices:
+    answer = problem.answer
+    if answer is None or answer.choices:
         return problem
-    rng = chance(problem.id, seed)
-    wrong = _wrong(problem, gold, options - 1, rng)
+    rng = problem_rng(problem.id, seed)
+    wrong = _wrong_options(problem, answer, options - 1, rng)
     if not wrong:
         return problem
-    texts = [gold.value, *wrong]
+    texts = [answer.value, *wrong]
     choices = tuple(texts[i] for i in rng.permutation(len(texts)))
-    question = put_together(Asked(problem.question, None, ""), choices, lettering_for(choices))
+    parts = QuestionParts(problem.question, None, "")
+    question = join_question(parts, choices, layout_for(choices))
     chosen = replace(
         problem,
         question=question,
-        answer=Answer("choice", gold.value, choices),
+        answer=Answer("choice", answer.value, choices),
         distractors=tuple(wrong),
     )
     return replace(chosen, twin=_twin(problem, question, choices))
 
 
-def lettering_for(choices: Sequence[str]) -> Lettering:
-    """Letters in brackets; none where an option is itself a letter and could be taken for one."""
-    return "-" if any(len(c) == 1 and c.upper() in LETTERS for c in choices) else "(A)"
-
-
 def family_of(problem: Problem) -> Family | None:
-    """The family that drew a problem, at its level; None for a stored one."""
-    kind = FAMILIES.get(problem.tags.get("family", ""))
-    return kind(int(problem.tags["level"])) if kind and problem.latent else None
+    """The family that generated a problem, at its level; None for a problem of a data set."""
+    family = FAMILIES.get(problem.tags.get("family", ""))
+    return family(int(problem.tags["level"])) if family and problem.latent else None
 
 
-def chance(problem_id: str, seed: int) -> np.random.Generator:
-    """A generator of a problem and a seed, the same on every machine."""
+def problem_rng(problem_id: str, seed: int) -> np.random.Generator:
+    """A random generator for a problem and a seed, the same on every machine."""
     digest = hashlib.sha256(problem_id.encode()).digest()
     return np.random.default_rng([int.from_bytes(digest[:8], "big"), seed])
 
 
+def numeric_value(text: str) -> float | None:
+    """The number that an option states, or the minutes of a clock time; None if neither."""
+    if clock := CLOCK_TIME.fullmatch(text):
+        return 60.0 * int(clock[1]) + int(clock[2])
+    try:
+        return float(text) if len(text) < 20 else None
+    except ValueError:
+        return None
+
+
 def _twin(problem: Problem, question: str, choices: tuple[str, ...]) -> Problem | None:
-    """The twin with the same options, where its gold is among them; None where it isn't."""
+    """The counterfactual with the same options; None if its answer is not among them."""
     twin = problem.twin
     if twin is None or twin.answer is None or twin.answer.value not in choices:
         return None
@@ -94,50 +101,51 @@ def _twin(problem: Problem, question: str, choices: tuple[str, ...]) -> Problem 
     return replace(twin, question=question, answer=answer)
 
 
-def _wrong(problem: Problem, gold: Answer, count: int, rng: np.random.Generator) -> list[str]:
-    """Wrong answers: those of other pictures, as likely as the gold for who sees none; else near.
+def _wrong_options(
+    problem: Problem, answer: Answer, count: int, rng: np.random.Generator
+) -> list[str]:
+    """Wrong answers for other images first, then distractors, then nearby numbers.
 
-    A wrong number that is only near the gold, or that only carelessness gives, would be told from
-    one that this question often has.
+    Answers for other images come first because they are as likely as the reference answer to
+    someone who sees no image; a nearby number or a typical mistake could be told from an answer
+    that the question often has.
     """
-    careless = [problem.distractors[i] for i in rng.permutation(len(problem.distractors))]
-    return _told_apart(gold, chain(_kin(problem, rng), careless, _near(gold, rng)), count)
+    mistakes = [problem.distractors[i] for i in rng.permutation(len(problem.distractors))]
+    candidates = chain(_answers_for_other_images(problem, rng), mistakes, _nearby(answer, rng))
+    return _distinct(answer, candidates, count)
 
 
-def _kin(problem: Problem, rng: np.random.Generator) -> Iterator[str]:
-    """Answers to the same question about other pictures."""
+def _answers_for_other_images(problem: Problem, rng: np.random.Generator) -> Iterator[str]:
     if problem.twin is not None and problem.twin.answer is not None:
         yield problem.twin.answer.value
     family = family_of(problem)
     if family is None:
         return
-    for _ in range(KIN):
+    for _ in range(MOST_RESAMPLED):
         other = family.build(family.vary(dict(problem.latent), rng), Style()).answer
         if other is not None:
             yield other.value
 
 
-def _told_apart(gold: Answer, candidates: Iterable[str], count: int) -> list[str]:
-    """The first `count` candidates that the verifier takes for different answers."""
-    from mstar.rewards.verifier.verify import equivalent  # here, so that environments do without it
-
-    found: list[str] = []
+def _distinct(answer: Answer, candidates: Iterable[str], count: int) -> list[str]:
+    """The first `count` candidates that the verifier tells from the answer and one another."""
+    distinct: list[str] = []
     for candidate in candidates:
-        if len(found) == count:
+        if len(distinct) == count:
             break
-        if not any(equivalent(c, candidate, gold) for c in (gold.value, *found)):
-            found.append(candidate)
-    return found
+        if not any(equivalent(c, candidate, answer) for c in (answer.value, *distinct)):
+            distinct.append(candidate)
+    return distinct
 
 
-def _near(gold: Answer, rng: np.random.Generator) -> list[str]:
-    """Numbers or times about the gold, at steps that don't tell it by its last digit."""
-    clock = CLOCK.fullmatch(gold.value)
-    whole = WHOLE.fullmatch(gold.value)
+def _nearby(answer: Answer, rng: np.random.Generator) -> list[str]:
+    """Numbers or times around the answer, in steps that keep its last digit unremarkable."""
+    clock = CLOCK_TIME.fullmatch(answer.value)
+    whole = WHOLE_NUMBER.fullmatch(answer.value)
     if not clock and not whole:
         return []
     write: Callable[[int], str] = _clock_text if clock else str
-    value = int(size_of(gold.value) or 0)
+    value = int(numeric_value(answer.value) or 0)
     step = next(s for s in (10, 5, 1) if value % s == 0 and (value > 2 * s or s == 1))
     shifts = [int(s) * step for s in rng.permutation(np.arange(1, 6))]
     values = [v for s in shifts for v in (value - s, value + s)]
@@ -146,18 +154,3 @@ def _near(gold: Answer, rng: np.random.Generator) -> list[str]:
 
 def _clock_text(minutes: int) -> str:
     return f"{minutes // 60}:{minutes % 60:02d}"
-
-
-def size_of(text: str) -> float | None:
-    """The number or the minutes that an option states; None where it states neither."""
-    if clock := CLOCK.fullmatch(text):
-        return 60.0 * int(clock[1]) + int(clock[2])
-    try:
-        return float(text) if len(text) < 20 else None
-    except ValueError:
-        return None
-
-
-def _before(text: str, size: float) -> bool:
-    found = size_of(text)
-    return found is not None and found < size

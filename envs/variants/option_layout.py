@@ -1,4 +1,4 @@
-"""How the options of a question stand in its text: letters, layout, and where they begin."""
+"""How the options of a question are marked and laid out in its text."""
 
 from __future__ import annotations
 
@@ -8,59 +8,64 @@ from typing import Literal, NamedTuple, get_args
 
 from mstar.envs.datasets.options import LETTERS
 
-# No digits: an option is often a number itself, so for the verifier a number is never a place.
-Lettering = Literal["(A)", "(a)", "A.", "A)", "A:", "-"]
-LETTERINGS: tuple[Lettering, ...] = get_args(Lettering)
+# No digits: options are often numbers, so the verifier never reads a number as an option's place.
+OptionLayout = Literal["(A)", "(a)", "A.", "A)", "A:", "-"]
+OPTION_LAYOUTS: tuple[OptionLayout, ...] = get_args(OptionLayout)
 
 
-class Asked(NamedTuple):
-    """A question taken apart.
+class QuestionParts(NamedTuple):
+    """A question split around its options.
 
     Attributes:
-        stem: all before the options.
-        lettering: of the options; None where none stand in the text.
-        tail: all behind them.
+        stem: the text before the options.
+        layout: of the options; None if the text holds none.
+        tail: the text after the options.
     """
 
     stem: str
-    lettering: Lettering | None
+    layout: OptionLayout | None
     tail: str
 
 
-def shown(choices: Sequence[str], lettering: Lettering) -> str:
-    r"""The options as a text: on one line in brackets, else on lines of their own.
+def split_question(question: str, choices: Sequence[str]) -> QuestionParts:
+    """Split a question around its options, wherever and in whichever layout they appear.
 
-    >>> shown(["red", "blue"], "(A)"), shown(["red", "blue"], "A.")
-    ('(A) red (B) blue', 'A. red\nB. blue')
+    >>> split_question("Which? A. red, B. blue", ["red", "blue"])
+    QuestionParts(stem='Which?', layout='A.', tail='')
     """
-    marks = [_mark(lettering, place) for place in range(len(choices))]
-    parts = [f"{mark} {text}" for mark, text in zip(marks, choices, strict=True)]
-    return (" " if lettering in ("(A)", "(a)") else "\n").join(parts)
-
-
-def take_apart(question: str, choices: Sequence[str]) -> Asked:
-    """The question without its options, wherever and however those stand in it.
-
-    >>> take_apart("Which? A. red, B. blue", ["red", "blue"])
-    Asked(stem='Which?', lettering='A.', tail='')
-    """
-    for lettering in LETTERINGS if choices else ():
+    for layout in OPTION_LAYOUTS if choices else ():
         texts = [r"\s+".join(map(re.escape, choice.split())) for choice in choices]
-        marks = [re.escape(_mark(lettering, place)) for place in range(len(choices))]
+        marks = [re.escape(_mark(layout, place)) for place in range(len(choices))]
         parts = [rf"{mark}\s*{text}" for mark, text in zip(marks, texts, strict=True)]
         block = re.compile(r"(?<!\w)" + r"[,;]?\s*".join(parts) + r"(?!\w)")
-        found = list(block.finditer(question))
-        if found:
-            start, end = found[-1].span()
-            return Asked(question[:start].rstrip(), lettering, question[end:])
-    return Asked(question, None, "")
+        matches = list(block.finditer(question))
+        if matches:
+            start, end = matches[-1].span()
+            return QuestionParts(question[:start].rstrip(), layout, question[end:])
+    return QuestionParts(question, None, "")
 
 
-def put_together(asked: Asked, choices: Sequence[str], lettering: Lettering) -> str:
-    """A question with its options on the line after it."""
-    return f"{asked.stem}\n{shown(choices, lettering)}{asked.tail}"
+def join_question(parts: QuestionParts, choices: Sequence[str], layout: OptionLayout) -> str:
+    """The question with these options, in this layout, starting on the line after the stem."""
+    return f"{parts.stem}\n{format_options(choices, layout)}{parts.tail}"
 
 
-def _mark(lettering: Lettering, place: int) -> str:
+def format_options(choices: Sequence[str], layout: OptionLayout) -> str:
+    r"""The options as text: on one line for letters in brackets, else one a line.
+
+    >>> format_options(["red", "blue"], "(A)"), format_options(["red", "blue"], "A.")
+    ('(A) red (B) blue', 'A. red\nB. blue')
+    """
+    marks = [_mark(layout, place) for place in range(len(choices))]
+    parts = [f"{mark} {text}" for mark, text in zip(marks, choices, strict=True)]
+    return (" " if layout in ("(A)", "(a)") else "\n").join(parts)
+
+
+def layout_for(choices: Sequence[str]) -> OptionLayout:
+    """``(A)``; without letters if an option is a letter itself, which would be ambiguous."""
+    return "-" if any(len(c) == 1 and c.upper() in LETTERS for c in choices) else "(A)"
+
+
+def _mark(layout: OptionLayout, place: int) -> str:
     letter = LETTERS[place]
-    return lettering.replace("A", letter).replace("a", letter.lower())
+    return layout.replace("A", letter).replace("a", letter.lower())

@@ -1,4 +1,4 @@
-"""Problems whose answers are withheld: rewards see none, measurement still does."""
+"""Problems with hidden answers: rewards do not see them, evaluation still does."""
 
 from __future__ import annotations
 
@@ -7,32 +7,33 @@ from dataclasses import replace
 from functools import partial
 
 from mstar.envs.problem import Problem
-from mstar.envs.source import ProblemSource, View
+from mstar.envs.source import MappedSource, ProblemSource
 from mstar.rewards.base import Answer
+from mstar.rewards.verifier.verify import verify
 
 
-def unlabelled(source: ProblemSource, share: float = 1.0) -> View:
-    """A source with the answers of some of its problems withheld.
+def unlabelled(source: ProblemSource, share: float = 1.0) -> MappedSource:
+    """A source with the answers of some of its problems hidden.
 
-    Which ones is told by a hash of the id, so they are the same in every run, and a greater share
-    holds those of a smaller one.
+    A hash of the id decides which problems, so they are the same in every run, and the problems
+    hidden at a smaller share are also hidden at a larger one.
 
     Args:
         source: of labelled problems.
         share: of the problems, in [0, 1].
 
     Raises:
-        ValueError: a share outside [0, 1].
+        ValueError: `share` is outside [0, 1].
     """
     if not 0 <= share <= 1:
-        raise ValueError(f"the unlabelled share must lie in [0, 1], got {share}")
-    return View(source, partial(_withhold_some, share=share))
+        raise ValueError(f"the unlabelled share must be in [0, 1], got {share}")
+    return MappedSource(source, partial(_withhold_share, share=share))
 
 
 def withhold(problem: Problem) -> Problem:
-    """The problem without its label and all that tells it: steps, latent, twin, wrong answers.
+    """Remove the answer and all that reveals it: steps, latent state, counterfactual, distractors.
 
-    How an answer is read is no secret: its type, options and unit are in ``kind``.
+    The form of the answer stays known: its type, options and unit are kept in ``kind``.
     """
     if problem.answer is None:
         return problem
@@ -49,7 +50,7 @@ def withhold(problem: Problem) -> Problem:
 
 
 def oracle(problem: Problem) -> Answer | None:
-    """The gold for measurement, withheld or not; None where nobody knows it.
+    """The reference answer for evaluation, hidden or not; None if there is none.
 
     Nothing that trains or rewards may call this.
     """
@@ -57,16 +58,14 @@ def oracle(problem: Problem) -> Answer | None:
 
 
 def is_right(problem: Problem, response: str) -> bool | None:
-    """Whether a response is right, for measurement; None where that can't be told."""
+    """Whether a response is correct, for evaluation; None if that cannot be decided."""
     answer = oracle(problem)
     if answer is None:
         return None
-    from mstar.rewards.verifier.verify import verify  # here, so that environments do without it
-
     verdict = verify(response, answer)
     return verdict.correct if verdict.valid else None
 
 
-def _withhold_some(problem: Problem, share: float) -> Problem:
-    place = int.from_bytes(hashlib.sha256(problem.id.encode()).digest()[:8], "big") / 2**64
-    return withhold(problem) if place < share else problem
+def _withhold_share(problem: Problem, share: float) -> Problem:
+    position = int.from_bytes(hashlib.sha256(problem.id.encode()).digest()[:8], "big") / 2**64
+    return withhold(problem) if position < share else problem

@@ -9,12 +9,12 @@ from typing import Any
 
 import tyro
 
-from mstar.envs.datasets.field_map_text import described, read_fields
+from mstar.envs.datasets.field_map import dataset_description, parse_field_options
 from mstar.envs.datasets.source import DatasetSource
 from mstar.envs.families.base import SPLITS, Family
 from mstar.envs.families.catalog import FAMILIES
-from mstar.envs.open import open_source
 from mstar.envs.problem import Problem, Split
+from mstar.envs.registry import open_source
 from mstar.envs.source import ProblemSource
 from mstar.envs.task import SIZES
 from mstar.experiments.cli.gallery import write_gallery
@@ -51,7 +51,7 @@ class Validate:
         fields: which column holds what, where that can't be told: ``KEY=COLUMN`` each, such as
             ``answer=gold question='{hint} {question}' type=number unit==cm tolerance=0.05
             split=part``; ``==`` is followed by what holds for all rows. ``schema=mathvista`` starts
-            from a published form, ``pictures=FOLDER`` says where the pictures lie.
+            from a published form, ``image_folder=FOLDER`` says where the images are.
         json: print everything as JSON.
     """
 
@@ -124,7 +124,7 @@ def listing() -> list[str]:
 
 def show(options: Show) -> None:
     """Print some problems with their solutions."""
-    source = open_source(described(options.env, options.fields), level=options.level)
+    source = open_source(dataset_description(options.env, options.fields), level=options.level)
     split = options.split or _first_split(source)
     for index in range(options.count):
         problem = source.problem(split, 0, index)
@@ -152,10 +152,10 @@ def validate(options: Validate) -> None:
             f"{options.source} is generated, and tests hold it to its promises; what it gives away "
             "says mstar envs blind. validate takes a file, a folder or hub:NAME"
         )
-    said = read_fields(options.fields)
-    said.pop("on_error", None)  # everything is read here, and every fault is told
-    pictures = said.pop("pictures", None)
-    report = validate_source(options.source, said or None, pictures)
+    given = parse_field_options(options.fields)
+    given.pop("on_error", None)  # every row is read here, and every error is reported
+    image_folder = given.pop("image_folder", None)
+    report = validate_source(options.source, given or None, image_folder)
     print(json.dumps(report.as_json(), indent=2) if options.json else report.text())
     if report.errors:
         raise ValueError(f"{len(report.errors)} errors in {options.source}; see above")
@@ -163,16 +163,16 @@ def validate(options: Validate) -> None:
 
 def print_blind(options: BlindOptions) -> None:
     """Print a row per family: shares of problems that each blind strategy answers rightly."""
-    from mstar.envs.blind import Blind, blind
+    from mstar.envs.blind_baselines import BlindBaselines, measure_blind_baselines
 
-    columns = [column.name for column in fields(Blind) if column.name not in ("family", "level")]
+    columns = [c.name for c in fields(BlindBaselines) if c.name not in ("family", "level")]
     if not options.json:
         print("  ".join(["family".ljust(16), *columns]))
     for name in options.families or FAMILIES:
         source = open_source(name, options.level)
         if not isinstance(source, Family):
             raise ValueError(f"{name} is not a family; for a data set see mstar envs validate")
-        row = asdict(blind(source, options.count))
+        row = asdict(measure_blind_baselines(source, options.count))
         shares = [f"{row[column]:{len(column)}.2f}" for column in columns]
         print(json.dumps(row) if options.json else "  ".join([source.name.ljust(16), *shares]))
 

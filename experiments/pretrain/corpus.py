@@ -15,7 +15,7 @@ from mstar.envs.families.base import Latent
 from mstar.envs.families.catalog import FAMILIES
 from mstar.envs.problem import Problem
 from mstar.envs.task import INSTRUCTION
-from mstar.envs.variants.corruptions import slip
+from mstar.envs.variants.corruptions import corrupt_solution
 from mstar.envs.variants.instructions import INSTRUCTIONS
 from mstar.envs.variants.multiple_choice import as_choice
 from mstar.envs.variants.phrasing import AXES, draw_phrasing, phrase
@@ -139,7 +139,7 @@ def solution(mixture: Mixture, problem: Problem, rng: np.random.Generator) -> st
     drawn = rng.random()
     if drawn < mixture.careful:
         return problem.solution
-    wrong = slip(problem, rng)
+    wrong = corrupt_solution(problem, rng)
     if drawn < mixture.careful + mixture.slips and wrong is not None:
         return wrong.text
     assert problem.answer is not None

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from mstar.agents.config import Recipe
 from mstar.agents.judges.catalog import panel_of
 from mstar.agents.rollout import distinct
-from mstar.envs.datasets.field_map_text import described
-from mstar.envs.open import open_source
+from mstar.envs.datasets.field_map import dataset_description
 from mstar.envs.problem import Problem, Split
-from mstar.envs.source import Mixture, Pool, ProblemSource
+from mstar.envs.registry import open_source
+from mstar.envs.source import Mixture, ProblemSource, Subset
 from mstar.envs.vector_env import ProblemVectorEnv
 from mstar.rewards import Correctness, RewardPanel
 
@@ -51,10 +51,10 @@ def open_env(
         )
     else:
         source = open_source(
-            described(recipe.data.env, recipe.data.fields), level=recipe.data.level
+            dataset_description(recipe.data.env, recipe.data.fields), level=recipe.data.level
         )
     if recipe.data.training_problems and split == "train":
-        source = Pool(source, recipe.data.training_problems)
+        source = Subset(source, recipe.data.training_problems)
     env = ProblemVectorEnv(
         source=source,
         num_envs=1,

@@ -19,7 +19,7 @@ from mstar.agents.policy.embedded import EMBEDDED
 from mstar.agents.policy.policy import Policy
 from mstar.agents.sampling.vllm import sampler_of
 from mstar.agents.seeds import mix
-from mstar.envs.variants.phrasing import AXES, variants
+from mstar.envs.variants.phrasing import AXES, distinct_phrasings
 from mstar.experiments.rows import Row, read_rows, write_rows
 from mstar.experiments.run.canary_check import check_run, heed
 from mstar.experiments.run.evaluate import METRICS, evaluate, values
@@ -186,7 +186,7 @@ def variants_of_subject(subject: str, recipe: Recipe, count: int) -> list[Row]:
     """
     if count < 2:
         raise ValueError(f"a comparison needs at least two phrasings, got {count}")
-    phrasings = variants(count, recipe.data.phrasings or AXES, recipe.run.seed)
+    phrasings = distinct_phrasings(count, recipe.data.phrasings or AXES, recipe.run.seed)
     recipe, tests, policy = _opened(subject, recipe)
     sampler = sampler_of(policy, recipe)
     rows: list[Row] = []

@@ -12,7 +12,7 @@ from mstar.agents.config import AgentName, Recipe
 from mstar.agents.policy.policy import Policy
 from mstar.agents.round import Cost
 from mstar.envs.families.catalog import FAMILIES
-from mstar.envs.source import Pool
+from mstar.envs.source import Subset
 from mstar.experiments.run.problems import exams, open_env
 from mstar.rewards.panel import RewardPanel
 
@@ -90,7 +90,7 @@ def test_a_pool_comes_round() -> None:
     held_out = [problem.id for problem in open_env(recipe, "validation").draw(7)]
     assert len(set(held_out)) == 7
     with pytest.raises(ValueError, match="at least one problem"):
-        Pool(FAMILIES["Dice"](1), 0)
+        Subset(FAMILIES["Dice"](1), 0)
 
 
 def test_the_harder_exam_is_one_level_up_and_off_by_default() -> None:

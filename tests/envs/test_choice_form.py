@@ -8,11 +8,10 @@ import numpy as np
 import pytest
 
 from mstar.envs import FAMILIES, Problem, as_choice
-from mstar.envs.blind import blind
+from mstar.envs.blind_baselines import measure_blind_baselines
 from mstar.envs.families.bar_chart import BarChart
 from mstar.envs.families.base import LEVELS
-from mstar.envs.variants.multiple_choice import lettering_for
-from mstar.envs.variants.option_layout import put_together, take_apart
+from mstar.envs.variants.option_layout import join_question, layout_for, split_question
 from mstar.rewards.base import Answer
 from mstar.rewards.verifier.verify import audit, equivalent, verify
 
@@ -35,7 +34,7 @@ def test_options_are_sound_and_hold_the_gold_once(name: str) -> None:
             assert not any(equivalent(one, other, problem.answer) for other in options[i + 1 :])
         if problem.answer.type != "choice":
             assert chosen.question.startswith(problem.question)
-            assert take_apart(chosen.question, options).stem == problem.question
+            assert split_question(chosen.question, options).stem == problem.question
         assert chosen.answer.value == problem.answer.value
         twin = chosen.twin.answer if chosen.twin else None
         if twin and problem.answer.type != "choice":
@@ -67,7 +66,7 @@ def test_nothing_that_can_be_seen_without_the_picture_betrays_the_gold() -> None
 @pytest.mark.parametrize("name", FAMILIES)
 def test_no_blind_strategy_that_learns_from_other_problems_finds_the_gold(name: str) -> None:
     level = 1 + list(FAMILIES).index(name) % len(LEVELS)
-    found = blind(FAMILIES[name](level), 400)
+    found = measure_blind_baselines(FAMILIES[name](level), 400)
     assert max(found.open, found.place, found.look, found.frequent, found.telling) <= 0.35, found
     assert found.two_ways <= 0.6, found
 
@@ -79,7 +78,7 @@ def test_a_strategy_that_works_is_found(monkeypatch: pytest.MonkeyPatch) -> None
             return {**latent, "values": [100 + int(value) ** 2 for value in values]}
 
     monkeypatch.setitem(FAMILIES, "BarChart", Betraying)
-    found = blind(Betraying(), 100)
+    found = measure_blind_baselines(Betraying(), 100)
     assert min(found.frequent, found.telling, found.look) > 0.35, found
 
 
@@ -102,9 +101,9 @@ def test_a_question_of_two_answers_gets_two_options_and_one_without_any_stays() 
 
 
 def test_options_that_are_letters_are_shown_without_letters() -> None:
-    assert lettering_for(("red", "blue")) == "(A)"
-    assert lettering_for(("E", "A")) == "-"
-    question = put_together(take_apart("Which?", ()), ("E", "A"), "-")
+    assert layout_for(("red", "blue")) == "(A)"
+    assert layout_for(("E", "A")) == "-"
+    question = join_question(split_question("Which?", ()), ("E", "A"), "-")
     assert question == "Which?\n- E\n- A"
 
 

@@ -592,7 +592,7 @@ def test_pictures_may_lie_in_a_folder_that_is_named(tmp_path: Path) -> None:
     (tmp_path / "elsewhere").mkdir()
     (tmp_path / "elsewhere" / "1.png").write_bytes(png())
     path = write(tmp_path / "set", [chart(1, image="1.png")])
-    source = DatasetSource.load(path, pictures=str(tmp_path / "elsewhere"))
+    source = DatasetSource.load(path, image_folder=str(tmp_path / "elsewhere"))
     assert all_problems(source)[0].pictures[0].render().size == (8, 6)
 
 

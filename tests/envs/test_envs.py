@@ -17,7 +17,7 @@ from gymnasium.wrappers import RecordEpisodeStatistics, RecordVideo, TimeLimit
 from PIL import Image
 
 from mstar.envs import FAMILIES, INSTRUCTION, DatasetSource, Mixture, ProblemEnv
-from mstar.envs.source import Pool, find
+from mstar.envs.source import Subset, find_problem
 
 IDS = [id_ for id_ in gymnasium.registry if id_.startswith("mstar/")]
 GOLDEN = Path(__file__).with_name("golden_problems.json")
@@ -284,6 +284,6 @@ def test_moviepy_records_a_video_of_the_cards(tmp_path: Path) -> None:
 def test_a_stored_problem_of_a_pool_is_found_under_every_seed() -> None:
     row = {"image": Image.new("RGB", (8, 8)), "answer": "1", "split": "test"}
     stored = DatasetSource.load([{**row, "question": f"How many in {n}?"} for n in range(40)])
-    pool = Pool(stored, 2)
+    pool = Subset(stored, 2)
     asked = [pool.problem("test", seed, 0) for seed in range(9)]
-    assert [find(pool, "test", problem.id).id for problem in asked] == [p.id for p in asked]
+    assert [find_problem(pool, "test", problem.id).id for problem in asked] == [p.id for p in asked]

@@ -5,8 +5,8 @@ import pytest
 
 from mstar.envs import FAMILIES, Mixture, Phrasing, Problem, as_choice, phrase
 from mstar.envs.variants.instructions import INSTRUCTIONS, STYLES, instruction
-from mstar.envs.variants.option_layout import LETTERINGS, take_apart
-from mstar.envs.variants.phrasing import AXES, draw_phrasing, phrased, variants
+from mstar.envs.variants.option_layout import OPTION_LAYOUTS, split_question
+from mstar.envs.variants.phrasing import AXES, distinct_phrasings, draw_phrasing, phrase_all
 from mstar.envs.variants.unlabelled import unlabelled
 from mstar.envs.vector_env import ProblemVectorEnv
 from mstar.experiments.run.variants import by_variant, consistency, in_training
@@ -40,7 +40,7 @@ def test_every_wording_of_a_family_asks_for_the_same_answer(name: str) -> None:
             assert other.twin is None or other.twin.question == other.question
 
 
-@pytest.mark.parametrize("letters", LETTERINGS)
+@pytest.mark.parametrize("letters", OPTION_LAYOUTS)
 def test_the_verifier_takes_the_letters_that_are_shown(letters: str) -> None:
     problem = as_choice(FAMILIES["BarChart"](1).problem("train", 0, 1))
     other = phrase(problem, Phrasing(letters=letters, order=3))  # type: ignore[arg-type]
@@ -51,7 +51,7 @@ def test_the_verifier_takes_the_letters_that_are_shown(letters: str) -> None:
     said = (
         other.answer.value if letters == "-" else letters.replace("A", letter).replace("a", letter)
     )
-    assert take_apart(other.question, other.answer.choices).lettering == letters
+    assert split_question(other.question, other.answer.choices).layout == letters
     assert verify(f"Answer: {said}", other.answer).correct
     assert not verify(f"Answer: {other.distractors[0]}", other.answer).correct
 
@@ -134,12 +134,12 @@ def test_a_label_says_what_was_applied_and_asks_the_same_again() -> None:
 
 def test_only_the_axes_that_are_on_vary_and_the_seed_decides() -> None:
     problems = [FAMILIES["Venn"](1).problem("train", 0, i) for i in range(20)]
-    assert phrased(problems, (), 1) == problems
-    varied = phrased(problems, ("instruction",), 1)
+    assert phrase_all(problems, (), 1) == problems
+    varied = phrase_all(problems, ("instruction",), 1)
     assert {p.question for p in varied} == {p.question for p in problems}
     assert len({p.instruction for p in varied}) > 2
-    assert [p.tags for p in varied] == [p.tags for p in phrased(problems, ("instruction",), 1)]
-    assert [p.tags for p in varied] != [p.tags for p in phrased(problems, ("instruction",), 2)]
+    assert [p.tags for p in varied] == [p.tags for p in phrase_all(problems, ("instruction",), 1)]
+    assert [p.tags for p in varied] != [p.tags for p in phrase_all(problems, ("instruction",), 2)]
 
 
 def test_an_unlabelled_problem_is_reworded_without_its_label() -> None:
@@ -150,16 +150,20 @@ def test_an_unlabelled_problem_is_reworded_without_its_label() -> None:
 
 
 def test_variants_are_distinct_and_begin_as_drawn() -> None:
-    found = variants(8, AXES)
+    found = distinct_phrasings(8, AXES)
     assert len(set(found)) == 8
     assert found[0] == Phrasing()
     with pytest.raises(ValueError, match="4 phrasings"):
-        variants(4, ("language",))
+        distinct_phrasings(4, ("language",))
 
 
 @pytest.mark.parametrize(
     ("wrong", "says"),
-    [({"language": "xx"}, "en, de, fr"), ({"letters": "1)"}, "there are"), ({"order": -1}, "0 or")],
+    [
+        ({"language": "xx"}, "en, de, fr"),
+        ({"letters": "1)"}, "known layouts"),
+        ({"order": -1}, "0 or"),
+    ],
 )
 def test_a_phrasing_that_there_is_not_is_refused(wrong: dict[str, object], says: str) -> None:
     with pytest.raises(ValueError, match=says):

@@ -393,7 +393,7 @@ def test_a_file_is_read_as_it_is_published(name: str, tmp_path: Path) -> None:
         ({"question": "How?", "image": IMAGE, "answers": ["64%", "64"]}, "answer=answers.0"),
         ({"question": "How?", "image": IMAGE, "answer": "['1.06', '1.1']"}, "say type=list"),
         ({"question": "How?", "image": IMAGE, "answer": "word " * 41}, "final answer"),
-        ({"question": "How?", "image": "1.png", "answer": "4"}, "--fields pictures=FOLDER"),
+        ({"question": "How?", "image": "1.png", "answer": "4"}, "--fields image_folder=FOLDER"),
         ({"question": "Text only?", "image": None, "answer": "4"}, "--fields on_error=skip"),
     ],
 )

@@ -14,7 +14,7 @@ import pytest
 
 from mstar.envs import FAMILIES, Family, open_source, register_family
 from mstar.envs.families.bar_chart import BarChart
-from mstar.envs.source import find
+from mstar.envs.source import find_problem
 
 LAMPS = '''
 from mstar.envs import Family, Problem, Step, register_family
@@ -111,7 +111,7 @@ def test_a_family_is_opened_by_the_name_of_its_module(folder: Path) -> None:
     source = open_source("lamps_of_mine:Lamps", level=3)
     problem = source.problem("test", 1, 4)
     assert problem.id == "Lamps-v0/test/L3/1/4"
-    assert find(source, "train", problem.id).latent == problem.latent
+    assert find_problem(source, "train", problem.id).latent == problem.latent
     assert open_source("mstar/Lamps-v0").problem("test", 1, 4).id == "Lamps-v0/test/L1/1/4"
     envs = gymnasium.make_vec("mstar/Lamps-v0", 4, group_size=2)
     assert envs.reset(seed=1)[1]["family"].tolist() == ["Lamps"] * 4
@@ -130,7 +130,7 @@ def test_a_family_is_opened_by_the_name_of_its_module(folder: Path) -> None:
         ("Lamps", TypeError, "must be a subclass of Family"),
         (type("Half", (Family,), {"name": "Half"}), TypeError, "with latent, build and vary"),
         (type("Other", (BarChart,), {"name": "bars"}), ValueError, "a name in CamelCase"),
-        (type("Other", (BarChart,), {}), ValueError, "there is a family 'BarChart' already"),
+        (type("Other", (BarChart,), {}), ValueError, "name 'BarChart' is already taken"),
     ],
 )
 def test_what_is_no_family_of_its_own_is_refused(
