@@ -13,8 +13,9 @@ What plugs in: a family (subclass `Family`, then `register_family` or an entry p
 
 from mstar.envs.datasets.source import DatasetSource
 from mstar.envs.env import ProblemEnv
-from mstar.envs.families.base import Family, Knob
+from mstar.envs.families.base import Difficulty, Family, Knob
 from mstar.envs.families.catalog import FAMILIES
+from mstar.envs.families.solution import Solution
 from mstar.envs.problem import Problem, Prompt, Split, Step
 from mstar.envs.registry import open_source, register_dataset, register_family
 from mstar.envs.registry import register_all as _register_all
@@ -38,6 +39,7 @@ __all__ = [
     "Caption",
     "CaptionOnly",
     "DatasetSource",
+    "Difficulty",
     "Examiner",
     "Family",
     "ImageOnly",
@@ -51,6 +53,7 @@ __all__ = [
     "Prompt",
     "ResponseSpace",
     "Setting",
+    "Solution",
     "Split",
     "Step",
     "Stepwise",

@@ -87,7 +87,8 @@ def register_family(family: type[Family]) -> str:
     """
     if not (isinstance(family, type) and issubclass(family, Family)) or isabstract(family):
         raise TypeError(
-            f"a family must be a subclass of Family with latent, build and vary, got {family!r}"
+            "a family must be a subclass of Family with latent, vary, solve and draw, got "
+            f"{family!r}"
         )
     if not FAMILY_CLASS_NAME.fullmatch(getattr(family, "name", "")):
         raise ValueError(

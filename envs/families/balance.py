@@ -7,13 +7,13 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from mstar.envs.families.base import Family, Knob, Latent, Style
+from mstar.envs.families.base import Difficulty, Family, Latent, Style
 from mstar.envs.families.parts.axes import DIGITS
 from mstar.envs.families.parts.boxes import Box
-from mstar.envs.families.parts.distractors import distractors
 from mstar.envs.families.parts.drawing import COLORS, INK, Color, Drawing
-from mstar.envs.problem import Problem, Step
-from mstar.rewards.base import Answer
+from mstar.envs.families.parts.sampling import choose
+from mstar.envs.families.solution import Solution, compute, perceive
+from mstar.envs.problem import Step
 
 SIDE, PITCH, BLOCK = 0.08, 0.1, 0.175  # of a box, from box to box, width of a weight
 PANS = (0.255, 0.745)  # middles of the left and the right half
@@ -36,15 +36,15 @@ class Balance(Family):
         ),
     )
 
-    extra = Knob("distractor", False, True, True)  # a scale about a box that nobody asks for
-    heaviest = Knob("perception", 12, 12, 15)
-    templates = Knob(
+    extra = Difficulty("distractor", False, True, True)  # a scale about a box that nobody asks for
+    heaviest = Difficulty("perception", 12, 12, 15)
+    templates = Difficulty(
         "reasoning", ("one",), ("one", "sides", "chain"), ("sides", "chain", "eliminate")
     )
 
     def latent(self, rng: np.random.Generator) -> Latent:
         """What lies on each scale, how the scales are arranged, and which box is asked for."""
-        template = self.templates[rng.integers(len(self.templates))]
+        template = choose(self.templates, rng)
         needed = (1 if template in ("one", "sides") else 2) + self.extra
         colors = [str(c) for c in rng.choice(list(COLORS), size=needed, replace=False)]
         ask = {"template": template, "a": colors[0]}
@@ -66,24 +66,27 @@ class Balance(Family):
         flipped = [int(i) for i in rng.integers(2, size=len(scales))]
         return {**latent, "scales": scales, "order": order, "flipped": flipped}
 
-    def build(self, latent: Latent, style: Style) -> Problem:
-        """Draw the scales, word the question, and solve it by linear elimination."""
+    def solve(self, latent: Latent, style: Style) -> Solution:
+        """Solve by linear elimination."""
         template, color = latent["ask"]["template"], latent["ask"]["a"]
         solve = {"chain": _solve_chain, "eliminate": _solve_eliminate}.get(template, _solve_sides)
         steps = solve(latent, color)
         result = int(steps[-1].value)
         weights = [load[-1][1] for scale in latent["scales"] for load in scale]
-        wrong = (*(int(step.value) for step in steps), *weights, result + 1, result - 1)
-        return Problem(
-            id="",
-            pictures=(_picture(latent, style),),
-            question=self.word(template, style, a=color),
-            answer=Answer("number", str(result)),
-            steps=steps,
-            latent=latent,
-            template=template,
-            distractors=distractors(result, *wrong),
+        return Solution.number(
+            steps, (*(int(step.value) for step in steps), *weights, result + 1, result - 1)
         )
+
+    def draw(self, latent: Latent, style: Style) -> Drawing:
+        """Draw one scale below the other."""
+        drawing = Drawing(style.background)
+        for at, scale in enumerate(latent["scales"]):
+            y = _plank(latent, at)
+            drawing.polygon([(0.5, y), (0.44, y + 0.09), (0.56, y + 0.09)], fill=INK)
+            drawing.line([(0.02, y + 0.01), (0.98, y + 0.01)], color=INK, width=0.02)
+            for side, load in enumerate(scale):
+                _stack(drawing, load, (PANS[side ^ latent["flipped"][at]], y), style)
+        return drawing
 
 
 def _one(colors: list[str], rng: np.random.Generator) -> list[tuple[Load, Load]]:
@@ -128,8 +131,8 @@ def _solve_sides(latent: Latent, color: str) -> tuple[Step, ...]:
     known, heavy = left[-1][1], right[-1][1]
     boxes = left[0][1] - (right[0][1] if len(right) > 1 else 0)
     steps = [
-        Step(f"one side: {_named(left)}", "perceive", str(known), (color,), _box(latent, 0, 0)),
-        Step(f"other side: {_named(right)}", "perceive", str(heavy), (color,), _box(latent, 0, 1)),
+        perceive(f"one side: {_named(left)}", known, (color,), _box(latent, 0, 0)),
+        perceive(f"other side: {_named(right)}", heavy, (color,), _box(latent, 0, 1)),
     ]
     if len(right) > 1:
         steps.append(_difference(left[0][1], right[0][1], color))
@@ -143,7 +146,7 @@ def _solve_chain(latent: Latent, color: str) -> tuple[Step, ...]:
     return (
         *_balanced(latent),
         *_shared(first, several, other),
-        Step(f"{second} - {again} * {one} = {left}", "compute", str(left), (color, other)),
+        compute(f"{second} - {again} * {one}", left, (color, other)),
         *_shared(left, asked, color),
     )
 
@@ -160,16 +163,15 @@ def _solve_eliminate(latent: Latent, color: str) -> tuple[Step, ...]:
     if color == other:
         return steps
     rest = first - few * one
-    return (*steps, Step(f"{first} - {few} * {one} = {rest}", "compute", str(rest), (lone,)))
+    return (*steps, compute(f"{first} - {few} * {one}", rest, (lone,)))
 
 
 def _balanced(latent: Latent) -> list[Step]:
     """What the boxes of each of the first two scales weigh in all."""
     return [
-        Step(
+        perceive(
             f"{_named(left)} weigh {right[-1][1]}",
-            "perceive",
-            str(right[-1][1]),
+            right[-1][1],
             tuple(name for name, _ in left),
             _box(latent, at, None),
         )
@@ -178,13 +180,13 @@ def _balanced(latent: Latent) -> list[Step]:
 
 
 def _difference(more: int, less: int, color: str) -> Step:
-    return Step(f"{more} - {less} = {more - less}", "compute", str(more - less), (color,))
+    return compute(f"{more} - {less}", more - less, (color,))
 
 
 def _shared(weight: int, boxes: int, color: str) -> tuple[Step, ...]:
     """The division among boxes of one colour; nothing to do where there is one."""
-    line = f"{weight} / {boxes} = {weight // boxes}"
-    return () if boxes == 1 else (Step(line, "compute", str(weight // boxes), (color,)),)
+    one = weight // boxes
+    return () if boxes == 1 else (compute(f"{weight} / {boxes}", one, (color,)),)
 
 
 def _weigh(load: Load, boxes: Mapping[str, int]) -> int:
@@ -208,17 +210,6 @@ def _box(latent: Latent, at: int, side: int | None) -> Box:
         return (0.02, top, 0.98, bottom)
     middle = PANS[side ^ latent["flipped"][at]]
     return (middle - 0.235, top, middle + 0.235, bottom)
-
-
-def _picture(latent: Latent, style: Style) -> Drawing:
-    drawing = Drawing(style.background)
-    for at, scale in enumerate(latent["scales"]):
-        y = _plank(latent, at)
-        drawing.polygon([(0.5, y), (0.44, y + 0.09), (0.56, y + 0.09)], fill=INK)
-        drawing.line([(0.02, y + 0.01), (0.98, y + 0.01)], color=INK, width=0.02)
-        for side, load in enumerate(scale):
-            _stack(drawing, load, (PANS[side ^ latent["flipped"][at]], y), style)
-    return drawing
 
 
 def _stack(drawing: Drawing, load: Load, at: tuple[float, float], style: Style) -> None:

@@ -7,11 +7,10 @@ from typing import ClassVar
 
 import numpy as np
 
-from mstar.envs.families.base import Family, Knob, Latent, Style
-from mstar.envs.families.parts.distractors import distractors
+from mstar.envs.families.base import Difficulty, Family, Latent, Style
+from mstar.envs.families.parts.boxes import Box
 from mstar.envs.families.parts.drawing import COLORS, INK, Drawing
-from mstar.envs.problem import Problem, Step
-from mstar.rewards.base import Answer
+from mstar.envs.families.solution import Solution, compute, perceive
 
 FLOOR, TOP, LEFT = 0.86, 0.08, 0.16  # of the plot, in shares of the side
 
@@ -34,10 +33,10 @@ class BarChart(Family):
         ),
     }
 
-    bars = Knob("perception", 3, 4, 6)
-    palette = Knob("perception", 5, 8, 8)
-    top = Knob("perception", 10, 10, 20)
-    templates = Knob("reasoning", ("difference", "sum"), ("difference", "sum"), ("sum",))
+    bars = Difficulty("perception", 3, 4, 6)
+    palette = Difficulty("perception", 5, 8, 8)
+    top = Difficulty("perception", 10, 10, 20)
+    templates = Difficulty("reasoning", ("difference", "sum"), ("difference", "sum"), ("sum",))
 
     def latent(self, rng: np.random.Generator) -> Latent:
         """Colours, their values and what is asked; no two bars are equal."""
@@ -58,47 +57,39 @@ class BarChart(Family):
             values[a], values[b] = values[b], values[a]
         return {**latent, "values": values}
 
-    def build(self, latent: Latent, style: Style) -> Problem:
-        """Draw the chart, word the question, and solve it."""
+    def solve(self, latent: Latent, style: Style) -> Solution:
+        """Read both bars, then add or subtract."""
+        template, a, b = (latent["ask"][key] for key in ("template", "a", "b"))
         values = dict(zip(latent["colors"], latent["values"], strict=True))
-        template, a, b = (latent["ask"][k] for k in ("template", "a", "b"))
-        sign, result = (
-            ("-", values[a] - values[b])
-            if template == "difference"
-            else (
-                "+",
-                values[a] + values[b],
-            )
-        )
-        boxes = {name: self._box(i, value) for i, (name, value) in enumerate(values.items())}
-        return Problem(
-            id="",
-            pictures=(self._picture(values, style),),
-            question=self.word(template, style, a=a, b=b),
-            answer=Answer("number", str(result)),
-            steps=(
-                Step(f"{a} is {values[a]}", "perceive", str(values[a]), (a,), boxes[a]),
-                Step(f"{b} is {values[b]}", "perceive", str(values[b]), (b,), boxes[b]),
-                Step(f"{values[a]} {sign} {values[b]} = {result}", "compute", str(result), (a, b)),
-            ),
-            latent=latent,
-            template=template,
-            distractors=distractors(result, values[a], values[b]),
-        )
+        boxes = dict(zip(latent["colors"], self._boxes(latent), strict=True))
+        left, right = values[a], values[b]
+        if template == "difference":
+            result = compute(f"{left} - {right}", left - right, (a, b))
+        else:
+            result = compute(f"{left} + {right}", left + right, (a, b))
+        steps = [
+            perceive(f"{name} is {values[name]}", values[name], (name,), boxes[name])
+            for name in (a, b)
+        ]
+        return Solution.number([*steps, result], (left, right))
 
-    def _box(self, index: int, value: int) -> tuple[float, float, float, float]:
-        width = (0.97 - LEFT) / self.bars
-        left = LEFT + width * (index + 0.15)
-        return (left, FLOOR - (FLOOR - TOP) * value / self.top, left + 0.7 * width, FLOOR)
-
-    def _picture(self, values: Mapping[str, int], style: Style) -> Drawing:
+    def draw(self, latent: Latent, style: Style) -> Drawing:
+        """Draw the scale, the bars and the axes."""
         drawing = Drawing(style.background)
         for tick in range(0, self.top + 1, self.top // 5):
             y = FLOOR - (FLOOR - TOP) * tick / self.top
             drawing.line([(LEFT, y), (0.97, y)], color=(205, 205, 205), width=0.004)
             drawing.text((LEFT - 0.02, y), str(tick), height=0.09, anchor="rm")
-        for index, (name, value) in enumerate(values.items()):
-            left, top, right, bottom = self._box(index, value)
-            drawing.rectangle((left, top), (right, bottom), fill=style.color(name))
+        for name, box in zip(latent["colors"], self._boxes(latent), strict=True):
+            drawing.rectangle(box[:2], box[2:], fill=style.color(name))
         drawing.line([(LEFT, TOP), (LEFT, FLOOR), (0.97, FLOOR)], color=INK, width=0.008)
         return drawing
+
+    def _boxes(self, latent: Latent) -> list[Box]:
+        """The bars, from left to right."""
+        width = (0.97 - LEFT) / self.bars
+        lefts = [LEFT + width * (index + 0.15) for index in range(self.bars)]
+        return [
+            (left, FLOOR - (FLOOR - TOP) * value / self.top, left + 0.7 * width, FLOOR)
+            for left, value in zip(lefts, latent["values"], strict=True)
+        ]

@@ -7,12 +7,12 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from mstar.envs.families.base import Family, Knob, Latent, Style
+from mstar.envs.families.base import Difficulty, Family, Latent, Style
 from mstar.envs.families.parts.boxes import Box, around
-from mstar.envs.families.parts.distractors import distractors
 from mstar.envs.families.parts.drawing import COLORS, INK, Drawing
-from mstar.envs.problem import Problem, Step
-from mstar.rewards.base import Answer
+from mstar.envs.families.parts.sampling import choose
+from mstar.envs.families.solution import Solution, compute, conclude, perceive
+from mstar.envs.problem import Step
 
 WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 MONTHS = {
@@ -22,8 +22,6 @@ MONTHS = {
 }  # fmt: skip
 ORDINALS = {2: "second", 3: "third", 4: "fourth"}
 COLUMN, ROW, FIRST_ROW = 0.137, 0.125, 0.3  # of the grid, in shares of the side
-
-Solved = tuple[tuple[Step, ...], str, tuple[str, ...]]  # steps, result, wrong answers
 
 
 class Calendar(Family):
@@ -59,9 +57,9 @@ class Calendar(Family):
         ),
     }
 
-    first = Knob("perception", (0,), (0,), (0, 6))  # weekday in the first column
-    marks = Knob("distractor", 2, 3, 4)  # days with a frame, asked about or not
-    templates = Knob(
+    first = Difficulty("perception", (0,), (0,), (0, 6))  # weekday in the first column
+    marks = Difficulty("distractor", 2, 3, 4)  # days with a frame, asked about or not
+    templates = Difficulty(
         "reasoning",
         ("weekday", "nth", "between"),
         ("nth", "between", "ahead"),
@@ -71,9 +69,9 @@ class Calendar(Family):
     def latent(self, rng: np.random.Generator) -> Latent:
         """The month, its length, its first weekday (0: Monday), the framed days, what is asked."""
         month = list(MONTHS)[rng.integers(12)]
-        days = MONTHS[month][rng.integers(len(MONTHS[month]))]
+        days = choose(MONTHS[month], rng)
         chosen = [str(c) for c in rng.choice(list(COLORS), size=self.marks, replace=False)]
-        ask: dict[str, Any] = {"template": self.templates[rng.integers(len(self.templates))]}
+        ask: dict[str, Any] = {"template": choose(self.templates, rng)}
         if ask["template"] == "weekday":
             ask["date"] = int(rng.integers(8, days + 1))  # past the numbers of the columns
         elif ask["template"] == "nth":
@@ -84,7 +82,7 @@ class Calendar(Family):
             ask["count"] = int(rng.choice([8, 9, 10, 11, 12, 13, 15, 16, 17, 18, 19, 20]))
         else:
             ask |= {"a": chosen[0], "date": int(rng.integers(4, 13))}
-        first = self.first[rng.integers(len(self.first))]
+        first = choose(self.first, rng)
         latent = {
             "month": month,
             "days": days,
@@ -104,119 +102,102 @@ class Calendar(Family):
             marks[a], marks[b] = sorted((marks[a], marks[b]))
         return {**latent, "start": int(rng.integers(7)), "marks": marks}
 
-    def build(self, latent: Latent, style: Style) -> Problem:
-        """Draw the page, word the question, and solve it."""
+    def fields(self, latent: Latent) -> Mapping[str, object]:
+        """With the month, and the ordinal as a word."""
         ask = latent["ask"]
+        return {**ask, "month": latent["month"], "nth": ORDINALS.get(ask.get("nth", 0))}
+
+    def solve(self, latent: Latent, style: Style) -> Solution:
+        """Read dates or weekdays, then count on."""
         solve = {
             "weekday": _weekday,
             "nth": _nth,
             "between": _between,
             "ahead": _ahead,
             "until": _until,
-        }[ask["template"]]
-        steps, result, wrong = solve(latent)
-        text = ask["template"] in ("weekday", "ahead")
-        fields = {key: ask.get(key) for key in ("a", "b", "date", "count", "weekday")}
-        return Problem(
-            id="",
-            pictures=(_picture(latent, style),),
-            question=self.word(
-                ask["template"],
-                style,
-                month=latent["month"],
-                nth=ORDINALS.get(ask.get("nth", 0)),
-                **fields,
-            ),
-            answer=Answer("text" if text else "number", result),
-            steps=steps,
-            latent=latent,
-            template=ask["template"],
-            distractors=wrong,
-        )
+        }[latent["ask"]["template"]]
+        return solve(latent)
+
+    def draw(self, latent: Latent, style: Style) -> Drawing:
+        """Draw the month, the letters of the weekdays, and the days."""
+        drawing = Drawing(style.background)
+        drawing.text((0.5, 0.06), latent["month"], height=0.1)
+        for column in range(7):
+            letter = WEEKDAYS[(latent["first"] + column) % 7][0]
+            drawing.text((0.5 + COLUMN * (column - 3), 0.18), letter, height=0.095)
+        drawing.line([(0.02, 0.235), (0.98, 0.235)], color=INK, width=0.006)
+        for color, date in zip(latent["colors"], latent["marks"], strict=True):
+            left, top, right, bottom = _box(latent, date)
+            drawing.rectangle((left, top), (right, bottom), outline=style.color(color), width=0.02)
+        for date in range(1, latent["days"] + 1):
+            drawing.text(_center(latent, date), str(date), height=0.095)
+        return drawing
 
 
-def _weekday(latent: Latent) -> Solved:
+def _weekday(latent: Latent) -> Solution:
     date = latent["ask"]["date"]
     column = _column(latent, date) + 1
     day = WEEKDAYS[(latent["start"] + date - 1) % 7]
     steps = (
-        Step(
-            f"{date} is in column {column}",
-            "perceive",
-            str(column),
-            (str(date),),
-            _box(latent, date),
-        ),
-        Step(f"column {column} is {day}", "conclude", day, (day,)),
+        perceive(f"{date} is in column {column}", column, (str(date),), _box(latent, date)),
+        conclude(f"column {column} is {day}", day, (day,)),
     )
-    return steps, day, _beside(day)
+    return Solution.text(steps, _near_weekdays(day))
 
 
-def _beside(day: str) -> tuple[str, ...]:
+def _near_weekdays(day: str) -> tuple[str, ...]:
     """The five weekdays that miscounting gives most easily."""
     at = WEEKDAYS.index(day)
     return tuple(WEEKDAYS[(at + slip) % 7] for slip in (1, -1, 2, -2, 3))
 
 
-def _nth(latent: Latent) -> Solved:
+def _nth(latent: Latent) -> Solution:
     weekday, nth = latent["ask"]["weekday"], latent["ask"]["nth"]
     first = (WEEKDAYS.index(weekday) - latent["start"]) % 7 + 1
     date = first + 7 * (nth - 1)
     steps = (
-        Step(
-            f"the first {weekday} is {first}",
-            "perceive",
-            str(first),
-            (weekday,),
-            _box(latent, first),
-        ),
-        Step(f"{first} + 7 * {nth - 1} = {date}", "compute", str(date), (weekday,)),
+        perceive(f"the first {weekday} is {first}", first, (weekday,), _box(latent, first)),
+        compute(f"{first} + 7 * {nth - 1}", date, (weekday,)),
     )
-    return steps, str(date), distractors(date, date - 7, date + 7)
+    return Solution.number(steps, (date - 7, date + 7))
 
 
-def _between(latent: Latent) -> Solved:
+def _between(latent: Latent) -> Solution:
     (first, low), (second, high) = _marked(latent, "a"), _marked(latent, "b")
-    steps = (
-        first,
-        second,
-        Step(
-            f"{high} - {low} = {high - low}", "compute", str(high - low), first.refs + second.refs
-        ),
-    )
-    return steps, str(high - low), distractors(high - low, high - low + 1, high + low)
+    last = compute(f"{high} - {low}", high - low, first.refs + second.refs)
+    return Solution.number((first, second, last), (high - low + 1, high + low))
 
 
-def _ahead(latent: Latent) -> Solved:
+def _ahead(latent: Latent) -> Solution:
     days, count = latent["days"], latent["ask"]["count"]
     last = (latent["start"] + days - 1) % 7
     rest, day = count % 7, WEEKDAYS[(last + count) % 7]
     box, refs = _box(latent, days), (WEEKDAYS[last],)
     steps = (
-        Step(f"the month ends on {WEEKDAYS[last]}", "perceive", WEEKDAYS[last], refs, box),
-        Step(f"{count} - 7 * {count // 7} = {rest}", "compute", str(rest), refs),
-        Step(f"{WEEKDAYS[last]} plus {rest} is {day}", "conclude", day, (day,)),
+        perceive(f"the month ends on {WEEKDAYS[last]}", WEEKDAYS[last], refs, box),
+        compute(f"{count} - 7 * {count // 7}", rest, refs),
+        conclude(f"{WEEKDAYS[last]} plus {rest} is {day}", day, (day,)),
     )
-    return steps, day, _beside(day)
+    return Solution.text(steps, _near_weekdays(day))
 
 
-def _until(latent: Latent) -> Solved:
+def _until(latent: Latent) -> Solution:
     (first, low), days, date = _marked(latent, "a"), latent["days"], latent["ask"]["date"]
     rest, total = days - low, days - low + date
     steps = (
         first,
-        Step(f"the month ends on {days}", "perceive", str(days), (str(days),), _box(latent, days)),
-        Step(f"{days} - {low} = {rest}", "compute", str(rest), first.refs),
-        Step(f"{rest} + {date} = {total}", "compute", str(total), first.refs),
+        perceive(f"the month ends on {days}", days, (str(days),), _box(latent, days)),
+        compute(f"{days} - {low}", rest, first.refs),
+        compute(f"{rest} + {date}", total, first.refs),
     )
-    return steps, str(total), distractors(total, total + 1, abs(low - date), rest)
+    return Solution.number(steps, (total + 1, abs(low - date), rest))
 
 
 def _marked(latent: Latent, key: str) -> tuple[Step, int]:
+    """The step that reads the framed day of a colour, and its date."""
     color = latent["ask"][key]
     date = latent["marks"][latent["colors"].index(color)]
-    step = Step(f"{color} is day {date}", "perceive", str(date), (color,), _box(latent, date))
-    return step, date
+    return perceive(f"{color} is day {date}", date, (color,), _box(latent, date)), date
 
 
 def _column(latent: Latent, date: int) -> int:
@@ -230,18 +211,3 @@ def _center(latent: Latent, date: int) -> tuple[float, float]:
 
 def _box(latent: Latent, date: int) -> Box:
     return around(_center(latent, date), COLUMN / 2 + 0.008, ROW / 2)
-
-
-def _picture(latent: Latent, style: Style) -> Drawing:
-    drawing = Drawing(style.background)
-    drawing.text((0.5, 0.06), latent["month"], height=0.1)
-    for column in range(7):
-        letter = WEEKDAYS[(latent["first"] + column) % 7][0]
-        drawing.text((0.5 + COLUMN * (column - 3), 0.18), letter, height=0.095)
-    drawing.line([(0.02, 0.235), (0.98, 0.235)], color=INK, width=0.006)
-    for color, date in zip(latent["colors"], latent["marks"], strict=True):
-        left, top, right, bottom = _box(latent, date)
-        drawing.rectangle((left, top), (right, bottom), outline=style.color(color), width=0.02)
-    for date in range(1, latent["days"] + 1):
-        drawing.text(_center(latent, date), str(date), height=0.095)
-    return drawing

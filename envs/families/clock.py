@@ -8,11 +8,13 @@ from typing import ClassVar
 
 import numpy as np
 
-from mstar.envs.families.base import Family, Knob, Latent, Style
+from mstar.envs.families.base import Difficulty, Family, Latent, Style
 from mstar.envs.families.parts.drawing import INK, Drawing, Point
-from mstar.envs.problem import Problem, Step
+from mstar.envs.families.solution import Solution, compute, perceive
+from mstar.envs.problem import Step
 from mstar.rewards.base import Answer
 
+HOUR, MINUTE = ("hour hand",), ("minute hand",)
 Time = tuple[int, int]  # hour from 1 to 12, minute from 0 to 59
 
 
@@ -39,13 +41,13 @@ class Clock(Family):
         ),
     }
 
-    unit = Knob("perception", 5, 5, 1)  # minutes; every time shown is a multiple
-    numerals = Knob("perception", (12, 3, 6, 9), (12, 6), (12,))
-    minutes = Knob("reasoning", (2, 30), (11, 59), (11, 59))  # fewest and most to go
-    within = Knob("reasoning", True, False, False)  # stay in the hour, at minute 10 or after
-    templates = Knob("reasoning", ("later", "read"), ("later", "read"), ("later", "earlier"))
-    chances = Knob("reasoning", (0.85, 0.15), (0.75, 0.25), (0.5, 0.5))
-    second_hand = Knob("distractor", False, False, True)
+    unit = Difficulty("perception", 5, 5, 1)  # minutes; every time shown is a multiple
+    numerals = Difficulty("perception", (12, 3, 6, 9), (12, 6), (12,))
+    minutes = Difficulty("reasoning", (2, 30), (11, 59), (11, 59))  # fewest and most to go
+    within = Difficulty("reasoning", True, False, False)  # stay in the hour, at minute 10 or after
+    templates = Difficulty("reasoning", ("later", "read"), ("later", "read"), ("later", "earlier"))
+    chances = Difficulty("reasoning", (0.85, 0.15), (0.75, 0.25), (0.5, 0.5))
+    second_hand = Difficulty("distractor", False, False, True)
 
     def latent(self, rng: np.random.Generator) -> Latent:
         """The time shown and what is asked."""
@@ -71,53 +73,18 @@ class Clock(Family):
                 second = int(rng.integers(0, 60)) if self.second_hand else 0
                 return {"hour": hour, "minute": minute, "second": second, "ask": ask}
 
-    def build(self, latent: Latent, style: Style) -> Problem:
-        """Draw the clock, word the question, and solve it."""
+    def solve(self, latent: Latent, style: Style) -> Solution:
+        """Read both hands, then work out the time asked for."""
         ask, hour, minute = latent["ask"], latent["hour"], latent["minute"]
-        template, minutes = ask["template"], ask.get("minutes", 0)
-        if template == "read":
-            end, steps = (hour, minute), self._read(hour, minute)
+        if ask["template"] == "read":
+            end, steps = (hour, minute), _read(hour, minute)
         else:
-            end, steps = self._move(hour, minute, minutes if template == "later" else -minutes)
-        return Problem(
-            id="",
-            pictures=(self._picture(latent, style),),
-            question=self.word(template, style, minutes=minutes),
-            answer=Answer("time", _written(end)),
-            steps=steps,
-            latent=latent,
-            template=template,
-            distractors=_careless((hour, minute), end),
-        )
+            sign = 1 if ask["template"] == "later" else -1
+            end, steps = _move(hour, minute, sign * ask["minutes"])
+        return Solution(Answer("time", _written(end)), steps, _careless((hour, minute), end))
 
-    def _read(self, hour: int, minute: int) -> tuple[Step, ...]:
-        mark = minute // 5 or 12
-        turn = () if minute else (_worked("60 - 60", 0),)
-        return (
-            _seen("hour is", hour, "hour hand"),
-            _seen("minute hand at", mark, "minute hand"),
-            _worked(f"{mark} * 5", mark * 5),
-            *turn,
-        )
-
-    def _move(self, hour: int, minute: int, minutes: int) -> tuple[Time, tuple[Step, ...]]:
-        steps = [_seen("hour is", hour, "hour hand"), _seen("minute is", minute, "minute hand")]
-        total = minute + minutes
-        if 0 <= total < 60:
-            sign = "+" if minutes > 0 else "-"
-            steps.append(_worked(f"{minute} {sign} {abs(minutes)}", total))
-        elif minutes > 0:
-            steps += [_worked(f"{minute} + {minutes}", total), _worked(f"{total} - 60", total - 60)]
-            now, hour = hour, hour % 12 + 1
-            steps.append(_worked(f"{now} + 1" if now < 12 else "12 + 1 - 12", hour, "hour hand"))
-        else:
-            steps.append(_worked(f"{minute} + 60", minute + 60))
-            steps.append(_worked(f"{minute + 60} - {-minutes}", total + 60))
-            now, hour = hour, (hour - 2) % 12 + 1
-            steps.append(_worked(f"{now} - 1" if now > 1 else "1 - 1 + 12", hour, "hour hand"))
-        return (hour, total % 60), tuple(steps)
-
-    def _picture(self, latent: Latent, style: Style) -> Drawing:
+    def draw(self, latent: Latent, style: Style) -> Drawing:
+        """Draw the dial, then the hands."""
         drawing = Drawing(style.background)
         x, y = center = (0.5 + 0.015 * style.shift[0], 0.5 + 0.015 * style.shift[1])
         radius = 0.435 * style.scale
@@ -144,18 +111,45 @@ class Clock(Family):
         return drawing
 
 
+def _read(hour: int, minute: int) -> tuple[Step, ...]:
+    mark = minute // 5 or 12
+    turn = () if minute else (compute("60 - 60", 0, MINUTE),)
+    return (
+        _seen("hour is", hour, HOUR),
+        _seen("minute hand at", mark, MINUTE),
+        compute(f"{mark} * 5", mark * 5, MINUTE),
+        *turn,
+    )
+
+
+def _move(hour: int, minute: int, minutes: int) -> tuple[Time, tuple[Step, ...]]:
+    """The time that many minutes later, or earlier if negative, and the steps to it."""
+    steps = [_seen("hour is", hour, HOUR), _seen("minute is", minute, MINUTE)]
+    total = minute + minutes
+    if 0 <= total < 60:
+        sign = "+" if minutes > 0 else "-"
+        steps.append(compute(f"{minute} {sign} {abs(minutes)}", total, MINUTE))
+    elif minutes > 0:
+        steps.append(compute(f"{minute} + {minutes}", total, MINUTE))
+        steps.append(compute(f"{total} - 60", total - 60, MINUTE))
+        now, hour = hour, hour % 12 + 1
+        steps.append(compute(f"{now} + 1" if now < 12 else "12 + 1 - 12", hour, HOUR))
+    else:
+        steps.append(compute(f"{minute} + 60", minute + 60, MINUTE))
+        steps.append(compute(f"{minute + 60} - {-minutes}", total + 60, MINUTE))
+        now, hour = hour, (hour - 2) % 12 + 1
+        steps.append(compute(f"{now} - 1" if now > 1 else "1 - 1 + 12", hour, HOUR))
+    return (hour, total % 60), tuple(steps)
+
+
 def _toward(center: Point, turn: float, length: float) -> Point:
     """The point at `length` from the centre after `turn` of a full turn, clockwise from noon."""
     angle = 2 * math.pi * turn
     return (center[0] + length * math.sin(angle), center[1] - length * math.cos(angle))
 
 
-def _seen(words: str, value: int, hand: str) -> Step:
-    return Step(f"{words} {value}", "perceive", str(value), (hand,), (0.0, 0.0, 1.0, 1.0))
-
-
-def _worked(expression: str, value: int, hand: str = "minute hand") -> Step:
-    return Step(f"{expression} = {value}", "compute", str(value), (hand,))
+def _seen(words: str, value: int, hand: tuple[str, ...]) -> Step:
+    return perceive(f"{words} {value}", value, hand, (0.0, 0.0, 1.0, 1.0))
 
 
 def _written(time: Time) -> str:

@@ -8,12 +8,11 @@ from typing import ClassVar
 
 import numpy as np
 
-from mstar.envs.families.base import Family, Knob, Latent, Style
+from mstar.envs.families.base import Difficulty, Family, Latent, Style
 from mstar.envs.families.parts.boxes import Box, around, enclosing
-from mstar.envs.families.parts.distractors import distractors
 from mstar.envs.families.parts.drawing import INK, WHITE, Drawing, Point
-from mstar.envs.problem import Problem, Step
-from mstar.rewards.base import Answer
+from mstar.envs.families.parts.sampling import choose, shuffled
+from mstar.envs.families.solution import Solution, compute, conclude, perceive
 
 RADII = {1: 0.085, 2: 0.09, 5: 0.095, 10: 0.1, 20: 0.105, 50: 0.11}  # by value
 ACROSS, CELLS = 4, 12  # the table has room for three rows of four
@@ -49,15 +48,15 @@ class Coins(Family):
         ),
     }
 
-    values = Knob("perception", (1, 2, 5, 10), (1, 2, 5, 10, 20), (1, 2, 5, 10, 20, 50))
-    coins = Knob("perception", 5, 7, 9)  # at most
-    kinds = Knob("reasoning", 2, 3, 3)
-    tokens = Knob("distractor", 0, 1, 3)
+    values = Difficulty("perception", (1, 2, 5, 10), (1, 2, 5, 10, 20), (1, 2, 5, 10, 20, 50))
+    coins = Difficulty("perception", 5, 7, 9)  # at most
+    kinds = Difficulty("reasoning", 2, 3, 3)
+    tokens = Difficulty("distractor", 0, 1, 3)
     templates = ("total", "change", "afford", "missing")
 
     def latent(self, rng: np.random.Generator) -> Latent:
         """What lies in which cell of the table, the price (0: no tag) and what is asked."""
-        ask = {"template": self.templates[rng.integers(len(self.templates))]}
+        ask = {"template": choose(self.templates, rng)}
         return {**self._table(ask["template"], bool(rng.integers(2)), rng), "ask": ask}
 
     def vary(self, latent: Latent, rng: np.random.Generator) -> Latent:
@@ -66,7 +65,7 @@ class Coins(Family):
         return {**latent, **self._table(latent["ask"]["template"], not enough, rng)}
 
     def _table(self, template: str, enough: bool, rng: np.random.Generator) -> Latent:
-        kinds = [self.values[i] for i in rng.permutation(len(self.values))[: self.kinds]]
+        kinds = shuffled(self.values, rng)[: self.kinds]
         counts = [MOST] * self.kinds
         while sum(counts) > self.coins or len(set(counts)) == 1:
             counts = [int(n) for n in rng.integers(1, MOST + 1, size=self.kinds)]
@@ -84,53 +83,41 @@ class Coins(Family):
             price = total - apart if template == "change" else total + apart
         return {"coins": coins, "tokens": tokens, "cells": cells, "price": price}
 
-    def build(self, latent: Latent, style: Style) -> Problem:
-        """Lay the table, word the question, and solve it."""
+    def solve(self, latent: Latent, style: Style) -> Solution:
+        """Count the coins of each value, add them up, and compare with the price."""
         template, price = latent["ask"]["template"], latent["price"]
         coins: Counter[int] = Counter(latent["coins"])
         total = sum(coins.elements())
-        spots = [self._spot(cell, style) for cell in latent["cells"]]
+        spots = [_spot(cell, style) for cell in latent["cells"]]
         boxes = {value: _coin_boxes(value, latent["coins"], spots) for value in coins}
         steps = [
-            Step(f"coins of {value}: {n}", "perceive", str(n), (f"coin {value}",), boxes[value])
+            perceive(f"coins of {value}: {n}", n, (f"coin {value}",), boxes[value])
             for value, n in coins.items()
         ]
         if template != "total":
             box = around(TAG, 0.2, 0.08)
-            steps.append(Step(f"the price is {price}", "perceive", str(price), ("tag",), box))
+            steps.append(perceive(f"the price is {price}", price, ("tag",), box))
         products = " + ".join(f"{n} * {value}" for value, n in coins.items())
         refs = tuple(f"coin {value}" for value in coins)
-        steps.append(Step(f"{products} = {total}", "compute", str(total), refs))
-        last, answer = _finish(template, total, price)
-        extra = sum(latent["tokens"])
-        wrong: tuple[str, ...] = ("no" if answer.value == "yes" else "yes",)
-        if answer.type == "number":
-            right = int(answer.value)
-            near = (total, total + extra, right + extra, len(latent["coins"]), sum(coins), price)
-            wrong = distractors(right, *(v for v in near if v > 0))
-        return Problem(
-            id="",
-            pictures=(self._picture(latent, spots, style),),
-            question=self.word(template, style),
-            answer=answer,
-            steps=(*steps, *last),
-            latent=latent,
-            template=template,
-            distractors=wrong,
-        )
+        steps.append(compute(products, total, refs))
+        if template == "afford":
+            verdict = "yes" if total >= price else "no"
+            than = "more" if total >= price else "less"
+            text = f"{total} is {than} than {price}: {verdict}"
+            return Solution.yes_no([*steps, conclude(text, verdict, ("tag",))])
+        if template != "total":
+            high, low = (total, price) if template == "change" else (price, total)
+            steps.append(compute(f"{high} - {low}", high - low, ("tag",)))
+        right, extra = int(steps[-1].value), sum(latent["tokens"])
+        near = (total, total + extra, right + extra, len(latent["coins"]), sum(coins), price)
+        return Solution.number(steps, (v for v in near if v > 0))
 
-    def _spot(self, cell: int, style: Style) -> Point:
-        row, column = divmod(cell, ACROSS)
-        return (
-            0.14 + 0.24 * column + 0.02 * style.shift[0],
-            0.14 + 0.24 * row + 0.015 * style.shift[1],
-        )
-
-    def _picture(self, latent: Latent, spots: list[Point], style: Style) -> Drawing:
+    def draw(self, latent: Latent, style: Style) -> Drawing:
+        """Draw coins, tokens and the tag."""
         drawing = Drawing(style.background)
-        things = [*latent["coins"], *latent["tokens"]]
-        for index, (value, spot) in enumerate(zip(things, spots, strict=True)):
-            copper = value < 10
+        values = [*latent["coins"], *latent["tokens"]]
+        for index, (value, cell) in enumerate(zip(values, latent["cells"], strict=True)):
+            spot, copper = _spot(cell, style), value < 10
             if index < len(latent["coins"]):
                 color = style.color("brown" if copper else "orange")
                 drawing.ellipse(spot, RADII[value], fill=color, outline=INK)
@@ -150,21 +137,15 @@ class Coins(Family):
         return drawing
 
 
+def _spot(cell: int, style: Style) -> Point:
+    row, column = divmod(cell, ACROSS)
+    return (
+        0.14 + 0.24 * column + 0.02 * style.shift[0],
+        0.14 + 0.24 * row + 0.015 * style.shift[1],
+    )
+
+
 def _coin_boxes(value: int, coins: list[int], spots: list[Point]) -> Box:
     """The box around all coins of a value; tokens come after the coins in `spots`."""
     found = [spot for coin, spot in zip(coins, spots, strict=False) if coin == value]
     return enclosing(around(spot, RADII[value]) for spot in found)
-
-
-def _finish(template: str, total: int, price: int) -> tuple[list[Step], Answer]:
-    """What follows from the total and the price."""
-    if template == "total":
-        return [], Answer("number", str(total))
-    if template == "afford":
-        said = "yes" if total >= price else "no"
-        than = "more" if total >= price else "less"
-        text = f"{total} is {than} than {price}: {said}"
-        return [Step(text, "conclude", said, ("tag",))], Answer("yes_no", said)
-    high, low = (total, price) if template == "change" else (price, total)
-    rest = str(high - low)
-    return [Step(f"{high} - {low} = {rest}", "compute", rest, ("tag",))], Answer("number", rest)

@@ -8,12 +8,12 @@ from typing import ClassVar
 
 import numpy as np
 
-from mstar.envs.families.base import Family, Knob, Latent, Style
-from mstar.envs.families.parts.distractors import distractors
+from mstar.envs.families.base import Difficulty, Family, Latent, Style
 from mstar.envs.families.parts.drawing import COLORS, Drawing
 from mstar.envs.families.parts.icons import ICONS, icon
-from mstar.envs.problem import Problem, Step
-from mstar.rewards.base import Answer
+from mstar.envs.families.parts.sampling import choose, shuffled
+from mstar.envs.families.solution import Solution, compute, perceive
+from mstar.envs.problem import Step
 
 
 class Counting(Family):
@@ -39,14 +39,14 @@ class Counting(Family):
         ),
     }
 
-    rows = Knob("perception", 3, 4, 5)
-    columns = Knob("perception", 4, 5, 6)
-    palette = Knob("perception", 4, 6, 8)
-    shapes = Knob("perception", 2, 3, 4)
-    most = Knob("perception", 8, 12, 16)  # objects to count in all
-    others = Knob("distractor", 4, 8, 14)
-    plain = Knob("reasoning", 0.5, 0.25, 0.0)  # share of kinds that are a colour alone
-    plain_pairs = Knob("reasoning", 1.0, 0.25, 0.0)
+    rows = Difficulty("perception", 3, 4, 5)
+    columns = Difficulty("perception", 4, 5, 6)
+    palette = Difficulty("perception", 4, 6, 8)
+    shapes = Difficulty("perception", 2, 3, 4)
+    most = Difficulty("perception", 8, 12, 16)  # objects to count in all
+    others = Difficulty("distractor", 4, 8, 14)
+    plain = Difficulty("reasoning", 0.5, 0.25, 0.0)  # share of kinds that are a colour alone
+    plain_pairs = Difficulty("reasoning", 1.0, 0.25, 0.0)
 
     def latent(self, rng: np.random.Generator) -> Latent:
         """What is asked, and one word per cell of the grid, row by row; "" for an empty cell."""
@@ -73,7 +73,7 @@ class Counting(Family):
         ]
         targets = [ask[key] for key in ("a", "b") if key in ask]
         words = [
-            fitting[int(rng.integers(len(fitting)))]
+            choose(fitting, rng)
             for target, count in zip(targets, self._counts(ask["template"], rng), strict=True)
             for fitting in ([kind for kind in kinds if _is(kind, target)],)
             for _ in range(count)
@@ -83,7 +83,7 @@ class Counting(Family):
         extra = min(empty, int(rng.integers(1, self.others + 1)))
         words += [rest[int(i)] for i in rng.integers(0, len(rest), size=extra)]
         words += [""] * (empty - extra)
-        return [words[int(i)] for i in rng.permutation(len(words))]
+        return shuffled(words, rng)
 
     def _counts(self, template: str, rng: np.random.Generator) -> Sequence[int]:
         """Counts of the asked kinds, such that no answer is much more frequent than another."""
@@ -97,53 +97,28 @@ class Counting(Family):
         fewer = int(rng.integers(1, most - difference + 1))
         return fewer + difference, fewer
 
-    def build(self, latent: Latent, style: Style) -> Problem:
-        """Draw the shapes, word the question, and count."""
+    def fields(self, latent: Latent) -> Mapping[str, object]:
+        """The kinds in the plural."""
+        return {key: _plural(latent["ask"][key]) for key in ("a", "b") if key in latent["ask"]}
+
+    def solve(self, latent: Latent, style: Style) -> Solution:
+        """Count by row or by kind, then add or subtract."""
         ask, cells = latent["ask"], latent["cells"]
         template = ask["template"]
-        steps = self._by_row(ask["a"], cells) if template == "count" else self._by_kind(ask, cells)
+        steps = self._by_row(ask["a"], cells) if template == "count" else _by_kind(ask, cells)
         sign = "-" if template == "difference" else "+"
         numbers = [int(step.value) for step in steps]
         result = numbers[0] - numbers[1] if sign == "-" else sum(numbers)
         expression = f" {sign} ".join(step.value for step in steps)
-        steps.append(
-            Step(f"{expression} = {result}", "compute", str(result), tuple(ask.values())[1:])
-        )
-        return Problem(
-            id="",
-            pictures=(self._picture(cells, style),),
-            question=self.word(
-                template, style, **{key: _plural(ask[key]) for key in ("a", "b") if key in ask}
-            ),
-            answer=Answer("count", str(result)),
-            steps=tuple(steps),
-            latent=latent,
-            template=template,
-            distractors=distractors(result, sum(1 for cell in cells if cell)),
-        )
+        steps.append(compute(expression, result, tuple(ask.values())[1:]))
+        return Solution.number(steps, [sum(1 for cell in cells if cell)], type="count")
 
-    def _by_row(self, target: str, cells: Sequence[str]) -> list[Step]:
-        rows = [cells[i : i + self.columns] for i in range(0, len(cells), self.columns)]
-        steps = []
-        for index, row in enumerate(rows):
-            count = str(sum(_is(cell, target) for cell in row))
-            box = (0.0, index / self.rows, 1.0, (index + 1) / self.rows)
-            steps.append(Step(f"row {index + 1} has {count}", "perceive", count, (target,), box))
-        return steps
-
-    def _by_kind(self, ask: Mapping[str, str], cells: Sequence[str]) -> list[Step]:
-        steps = []
-        for target in (ask["a"], ask["b"]):
-            count = str(sum(_is(cell, target) for cell in cells))
-            said = f"{target} is {count}" if target in COLORS else f"{target}s are {count}"
-            steps.append(Step(said, "perceive", count, (target,), (0.0, 0.0, 1.0, 1.0)))
-        return steps
-
-    def _picture(self, cells: Sequence[str], style: Style) -> Drawing:
+    def draw(self, latent: Latent, style: Style) -> Drawing:
+        """Draw each shape near the middle of its cell."""
         drawing = Drawing(style.background)
         width, height = 1 / self.columns, 1 / self.rows
         radius = 0.35 * min(width, height) * style.scale
-        for index, cell in enumerate(cells):
+        for index, cell in enumerate(latent["cells"]):
             if not cell:
                 continue
             row, column = divmod(index, self.columns)
@@ -153,6 +128,24 @@ class Counting(Family):
             y = (row + 0.5 + 0.05 * math.sin(7 * index + 20 * style.shift[1])) * height
             icon(drawing, shape, (x, y), radius, style.color(color))
         return drawing
+
+    def _by_row(self, target: str, cells: Sequence[str]) -> list[Step]:
+        rows = [cells[i : i + self.columns] for i in range(0, len(cells), self.columns)]
+        steps = []
+        for index, row in enumerate(rows):
+            count = sum(_is(cell, target) for cell in row)
+            box = (0.0, index / self.rows, 1.0, (index + 1) / self.rows)
+            steps.append(perceive(f"row {index + 1} has {count}", count, (target,), box))
+        return steps
+
+
+def _by_kind(ask: Mapping[str, str], cells: Sequence[str]) -> list[Step]:
+    steps = []
+    for target in (ask["a"], ask["b"]):
+        count = sum(_is(cell, target) for cell in cells)
+        text = f"{target} is {count}" if target in COLORS else f"{target}s are {count}"
+        steps.append(perceive(text, count, (target,), (0.0, 0.0, 1.0, 1.0)))
+    return steps
 
 
 def _is(cell: str, target: str) -> bool:

@@ -7,12 +7,12 @@ from typing import ClassVar
 
 import numpy as np
 
-from mstar.envs.families.base import Family, Knob, Latent, Style
+from mstar.envs.families.base import Difficulty, Family, Latent, Style
 from mstar.envs.families.parts.boxes import around
-from mstar.envs.families.parts.distractors import distractors
 from mstar.envs.families.parts.drawing import COLORS, WHITE, Drawing, Point
-from mstar.envs.problem import Problem, Step
-from mstar.rewards.base import Answer
+from mstar.envs.families.parts.sampling import choose, shuffled
+from mstar.envs.families.solution import Solution, compute, perceive
+from mstar.envs.problem import Step
 
 PIPS: dict[int, tuple[Point, ...]] = {  # where they lie on a face from (-1, -1) to (1, 1)
     1: ((0, 0),),
@@ -58,9 +58,11 @@ class Dice(Family):
         ),
     }
 
-    dice = Knob("perception", 3, 4, 4)
-    turned = Knob("perception", 0.0, 0.0, 1.0)  # how much of an eighth turn a die may lie askew
-    templates = Knob(
+    dice = Difficulty("perception", 3, 4, 4)
+    turned = Difficulty(
+        "perception", 0.0, 0.0, 1.0
+    )  # how much of an eighth turn a die may lie askew
+    templates = Difficulty(
         "reasoning",
         ("total", "difference", "product"),
         ("total", "difference", "product"),
@@ -69,8 +71,8 @@ class Dice(Family):
 
     def latent(self, rng: np.random.Generator) -> Latent:
         """Colours and pips of the dice, how they lie, and what is asked."""
-        colors = [NAMES[int(i)] for i in rng.permutation(len(NAMES))[: self.dice]]
-        template = self.templates[int(rng.integers(len(self.templates)))]
+        colors = shuffled(NAMES, rng)[: self.dice]
+        template = choose(self.templates, rng)
         ask = {"template": template}
         if template != "total":
             first, second = (int(i) for i in rng.permutation(self.dice)[:2])
@@ -89,70 +91,50 @@ class Dice(Family):
         turns = [round(float(v), 2) for v in self.turned * rng.uniform(-1, 1, size=self.dice)]
         return {"colors": colors, "pips": pips, "turns": turns, "ask": ask}
 
-    def build(self, latent: Latent, style: Style) -> Problem:
-        """Draw the dice, word the question, and solve it."""
+    def solve(self, latent: Latent, style: Style) -> Solution:
+        """Read the dice that are asked about, then calculate."""
         ask, colors = latent["ask"], latent["colors"]
         asked = colors if ask["template"] == "total" else [ask["a"], ask["b"]]
         pips = [int(latent["pips"][colors.index(color)]) for color in asked]
-        middles = _middles(self.dice, style)
+        middles = dict(zip(colors, self._middles(style), strict=True))
         read = [
-            Step(
-                f"{color} is {count}",
-                "perceive",
-                str(count),
-                (color,),
-                around(middles[colors.index(color)], HALF),
-            )
+            perceive(f"{color} is {count}", count, (color,), around(middles[color], HALF))
             for color, count in zip(asked, pips, strict=True)
         ]
-        worked = [
-            Step(line, "compute", line.rpartition(" ")[2], tuple(asked))
-            for line in _worked(ask["template"], pips)
-        ]
-        result = int(worked[-1].value)
-        return Problem(
-            id="",
-            pictures=(_picture(latent, middles, style),),
-            question=self.word(ask["template"], style, a=ask.get("a"), b=ask.get("b")),
-            answer=Answer("number", str(result)),
-            steps=(*read, *worked),
-            latent=latent,
-            template=ask["template"],
-            distractors=distractors(result, sum(latent["pips"]), pips[0] + pips[1]),
-        )
+        worked = _calculate(ask["template"], pips, tuple(asked))
+        return Solution.number([*read, *worked], (sum(latent["pips"]), pips[0] + pips[1]))
+
+    def draw(self, latent: Latent, style: Style) -> Drawing:
+        """Draw the upper face of each die."""
+        drawing = Drawing(style.background)
+        half = HALF * style.scale
+        for color, count, turn, middle in zip(
+            latent["colors"], latent["pips"], latent["turns"], self._middles(style), strict=True
+        ):
+            angle = turn * np.pi / 4
+            reach = half / (1 + 0.4 * abs(turn))  # askew, its corners reach further out
+            corners = ((-1, -1), (1, -1), (1, 1), (-1, 1))
+            drawing.polygon(_turned(corners, middle, reach, angle), fill=style.color(color))
+            for pip in _turned(PIPS[count], middle, 0.56 * reach, angle):
+                drawing.ellipse(pip, 0.2 * reach, fill=WHITE)
+        return drawing
+
+    def _middles(self, style: Style) -> list[Point]:
+        x, y = 0.02 * style.shift[0], 0.02 * style.shift[1]
+        return [(left + x, top + y) for left, top in MIDDLES[self.dice]]
 
 
-def _worked(template: str, pips: Sequence[int]) -> list[str]:
-    """The lines of arithmetic from the pips that count to the answer."""
+def _calculate(template: str, pips: Sequence[int], refs: tuple[str, ...]) -> list[Step]:
+    """The arithmetic from the pips to the answer."""
     if template == "hidden":
         under = [7 - count for count in pips]
-        lines = [f"7 - {count} = {hidden}" for count, hidden in zip(pips, under, strict=True)]
-        return [*lines, f"{under[0]} + {under[1]} = {sum(under)}"]
+        steps = [compute(f"7 - {n}", hidden, refs) for n, hidden in zip(pips, under, strict=True)]
+        return [*steps, compute(f"{under[0]} + {under[1]}", sum(under), refs)]
     if template == "difference":
-        return [f"{pips[0]} - {pips[1]} = {pips[0] - pips[1]}"]
+        return [compute(f"{pips[0]} - {pips[1]}", pips[0] - pips[1], refs)]
     if template == "product":
-        return [f"{pips[0]} * {pips[1]} = {pips[0] * pips[1]}"]
-    return [f"{' + '.join(map(str, pips))} = {sum(pips)}"]
-
-
-def _middles(dice: int, style: Style) -> list[Point]:
-    x, y = 0.02 * style.shift[0], 0.02 * style.shift[1]
-    return [(left + x, top + y) for left, top in MIDDLES[dice]]
-
-
-def _picture(latent: Latent, middles: Sequence[Point], style: Style) -> Drawing:
-    drawing = Drawing(style.background)
-    half = HALF * style.scale
-    for color, count, turn, middle in zip(
-        latent["colors"], latent["pips"], latent["turns"], middles, strict=True
-    ):
-        angle = turn * np.pi / 4
-        reach = half / (1 + 0.4 * abs(turn))  # askew, its corners reach further out
-        corners = ((-1, -1), (1, -1), (1, 1), (-1, 1))
-        drawing.polygon(_turned(corners, middle, reach, angle), fill=style.color(color))
-        for pip in _turned(PIPS[count], middle, 0.56 * reach, angle):
-            drawing.ellipse(pip, 0.2 * reach, fill=WHITE)
-    return drawing
+        return [compute(f"{pips[0]} * {pips[1]}", pips[0] * pips[1], refs)]
+    return [compute(" + ".join(map(str, pips)), sum(pips), refs)]
 
 
 def _turned(points: Sequence[Point], middle: Point, reach: float, angle: float) -> list[Point]:

@@ -8,12 +8,11 @@ from typing import ClassVar
 
 import numpy as np
 
-from mstar.envs.families.base import Family, Knob, Latent, Style
-from mstar.envs.families.parts.boxes import Box, around
-from mstar.envs.families.parts.distractors import distractors
+from mstar.envs.families.base import Difficulty, Family, Latent, Style
+from mstar.envs.families.parts.boxes import around
 from mstar.envs.families.parts.drawing import INK, Color, Drawing, Point
-from mstar.envs.problem import Problem, Step
-from mstar.rewards.base import Answer
+from mstar.envs.families.parts.sampling import choose
+from mstar.envs.families.solution import Solution, compute, perceive
 
 LEFT, RIGHT, TOP, FLOOR = 0.2, 0.95, 0.065, 0.85  # of the plot, in shares of the side
 SQUARES = 8  # of the grid, from the floor up
@@ -44,24 +43,26 @@ class FunctionGraph(Family):
         ),
     }
 
-    span = Knob("perception", 5, 6, 6)  # greatest x
-    dots = Knob("perception", True, True, False)  # whether points of the grid are marked
-    units: Knob[tuple[int, ...]] = Knob("perception", (1,), (1, 2, 10), (2, 5, 10))  # of a square
-    kinds: Knob[tuple[str, ...]] = Knob(
+    span = Difficulty("perception", 5, 6, 6)  # greatest x
+    dots = Difficulty("perception", True, True, False)  # whether points of the grid are marked
+    units: Difficulty[tuple[int, ...]] = Difficulty(
+        "perception", (1,), (1, 2, 10), (2, 5, 10)
+    )  # of a square
+    kinds: Difficulty[tuple[str, ...]] = Difficulty(
         "perception", ("bent",), ("bent", "parabola"), ("bent", "parabola")
     )
-    run = Knob("reasoning", 1, 2, 2)  # from one bend to the next
-    templates: Knob[tuple[str, ...]] = Knob(
+    run = Difficulty("reasoning", 1, 2, 2)  # from one bend to the next
+    templates: Difficulty[tuple[str, ...]] = Difficulty(
         "reasoning", ("difference", "slope"), ("difference", "slope", "value"), ("slope", "value")
     )
 
     def latent(self, rng: np.random.Generator) -> Latent:
         """What is asked, and the graph's heights in squares at x = 0, 1, 2, ..."""
-        template = self.templates[int(rng.integers(len(self.templates)))]
+        template = choose(self.templates, rng)
         ask: Latent = {"template": template}
         if template == "slope":
             bends = range(self.run, self.span - self.run + 1, self.run)
-            ask["a"] = bends[int(rng.integers(len(bends)))]
+            ask["a"] = choose(bends, rng)
             ask["b"] = ask["a"] + self.run
         else:
             a, b = (int(x) for x in rng.permutation(np.arange(1, self.span + 1))[:2])
@@ -74,8 +75,8 @@ class FunctionGraph(Family):
         slope = ask["template"] == "slope"
         steep = int(rng.integers(1, SQUARES // self.run + 1)) if slope else 0
         while True:
-            kind = "bent" if slope else self.kinds[int(rng.integers(len(self.kinds)))]
-            unit = self.units[int(rng.integers(len(self.units)))]
+            kind = "bent" if slope else choose(self.kinds, rng)
+            unit = choose(self.units, rng)
             heights = (
                 self._parabola(rng) if kind == "parabola" else self._bent(ask["a"], steep, rng)
             )
@@ -110,55 +111,37 @@ class FunctionGraph(Family):
         heights = [turn + (x - middle) ** 2 for x in range(self.span + 1)]
         return heights if rng.random() < 0.5 else [SQUARES - height for height in heights]
 
-    def build(self, latent: Latent, style: Style) -> Problem:
-        """Draw the graph, word the question, and solve it."""
+    def solve(self, latent: Latent, style: Style) -> Solution:
+        """Read one or two points of the graph, then calculate."""
         ask, unit = latent["ask"], latent["unit"]
-        template, places = ask["template"], [ask[key] for key in ("a", "b") if key in ask]
-        values = [latent["heights"][x] * unit for x in places]
-        if template == "value":
-            height = values[0] // unit
-            spot = self._spot(places[0], height)
+        places = [ask[key] for key in ("a", "b") if key in ask]
+        refs = tuple(f"x={x}" for x in places)
+        heights = [latent["heights"][x] for x in places]
+        values = [height * unit for height in heights]
+        boxes = [around(self._at(x, h), 0.05) for x, h in zip(places, heights, strict=True)]
+        if ask["template"] == "value":
             steps = [
-                Step(f"square is {unit}", "perceive", str(unit), ("axis",), (0.0, 0.0, LEFT, 1.0)),
-                Step(f"height is {height}", "perceive", str(height), (f"x={places[0]}",), spot),
+                perceive(f"square is {unit}", unit, ("axis",), (0.0, 0.0, LEFT, 1.0)),
+                perceive(f"height is {heights[0]}", heights[0], refs, boxes[0]),
+                compute(f"{heights[0]} * {unit}", values[0], refs),
             ]
         else:
             steps = [
-                Step(
-                    f"f({x}) is {value}",
-                    "perceive",
-                    str(value),
-                    (f"x={x}",),
-                    self._spot(x, value // unit),
-                )
-                for x, value in zip(places, values, strict=True)
+                perceive(f"f({x}) is {value}", value, (ref,), box)
+                for x, value, ref, box in zip(places, values, refs, boxes, strict=True)
             ]
-        worked = _worked(template, values, unit, self.run)
-        refs = tuple(f"x={x}" for x in places)
-        steps += [Step(line, "compute", line.rpartition(" ")[2], refs) for line in worked]
-        result = int(steps[-1].value)
-        return Problem(
-            id="",
-            pictures=(self._picture(latent, style),),
-            question=self.word(template, style, a=ask["a"], b=ask.get("b")),
-            answer=Answer("number", str(result)),
-            steps=tuple(steps),
-            latent=latent,
-            template=template,
-            distractors=distractors(result, sum(values), values[0] // unit, values[-1]),
-        )
+            first, second = values
+            if ask["template"] == "difference":
+                steps.append(compute(f"{first} - {second}", first - second, refs))
+            else:
+                rise = second - first
+                steps.append(compute(f"{second} - {first}", rise, refs))
+                if self.run > 1:
+                    steps.append(compute(f"{rise} / {self.run}", rise // self.run, refs))
+        return Solution.number(steps, (sum(values), heights[0], values[-1]))
 
-    def _at(self, x: float, height: float) -> Point:
-        """Where a point of the function lies in the picture."""
-        return (
-            LEFT + (RIGHT - LEFT) * x / self.span,
-            FLOOR - (FLOOR - TOP) * height / SQUARES,
-        )
-
-    def _spot(self, x: int, height: int) -> Box:
-        return around(self._at(x, height), 0.05)
-
-    def _picture(self, latent: Latent, style: Style) -> Drawing:
+    def draw(self, latent: Latent, style: Style) -> Drawing:
+        """Draw the grid with its numbers, the axes, and the graph."""
         drawing = Drawing(style.background)
         for height in range(SQUARES + 1):
             drawing.line([self._at(0, height), self._at(self.span, height)], GRID, 0.004)
@@ -175,6 +158,13 @@ class FunctionGraph(Family):
         self._curve(drawing, latent["kind"], latent["heights"], color)
         return drawing
 
+    def _at(self, x: float, height: float) -> Point:
+        """Where a point of the function lies in the picture."""
+        return (
+            LEFT + (RIGHT - LEFT) * x / self.span,
+            FLOOR - (FLOOR - TOP) * height / SQUARES,
+        )
+
     def _curve(self, drawing: Drawing, kind: str, heights: Sequence[int], color: Color) -> None:
         points = [(float(x), float(height)) for x, height in enumerate(heights)]
         if kind == "parabola":  # through the first three heights, drawn in fine steps
@@ -188,14 +178,3 @@ class FunctionGraph(Family):
             for x, height in enumerate(heights):
                 if 0 <= height <= SQUARES:
                     drawing.ellipse(self._at(x, height), 0.028, fill=color)
-
-
-def _worked(template: str, values: Sequence[int], unit: int, run: int) -> list[str]:
-    """The lines of arithmetic from what was read to the answer."""
-    if template == "value":
-        return [f"{values[0] // unit} * {unit} = {values[0]}"]
-    if template == "difference":
-        return [f"{values[0]} - {values[1]} = {values[0] - values[1]}"]
-    rise = values[1] - values[0]
-    lines = [f"{values[1]} - {values[0]} = {rise}"]
-    return lines if run == 1 else [*lines, f"{rise} / {run} = {rise // run}"]

@@ -9,20 +9,25 @@ from typing import ClassVar
 
 import numpy as np
 
-from mstar.envs.families.base import Family, Knob, Latent, Style
+from mstar.envs.families.base import Difficulty, Family, Latent, Style
 from mstar.envs.families.parts.boxes import Box, around, enclosing
-from mstar.envs.families.parts.distractors import distractors
 from mstar.envs.families.parts.drawing import INK, WHITE, Drawing, Point
-from mstar.envs.families.parts.graph import Lines, neighbors, pieces, way
-from mstar.envs.families.parts.random_graphs import forest, layers, parts, star
-from mstar.envs.problem import Problem, Step
-from mstar.rewards.base import Answer
+from mstar.envs.families.parts.graphs import (
+    Edges,
+    components,
+    forest,
+    layered,
+    neighbors,
+    shortest_path,
+    star,
+    two_components,
+)
+from mstar.envs.families.parts.sampling import choose, shuffled
+from mstar.envs.families.solution import Solution, add_ones, compute, conclude, perceive
 
 LETTERS = "BCDEFHKLMNPRT"  # no A, which reads as an article
 RING, RADIUS = 0.39, 0.08  # of the circle that the dots lie on, of a dot
 LONGEST = 5  # lines of a shortest way
-
-Solved = tuple[list[Step], Answer, tuple[str, ...]]
 
 
 class GraphPicture(Family):
@@ -53,9 +58,9 @@ class GraphPicture(Family):
         ),
     }
 
-    dots = Knob("perception", 6, 7, 8)
-    extra = Knob("distractor", 1, 2, 4)  # lines that do not matter
-    templates = Knob(
+    dots = Difficulty("perception", 6, 7, 8)
+    extra = Difficulty("distractor", 1, 2, 4)  # lines that do not matter
+    templates = Difficulty(
         "reasoning",
         ("degree", "linked", "shortest"),
         ("degree", "linked", "shortest", "loop"),
@@ -64,8 +69,8 @@ class GraphPicture(Family):
 
     def latent(self, rng: np.random.Generator) -> Latent:
         """Letters around the ring, the lines between places, and what is asked."""
-        names = [LETTERS[i] for i in rng.permutation(len(LETTERS))[: self.dots]]
-        template = self.templates[rng.integers(len(self.templates))]
+        names = shuffled(LETTERS, rng)[: self.dots]
+        template = choose(self.templates, rng)
         ask = {"template": template}
         if template != "loop":
             a, b = (int(i) for i in rng.permutation(self.dots)[:2])
@@ -86,32 +91,30 @@ class GraphPicture(Family):
         if ask["template"] == "degree":
             lines = star(order, self.extra, rng)
         elif ask["template"] == "shortest":
-            lines = layers(order, LONGEST, self.extra, rng)
+            lines = layered(order, LONGEST, self.extra, rng)
         elif ask["template"] == "linked":
-            lines = parts(order, there, self.extra, rng)
+            lines = two_components(order, there, self.extra, rng)
         else:
             lines = forest(order, there, rng)
         return [list(line) for line in sorted(lines)]
 
-    def build(self, latent: Latent, style: Style) -> Problem:
-        """Draw the graph, word the question, and solve it."""
-        ask = latent["ask"]
-        spots = _spots(len(latent["names"]), style)
+    def solve(self, latent: Latent, style: Style) -> Solution:
+        """Read the lines that the question is about, then count or conclude."""
         solve = {"degree": _degree, "linked": _linked, "shortest": _shortest, "loop": _loop}
-        steps, answer, wrong = solve[ask["template"]](latent, spots)
-        return Problem(
-            id="",
-            pictures=(_picture(latent, spots, style),),
-            question=self.word(ask["template"], style, a=ask.get("a"), b=ask.get("b")),
-            answer=answer,
-            steps=tuple(steps),
-            latent=latent,
-            template=ask["template"],
-            distractors=wrong,
-        )
+        return solve[latent["ask"]["template"]](latent, _spots(latent, style))
+
+    def draw(self, latent: Latent, style: Style) -> Drawing:
+        """Draw the lines, and the dots over their ends."""
+        drawing, spots = Drawing(style.background), _spots(latent, style)
+        for a, b in latent["lines"]:
+            drawing.line([spots[a], spots[b]], color=INK, width=0.014)
+        for name, spot in zip(latent["names"], spots, strict=True):
+            drawing.ellipse(spot, RADIUS, fill=WHITE, outline=style.color("blue"), width=0.014)
+            drawing.text(spot, name, height=0.11)
+        return drawing
 
 
-def _lines_of(latent: Latent) -> Lines:
+def _lines_of(latent: Latent) -> Edges:
     return {(a, b) for a, b in latent["lines"]}
 
 
@@ -124,95 +127,79 @@ def _places(latent: Latent) -> list[int]:
 def _there(latent: Latent) -> bool:
     """Whether there is a way from a to b, or a loop where no dots are named."""
     count, lines = len(latent["names"]), _lines_of(latent)
-    hung = pieces(count, lines)
+    found = components(count, lines)
     if latent["ask"]["template"] == "loop":
-        return len(lines) > count - len(hung)
+        return len(lines) > count - len(found)
     places = set(_places(latent))
-    return any(places <= part for part in hung)
+    return any(places <= component for component in found)
 
 
 def _named(latent: Latent, places: Iterable[int]) -> str:
     return ", ".join(sorted(latent["names"][place] for place in places))
 
 
-def _degree(latent: Latent, spots: list[Point]) -> Solved:
+def _degree(latent: Latent, spots: list[Point]) -> Solution:
     (place,) = _places(latent)
-    found = neighbors(_lines_of(latent), place)
-    named, count = _named(latent, found), len(found)
-    a, box = latent["ask"]["a"], _box([place, *found], spots)
-    steps = [
-        Step(f"{a} is joined to {named}", "perceive", named, (a, *named.split(", ")), box),
-        Step(f"{' + '.join('1' * count)} = {count}", "compute", str(count), (a,)),
-    ]
-    return steps, Answer("number", str(count)), distractors(count)
+    others = neighbors(_lines_of(latent), place)
+    named, count = _named(latent, others), len(others)
+    a, box = latent["ask"]["a"], _box([place, *others], spots)
+    read = perceive(f"{a} is joined to {named}", named, (a, *named.split(", ")), box)
+    return Solution.number([read, add_ones(count, (a,))])
 
 
-def _linked(latent: Latent, spots: list[Point]) -> Solved:
+def _linked(latent: Latent, spots: list[Point]) -> Solution:
     a, b = latent["ask"]["a"], latent["ask"]["b"]
     start, end = _places(latent)
-    part = next(p for p in pieces(len(spots), _lines_of(latent)) if start in p)
-    named = _named(latent, part - {start})
-    said = "yes" if end in part else "no"
-    among = "is one of them" if end in part else "is not one of them"
-    steps = [
-        Step(f"from {a} the lines lead to {named}", "perceive", named, (a,), _box(part, spots)),
-        Step(f"{b} {among}: {said}", "conclude", said, (a, b)),
-    ]
-    return steps, Answer("yes_no", said), ("no" if said == "yes" else "yes",)
+    component = next(c for c in components(len(spots), _lines_of(latent)) if start in c)
+    named = _named(latent, component - {start})
+    verdict = "yes" if end in component else "no"
+    among = "is one of them" if end in component else "is not one of them"
+    steps = (
+        perceive(f"from {a} the lines lead to {named}", named, (a,), _box(component, spots)),
+        conclude(f"{b} {among}: {verdict}", verdict, (a, b)),
+    )
+    return Solution.yes_no(steps)
 
 
-def _shortest(latent: Latent, spots: list[Point]) -> Solved:
-    lines, names = _lines_of(latent), latent["names"]
+def _shortest(latent: Latent, spots: list[Point]) -> Solution:
+    names = latent["names"]
     start, end = _places(latent)
-    path = way(lines, start, end)
+    path = shortest_path(_lines_of(latent), start, end)
     steps = [
-        Step(
+        perceive(
             f"{names[i]} is joined to {names[j]}",
-            "perceive",
             names[j],
             (names[i], names[j]),
             _box((i, j), spots),
         )
         for i, j in pairwise(path)
     ]
-    count = len(path) - 1
-    total = " + ".join("1" * count)
-    steps.append(Step(f"{total} = {count}", "compute", str(count), (names[start], names[end])))
-    return steps, Answer("number", str(count)), distractors(count)
+    steps.append(add_ones(len(path) - 1, (names[start], names[end])))
+    return Solution.number(steps)
 
 
-def _loop(latent: Latent, spots: list[Point]) -> Solved:
-    """A graph has no loop where its lines are as many as its dots less its parts."""
+def _loop(latent: Latent, spots: list[Point]) -> Solution:
+    """A graph has no loop where its lines are as many as its dots less its components."""
     dots, lines = len(spots), len(latent["lines"])
-    apart = len(pieces(dots, _lines_of(latent)))
+    apart = len(components(dots, _lines_of(latent)))
     whole, free = (0.0, 0.0, 1.0, 1.0), dots - apart
-    said = "yes" if lines > free else "no"
+    verdict = "yes" if lines > free else "no"
     than = f"{lines} is more than {free}" if lines > free else f"{lines} is not more than {free}"
-    steps = [
-        Step(f"dots: {dots}", "perceive", str(dots), (), whole),
-        Step(f"parts: {apart}", "perceive", str(apart), (), whole),
-        Step(f"lines: {lines}", "perceive", str(lines), (), whole),
-        Step(f"{dots} - {apart} = {free}", "compute", str(free)),
-        Step(f"{than}: {said}", "conclude", said),
-    ]
-    return steps, Answer("yes_no", said), ("no" if said == "yes" else "yes",)
+    steps = (
+        perceive(f"dots: {dots}", dots, (), whole),
+        perceive(f"parts: {apart}", apart, (), whole),
+        perceive(f"lines: {lines}", lines, (), whole),
+        compute(f"{dots} - {apart}", free),
+        conclude(f"{than}: {verdict}", verdict),
+    )
+    return Solution.yes_no(steps)
 
 
-def _spots(count: int, style: Style) -> list[Point]:
-    turn = math.pi * style.shift[0]
+def _spots(latent: Latent, style: Style) -> list[Point]:
+    count, turn = len(latent["names"]), math.pi * style.shift[0]
     angles = [turn + 2 * math.pi * i / count for i in range(count)]
     return [(0.5 + RING * math.cos(a), 0.5 + RING * math.sin(a)) for a in angles]
 
 
 def _box(places: Iterable[int], spots: list[Point]) -> Box:
     return enclosing(around(spots[place], RADIUS) for place in places)
-
-
-def _picture(latent: Latent, spots: list[Point], style: Style) -> Drawing:
-    drawing = Drawing(style.background)
-    for a, b in latent["lines"]:
-        drawing.line([spots[a], spots[b]], color=INK, width=0.014)
-    for name, spot in zip(latent["names"], spots, strict=True):
-        drawing.ellipse(spot, RADIUS, fill=WHITE, outline=style.color("blue"), width=0.014)
-        drawing.text(spot, name, height=0.11)
-    return drawing

@@ -7,21 +7,19 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from mstar.envs.families.base import Family, Knob, Latent, Style
+from mstar.envs.families.base import Difficulty, Family, Latent, Style
 from mstar.envs.families.parts.boxes import Box, enclosing
-from mstar.envs.families.parts.distractors import distractors
 from mstar.envs.families.parts.drawing import COLORS, Color, Drawing, Point
 from mstar.envs.families.parts.grid import Cell, distances, runs, shortest, walk
-from mstar.envs.problem import Problem, Step
-from mstar.rewards.base import Answer
+from mstar.envs.families.parts.sampling import choose, shuffled
+from mstar.envs.families.solution import Solution, compute, conclude, perceive
+from mstar.envs.problem import Step
 
 MARGIN = 0.03
 LINE: Color = (150, 150, 150)
 WALL: Color = (70, 74, 84)
 WALLS = {True: (0.08, 0.2), False: (0.28, 0.42)}  # share of the cells, if moves are followed
 RUNS = 5  # straight pieces of a path, at most
-
-Solved = tuple[list[Step], Answer, tuple[str, ...]]
 
 
 class GridPath(Family):
@@ -47,11 +45,11 @@ class GridPath(Family):
         ),
     }
 
-    size = Knob("perception", 4, 5, 6)  # cells a side
-    farthest = Knob("reasoning", 7, 9, 11)  # moves of a shortest path
-    moves = Knob("reasoning", 3, 4, 6)
-    dots = Knob("distractor", 3, 4, 6)  # when moves are followed
-    extra = Knob("distractor", 0, 1, 3)  # dots when nobody asks for one
+    size = Difficulty("perception", 4, 5, 6)  # cells a side
+    farthest = Difficulty("reasoning", 7, 9, 11)  # moves of a shortest path
+    moves = Difficulty("reasoning", 3, 4, 6)
+    dots = Difficulty("distractor", 3, 4, 6)  # when moves are followed
+    extra = Difficulty("distractor", 0, 1, 3)  # dots when nobody asks for one
     templates = ("shortest", "reachable", "follow")
 
     def latent(self, rng: np.random.Generator) -> Latent:
@@ -64,7 +62,7 @@ class GridPath(Family):
             most = min(self.size - 1, self.moves - 1)
             n = int(rng.integers(self.moves - most, most + 1))
             words = [across] * n + [along] * (self.moves - n)
-            ask["moves"] = [words[i] for i in rng.permutation(len(words))]
+            ask["moves"] = shuffled(words, rng)
         return {**self._grid(ask, bool(rng.integers(2)), rng), "ask": ask}
 
     def vary(self, latent: Latent, rng: np.random.Generator) -> Latent:
@@ -106,7 +104,7 @@ class GridPath(Family):
             goals = [c for c in free if c not in far and len(distances(c, free)) > 1]
         if len(far) < 4 or not goals:
             return None
-        goal = goals[rng.integers(len(goals))]
+        goal = choose(goals, rng)
         grid = {**grid, "start": list(start), "goal": list(goal)}
         if (length or reach) and len(runs(_path(grid) or [])) > RUNS:
             return None
@@ -125,21 +123,33 @@ class GridPath(Family):
         dots = _dots(rest, self.dots, rng)
         return {**grid, "start": list(start), "dots": [[list(way[-1]), dots[0][1]], *dots[1:]]}
 
-    def build(self, latent: Latent, style: Style) -> Problem:
-        """Draw the grid, word the question, and solve it."""
-        ask = latent["ask"]
+    def fields(self, latent: Latent) -> Mapping[str, object]:
+        """The moves in a row."""
+        return {"moves": ", ".join(latent["ask"].get("moves", ()))}
+
+    def solve(self, latent: Latent, style: Style) -> Solution:
+        """Follow a shortest path, or the moves that are given."""
         solve = {"shortest": _shortest, "reachable": _reachable, "follow": _follow}
-        steps, answer, wrong = solve[ask["template"]](latent)
-        return Problem(
-            id="",
-            pictures=(_picture(latent, style),),
-            question=self.word(ask["template"], style, moves=", ".join(ask.get("moves", ()))),
-            answer=answer,
-            steps=tuple(steps),
-            latent=latent,
-            template=ask["template"],
-            distractors=wrong,
-        )
+        return solve[latent["ask"]["template"]](latent)
+
+    def draw(self, latent: Latent, style: Style) -> Drawing:
+        """Draw the walls, the grid, the dots, and the letters of start and goal."""
+        drawing, size = Drawing(style.background), latent["size"]
+        side = (1 - 2 * MARGIN) / size
+        for row, column in latent["walls"]:
+            left, top, right, bottom = _box((row, column), size)
+            drawing.rectangle((left, top), (right, bottom), fill=WALL)
+        for index in range(size + 1):
+            at = MARGIN + side * index
+            drawing.line([(at, MARGIN), (at, 1 - MARGIN)], color=LINE, width=0.006)
+            drawing.line([(MARGIN, at), (1 - MARGIN, at)], color=LINE, width=0.006)
+        for cell, color in latent["dots"]:
+            drawing.ellipse(_middle(cell, size), 0.3 * side, fill=style.color(color))
+        for name in ("start", "goal"):
+            if latent.get(name):
+                middle = _middle(latent[name], size)
+                drawing.text(middle, name[0].upper(), height=0.14)
+        return drawing
 
 
 def _free(latent: Latent) -> list[Cell]:
@@ -154,7 +164,7 @@ def _path(latent: Latent) -> list[str] | None:
 
 def _dots(cells: list[Cell], count: int, rng: np.random.Generator) -> list[list[Any]]:
     """Dots of different colours in different cells: [cell, colour]."""
-    colors = [list(COLORS)[i] for i in rng.permutation(len(COLORS))[:count]]
+    colors = shuffled(COLORS, rng)[:count]
     places = rng.permutation(len(cells))[:count]
     return [[list(cells[i]), color] for i, color in zip(places, colors, strict=True)]
 
@@ -166,47 +176,40 @@ def _read_path(latent: Latent, moves: list[str]) -> list[Step]:
     for name, count in runs(moves):
         piece = [cell, *walk(cell, [name] * count)]
         box = enclosing(_box(c, latent["size"]) for c in piece)
-        steps.append(Step(f"{name} {count}", "perceive", str(count), (name,), box))
+        steps.append(perceive(f"{name} {count}", count, (name,), box))
         cell = piece[-1]
     return steps
 
 
-def _shortest(latent: Latent) -> Solved:
+def _shortest(latent: Latent) -> Solution:
     moves = _path(latent) or []
     (row, column), (down, right) = latent["start"], latent["goal"]
-    read, count = _read_path(latent, moves), len(moves)
-    total = " + ".join(step.value for step in read)
-    last = Step(f"{total} = {count}", "compute", str(count), ("S", "G"))
-    wrong = distractors(count, abs(row - down) + abs(column - right), len(read))
-    return [*read, last], Answer("number", str(count)), wrong
+    read = _read_path(latent, moves)
+    total = compute(" + ".join(step.value for step in read), len(moves), ("S", "G"))
+    return Solution.number([*read, total], (abs(row - down) + abs(column - right), len(read)))
 
 
-def _reachable(latent: Latent) -> Solved:
+def _reachable(latent: Latent) -> Solution:
     moves = _path(latent)
     if moves is not None:
-        end = Step("this arrives at G: yes", "conclude", "yes", ("S", "G"))
-        return [*_read_path(latent, moves), end], Answer("yes_no", "yes"), ("no",)
+        end = conclude("this arrives at G: yes", "yes", ("S", "G"))
+        return Solution.yes_no([*_read_path(latent, moves), end])
     size, (row, column) = latent["size"], latent["start"]
     inside = distances((row, column), _free(latent))
     count, box = len(inside), enclosing(_box(cell, size) for cell in inside)
-    text = f"cells that S can reach, with its own: {count}"
-    read = Step(text, "perceive", str(count), ("S",), box)
-    end = Step("G is not one of them: no", "conclude", "no", ("S", "G"))
-    return [read, end], Answer("yes_no", "no"), ("yes",)
+    read = perceive(f"cells that S can reach, with its own: {count}", count, ("S",), box)
+    return Solution.yes_no([read, conclude("G is not one of them: no", "no", ("S", "G"))])
 
 
-def _follow(latent: Latent) -> Solved:
+def _follow(latent: Latent) -> Solution:
     size, moves, (row, column) = latent["size"], latent["ask"]["moves"], latent["start"]
     (end_row, end_column), color = latent["dots"][0]
     start, end = (row, column), (end_row, end_column)
     steps = [
-        Step(f"S is in row {row + 1}", "perceive", str(row + 1), ("S",), _box(start, size)),
-        Step(
-            f"S is in column {column + 1}", "perceive", str(column + 1), ("S",), _box(start, size)
-        ),
-        Step(
+        perceive(f"S is in row {row + 1}", row + 1, ("S",), _box(start, size)),
+        perceive(f"S is in column {column + 1}", column + 1, ("S",), _box(start, size)),
+        perceive(
             f"row {end_row + 1} column {end_column + 1} is {color}",
-            "perceive",
             color,
             (color,),
             _box(end, size),
@@ -214,11 +217,10 @@ def _follow(latent: Latent) -> Solved:
     ]
     for before, after in zip(start, end, strict=True):
         sign = "+" if after > before else "-"
-        text = f"{before + 1} {sign} {abs(after - before)} = {after + 1}"
-        steps.append(Step(text, "compute", str(after + 1), (moves[0],)))
-    steps.append(Step(f"the end is {color}", "conclude", color, (color,)))
-    wrong = tuple(other for _, other in latent["dots"][1:])
-    return steps, Answer("text", color), wrong
+        expression = f"{before + 1} {sign} {abs(after - before)}"
+        steps.append(compute(expression, after + 1, (moves[0],)))
+    steps.append(conclude(f"the end is {color}", color, (color,)))
+    return Solution.text(steps, [other for _, other in latent["dots"][1:]])
 
 
 def _box(cell: Cell, size: int) -> Box:
@@ -230,22 +232,3 @@ def _box(cell: Cell, size: int) -> Box:
 def _middle(cell: list[int], size: int) -> Point:
     left, top, right, bottom = _box((cell[0], cell[1]), size)
     return ((left + right) / 2, (top + bottom) / 2)
-
-
-def _picture(latent: Latent, style: Style) -> Drawing:
-    drawing, size = Drawing(style.background), latent["size"]
-    side = (1 - 2 * MARGIN) / size
-    for row, column in latent["walls"]:
-        left, top, right, bottom = _box((row, column), size)
-        drawing.rectangle((left, top), (right, bottom), fill=WALL)
-    for index in range(size + 1):
-        at = MARGIN + side * index
-        drawing.line([(at, MARGIN), (at, 1 - MARGIN)], color=LINE, width=0.006)
-        drawing.line([(MARGIN, at), (1 - MARGIN, at)], color=LINE, width=0.006)
-    for cell, color in latent["dots"]:
-        drawing.ellipse(_middle(cell, size), 0.3 * side, fill=style.color(color))
-    for name in ("start", "goal"):
-        if latent.get(name):
-            middle = _middle(latent[name], size)
-            drawing.text(middle, name[0].upper(), height=0.14)
-    return drawing

@@ -7,17 +7,14 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from mstar.envs.families.base import Family, Knob, Latent, Style
+from mstar.envs.families.base import Difficulty, Family, Latent, Style
 from mstar.envs.families.parts.axes import FLOOR, LEFT, RIGHT, TOP, Scale, frame, rightward, upward
 from mstar.envs.families.parts.boxes import Box
-from mstar.envs.families.parts.distractors import distractors
 from mstar.envs.families.parts.drawing import COLORS, INK, Drawing
-from mstar.envs.problem import Problem, Step
-from mstar.rewards.base import Answer
+from mstar.envs.families.parts.sampling import choose
+from mstar.envs.families.solution import Solution, compute, conclude, perceive
 
 TOP_UNIT = 10  # counts are whole units from 1 to this
-
-Solved = tuple[tuple[Step, ...], int, tuple[int, ...]]  # steps, result, wrong answers
 
 
 class Histogram(Family):
@@ -48,12 +45,12 @@ class Histogram(Family):
         ),
     }
 
-    bins = Knob("perception", 4, 6, 6)
-    units = Knob("perception", (1,), (1, 2), (2, 5))
-    asked = Knob("reasoning", (2,), (2, 3), (3, 4))  # bins in a total
-    numbered = Knob("perception", 1, 2, 2)  # bins from one written edge to the next
-    marked = Knob("distractor", False, True, True)  # one bar in another colour, for no reason
-    templates = Knob(
+    bins = Difficulty("perception", 4, 6, 6)
+    units = Difficulty("perception", (1,), (1, 2), (2, 5))
+    asked = Difficulty("reasoning", (2,), (2, 3), (3, 4))  # bins in a total
+    numbered = Difficulty("perception", 1, 2, 2)  # bins from one written edge to the next
+    marked = Difficulty("distractor", False, True, True)  # one bar in another colour, for no reason
+    templates = Difficulty(
         "reasoning",
         ("mode", "between", "above"),
         ("mode", "middle", "between", "above"),
@@ -65,14 +62,14 @@ class Histogram(Family):
         width = (4, 6, 10)[rng.integers(3)]
         first = int(rng.integers(-(-12 // width), (96 - self.bins * width) // width + 1))
         edges = [width * (first + i) for i in range(self.bins + 1)]
-        ask: dict[str, Any] = {"template": self.templates[rng.integers(len(self.templates))]}
-        span = self.asked[rng.integers(len(self.asked))]
+        ask: dict[str, Any] = {"template": choose(self.templates, rng)}
+        span = choose(self.asked, rng)
         if ask["template"] == "above":
             ask["low"] = edges[self.bins - span]
         elif ask["template"] == "between":
             at = int(rng.integers(self.bins - span + 1))
             ask |= {"low": edges[at], "high": edges[at + span]}
-        unit = self.units[rng.integers(len(self.units))]
+        unit = choose(self.units, rng)
         latent = {"edges": edges, "unit": unit, "ask": ask}
         return self.vary(latent, rng)
 
@@ -87,78 +84,57 @@ class Histogram(Family):
         marked = int(rng.integers(self.bins)) if self.marked else -1
         return {**latent, "counts": counts, "marked": marked}
 
-    def build(self, latent: Latent, style: Style) -> Problem:
-        """Draw the bars, word the question, and solve it."""
-        ask, unit = latent["ask"], latent["unit"]
-        counts = [c * unit for c in latent["counts"]]
-        scale = Scale(0, TOP_UNIT * unit, FLOOR, TOP)
-        boxes = [
-            (self._x(i), scale.at(count), self._x(i + 1), FLOOR) for i, count in enumerate(counts)
-        ]
-        solve = self._mode if ask["template"] in ("mode", "middle") else self._total
-        steps, result, wrong = solve(latent["edges"], counts, boxes, ask)
-        return Problem(
-            id="",
-            pictures=(self._picture(latent, scale, boxes, style),),
-            question=self.word(ask["template"], style, low=ask.get("low"), high=ask.get("high")),
-            answer=Answer("number", str(result)),
-            steps=steps,
-            latent=latent,
-            template=ask["template"],
-            distractors=distractors(result, *wrong),
-        )
+    def solve(self, latent: Latent, style: Style) -> Solution:
+        """Find the fullest bin, or add up several bins."""
+        if latent["ask"]["template"] in ("mode", "middle"):
+            return self._fullest(latent)
+        return self._total(latent)
 
-    def _mode(
-        self, edges: list[int], counts: list[int], boxes: list[Box], ask: Mapping[str, Any]
-    ) -> Solved:
+    def _fullest(self, latent: Latent) -> Solution:
+        edges, counts = latent["edges"], _counts(latent)
         at = counts.index(max(counts))
-        low, high, refs, box = edges[at], edges[at + 1], (f"bin {at + 1}",), boxes[at]
-        start = Step(f"the tallest bar starts at {low}", "perceive", str(low), refs, box)
-        if ask["template"] == "mode":
-            last = Step(f"the fullest bin starts at {low}", "conclude", str(low), refs)
-            return (start, last), low, (high, counts[at], (low + high) // 2, *edges)
+        low, high, refs, box = edges[at], edges[at + 1], (f"bin {at + 1}",), self._boxes(latent)[at]
+        start = perceive(f"the tallest bar starts at {low}", low, refs, box)
         middle = (low + high) // 2
+        if latent["ask"]["template"] == "mode":
+            last = conclude(f"the fullest bin starts at {low}", low, refs)
+            return Solution.number((start, last), (high, counts[at], middle, *edges))
         steps = (
             start,
-            Step(f"it ends at {high}", "perceive", str(high), refs, box),
-            Step(f"{low} + {high} = {low + high}", "compute", str(low + high), refs),
-            Step(f"{low + high} / 2 = {middle}", "compute", str(middle), refs),
+            perceive(f"it ends at {high}", high, refs, box),
+            compute(f"{low} + {high}", low + high, refs),
+            compute(f"{low + high} / 2", middle, refs),
         )
-        return steps, middle, (low, high, low + high, counts[at], middle + high - low)
+        return Solution.number(steps, (low, high, low + high, counts[at], middle + high - low))
 
-    def _total(
-        self, edges: list[int], counts: list[int], boxes: list[Box], ask: Mapping[str, Any]
-    ) -> Solved:
-        first = edges.index(ask["low"])
-        last = edges.index(ask.get("high", edges[-1]))
-        asked = range(first, last)
-        total = sum(counts[i] for i in asked)
+    def _total(self, latent: Latent) -> Solution:
+        ask, edges, counts = latent["ask"], latent["edges"], _counts(latent)
+        boxes = self._boxes(latent)
+        asked = range(edges.index(ask["low"]), edges.index(ask.get("high", edges[-1])))
         refs = tuple(f"bin {i + 1}" for i in asked)
         steps = [
-            Step(f"bin {i + 1} holds {counts[i]}", "perceive", str(counts[i]), (ref,), boxes[i])
+            perceive(f"bin {i + 1} holds {counts[i]}", counts[i], (ref,), boxes[i])
             for i, ref in zip(asked, refs, strict=True)
         ]
-        line = " + ".join(str(counts[i]) for i in asked)
-        steps.append(Step(f"{line} = {total}", "compute", str(total), refs))
-        wrong = (
-            total - counts[first],
-            total - counts[last - 1],
+        total = sum(counts[i] for i in asked)
+        steps.append(compute(" + ".join(str(counts[i]) for i in asked), total, refs))
+        careless = (
+            total - counts[asked[0]],
+            total - counts[asked[-1]],
             sum(counts),
             len(asked),
             total + 1,
         )
-        return tuple(steps), total, wrong
+        return Solution.number(steps, careless)
 
-    def _x(self, index: int) -> float:
-        return LEFT + 0.02 + (RIGHT - LEFT - 0.06) * index / self.bins
-
-    def _picture(self, latent: Latent, scale: Scale, boxes: list[Box], style: Style) -> Drawing:
-        drawing = Drawing(style.background)
+    def draw(self, latent: Latent, style: Style) -> Drawing:
+        """Draw both scales and the bars."""
+        drawing, scale = Drawing(style.background), _scale(latent)
         step = int(scale.high) // 5
         upward(drawing, scale, range(step, 5 * step + 1, step))  # a 0 would touch the first edge
         names = list(COLORS)
         at = round((style.shift[0] + 1) / 2 * (len(names) - 1))
-        for index, box in enumerate(boxes):
+        for index, box in enumerate(self._boxes(latent)):
             name = names[at - 1] if index == latent["marked"] else names[at]
             drawing.rectangle(box[:2], box[2:], fill=style.color(name), outline=INK, width=0.006)
         edges = latent["edges"]
@@ -166,3 +142,22 @@ class Histogram(Family):
         rightward(drawing, across, edges[:: self.numbered], lines=False)
         frame(drawing)
         return drawing
+
+    def _boxes(self, latent: Latent) -> list[Box]:
+        """The bars, from left to right."""
+        scale = _scale(latent)
+        return [
+            (self._x(i), scale.at(count), self._x(i + 1), FLOOR)
+            for i, count in enumerate(_counts(latent))
+        ]
+
+    def _x(self, index: int) -> float:
+        return LEFT + 0.02 + (RIGHT - LEFT - 0.06) * index / self.bins
+
+
+def _counts(latent: Latent) -> list[int]:
+    return [count * latent["unit"] for count in latent["counts"]]
+
+
+def _scale(latent: Latent) -> Scale:
+    return Scale(0, TOP_UNIT * latent["unit"], FLOOR, TOP)

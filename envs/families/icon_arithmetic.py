@@ -8,17 +8,28 @@ from typing import ClassVar
 
 import numpy as np
 
-from mstar.envs.families.base import Family, Knob, Latent, Style
+from mstar.envs.families.base import Difficulty, Family, Latent, Style
 from mstar.envs.families.parts.boxes import Box
-from mstar.envs.families.parts.distractors import distractors
 from mstar.envs.families.parts.drawing import COLORS, Drawing, Point
 from mstar.envs.families.parts.icons import ICONS, icon
-from mstar.envs.problem import Problem, Step
-from mstar.rewards.base import Answer
+from mstar.envs.families.parts.sampling import choose, shuffled
+from mstar.envs.families.solution import Solution, compute, perceive
+from mstar.envs.problem import Step
 
 PITCH, RADIUS, HEIGHT = 0.12, 0.053, 0.12  # from mark to mark, of an icon, of the text
 WORDS = {"+": "plus", "-": "minus", "*": "times"}
 TIMES = {2: "twice", 3: "three times"}
+SIGN = 0.026  # half the width of a sign
+STROKES: Mapping[str, Sequence[Sequence[Point]]] = {  # the font has no times and a short minus
+    "-": [[(-1, 0), (1, 0)]],
+    "*": [[(-0.8, -0.8), (0.8, 0.8)], [(-0.8, 0.8), (0.8, -0.8)]],
+}
+OPERATIONS: Mapping[str, Callable[[int, int], int]] = {
+    "+": lambda a, b: a + b,
+    "-": lambda a, b: a - b,
+    "*": lambda a, b: a * b,
+}
+
 Values = Mapping[str, int]  # what each shape stands for
 Row = list[str]  # shapes, operators and numbers in their order
 
@@ -41,18 +52,18 @@ class IconArithmetic(Family):
         ),
     }
 
-    largest = Knob("perception", 9, 12, 15)
-    signs = Knob("reasoning", ("+",), ("+", "-"), ("+", "-"))
-    last_signs = Knob("reasoning", ("+", "-"), ("+", "-"), ("+", "-", "*"))
-    unknowns = Knob("reasoning", 2, 2, 3)  # on the way to the value of a shape
-    extra = Knob("distractor", False, True, True)  # an equation that nobody needs
+    largest = Difficulty("perception", 9, 12, 15)
+    signs = Difficulty("reasoning", ("+",), ("+", "-"), ("+", "-"))
+    last_signs = Difficulty("reasoning", ("+", "-"), ("+", "-"), ("+", "-", "*"))
+    unknowns = Difficulty("reasoning", 2, 2, 3)  # on the way to the value of a shape
+    extra = Difficulty("distractor", False, True, True)  # an equation that nobody needs
     templates = ("value", "evaluate")
 
     def latent(self, rng: np.random.Generator) -> Latent:
         """Shapes and colours, the rows, what each shape stands for, and what is asked."""
         template = self.templates[rng.integers(2)]
-        shapes = [ICONS[i] for i in rng.permutation(len(ICONS))[:3]]
-        colors = [list(COLORS)[i] for i in rng.permutation(len(COLORS))[:3]]
+        shapes = shuffled(ICONS, rng)[:3]
+        colors = shuffled(COLORS, rng)[:3]
         needed = self.unknowns if template == "value" else 2
         ask = {"template": template, "a": shapes[needed - 1]}
         return self.vary({"shapes": shapes, "colors": colors, "ask": ask}, rng)
@@ -67,57 +78,52 @@ class IconArithmetic(Family):
             values = dict(zip(chain, found, strict=True))
             rows = [[shapes[0], *["+", shapes[0]] * int(rng.integers(1, 3))]]
             for known, new in pairwise(chain):
-                sign = self.signs[rng.integers(len(self.signs))]
+                sign = choose(self.signs, rng)
                 rows.append([new, sign, known] if rng.integers(2) else [known, sign, new])
             equations = [[*row, "=", str(_evaluate(row, values))] for row in rows]
             if template == "evaluate":
                 fit = [row for row in _lasts(*chain[:2]) if row[1] in self.last_signs]
                 fit = [row for row in fit if set(row) != set(rows[1])]  # that sum is shown
-                rows.append(fit[rng.integers(len(fit))])
+                rows.append(choose(fit, rng))
                 equations.append([*rows[-1], "=", "?"])
             if all(_evaluate(row, values) > 0 for row in rows):
                 return {**latent, "values": values, "rows": equations}
 
-    def build(self, latent: Latent, style: Style) -> Problem:
-        """Write the equations, word the question, and solve it."""
-        template, shapes = latent["ask"]["template"], latent["shapes"]
-        needed = shapes.index(latent["ask"]["a"]) + 1
+    def solve(self, latent: Latent, style: Style) -> Solution:
+        """Read the equations that are needed, then solve them one after the other."""
         rows, values = latent["rows"], latent["values"]
+        needed = latent["shapes"].index(latent["ask"]["a"]) + 1
         boxes = [_box(index, len(rows), row, style) for index, row in enumerate(rows)]
         steps = [
-            Step(_say(row), "perceive", row[-1], tuple(n for n in row if n in values), box)
+            perceive(_in_words(row), row[-1], tuple(n for n in row if n in values), box)
             for row, box in list(zip(rows, boxes, strict=True))[:needed]
         ]
-        steps += [_solve(row[:-2], int(row[-1]), values) for row in rows[:needed]]
-        if template == "evaluate":
+        steps += [_solve_row(row[:-2], int(row[-1]), values) for row in rows[:needed]]
+        if latent["ask"]["template"] == "evaluate":
             last = rows[-1][:-2]
             text = " ".join(str(values.get(mark, mark)) for mark in last)
-            result, refs = str(_evaluate(last, values)), tuple(dict.fromkeys(last[::2]))
-            steps.append(Step(f"{text} = {result}", "compute", result, refs))
-        right = int(steps[-1].value)
-        careless = [v for v in (*values.values(), int(rows[needed - 1][-1])) if v != right]
-        return Problem(
-            id="",
-            pictures=(_picture(latent, style),),
-            question=self.word(template, style, a=latent["ask"]["a"]),
-            answer=Answer("number", str(right)),
-            steps=tuple(steps),
-            latent=latent,
-            template=template,
-            distractors=distractors(right, *careless),
-        )
+            steps.append(compute(text, _evaluate(last, values), tuple(dict.fromkeys(last[::2]))))
+        return Solution.number(steps, (*values.values(), int(rows[needed - 1][-1])))
 
-
-SIGN = 0.026  # half the width of a sign
-STROKES: Mapping[str, Sequence[Sequence[Point]]] = {  # the font has no times and a short minus
-    "-": [[(-1, 0), (1, 0)]],
-    "*": [[(-0.8, -0.8), (0.8, 0.8)], [(-0.8, 0.8), (0.8, -0.8)]],
-}
-OPERATIONS: Mapping[str, Callable[[int, int], int]] = {
-    "+": lambda a, b: a + b,
-    "-": lambda a, b: a - b,
-    "*": lambda a, b: a * b,
-}
+    def draw(self, latent: Latent, style: Style) -> Drawing:
+        """Draw one equation below the other."""
+        drawing, rows = Drawing(style.background), latent["rows"]
+        colors = dict(zip(latent["shapes"], latent["colors"], strict=True))
+        for index, row in enumerate(rows):
+            left, y = _place(index, len(rows), style)
+            for place, mark in enumerate(row):
+                x = left + PITCH * place
+                if mark in colors:
+                    icon(drawing, mark, (x, y), RADIUS, style.color(colors[mark]))
+                elif mark in STROKES:
+                    for ends in STROKES[mark]:
+                        line = [(x + SIGN * across, y + SIGN * down) for across, down in ends]
+                        drawing.line(line, width=0.014)
+                elif mark in "+=":
+                    drawing.text((x, y), mark, height=HEIGHT)
+                else:
+                    drawing.text((x - 0.03, y), mark, height=HEIGHT, anchor="lm")
+        return drawing
 
 
 def _evaluate(row: Sequence[str], values: Values) -> int:
@@ -133,7 +139,7 @@ def _lasts(a: str, b: str) -> list[Row]:
     return [[b, "+", b], [b, "+", b, "+", a], [a, "+", b], [b, "-", a], [a, "-", b], [a, "*", b]]
 
 
-def _say(row: Row) -> str:
+def _in_words(row: Row) -> str:
     """An equation in words, its number last."""
     left, number = row[:-2], row[-1]
     if len(set(left)) == 2:  # one shape, one sign
@@ -141,20 +147,20 @@ def _say(row: Row) -> str:
     return f"{left[0]} {WORDS[left[1]]} {left[2]} is {number}"
 
 
-def _solve(left: Row, number: int, values: Values) -> Step:
+def _solve_row(left: Row, number: int, values: Values) -> Step:
     """The step that gives the shape which this equation brings in."""
     if len(set(left)) == 2:
         count, new = left.count(left[0]), left[0]
-        return Step(f"{number} / {count} = {values[new]}", "compute", str(values[new]), (new,))
+        return compute(f"{number} / {count}", values[new], (new,))
     new = max(left[0], left[2], key=list(values).index)
     known = values[left[2] if new == left[0] else left[0]]
     if left[1] == "+":
-        text = f"{number} - {known}"
+        expression = f"{number} - {known}"
     elif new == left[0]:
-        text = f"{number} + {known}"
+        expression = f"{number} + {known}"
     else:
-        text = f"{known} - {number}"
-    return Step(f"{text} = {values[new]}", "compute", str(values[new]), (new,))
+        expression = f"{known} - {number}"
+    return compute(expression, values[new], (new,))
 
 
 def _place(index: int, count: int, style: Style) -> tuple[float, float]:
@@ -166,24 +172,3 @@ def _place(index: int, count: int, style: Style) -> tuple[float, float]:
 def _box(index: int, count: int, row: Row, style: Style) -> Box:
     x, y = _place(index, count, style)
     return (x - 0.07, y - 0.09, min(1.0, x + PITCH * len(row)), y + 0.09)
-
-
-def _picture(latent: Latent, style: Style) -> Drawing:
-    drawing = Drawing(style.background)
-    colors = dict(zip(latent["shapes"], latent["colors"], strict=True))
-    rows = latent["rows"]
-    for index, row in enumerate(rows):
-        left, y = _place(index, len(rows), style)
-        for place, mark in enumerate(row):
-            x = left + PITCH * place
-            if mark in colors:
-                icon(drawing, mark, (x, y), RADIUS, style.color(colors[mark]))
-            elif mark in STROKES:
-                for ends in STROKES[mark]:
-                    line = [(x + SIGN * across, y + SIGN * down) for across, down in ends]
-                    drawing.line(line, width=0.014)
-            elif mark in "+=":
-                drawing.text((x, y), mark, height=HEIGHT)
-            else:
-                drawing.text((x - 0.03, y), mark, height=HEIGHT, anchor="lm")
-    return drawing

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from mstar.envs.families.base import Family, Knob, Latent, Style
+from mstar.envs.families.base import Difficulty, Family, Latent, Style
 from mstar.envs.families.parts.axes import (
     DIGITS,
     FLOOR,
@@ -20,16 +20,14 @@ from mstar.envs.families.parts.axes import (
     frame,
     upward,
 )
-from mstar.envs.families.parts.distractors import distractors
 from mstar.envs.families.parts.drawing import COLORS, Drawing
-from mstar.envs.problem import Problem, Step
-from mstar.rewards.base import Answer
+from mstar.envs.families.parts.sampling import choose
+from mstar.envs.families.solution import Solution, add_ones, compute, conclude, perceive
+from mstar.envs.problem import Step
 
 NAMES = "BCDEFGH"  # of the points, from left to right; no A, which reads as an article
 TOP_UNIT = 10  # heights are whole units from 1 to this
 PLOT = (LEFT, TOP, RIGHT, FLOOR)
-
-Solved = tuple[tuple[Step, ...], int, tuple[int, ...]]  # steps, result, wrong answers
 
 
 class LineChart(Family):
@@ -60,10 +58,10 @@ class LineChart(Family):
         ),
     }
 
-    points = Knob("perception", 5, 6, 7)
-    units = Knob("perception", (1,), (1, 2), (2, 3, 5))
-    lines = Knob("distractor", 1, 2, 2)
-    templates = Knob(
+    points = Difficulty("perception", 5, 6, 7)
+    units = Difficulty("perception", (1,), (1, 2), (2, 3, 5))
+    lines = Difficulty("distractor", 1, 2, 2)
+    templates = Difficulty(
         "reasoning",
         ("value", "rise", "above"),
         ("value", "rise", "above", "crossings"),
@@ -73,8 +71,8 @@ class LineChart(Family):
     def latent(self, rng: np.random.Generator) -> Latent:
         """Colours, heights in units, the unit and what is asked about the first line."""
         colors = [str(c) for c in rng.choice(list(COLORS), size=self.lines, replace=False)]
-        unit = self.units[rng.integers(len(self.units))]
-        ask: dict[str, Any] = {"template": self.templates[rng.integers(len(self.templates))]}
+        unit = choose(self.units, rng)
+        ask: dict[str, Any] = {"template": choose(self.templates, rng)}
         if ask["template"] == "value":
             ask["at"] = NAMES[rng.integers(self.points)]
         elif ask["template"] == "above":
@@ -135,113 +133,100 @@ class LineChart(Family):
             second.append(low if over else high)
         return [first, second]
 
-    def build(self, latent: Latent, style: Style) -> Problem:
-        """Draw the chart, word the question, and solve it."""
-        ask, unit = latent["ask"], latent["unit"]
-        values = [[v * unit for v in line] for line in latent["heights"]]
-        scale = Scale(0, TOP_UNIT * unit, FLOOR, TOP)
+    def fields(self, latent: Latent) -> Mapping[str, object]:
+        """With the colours of the lines, the one asked about first."""
+        colors = dict(zip(("line", "other"), latent["colors"], strict=False))
+        return {**latent["ask"], **colors}
+
+    def solve(self, latent: Latent, style: Style) -> Solution:
+        """Read the points that the question is about, then count or calculate."""
         solve = {
             "value": self._value,
             "rise": self._rise,
             "above": self._above,
             "crossings": self._crossings,
-        }[ask["template"]]
-        steps, result, wrong = solve(values, latent, scale)
-        fields = dict(zip(("line", "other"), latent["colors"], strict=False))
-        return Problem(
-            id="",
-            pictures=(self._picture(values, latent["colors"], scale, style),),
-            question=self.word(
-                ask["template"], style, **fields, at=ask.get("at"), limit=ask.get("limit")
-            ),
-            answer=Answer("number", str(result)),
-            steps=steps,
-            latent=latent,
-            template=ask["template"],
-            distractors=distractors(result, *wrong),
-        )
+        }[latent["ask"]["template"]]
+        return solve(latent, _values(latent))
 
-    def _value(self, values: list[list[int]], latent: Latent, scale: Scale) -> Solved:
-        at, color = latent["ask"]["at"], latent["colors"][0]
+    def _value(self, latent: Latent, values: list[list[int]]) -> Solution:
+        at, color, unit = latent["ask"]["at"], latent["colors"][0], latent["unit"]
         value = values[0][NAMES.index(at)]
         steps = (
-            self._read(color, at, value, scale),
-            Step(f"the value is {value}", "conclude", str(value), (color, at)),
+            self._read(latent, at, value),
+            conclude(f"the value is {value}", value, (color, at)),
         )
         others = [line[NAMES.index(at)] for line in values[1:]]
-        unit = latent["unit"]
-        return steps, value, (*others, *values[0], value + unit, value - unit)
+        return Solution.number(steps, (*others, *values[0], value + unit, value - unit))
 
-    def _rise(self, values: list[list[int]], latent: Latent, scale: Scale) -> Solved:
-        line, color = values[0], latent["colors"][0]
+    def _rise(self, latent: Latent, values: list[list[int]]) -> Solution:
+        line, color, scale = values[0], latent["colors"][0], _scale(latent)
         rises = [b - a for a, b in pairwise(line)]
         at = rises.index(max(rises))
         low, high = line[at], line[at + 1]
         first, last = NAMES[at], NAMES[at + 1]
         box = (self._x(at), scale.at(high), self._x(at + 1), scale.at(low))
-        step = f"{first} to {last}"
+        span = f"{first} to {last}"
         steps = (
-            Step(f"{color} rises most from {step}", "perceive", step, (color, first, last), box),
-            self._read(color, first, low, scale),
-            self._read(color, last, high, scale),
-            Step(f"{high} - {low} = {high - low}", "compute", str(high - low), (first, last)),
+            perceive(f"{color} rises most from {span}", span, (color, first, last), box),
+            self._read(latent, first, low),
+            self._read(latent, last, high),
+            compute(f"{high} - {low}", high - low, (first, last)),
         )
-        return steps, high - low, (*sorted(rises)[-2:], high, max(line) - min(line), *line)
+        return Solution.number(steps, (*sorted(rises)[-2:], high, max(line) - min(line), *line))
 
-    def _above(self, values: list[list[int]], latent: Latent, scale: Scale) -> Solved:
+    def _above(self, latent: Latent, values: list[list[int]]) -> Solution:
         limit, color = latent["ask"]["limit"], latent["colors"][0]
-        found = [name for name, v in zip(NAMES, values[0], strict=False) if v > limit]
-        named, count = ", ".join(found), len(found)
-        total = " + ".join("1" * count)
+        names = [name for name, v in zip(NAMES, values[0], strict=False) if v > limit]
+        named, count = ", ".join(names), len(names)
+        box = (LEFT, TOP, RIGHT, _scale(latent).at(limit))
         steps = (
-            Step(
-                f"above it are {named}",
-                "perceive",
-                named,
-                (color, *found),
-                (LEFT, TOP, RIGHT, scale.at(limit)),
-            ),
-            Step(f"{total} = {count}", "compute", str(count), tuple(found)),
+            perceive(f"above it are {named}", named, (color, *names), box),
+            add_ones(count, tuple(names)),
         )
         others = [sum(v > limit for v in line) for line in values[1:]]
-        return steps, count, (self.points - count, *others, count + 1, count - 1)
+        return Solution.number(steps, (self.points - count, *others, count + 1, count - 1))
 
-    def _crossings(self, values: list[list[int]], latent: Latent, scale: Scale) -> Solved:
+    def _crossings(self, latent: Latent, values: list[list[int]]) -> Solution:
         over = [a > b for a, b in zip(*values, strict=True)]
-        found = [
+        spans = [
             f"{NAMES[i]} to {NAMES[i + 1]}" for i in range(len(over) - 1) if over[i] != over[i + 1]
         ]
-        named, count = ", ".join(found), len(found)
-        total = " + ".join("1" * count)
-        steps = (
-            Step(f"they cross {named}", "perceive", named, tuple(latent["colors"]), PLOT),
-            Step(f"{total} = {count}", "compute", str(count), tuple(latent["colors"])),
-        )
-        return steps, count, (count + 1, count - 1, sum(over), self.points - 1)
+        named, count, refs = ", ".join(spans), len(spans), tuple(latent["colors"])
+        steps = (perceive(f"they cross {named}", named, refs, PLOT), add_ones(count, refs))
+        return Solution.number(steps, (count + 1, count - 1, sum(over), self.points - 1))
 
-    def _read(self, color: str, at: str, value: int, scale: Scale) -> Step:
-        x, y = self._x(NAMES.index(at)), scale.at(value)
+    def _read(self, latent: Latent, at: str, value: int) -> Step:
+        """The step that reads the first line at a point."""
+        color, x, y = latent["colors"][0], self._x(NAMES.index(at)), _scale(latent).at(value)
         box = (x - 0.05, y - 0.05, x + 0.05, y + 0.05)
-        return Step(f"{color} at {at} is {value}", "perceive", str(value), (color, at), box)
+        return perceive(f"{color} at {at} is {value}", value, (color, at), box)
 
-    def _x(self, index: int) -> float:
-        return LEFT + 0.06 + (RIGHT - LEFT - 0.12) * index / (self.points - 1)
-
-    def _picture(
-        self, values: list[list[int]], colors: list[str], scale: Scale, style: Style
-    ) -> Drawing:
-        drawing = Drawing(style.background)
+    def draw(self, latent: Latent, style: Style) -> Drawing:
+        """Draw the scale, the names of the points, and the lines."""
+        drawing, scale = Drawing(style.background), _scale(latent)
         upward(drawing, scale, range(0, int(scale.high) + 1, int(scale.high) // 5))
         for index in range(self.points):
             if style.grid:
                 x = self._x(index)
                 drawing.line([(x, TOP), (x, FLOOR)], color=RULE, width=0.004)
             drawing.text((self._x(index), FLOOR + 0.07), NAMES[index], height=DIGITS)
-        for color, line in zip(colors, values, strict=True):
+        for name, line in zip(latent["colors"], _values(latent), strict=True):
             dots = [(self._x(i), scale.at(value)) for i, value in enumerate(line)]
-            paint = style.color(color)
-            drawing.line(dots, color=paint, width=0.02)
+            color = style.color(name)
+            drawing.line(dots, color=color, width=0.02)
             for dot in dots:
-                drawing.ellipse(dot, 0.025, fill=paint)
+                drawing.ellipse(dot, 0.025, fill=color)
         frame(drawing)
         return drawing
+
+    def _x(self, index: int) -> float:
+        return LEFT + 0.06 + (RIGHT - LEFT - 0.12) * index / (self.points - 1)
+
+
+def _values(latent: Latent) -> list[list[int]]:
+    """The values of each line, from left to right."""
+    return [[height * latent["unit"] for height in line] for line in latent["heights"]]
+
+
+def _scale(latent: Latent) -> Scale:
+    return Scale(0, TOP_UNIT * latent["unit"], FLOOR, TOP)

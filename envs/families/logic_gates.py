@@ -7,12 +7,12 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from mstar.envs.families.base import Family, Knob, Latent, Style
+from mstar.envs.families.base import Difficulty, Family, Latent, Style
 from mstar.envs.families.parts.boxes import Box
-from mstar.envs.families.parts.distractors import distractors
 from mstar.envs.families.parts.drawing import COLORS, INK, WHITE, Drawing
-from mstar.envs.problem import Problem, Step
-from mstar.rewards.base import Answer
+from mstar.envs.families.parts.sampling import choose
+from mstar.envs.families.solution import Solution, conclude, perceive
+from mstar.envs.problem import Step
 
 GATES: Mapping[str, Callable[[int, int], int]] = {  # of what comes from the left, and one more
     "AND": lambda a, b: a & b,
@@ -42,15 +42,17 @@ class LogicGates(Family):
         "lamp": ("Is the {a} lamp lit?", "Is the {a} lamp on?", "Does the {a} lamp shine?"),
     }
 
-    lamps = Knob("perception", 3, 4, 4)
-    known = Knob("reasoning", ("AND", "OR"), ("AND", "OR", "XOR", "NOT"), ("AND", "OR", "XOR"))
-    chain = Knob("reasoning", 1, 1, 2)  # gates of a row
-    templates = Knob("reasoning", ("count", "lamp"), ("count", "lamp"), ("count", "lamp"))
+    lamps = Difficulty("perception", 3, 4, 4)
+    known = Difficulty(
+        "reasoning", ("AND", "OR"), ("AND", "OR", "XOR", "NOT"), ("AND", "OR", "XOR")
+    )
+    chain = Difficulty("reasoning", 1, 1, 2)  # gates of a row
+    templates = Difficulty("reasoning", ("count", "lamp"), ("count", "lamp"), ("count", "lamp"))
 
     def latent(self, rng: np.random.Generator) -> Latent:
         """The lamps' colours, what is asked, and the rows."""
         colors = [str(c) for c in rng.choice(list(COLORS), size=self.lamps, replace=False)]
-        ask = {"template": self.templates[rng.integers(len(self.templates))], "colors": colors}
+        ask = {"template": choose(self.templates, rng), "colors": colors}
         return self.vary({"ask": {**ask, "a": colors[rng.integers(self.lamps)]}}, rng)
 
     def vary(self, latent: Latent, rng: np.random.Generator) -> Latent:
@@ -71,33 +73,27 @@ class LogicGates(Family):
             if _outputs(row)[-1] == lit:
                 return row
 
-    def build(self, latent: Latent, style: Style) -> Problem:
-        """Draw the rows, word the question, and work out every gate."""
+    def solve(self, latent: Latent, style: Style) -> Solution:
+        """Work out every gate of the rows that are asked about."""
         rows, ask = latent["rows"], latent["ask"]
         counting = ask["template"] == "count"
         steps: list[Step] = []
         for place, row in enumerate(rows):
             if counting or row["color"] == ask["a"]:
-                steps += _solved(row, _box(place, len(rows)))
+                steps += _solve_row(row, _box(place, len(rows)))
         if counting:
-            number = sum(_outputs(row)[-1] for row in rows)
-            answer, wrong = Answer("count", str(number)), distractors(number, len(rows))
-            last = Step(f"{number} of the lamps shine", "conclude", str(number))
-        else:
-            (own,) = (row for row in rows if row["color"] == ask["a"])
-            said = "yes" if _outputs(own)[-1] else "no"
-            answer, wrong = Answer("yes_no", said), ("no" if said == "yes" else "yes",)
-            last = Step(f"lit: {said}", "conclude", said, (ask["a"],))
-        return Problem(
-            id="",
-            pictures=(_picture(rows, style),),
-            question=self.word(ask["template"], style, a=ask["a"]),
-            answer=answer,
-            steps=(*steps, last),
-            latent=latent,
-            template=ask["template"],
-            distractors=wrong,
-        )
+            lit = sum(_outputs(row)[-1] for row in rows)
+            steps.append(conclude(f"{lit} of the lamps shine", lit))
+            return Solution.number(steps, [len(rows)], type="count")
+        verdict = "yes" if steps[-1].value == "1" else "no"
+        return Solution.yes_no([*steps, conclude(f"lit: {verdict}", verdict, (ask["a"],))])
+
+    def draw(self, latent: Latent, style: Style) -> Drawing:
+        """Draw one row below the other."""
+        drawing, rows = Drawing(style.background), latent["rows"]
+        for place, row in enumerate(rows):
+            _draw_row(drawing, row, (place + 0.5) / len(rows), style)
+        return drawing
 
 
 def _outputs(row: Row) -> list[int]:
@@ -110,36 +106,25 @@ def _outputs(row: Row) -> list[int]:
     return found
 
 
-def _solved(row: Row, box: Box) -> list[Step]:
-    """What a row says, and what each of its gates gives."""
+def _solve_row(row: Row, box: Box) -> list[Step]:
+    """The inputs of the first gate, and the output of each gate."""
     inputs = list(row["inputs"])
     steps: list[Step] = []
     value = inputs.pop(0)
     for gate, output in zip(row["gates"], _outputs(row), strict=True):
-        said = f"NOT {value}" if gate == "NOT" else f"{value} {gate} {inputs.pop(0)}"
+        term = f"NOT {value}" if gate == "NOT" else f"{value} {gate} {inputs.pop(0)}"
         if not steps:
-            steps.append(Step(f"{row['color']}: {said}", "perceive", said, (row["color"],), box))
-        steps.append(Step(f"{said} is {output}", "compute", str(output), (row["color"],)))
+            steps.append(perceive(f"{row['color']}: {term}", term, (row["color"],), box))
+        steps.append(Step(f"{term} is {output}", "compute", str(output), (row["color"],)))
         value = output
     return steps
-
-
-def _middle(place: int, rows: int) -> float:
-    return (place + 0.5) / rows
 
 
 def _box(place: int, rows: int) -> Box:
     return (0.0, place / rows, 1.0, (place + 1) / rows)
 
 
-def _picture(rows: list[Row], style: Style) -> Drawing:
-    drawing = Drawing(style.background)
-    for place, row in enumerate(rows):
-        _draw(drawing, row, _middle(place, len(rows)), style)
-    return drawing
-
-
-def _draw(drawing: Drawing, row: Row, y: float, style: Style) -> None:
+def _draw_row(drawing: Drawing, row: Row, y: float, style: Style) -> None:
     """Inputs, gates with their wires, and the lamp, from the left to the right."""
     inputs = [str(number) for number in row["inputs"]]
     left = 0.14 if len(row["gates"]) > 1 else 0.34

@@ -8,19 +8,18 @@ from typing import ClassVar
 
 import numpy as np
 
-from mstar.envs.families.base import Family, Knob, Latent, Style
-from mstar.envs.families.parts.boxes import Box, around
-from mstar.envs.families.parts.distractors import distractors
+from mstar.envs.families.base import Difficulty, Family, Latent, Style
+from mstar.envs.families.parts.boxes import around
 from mstar.envs.families.parts.drawing import COLORS, Drawing, Point
-from mstar.envs.problem import Problem, Step
-from mstar.rewards.base import Answer
+from mstar.envs.families.parts.sampling import choose, shuffled
+from mstar.envs.families.solution import Solution, compute, perceive
 
 RING, RADIUS, SQUARE = 0.37, 0.115, 0.28  # of the ring, of a circle on it, side of a square
 UNDO = {"+": "-", "-": "+", "*": "/"}
 FADED = (150, 150, 150)
 
-Read = list[tuple[str, int]]  # what is seen (a name), and where in the list of numbers
-Solved = tuple[Read, list[str]]  # what is read, then what is computed as "EXPR = VALUE"
+Read = list[tuple[str, int]]  # a name of what is read, and its index in the list of numbers
+Solved = tuple[Read, list[tuple[str, int]]]  # what is read, then expressions with their values
 
 
 class NumberPattern(Family):
@@ -51,12 +50,14 @@ class NumberPattern(Family):
         ),
     }
 
-    steps_shown = Knob("perception", 5, 6, 6)  # circles of a ring
-    facing = Knob("perception", 6, 6, 8)  # circles of a ring of equal sums
-    signs = Knob("reasoning", ("+",), ("+", "-"), ("+", "-", "*"))
-    anywhere = Knob("reasoning", False, True, True)  # a gap in the left or the middle of a row
-    palette = Knob("distractor", 1, 3, 5)  # colours of the outlines, which say nothing
-    middle = Knob("distractor", False, False, True)  # a faded number inside the ring
+    steps_shown = Difficulty("perception", 5, 6, 6)  # circles of a ring
+    facing = Difficulty("perception", 6, 6, 8)  # circles of a ring of equal sums
+    signs = Difficulty("reasoning", ("+",), ("+", "-"), ("+", "-", "*"))
+    anywhere = Difficulty(
+        "reasoning", False, True, True
+    )  # a gap in the left or the middle of a row
+    palette = Difficulty("distractor", 1, 3, 5)  # colours of the outlines, which say nothing
+    middle = Difficulty("distractor", False, False, True)  # a faded number inside the ring
     templates = ("ring", "opposite", "rows")
 
     def latent(self, rng: np.random.Generator) -> Latent:
@@ -69,13 +70,13 @@ class NumberPattern(Family):
         return {**latent, **self._numbers(latent["ask"]["template"], rng)}
 
     def _numbers(self, template: str, rng: np.random.Generator) -> Latent:
-        sign = self.signs[rng.integers(len(self.signs))]
+        sign = choose(self.signs, rng)
         draw = {"ring": self._ring, "opposite": self._opposite, "rows": self._rows}[template]
         numbers = draw(sign, rng)
         gap = int(rng.integers(len(numbers)))
         if template == "rows" and not self.anywhere:
             gap = 3 * (gap // 3) + 2
-        names = [list(COLORS)[i] for i in rng.permutation(len(COLORS))[: self.palette]]
+        names = shuffled(COLORS, rng)[: self.palette]
         colors = [names[i] for i in rng.integers(len(names), size=len(numbers))]
         middle = int(rng.integers(2, 30)) if self.middle and template != "rows" else 0
         return {"numbers": numbers, "gap": gap, "sign": sign, "colors": colors, "middle": middle}
@@ -108,36 +109,42 @@ class NumberPattern(Family):
                 rows.append(row)
         return [number for row in rows for number in row]
 
-    def build(self, latent: Latent, style: Style) -> Problem:
-        """Draw the numbers, word the question, and solve it."""
+    def solve(self, latent: Latent, style: Style) -> Solution:
+        """Find the rule from numbers that are shown, then apply it to the gap."""
         template, numbers = latent["ask"]["template"], latent["numbers"]
         spots = _spots(template, len(numbers), style)
         solve = {"ring": _solve_ring, "opposite": _solve_opposite, "rows": _solve_rows}[template]
-        read, lines = solve(numbers, latent["gap"], latent["sign"])
+        read, computed = solve(numbers, latent["gap"], latent["sign"])
+        refs = tuple(f"place {i + 1}" for _, i in read)
         steps = [
-            Step(
-                f"{name} is {numbers[i]}",
-                "perceive",
-                str(numbers[i]),
-                (f"place {i + 1}",),
-                _box(spots[i]),
-            )
-            for name, i in read
+            perceive(f"{name} is {numbers[i]}", numbers[i], (ref,), around(spots[i], RADIUS))
+            for (name, i), ref in zip(read, refs, strict=True)
         ]
-        refs = tuple(step.refs[0] for step in steps)
-        steps += [Step(line, "compute", line.rpartition(" ")[2], refs) for line in lines]
-        right = numbers[latent["gap"]]
-        careless = [int(line.rpartition(" ")[2]) for line in lines[:-1]]
-        return Problem(
-            id="",
-            pictures=(_picture(latent, spots, style),),
-            question=self.word(template, style),
-            answer=Answer("number", str(right)),
-            steps=tuple(steps),
-            latent=latent,
-            template=template,
-            distractors=distractors(right, *careless, *(numbers[i] for _, i in read[-1:])),
+        steps += [compute(expression, value, refs) for expression, value in computed]
+        careless = [value for _, value in computed[:-1]]
+        return Solution.number(steps, (*careless, *(numbers[i] for _, i in read[-1:])))
+
+    def draw(self, latent: Latent, style: Style) -> Drawing:
+        """Draw the circles or squares with their numbers."""
+        drawing, template, numbers = (
+            Drawing(style.background),
+            latent["ask"]["template"],
+            latent["numbers"],
         )
+        spots = _spots(template, len(numbers), style)
+        for index, ((x, y), number) in enumerate(zip(spots, numbers, strict=True)):
+            color = style.color(latent["colors"][index])
+            if template == "rows":
+                low, high = (x - SQUARE / 2, y - SQUARE / 2), (x + SQUARE / 2, y + SQUARE / 2)
+                drawing.rectangle(low, high, outline=color, width=0.02)
+            else:
+                thick = template == "ring" and index == 0
+                drawing.ellipse((x, y), RADIUS, outline=color, width=0.034 if thick else 0.014)
+            text = "?" if index == latent["gap"] else str(number)
+            drawing.text((x, y), text, height=0.14 if template == "rows" else 0.1)
+        if latent["middle"]:
+            drawing.text((0.5, 0.5), str(latent["middle"]), height=0.12, color=FADED)
+        return drawing
 
 
 def _fits(row: tuple[int, int, int], sign: str) -> bool:
@@ -157,8 +164,8 @@ def _solve_ring(numbers: list[int], gap: int, sign: str) -> Solved:
     rule = high // low if sign == "*" else high - low
     onward = sign if gap else UNDO[sign]
     return read, [
-        f"{high} {'/' if sign == '*' else '-'} {low} = {rule}",
-        f"{numbers[beside]} {onward} {rule} = {numbers[gap]}",
+        (f"{high} {'/' if sign == '*' else '-'} {low}", rule),
+        (f"{numbers[beside]} {onward} {rule}", numbers[gap]),
     ]
 
 
@@ -169,8 +176,8 @@ def _solve_opposite(numbers: list[int], gap: int, sign: str) -> Solved:
     total = numbers[at] + numbers[at + half]
     read = [("one circle", at), ("the one across", at + half), ("across from the gap", facing)]
     return read, [
-        f"{numbers[at]} + {numbers[at + half]} = {total}",
-        f"{total} - {numbers[facing]} = {numbers[gap]}",
+        (f"{numbers[at]} + {numbers[at + half]}", total),
+        (f"{total} - {numbers[facing]}", numbers[gap]),
     ]
 
 
@@ -180,7 +187,7 @@ def _solve_rows(numbers: list[int], gap: int, sign: str) -> Solved:
     whole = 3 * (0 if row else 1)
     a, b, c = numbers[whole : whole + 3]
     left, center, right = numbers[3 * row : 3 * row + 3]
-    text = {
+    expression = {
         2: f"{left} {sign} {center}",
         0: f"{right} {UNDO[sign]} {center}",
         1: f"{left} - {right}" if sign == "-" else f"{right} {UNDO[sign]} {left}",
@@ -189,7 +196,7 @@ def _solve_rows(numbers: list[int], gap: int, sign: str) -> Solved:
     read = [(f"{name} of row {whole // 3 + 1}", i) for name, i in read[:2]]
     names = ("left", "middle", "right")
     read += [(f"{names[i]} of row {row + 1}", 3 * row + i) for i in range(3) if i != place]
-    return read, [f"{a} {sign} {b} = {c}", f"{text} = {numbers[gap]}"]
+    return read, [(f"{a} {sign} {b}", c), (expression, numbers[gap])]
 
 
 def _spots(template: str, count: int, style: Style) -> list[Point]:
@@ -197,24 +204,3 @@ def _spots(template: str, count: int, style: Style) -> list[Point]:
         return [(0.5 + 0.3 * (i % 3 - 1), 0.5 + 0.3 * (i // 3 - 1)) for i in range(count)]
     angles = [math.pi * (style.shift[0] + 2 * i / count) for i in range(count)]
     return [(0.5 + RING * math.cos(a), 0.5 + RING * math.sin(a)) for a in angles]
-
-
-def _box(spot: Point) -> Box:
-    return around(spot, RADIUS)
-
-
-def _picture(latent: Latent, spots: list[Point], style: Style) -> Drawing:
-    drawing, rows = Drawing(style.background), latent["ask"]["template"] == "rows"
-    for index, ((x, y), number) in enumerate(zip(spots, latent["numbers"], strict=True)):
-        color = style.color(latent["colors"][index])
-        if rows:
-            half = SQUARE / 2
-            drawing.rectangle((x - half, y - half), (x + half, y + half), outline=color, width=0.02)
-        else:
-            thick = latent["ask"]["template"] == "ring" and index == 0
-            drawing.ellipse((x, y), RADIUS, outline=color, width=0.034 if thick else 0.014)
-        text = "?" if index == latent["gap"] else str(number)
-        drawing.text((x, y), text, height=0.14 if rows else 0.1)
-    if latent["middle"]:
-        drawing.text((0.5, 0.5), str(latent["middle"]), height=0.12, color=FADED)
-    return drawing

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import ClassVar
 
 import numpy as np
 
-from mstar.envs.families.base import Family, Knob, Latent, Style
+from mstar.envs.families.base import Difficulty, Family, Latent, Style
 from mstar.envs.families.parts.boxes import Box
-from mstar.envs.families.parts.distractors import distractors
 from mstar.envs.families.parts.drawing import COLORS, Drawing
 from mstar.envs.families.parts.icons import ICONS, icon
-from mstar.envs.problem import Problem, Step
-from mstar.rewards.base import Answer
+from mstar.envs.families.parts.sampling import choose, shuffled
+from mstar.envs.families.solution import Solution, compute, perceive
 
 TOP, FLOOR, LEFT, RIGHT = 0.03, 0.78, 0.04, 0.96  # of the rows, in shares of the side
 KEY = (0.2, 0.88)  # middle of the icon in the key
@@ -42,18 +41,18 @@ class Pictograph(Family):
         ),
     }
 
-    rows = Knob("perception", 3, 4, 5)
-    most = Knob("perception", 5, 6, 8)  # icons in a row
-    icons = Knob("perception", 2, 5, 5)  # how many of ``ICONS`` are used
-    worths = Knob("reasoning", (2, 3, 4, 5, 10), (3, 4, 5, 6, 8, 10), (4, 6, 7, 8, 12, 15))
-    templates: Knob[tuple[str, ...]] = Knob(
+    rows = Difficulty("perception", 3, 4, 5)
+    most = Difficulty("perception", 5, 6, 8)  # icons in a row
+    icons = Difficulty("perception", 2, 5, 5)  # how many of ``ICONS`` are used
+    worths = Difficulty("reasoning", (2, 3, 4, 5, 10), (3, 4, 5, 6, 8, 10), (4, 6, 7, 8, 12, 15))
+    templates: Difficulty[tuple[str, ...]] = Difficulty(
         "reasoning", ("value",), ("value", "difference", "sum"), ("difference", "sum")
     )
 
     def latent(self, rng: np.random.Generator) -> Latent:
         """Colours of the rows, icons in each, what one is worth, and what is asked."""
-        colors = [str(color) for color in rng.permutation(list(COLORS))[: self.rows]]
-        template = self.templates[int(rng.integers(len(self.templates)))]
+        colors = shuffled(COLORS, rng)[: self.rows]
+        template = choose(self.templates, rng)
         first, second = (int(i) for i in rng.permutation(self.rows)[:2])
         ask = {"template": template, "a": colors[first]}
         if template != "value":
@@ -70,41 +69,31 @@ class Pictograph(Family):
             fewer = int(rng.integers(1, self.most - more + 1))
             counts[colors.index(ask["a"])] = fewer + more
             counts[colors.index(ask["b"])] = fewer
-        worth = self.worths[int(rng.integers(len(self.worths)))]
+        worth = choose(self.worths, rng)
         return {**latent, "counts": counts, "worth": worth}
 
-    def build(self, latent: Latent, style: Style) -> Problem:
-        """Draw the rows and the key, word the question, and solve it."""
+    def solve(self, latent: Latent, style: Style) -> Solution:
+        """Count icons, read the key, then calculate."""
         ask, colors, worth = latent["ask"], latent["colors"], latent["worth"]
         asked = [ask[key] for key in ("a", "b") if key in ask]
         counts = [int(latent["counts"][colors.index(color)]) for color in asked]
-        read = [
-            Step(f"{color} has {n}", "perceive", str(n), (color,), self._box(colors.index(color)))
+        steps = [
+            perceive(f"{color} has {n}", n, (color,), self._box(colors.index(color)))
             for color, n in zip(asked, counts, strict=True)
         ]
-        key = (LEFT, FLOOR, RIGHT, 0.98)
-        read.append(Step(f"icon is {worth}", "perceive", str(worth), ("key",), key))
-        worked = [
-            Step(line, "compute", line.rpartition(" ")[2], (*asked, "key"))
-            for line in _worked(ask["template"], counts, worth)
-        ]
-        result = int(worked[-1].value)
-        return Problem(
-            id="",
-            pictures=(self._picture(latent, style),),
-            question=self.word(ask["template"], style, a=ask["a"], b=ask.get("b")),
-            answer=Answer("number", str(result)),
-            steps=(*read, *worked),
-            latent=latent,
-            template=ask["template"],
-            distractors=distractors(result, result // worth, sum(counts) * worth, counts[0]),
-        )
+        steps.append(perceive(f"icon is {worth}", worth, ("key",), (LEFT, FLOOR, RIGHT, 0.98)))
+        icons, refs = counts[0], (*asked, "key")
+        if ask["template"] == "difference":
+            icons = counts[0] - counts[1]
+            steps.append(compute(f"{counts[0]} - {counts[1]}", icons, refs))
+        elif ask["template"] == "sum":
+            icons = sum(counts)
+            steps.append(compute(f"{counts[0]} + {counts[1]}", icons, refs))
+        steps.append(compute(f"{icons} * {worth}", icons * worth, refs))
+        return Solution.number(steps, (icons, sum(counts) * worth, counts[0]))
 
-    def _box(self, row: int) -> Box:
-        height = (FLOOR - TOP) / self.rows
-        return (LEFT, TOP + row * height, RIGHT, TOP + (row + 1) * height)
-
-    def _picture(self, latent: Latent, style: Style) -> Drawing:
+    def draw(self, latent: Latent, style: Style) -> Drawing:
+        """Draw the rows, and the key below them."""
         drawing = Drawing(style.background)
         pitch = min((RIGHT - LEFT) / self.most, 0.185)
         radius = 0.38 * min(pitch, (FLOOR - TOP) / self.rows) * style.scale
@@ -121,12 +110,6 @@ class Pictograph(Family):
         drawing.text((KEY[0] + 0.13 + x, KEY[1]), f"= {latent['worth']}", 0.15, anchor="lm")
         return drawing
 
-
-def _worked(template: str, counts: Sequence[int], worth: int) -> list[str]:
-    """The lines of arithmetic from the icons to the answer."""
-    icons, lines = counts[0], []
-    if template != "value":
-        sign = "-" if template == "difference" else "+"
-        icons = counts[0] - counts[1] if template == "difference" else sum(counts)
-        lines.append(f"{counts[0]} {sign} {counts[1]} = {icons}")
-    return [*lines, f"{icons} * {worth} = {icons * worth}"]
+    def _box(self, row: int) -> Box:
+        height = (FLOOR - TOP) / self.rows
+        return (LEFT, TOP + row * height, RIGHT, TOP + (row + 1) * height)

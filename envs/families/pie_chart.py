@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
 
 import numpy as np
 
-from mstar.envs.families.base import Family, Knob, Latent, Style
+from mstar.envs.families.base import Difficulty, Family, Latent, Style
 from mstar.envs.families.parts.axes import DIGITS
 from mstar.envs.families.parts.boxes import around
-from mstar.envs.families.parts.distractors import distractors
-from mstar.envs.families.parts.drawing import COLORS, INK, WHITE, Color, Drawing
-from mstar.envs.problem import Problem, Step
-from mstar.rewards.base import Answer
+from mstar.envs.families.parts.drawing import COLORS, INK, WHITE, Color, Drawing, Point
+from mstar.envs.families.parts.sampling import choose
+from mstar.envs.families.solution import Solution, compute, perceive
+from mstar.envs.problem import Step
 
 RADIUS, HOLE, LABELS = 0.48, 0.13, 0.34  # the hole is there where the whole is written in it
 CENTER = (0.5, 0.5)
@@ -49,20 +49,22 @@ class PieChart(Family):
         ),
     }
 
-    sectors = Knob("perception", 3, 4, 5)
-    grain = Knob("reasoning", 5, 5, 1)  # percent
-    templates = Knob(
+    sectors = Difficulty("perception", 3, 4, 5)
+    grain = Difficulty("reasoning", 5, 5, 1)  # percent
+    templates = Difficulty(
         "reasoning",
         ("share", "combined", "missing"),
         ("share", "combined", "missing"),
         ("share", "both", "combined", "missing"),
     )
-    extra = Knob("distractor", False, True, True)  # a whole in the middle when nobody asks for it
+    extra = Difficulty(
+        "distractor", False, True, True
+    )  # a whole in the middle when nobody asks for it
 
     def latent(self, rng: np.random.Generator) -> Latent:
         """Colours, their percents, the whole (0: not shown) and what is asked."""
         colors = [str(c) for c in rng.choice(list(COLORS), size=self.sectors, replace=False)]
-        template = self.templates[rng.integers(len(self.templates))]
+        template = choose(self.templates, rng)
         first, second = rng.permutation(self.sectors)[:2].tolist()
         ask = {"template": template, "a": colors[first], "b": colors[second]}
         if template in ("share", "missing"):
@@ -88,87 +90,84 @@ class PieChart(Family):
         shares[0] += 100 - sum(shares)
         return {"shares": shares, "whole": 100 * int(rng.integers(2, 10)) if whole else 0}
 
-    def build(self, latent: Latent, style: Style) -> Problem:
-        """Draw the pie, word the question, and solve it."""
-        ask = latent["ask"]
+    def solve(self, latent: Latent, style: Style) -> Solution:
+        """Read the percents that count, and the whole, then calculate."""
+        ask, whole, template = latent["ask"], latent["whole"], latent["ask"]["template"]
         shares = dict(zip(latent["colors"], latent["shares"], strict=True))
-        turn = 180 * style.shift[0]
-        boxes = {name: around(middle, 0.1, 0.07) for name, _, _, middle in _sectors(shares, turn)}
+        boxes = {
+            sector.name: around(sector.middle, 0.1, 0.07) for sector in _sectors(latent, style)
+        }
         asked = [ask[key] for key in ("a", "b") if key in ask]
-        missing = ask["template"] == "missing"
-        read = [name for name in shares if name not in asked] if missing else asked
-        perceived = [
-            Step(f"{n} is {shares[n]}", "perceive", str(shares[n]), (n,), boxes[n]) for n in read
-        ]
-        if ask["template"] in COUNTED:
-            whole = str(latent["whole"])
-            perceived.append(
-                Step(f"all are {whole}", "perceive", whole, ("all",), around(CENTER, 0.1, 0.07))
-            )
-        computed = _compute([shares[n] for n in read], ask["template"], latent["whole"], read)
-        result = int(computed[-1].value)
-        total = sum(shares[n] for n in asked)
-        scale = latent["whole"] if ask["template"] in COUNTED else 100
+        read = [n for n in shares if n not in asked] if template == "missing" else asked
+        steps = [perceive(f"{n} is {shares[n]}", shares[n], (n,), boxes[n]) for n in read]
+        if template in COUNTED:
+            box = around(CENTER, 0.1, 0.07)
+            steps.append(perceive(f"all are {whole}", whole, ("all",), box))
+        steps += _calculate([shares[n] for n in read], template, whole, tuple(read))
+        result, total = int(steps[-1].value), sum(shares[n] for n in asked)
+        scale = whole if template in COUNTED else 100
         others = (scale * share // 100 for share in shares.values())
-        return Problem(
-            id="",
-            pictures=(_picture(shares, latent["whole"], asked[0] if missing else "", style, turn),),
-            question=self.word(ask["template"], style, a=ask["a"], b=ask.get("b")),
-            answer=Answer("number", str(result), unit=None if ask["template"] in COUNTED else "%"),
-            steps=(*perceived, *computed),
-            latent=latent,
-            template=ask["template"],
-            distractors=distractors(result, total, scale - result, *others),
-        )
+        unit = None if template in COUNTED else "%"
+        return Solution.number(steps, (total, scale - result, *others), unit=unit)
+
+    def draw(self, latent: Latent, style: Style) -> Drawing:
+        """Draw the sectors with their percents, and the whole in the middle."""
+        drawing, ask = Drawing(style.background), latent["ask"]
+        for sector in _sectors(latent, style):
+            color = style.color(sector.name)
+            drawing.pie(CENTER, RADIUS, sector.start, sector.end, fill=color, outline=WHITE)
+            hidden = ask["template"] == "missing" and sector.name == ask["a"]
+            text = "?" if hidden else f"{sector.share}%"
+            drawing.text(sector.middle, text, DIGITS, _text_color(color))
+        if latent["whole"]:
+            drawing.ellipse(CENTER, HOLE, fill=style.background)
+            drawing.text(CENTER, str(latent["whole"]), DIGITS)
+        return drawing
 
 
-def _compute(read: list[int], template: str, whole: int, refs: list[str]) -> list[Step]:
-    if template == "missing":
-        lines = [("100 - " + " - ".join(str(v) for v in read), 100 - sum(read))]
-    elif template == "combined":
-        lines = [(f"{read[0]} + {read[1]}", sum(read))]
-    elif template == "share":
-        lines = [(f"{whole} * {read[0]} / 100", whole * read[0] // 100)]
-    else:
-        both = sum(read)
-        lines = [
-            (f"{read[0]} + {read[1]}", both),
-            (f"{whole} * {both} / 100", whole * both // 100),
-        ]
-    return [Step(f"{line} = {v}", "compute", str(v), tuple(refs)) for line, v in lines]
+class Sector(NamedTuple):
+    """A sector of the pie.
+
+    Attributes:
+        name: its colour.
+        share: in percent.
+        start: in degrees, clockwise, 0 at three o'clock.
+        end: likewise.
+        middle: of its label.
+    """
+
+    name: str
+    share: int
+    start: float
+    end: float
+    middle: Point
 
 
-def _sectors(
-    shares: Mapping[str, int], turn: float
-) -> list[tuple[str, float, float, tuple[float, float]]]:
-    """Name, start and end in degrees, and where the label goes, of each sector."""
-    found, start = [], turn
-    for name, share in shares.items():
+def _sectors(latent: Latent, style: Style) -> list[Sector]:
+    sectors, start = [], 180 * style.shift[0]
+    for name, share in zip(latent["colors"], latent["shares"], strict=True):
         end = start + 3.6 * share
         angle = math.radians((start + end) / 2)
-        middle = (
-            CENTER[0] + LABELS * math.cos(angle),
-            CENTER[1] + LABELS * math.sin(angle),
-        )
-        found.append((name, start, end, middle))
+        middle = (CENTER[0] + LABELS * math.cos(angle), CENTER[1] + LABELS * math.sin(angle))
+        sectors.append(Sector(name, share, start, end, middle))
         start = end
-    return found
+    return sectors
 
 
-def _picture(
-    shares: Mapping[str, int], whole: int, hidden: str, style: Style, turn: float
-) -> Drawing:
-    drawing = Drawing(style.background)
-    for name, start, end, middle in _sectors(shares, turn):
-        color = style.color(name)
-        drawing.pie(CENTER, RADIUS, start, end, fill=color, outline=WHITE)
-        drawing.text(middle, "?" if name == hidden else f"{shares[name]}%", DIGITS, _on(color))
-    if whole:
-        drawing.ellipse(CENTER, HOLE, fill=style.background)
-        drawing.text(CENTER, str(whole), DIGITS)
-    return drawing
+def _calculate(shares: list[int], template: str, whole: int, refs: tuple[str, ...]) -> list[Step]:
+    """The arithmetic from the percents that were read to the answer."""
+    if template == "missing":
+        return [compute("100 - " + " - ".join(map(str, shares)), 100 - sum(shares), refs)]
+    first, total = shares[0], sum(shares)
+    if template == "share":
+        return [compute(f"{whole} * {first} / 100", whole * first // 100, refs)]
+    added = compute(f"{first} + {shares[1]}", total, refs)
+    if template == "combined":
+        return [added]
+    return [added, compute(f"{whole} * {total} / 100", whole * total // 100, refs)]
 
 
-def _on(color: Color) -> Color:
-    """Ink on light colours, white on dark ones; weights are those of ITU-R BT.601."""
-    return INK if 0.299 * color[0] + 0.587 * color[1] + 0.114 * color[2] > 125 else WHITE
+def _text_color(background: Color) -> Color:
+    """Ink on light colours, white on dark ones, by the luma of ITU-R BT.601."""
+    red, green, blue = background
+    return INK if 0.299 * red + 0.587 * green + 0.114 * blue > 125 else WHITE

@@ -7,18 +7,17 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from mstar.envs.families.base import Family, Knob, Latent, Style
+from mstar.envs.families.base import Difficulty, Family, Latent, Style
 from mstar.envs.families.parts.axes import DIGITS, RULE
 from mstar.envs.families.parts.boxes import Box
-from mstar.envs.families.parts.distractors import distractors
 from mstar.envs.families.parts.drawing import COLORS, INK, Color, Drawing
-from mstar.envs.problem import Problem, Step
-from mstar.rewards.base import Answer
+from mstar.envs.families.parts.sampling import choose
+from mstar.envs.families.solution import Solution, compute, perceive
 
 EDGE, LOWER = 0.6, 0.92  # top and bottom of the ruler, in shares of the side
 WOOD: Color = (250, 232, 190)
 
-Solved = tuple[tuple[Step, ...], int, tuple[int, ...]]  # steps, result, wrong answers
+Bars = Mapping[str, tuple[int, int]]  # the numbers at both ends of each bar
 
 
 class Ruler(Family):
@@ -44,12 +43,14 @@ class Ruler(Family):
         ),
     }
 
-    bars = Knob("distractor", 2, 2, 3)
-    ticks = Knob("perception", 9, 10, 12)  # spaces between ticks
-    numbered = Knob("perception", 1, 2, 4)  # spaces from one number to the next
-    unit = Knob("perception", "cm", "cm", "mm")  # of millimetres there is a tick at every fifth
-    pieces = Knob("reasoning", 1, 4, 4)  # it starts at the first, the second ... ten
-    templates = Knob(
+    bars = Difficulty("distractor", 2, 2, 3)
+    ticks = Difficulty("perception", 9, 10, 12)  # spaces between ticks
+    numbered = Difficulty("perception", 1, 2, 4)  # spaces from one number to the next
+    unit = Difficulty(
+        "perception", "cm", "cm", "mm"
+    )  # of millimetres there is a tick at every fifth
+    pieces = Difficulty("reasoning", 1, 4, 4)  # it starts at the first, the second ... ten
+    templates = Difficulty(
         "reasoning",
         ("length", "difference"),
         ("length", "difference", "total"),
@@ -59,7 +60,7 @@ class Ruler(Family):
     def latent(self, rng: np.random.Generator) -> Latent:
         """Colours, both ends of each bar in ticks, the number at the left end, what is asked."""
         colors = [str(c) for c in rng.choice(list(COLORS), size=self.bars, replace=False)]
-        ask: dict[str, Any] = {"template": self.templates[rng.integers(len(self.templates))]}
+        ask: dict[str, Any] = {"template": choose(self.templates, rng)}
         asked = 1 if ask["template"] == "length" else 2
         ask |= dict(
             zip("ab", [colors[i] for i in rng.permutation(self.bars)[:asked]], strict=False)
@@ -80,74 +81,52 @@ class Ruler(Family):
         ends = [[start, start + v] for start, v in zip(starts, lengths, strict=True)]
         return {**latent, "unit": self.unit, "ends": ends, "first": first}
 
-    def build(self, latent: Latent, style: Style) -> Problem:
-        """Draw the bars and the ruler, word the question, and solve it."""
-        ask, names = latent["ask"], [latent["ask"][k] for k in ("a", "b") if k in latent["ask"]]
+    def fields(self, latent: Latent) -> Mapping[str, object]:
+        """With the unit."""
+        return {**latent["ask"], "unit": self.unit}
+
+    def solve(self, latent: Latent, style: Style) -> Solution:
+        """Read where the bars start and end, then calculate."""
+        ask = latent["ask"]
         bars = {
             color: (self._number(latent, low), self._number(latent, high))
             for color, (low, high) in zip(latent["colors"], latent["ends"], strict=True)
         }
-        solve = self._length if len(names) == 1 else self._two
-        steps, result, wrong = solve(latent, bars, names)
-        return Problem(
-            id="",
-            pictures=(self._picture(latent, style),),
-            question=self.word(ask["template"], style, a=ask["a"], b=ask.get("b"), unit=self.unit),
-            answer=Answer("number", str(result), unit=self.unit),
-            steps=steps,
-            latent=latent,
-            template=ask["template"],
-            distractors=distractors(result, *wrong),
-        )
+        if ask["template"] == "length":
+            return self._length(latent, bars, ask["a"])
+        return self._two(latent, bars, (ask["a"], ask["b"]))
 
-    def _length(
-        self, latent: Latent, bars: Mapping[str, tuple[int, int]], names: list[str]
-    ) -> Solved:
-        (name,) = names
+    def _length(self, latent: Latent, bars: Bars, name: str) -> Solution:
         low, high = bars[name]
-        box = self._box(latent, name)
+        box, length = self._box(latent, name), high - low
         steps = (
-            Step(f"{name} starts at {low}", "perceive", str(low), (name,), box),
-            Step(f"{name} ends at {high}", "perceive", str(high), (name,), box),
-            Step(f"{high} - {low} = {high - low}", "compute", str(high - low), (name,)),
+            perceive(f"{name} starts at {low}", low, (name,), box),
+            perceive(f"{name} ends at {high}", high, (name,), box),
+            compute(f"{high} - {low}", length, (name,)),
         )
-        unit = bars[name][1] - bars[name][0]
         others = [b - a for a, b in bars.values()]
-        return steps, high - low, (high, *others, low, unit + 1, unit - 1)
+        careless = (high, *others, low, length + 1, length - 1)
+        return Solution.number(steps, careless, unit=self.unit)
 
-    def _two(self, latent: Latent, bars: Mapping[str, tuple[int, int]], names: list[str]) -> Solved:
+    def _two(self, latent: Latent, bars: Bars, names: tuple[str, str]) -> Solution:
         perceived, computed, lengths = [], [], []
         for name in names:
             low, high = bars[name]
             lengths.append(high - low)
-            reading = f"{low} to {high}"
-            box = self._box(latent, name)
-            perceived.append(Step(f"{name} goes from {reading}", "perceive", reading, (name,), box))
-            line = f"{high} - {low} = {high - low}"
-            computed.append(Step(line, "compute", str(high - low), (name,)))
+            ends, box = f"{low} to {high}", self._box(latent, name)
+            perceived.append(perceive(f"{name} goes from {ends}", ends, (name,), box))
+            computed.append(compute(f"{high} - {low}", high - low, (name,)))
         first, second = lengths
-        sign, result = ("+", first + second)
         if latent["ask"]["template"] == "difference":
-            sign, result = ("-", first - second)
-        line = f"{first} {sign} {second} = {result}"
-        computed.append(Step(line, "compute", str(result), tuple(names)))
-        ends = [bars[name][1] for name in names]
-        wrong = (abs(ends[0] - ends[1]), first, second, result + 1, result - 1)
-        return (*perceived, *computed), result, wrong
+            computed.append(compute(f"{first} - {second}", first - second, names))
+        else:
+            computed.append(compute(f"{first} + {second}", first + second, names))
+        apart, result = abs(bars[names[0]][1] - bars[names[1]][1]), int(computed[-1].value)
+        careless = (apart, first, second, result + 1, result - 1)
+        return Solution.number((*perceived, *computed), careless, unit=self.unit)
 
-    def _number(self, latent: Latent, tick: int) -> int:
-        return int(latent["first"]) + tick * (5 if self.unit == "mm" else 1)
-
-    def _x(self, tick: int) -> float:
-        return 0.08 + 0.84 * tick / self.ticks
-
-    def _box(self, latent: Latent, name: str) -> Box:
-        row = latent["colors"].index(name)
-        low, high = latent["ends"][row]
-        top = (EDGE - 0.04) * row / self.bars + 0.04
-        return (self._x(low), top, self._x(high), top + 0.11)
-
-    def _picture(self, latent: Latent, style: Style) -> Drawing:
+    def draw(self, latent: Latent, style: Style) -> Drawing:
+        """Draw the ruler, the bars, and thin lines between them."""
         drawing = Drawing(style.background)
         drawing.rectangle((0.01, EDGE), (0.99, LOWER), fill=WOOD, outline=INK, width=0.006)
         boxes = {name: self._box(latent, name) for name in latent["colors"]}
@@ -164,3 +143,15 @@ class Ruler(Family):
                 drawing.text((x, EDGE + 0.14), str(self._number(latent, tick)), DIGITS)
         drawing.text((0.5, LOWER - 0.06), self.unit, height=0.09)
         return drawing
+
+    def _number(self, latent: Latent, tick: int) -> int:
+        return int(latent["first"]) + tick * (5 if self.unit == "mm" else 1)
+
+    def _x(self, tick: int) -> float:
+        return 0.08 + 0.84 * tick / self.ticks
+
+    def _box(self, latent: Latent, name: str) -> Box:
+        row = latent["colors"].index(name)
+        low, high = latent["ends"][row]
+        top = (EDGE - 0.04) * row / self.bars + 0.04
+        return (self._x(low), top, self._x(high), top + 0.11)

@@ -7,13 +7,12 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from mstar.envs.families.base import Family, Knob, Latent, Style
+from mstar.envs.families.base import Difficulty, Family, Latent, Style
 from mstar.envs.families.parts.axes import FLOOR, LEFT, TOP, Scale, frame, rightward, upward
 from mstar.envs.families.parts.boxes import Box, around, enclosing
-from mstar.envs.families.parts.distractors import distractors
 from mstar.envs.families.parts.drawing import WHITE, Drawing
-from mstar.envs.problem import Problem, Step
-from mstar.rewards.base import Answer
+from mstar.envs.families.parts.sampling import choose
+from mstar.envs.families.solution import Solution, add_ones, compute, conclude, perceive
 
 LETTERS = "BCDEFHKLMNPRST"
 DARK = ("red", "blue", "green", "purple", "brown")  # a white letter reads well on these
@@ -22,7 +21,6 @@ RADIUS = 0.05
 APART = 4  # squared distance in units between the middles of two dots, at least
 
 Dot = tuple[int, int]
-Solved = tuple[tuple[Step, ...], str, tuple[str, ...]]  # steps, result, wrong answers
 
 
 class Scatter(Family):
@@ -48,17 +46,17 @@ class Scatter(Family):
         ),
     }
 
-    dots = Knob("perception", 6, 7, 8)
-    offset = Knob("perception", 5, 4, 3)  # units between the outlier and the line
-    conditions = Knob("reasoning", 1, 1, 2)
-    colors = Knob("distractor", 1, 2, 2)
+    dots = Difficulty("perception", 6, 7, 8)
+    offset = Difficulty("perception", 5, 4, 3)  # units between the outlier and the line
+    conditions = Difficulty("reasoning", 1, 1, 2)
+    colors = Difficulty("distractor", 1, 2, 2)
     templates = ("region", "outlier", "nearest")
 
     def latent(self, rng: np.random.Generator) -> Latent:
         """Letters, places and colours of the dots, and what is asked."""
         names = sorted(str(n) for n in rng.choice(list(LETTERS), size=self.dots, replace=False))
         palette = [str(c) for c in rng.choice(DARK, size=self.colors, replace=False)]
-        ask: dict[str, Any] = {"template": self.templates[rng.integers(len(self.templates))]}
+        ask: dict[str, Any] = {"template": choose(self.templates, rng)}
         if ask["template"] == "nearest":
             ask["dot"] = names[rng.integers(self.dots)]
         if ask["template"] == "region":
@@ -139,46 +137,53 @@ class Scatter(Family):
         others = [c for c in cells if _squared(c, middle) >= farther]
         return _pick(others, [middle, near], self.dots), 2
 
-    def build(self, latent: Latent, style: Style) -> Problem:
-        """Draw the dots, word the question, and solve it."""
+    def fields(self, latent: Latent) -> Mapping[str, object]:
+        """The dots and the region in words."""
         ask = latent["ask"]
-        dots = {n: (d[0], d[1]) for n, d in zip(latent["names"], latent["dots"], strict=True)}
-        colors = dict(zip(latent["names"], latent["colors"], strict=True))
-        if ask["template"] == "region":
-            steps, result, wrong = _solve_region(dots, colors, ask)
-        elif ask["template"] == "outlier":
-            steps, result, wrong = _solve_outlier(dots)
-        else:
-            steps, result, wrong = _solve_nearest(dots, ask["dot"])
         where = " and ".join(f"{side} {at}" for side, at in ask.get("where", ()))
-        named = f"{ask['color']} dots" if ask.get("color") else "dots"
-        return Problem(
-            id="",
-            pictures=(_picture(dots, colors, style),),
-            question=self.word(ask["template"], style, dot=ask.get("dot"), dots=named, where=where),
-            answer=Answer("number" if ask["template"] == "region" else "text", result),
-            steps=steps,
-            latent=latent,
-            template=ask["template"],
-            distractors=wrong[:5],
-        )
+        dots = f"{ask['color']} dots" if ask.get("color") else "dots"
+        return {"dot": ask.get("dot"), "dots": dots, "where": where}
+
+    def solve(self, latent: Latent, style: Style) -> Solution:
+        """Find the dots that the question is about, then count, compare or conclude."""
+        ask, dots = latent["ask"], _dots(latent)
+        if ask["template"] == "region":
+            colors = dict(zip(latent["names"], latent["colors"], strict=True))
+            return _solve_region(dots, colors, ask)
+        if ask["template"] == "outlier":
+            return _solve_outlier(dots)
+        return _solve_nearest(dots, ask["dot"])
+
+    def draw(self, latent: Latent, style: Style) -> Drawing:
+        """Draw the grid, and the dots with their letters."""
+        drawing = Drawing(style.background)
+        upward(drawing, UP, range(0, 11, 2))
+        rightward(drawing, ACROSS, range(2, 11, 2), lines=True)  # both scales share the 0
+        frame(drawing)
+        for (name, (x, y)), color in zip(_dots(latent).items(), latent["colors"], strict=True):
+            middle = (ACROSS.at(x), UP.at(y))
+            drawing.ellipse(middle, RADIUS, fill=style.color(color))
+            drawing.text(middle, name, height=0.09, color=WHITE)
+        return drawing
+
+
+def _dots(latent: Latent) -> dict[str, Dot]:
+    """Where each dot lies, by its letter."""
+    return {n: (x, y) for n, (x, y) in zip(latent["names"], latent["dots"], strict=True)}
 
 
 def _solve_region(
     dots: Mapping[str, Dot], colors: Mapping[str, str], ask: Mapping[str, Any]
-) -> Solved:
+) -> Solution:
     within = [name for name, dot in dots.items() if _within(dot, ask["where"])]
-    found = [name for name in within if ask["color"] in (None, colors[name])]
-    named, count = ", ".join(found), len(found)
-    box = _around(*(dots[name] for name in found))
-    steps = (
-        Step(f"there are {named}", "perceive", named, tuple(found), box),
-        Step(f"{' + '.join('1' * count)} = {count}", "compute", str(count), tuple(found)),
-    )
-    return steps, str(count), distractors(count, len(within), len(dots) - count)
+    counted = [name for name in within if ask["color"] in (None, colors[name])]
+    named, count, refs = ", ".join(counted), len(counted), tuple(counted)
+    box = _around(*(dots[name] for name in counted))
+    steps = (perceive(f"there are {named}", named, refs, box), add_ones(count, refs))
+    return Solution.number(steps, (len(within), len(dots) - count))
 
 
-def _solve_outlier(dots: Mapping[str, Dot]) -> Solved:
+def _solve_outlier(dots: Mapping[str, Dot]) -> Solution:
     rising = [dot[1] - dot[0] for dot in dots.values()]
     falling = [dot[1] + dot[0] for dot in dots.values()]
     way, offsets = max(
@@ -188,27 +193,26 @@ def _solve_outlier(dots: Mapping[str, Dot]) -> Solved:
     name = list(dots)[at]
     others = tuple(n for n in dots if n != name)
     steps = (
-        Step(f"the others {way}", "perceive", way, others, _around(*dots.values())),
-        Step(f"{name} is off their line", "perceive", name, (name,), _around(dots[name])),
-        Step(f"{name} does not fit", "conclude", name, (name,)),
+        perceive(f"the others {way}", way, others, _around(*dots.values())),
+        perceive(f"{name} is off their line", name, (name,), _around(dots[name])),
+        conclude(f"{name} does not fit", name, (name,)),
     )
-    return steps, name, others
+    return Solution.text(steps, others[:5])
 
 
-def _solve_nearest(dots: Mapping[str, Dot], middle: str) -> Solved:
+def _solve_nearest(dots: Mapping[str, Dot], middle: str) -> Solution:
     x, y = dots[middle]
     ranked = sorted((n for n in dots if n != middle), key=lambda n: _squared(dots[n], (x, y)))
     perceived, computed = [], []
     for name in ranked[:2]:
         across, up = abs(dots[name][0] - x), dots[name][1] - y
-        reading = f"{across} across, {abs(up)} {'up' if up >= 0 else 'down'}"
+        offset = f"{across} across, {abs(up)} {'up' if up >= 0 else 'down'}"
         refs, box = (middle, name), _around(dots[middle], dots[name])
-        perceived.append(Step(f"{middle} to {name}: {reading}", "perceive", reading, refs, box))
-        squared = across * across + up * up
-        line = f"{across} * {across} + {abs(up)} * {abs(up)} = {squared}"
-        computed.append(Step(line, "compute", str(squared), refs))
-    nearest = Step(f"{ranked[0]} is nearest", "conclude", ranked[0], (middle, ranked[0]))
-    return (*perceived, *computed, nearest), ranked[0], tuple(ranked[1:])
+        perceived.append(perceive(f"{middle} to {name}: {offset}", offset, refs, box))
+        expression = f"{across} * {across} + {abs(up)} * {abs(up)}"
+        computed.append(compute(expression, across * across + up * up, refs))
+    nearest = conclude(f"{ranked[0]} is nearest", ranked[0], (middle, ranked[0]))
+    return Solution.text((*perceived, *computed, nearest), ranked[1:6])
 
 
 def _pick(cells: Sequence[Dot], placed: Sequence[Dot], count: int) -> list[Dot]:
@@ -237,16 +241,3 @@ def _squared(a: Dot, b: Dot) -> int:
 
 def _around(*dots: Dot) -> Box:
     return enclosing(around((ACROSS.at(x), UP.at(y)), RADIUS) for x, y in dots)
-
-
-def _picture(dots: Mapping[str, Dot], colors: Mapping[str, str], style: Style) -> Drawing:
-    drawing = Drawing(style.background)
-    upward(drawing, UP, range(0, 11, 2))
-    rightward(drawing, ACROSS, range(2, 11, 2), lines=True)  # both scales share the 0
-    frame(drawing)
-    paint = {color: style.color(color) for color in set(colors.values())}
-    for name, (x, y) in dots.items():
-        middle = (ACROSS.at(x), UP.at(y))
-        drawing.ellipse(middle, RADIUS, fill=paint[colors[name]])
-        drawing.text(middle, name, height=0.09, color=WHITE)
-    return drawing

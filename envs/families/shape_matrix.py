@@ -7,11 +7,13 @@ from typing import ClassVar
 
 import numpy as np
 
-from mstar.envs.families.base import Family, Knob, Latent, Style
+from mstar.envs.families.base import Difficulty, Family, Latent, Style
 from mstar.envs.families.parts.boxes import Box
 from mstar.envs.families.parts.drawing import COLORS, INK, Drawing, Point
 from mstar.envs.families.parts.icons import ICONS, icon
-from mstar.envs.problem import Problem, Step
+from mstar.envs.families.parts.sampling import choose, shuffled
+from mstar.envs.families.solution import Solution, conclude, perceive
+from mstar.envs.problem import Step
 from mstar.rewards.base import Answer
 
 LOW, CELL, RADIUS = 0.035, 0.31, 0.062  # of the grid, a cell and a shape, in shares of the side
@@ -56,16 +58,16 @@ class ShapeMatrix(Family):
         ),
     }
 
-    palette = Knob("perception", 5, 8, 8)
-    counted = Knob("perception", False, False, True)  # whether cells hold several shapes
-    anywhere = Knob("reasoning", False, True, True)  # or the last cell is the empty one
-    templates = Knob(
+    palette = Difficulty("perception", 5, 8, 8)
+    counted = Difficulty("perception", False, False, True)  # whether cells hold several shapes
+    anywhere = Difficulty("reasoning", False, True, True)  # or the last cell is the empty one
+    templates = Difficulty(
         "reasoning", ("color", "shape"), ("color", "shape", "both"), ("color", "count", "both")
     )
 
     def latent(self, rng: np.random.Generator) -> Latent:
         """Which cell is empty, what is asked of it, and all cells."""
-        template = self.templates[rng.integers(len(self.templates))]
+        template = choose(self.templates, rng)
         hole = [int(place) for place in rng.integers(3, size=2)] if self.anywhere else [2, 2]
         return self.vary({"ask": {"template": template, "hole": hole}}, rng)
 
@@ -78,25 +80,36 @@ class ShapeMatrix(Family):
             drawn["count"] = [["1"] * 3 for _ in range(3)]
         return {**latent, **drawn}
 
-    def build(self, latent: Latent, style: Style) -> Problem:
-        """Draw the cells, word the question, and say what each row has."""
+    def solve(self, latent: Latent, style: Style) -> Solution:
+        """Read what each row has, attribute by attribute, and conclude what is missing."""
         template, (row, column) = latent["ask"]["template"], latent["ask"]["hole"]
         steps: list[Step] = []
         for kind in _asked(template):
-            steps += _solution(latent[kind], row, column)
-        result = " ".join(latent[kind][row][column] for kind in _asked(template))
+            steps += _solve_attribute(latent[kind], row, column)
+        result = _described(latent, template, row, column)
         if template == "both":
-            steps.append(Step(f"a {result} is missing", "conclude", result))
-        return Problem(
-            id="",
-            pictures=(_picture(latent, style),),
-            question=self.word(template, style),
-            answer=Answer("count" if template == "count" else "text", result),
-            steps=tuple(steps),
-            latent=latent,
-            template=template,
-            distractors=_wrong(latent, template),
-        )
+            steps.append(conclude(f"a {result} is missing", result))
+        answer = Answer("count" if template == "count" else "text", result)
+        cells = [_described(latent, template, r, c) for r in range(3) for c in range(3)]
+        wrong = dict.fromkeys((*cells, *KINDS.get(template, ())))  # in the grid, then elsewhere
+        return Solution(answer, tuple(steps), tuple(v for v in wrong if v != result)[:5])
+
+    def draw(self, latent: Latent, style: Style) -> Drawing:
+        """Draw the grid and its cells."""
+        drawing = Drawing(style.background)
+        end = LOW + 3 * CELL
+        for line in range(4):
+            at = LOW + CELL * line
+            drawing.line([(LOW, at), (end, at)], color=INK, width=0.012)
+            drawing.line([(at, LOW), (at, end)], color=INK, width=0.012)
+        for row in range(3):
+            for column in range(3):
+                middle = (LOW + CELL * (column + 0.5), LOW + CELL * (row + 0.5))
+                if [row, column] == latent["ask"]["hole"]:
+                    drawing.text(middle, "?", height=0.2)
+                else:
+                    _draw_cell(drawing, latent, (row, column), middle, style)
+        return drawing
 
 
 def _asked(template: str) -> tuple[str, ...]:
@@ -108,55 +121,30 @@ def _rows(values: tuple[str, ...], ordered: bool, rng: np.random.Generator) -> G
 
     What is asked is mostly of the first kind: the second is read off the row.
     """
-    three = [values[i] for i in rng.permutation(len(values))[:3]]
+    three = shuffled(values, rng)[:3]
     if rng.random() < (0.8 if ordered else 0.5):
         return [[three[i] for i in rng.permutation(3)] for _ in range(3)]
     return [[value] * 3 for value in three]
 
 
-def _solution(grid: Grid, row: int, column: int) -> list[Step]:
-    """What each row has, the broken one last, and what it lacks."""
+def _described(latent: Latent, template: str, row: int, column: int) -> str:
+    """The attributes that are asked for, of a cell."""
+    return " ".join(latent[kind][row][column] for kind in _asked(template))
+
+
+def _solve_attribute(grid: Grid, row: int, column: int) -> list[Step]:
+    """What each row has, the row with the gap last, and what that one lacks."""
     steps = []
     for place in sorted(range(3), key=lambda place: (place == row, place)):
-        seen = [v for i, v in enumerate(grid[place]) if (place, i) != (row, column)]
-        name, text = f"row {place + 1}", ", ".join(seen)
+        shown = [v for i, v in enumerate(grid[place]) if (place, i) != (row, column)]
+        name, text = f"row {place + 1}", ", ".join(shown)
         box: Box = (LOW, LOW + CELL * place, LOW + 3 * CELL, LOW + CELL * (place + 1))
-        steps.append(Step(f"{name}: {text}", "perceive", text, (name,), box))
+        steps.append(perceive(f"{name}: {text}", text, (name,), box))
     value = grid[row][column]
-    return [*steps, Step(f"{value} is missing", "conclude", value, (f"row {row + 1}",))]
+    return [*steps, conclude(f"{value} is missing", value, (f"row {row + 1}",))]
 
 
-def _wrong(latent: Latent, template: str) -> tuple[str, ...]:
-    """What stands elsewhere in the grid, and what does not."""
-    row, column = latent["ask"]["hole"]
-    right = " ".join(latent[kind][row][column] for kind in _asked(template))
-    shown = [
-        " ".join(latent[kind][r][c] for kind in _asked(template))
-        for r in range(3)
-        for c in range(3)
-    ]
-    others = KINDS.get(template, ())
-    return tuple(v for v in dict.fromkeys((*shown, *others)) if v != right)[:5]
-
-
-def _picture(latent: Latent, style: Style) -> Drawing:
-    drawing = Drawing(style.background)
-    end = LOW + 3 * CELL
-    for line in range(4):
-        at = LOW + CELL * line
-        drawing.line([(LOW, at), (end, at)], color=INK, width=0.012)
-        drawing.line([(at, LOW), (at, end)], color=INK, width=0.012)
-    for row in range(3):
-        for column in range(3):
-            middle = (LOW + CELL * (column + 0.5), LOW + CELL * (row + 0.5))
-            if [row, column] == latent["ask"]["hole"]:
-                drawing.text(middle, "?", height=0.2)
-            else:
-                _cell(drawing, latent, (row, column), middle, style)
-    return drawing
-
-
-def _cell(
+def _draw_cell(
     drawing: Drawing, latent: Latent, place: tuple[int, int], middle: Point, style: Style
 ) -> None:
     """The shapes of a cell: one large, several small."""

@@ -7,12 +7,12 @@ from typing import ClassVar
 
 import numpy as np
 
-from mstar.envs.families.base import Family, Knob, Latent, Style
-from mstar.envs.families.parts.distractors import distractors
+from mstar.envs.families.base import Difficulty, Family, Latent, Style
 from mstar.envs.families.parts.drawing import COLORS, Drawing
 from mstar.envs.families.parts.figures import Slot, draw_figure
-from mstar.envs.problem import Problem, Step
-from mstar.rewards.base import Answer
+from mstar.envs.families.parts.sampling import choose, shuffled
+from mstar.envs.families.solution import Solution, compute, perceive
+from mstar.envs.problem import Step
 
 READ: dict[str, tuple[str, ...]] = {  # what the numbers of a figure are called
     "rectangle": ("width", "height"),
@@ -46,35 +46,35 @@ class Shapes(Family):
         ),
     }
 
-    figures = Knob("distractor", 1, 2, 2)
-    longest = Knob("reasoning", 9, 12, 20)  # side
-    templates = Knob(
+    figures = Difficulty("distractor", 1, 2, 2)
+    longest = Difficulty("reasoning", 9, 12, 20)  # side
+    templates = Difficulty(
         "reasoning", ("perimeter", "area"), ("perimeter", "area", "angle"), ("area", "angle")
     )
-    around = Knob(  # figures whose perimeter is asked
+    around = Difficulty(  # figures whose perimeter is asked
         "reasoning",
         ("rectangle", "triangle"),
         ("rectangle", "triangle", "square"),
         ("triangle", "square"),
     )
-    covered = Knob(  # figures whose area is asked
+    covered = Difficulty(  # figures whose area is asked
         "reasoning",
         ("rectangle",),
         ("rectangle", "square"),
         ("rectangle", "right triangle"),
     )
-    base_shown = Knob("distractor", False, False, True)  # a length beside the angles
+    base_shown = Difficulty("distractor", False, False, True)  # a length beside the angles
 
     def latent(self, rng: np.random.Generator) -> Latent:
         """Figures with their numbers, from top to bottom, and which one is asked for what."""
-        template = self.templates[int(rng.integers(len(self.templates)))]
-        colors = [str(color) for color in rng.permutation(list(COLORS))[:2]]
+        template = choose(self.templates, rng)
+        colors = shuffled(COLORS, rng)[:2]
         if template == "angle":
             kinds: tuple[str, ...] = ("angles",)
         else:
             asked = self.around if template == "perimeter" else self.covered
             other = (*self.around, *self.covered)
-            kinds = (asked[int(rng.integers(len(asked)))], other[int(rng.integers(len(other)))])
+            kinds = (choose(asked, rng), choose(other, rng))
         figures: list[Latent] = [
             {"kind": kind, "color": color, "numbers": []}
             for kind, color in zip(kinds[: self.figures], colors, strict=False)
@@ -107,62 +107,62 @@ class Shapes(Family):
                 continue
             return numbers
 
-    def build(self, latent: Latent, style: Style) -> Problem:
-        """Draw the figures, word the question, and solve it."""
-        ask, figures = latent["ask"], latent["figures"]
-        place = next(i for i, figure in enumerate(figures) if figure["color"] == ask["color"])
-        kind, numbers = figures[place]["kind"], figures[place]["numbers"]
-        slots = _slots(figures, style)
+    def fields(self, latent: Latent) -> Mapping[str, object]:
+        """With the kind of the figure."""
+        figures = latent["figures"]
+        return {**latent["ask"], "kind": figures[_asked(latent)]["kind"]}
+
+    def solve(self, latent: Latent, style: Style) -> Solution:
+        """Read the numbers of the figure, then calculate."""
+        figure, slot = latent["figures"][_asked(latent)], _slots(latent, style)[_asked(latent)]
+        kind, numbers, refs = figure["kind"], figure["numbers"], (figure["color"],)
         read = [
-            Step(f"{name} is {value}", "perceive", str(value), (ask["color"],), slots[place].box)
+            perceive(f"{name} is {value}", value, refs, slot.box)
             for name, value in zip(READ[kind], numbers, strict=False)
         ]
-        worked = _worked(ask["template"], kind, numbers)
-        result = int(worked[-1].rpartition(" ")[2])
-        computed = [
-            Step(line, "compute", line.rpartition(" ")[2], (ask["color"],)) for line in worked
-        ]
-        return Problem(
-            id="",
-            pictures=(_picture(figures, slots, style),),
-            question=self.word(ask["template"], style, color=ask["color"], kind=kind),
-            answer=Answer("number", str(result)),
-            steps=(*read, *computed),
-            latent=latent,
-            template=ask["template"],
-            distractors=distractors(result, sum(numbers), numbers[0] * numbers[-1]),
-        )
+        worked = _calculate(latent["ask"]["template"], kind, numbers, refs)
+        return Solution.number([*read, *worked], (sum(numbers), numbers[0] * numbers[-1]))
+
+    def draw(self, latent: Latent, style: Style) -> Drawing:
+        """Draw the figures, one above the other."""
+        drawing = Drawing(style.background)
+        for figure, slot in zip(latent["figures"], _slots(latent, style), strict=True):
+            fill = style.color(figure["color"])
+            if figure["kind"] == "angles":  # the numbers stand inside, on a light background
+                fill = (fill[0] // 3 + 168, fill[1] // 3 + 168, fill[2] // 3 + 168)
+            draw_figure(drawing, slot, figure["kind"], figure["numbers"], fill)
+        return drawing
 
 
-def _worked(template: str, kind: str, numbers: Sequence[int]) -> list[str]:
-    """The lines of arithmetic from a figure's numbers to the answer."""
+def _asked(latent: Latent) -> int:
+    """The index of the figure that is asked about."""
+    colors: list[str] = [figure["color"] for figure in latent["figures"]]
+    return colors.index(latent["ask"]["color"])
+
+
+def _calculate(
+    template: str, kind: str, numbers: Sequence[int], refs: tuple[str, ...]
+) -> list[Step]:
+    """The arithmetic from a figure's numbers to the answer."""
     a, b = numbers[0], numbers[1] if len(numbers) > 1 else numbers[0]
     if template == "angle":
-        return [f"{a} + {b} = {a + b}", f"180 - {a + b} = {180 - a - b}"]
+        return [compute(f"{a} + {b}", a + b, refs), compute(f"180 - {a + b}", 180 - a - b, refs)]
     if template == "area":
-        if kind == "right triangle":
-            return [f"{a} * {b} = {a * b}", f"{a * b} / 2 = {a * b // 2}"]
-        return [f"{a} * {b} = {a * b}"]
+        product = compute(f"{a} * {b}", a * b, refs)
+        half = compute(f"{a * b} / 2", a * b // 2, refs)
+        return [product, half] if kind == "right triangle" else [product]
     if kind == "triangle":
-        return [f"{a} + {b} + {numbers[2]} = {sum(numbers)}"]
-    return [f"{a} + {b} = {a + b}", f"{a + b} + {a + b} = {2 * (a + b)}"]
+        return [compute(f"{a} + {b} + {numbers[2]}", sum(numbers), refs)]
+    half = compute(f"{a} + {b}", a + b, refs)
+    return [half, compute(f"{a + b} + {a + b}", 2 * (a + b), refs)]
 
 
-def _slots(figures: Sequence[Latent], style: Style) -> list[Slot]:
+def _slots(latent: Latent, style: Style) -> list[Slot]:
     """One slot for a figure alone, or one above the other."""
+    figures = latent["figures"]
     x, y = 0.01 * style.shift[0], 0.01 * style.shift[1]
     inset = 0.1 * (1.1 - style.scale)  # up to 0.02 where the style draws small
     if len(figures) == 1:
         height = 0.12 if figures[0]["kind"] == "angles" else 0.15
         return [Slot((0.02 + inset + x, 0.04 + inset + y, 0.98 - inset + x, 0.96 + y), height)]
     return [Slot((0.02 + x, top + y, 0.98 + x, top + 0.47 + y), 0.115) for top in (0.015, 0.505)]
-
-
-def _picture(figures: Sequence[Latent], slots: Sequence[Slot], style: Style) -> Drawing:
-    drawing = Drawing(style.background)
-    for figure, slot in zip(figures, slots, strict=True):
-        fill = style.color(figure["color"])
-        if figure["kind"] == "angles":  # the numbers stand inside, so they need a light ground
-            fill = (fill[0] // 3 + 168, fill[1] // 3 + 168, fill[2] // 3 + 168)
-        draw_figure(drawing, slot, figure["kind"], figure["numbers"], fill)
-    return drawing

@@ -8,11 +8,12 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from mstar.envs.families.base import Family, Knob, Latent, Style
+from mstar.envs.families.base import Difficulty, Family, Latent, Style
 from mstar.envs.families.parts.boxes import Box, around
 from mstar.envs.families.parts.drawing import COLORS, Drawing, Point
 from mstar.envs.families.parts.icons import ICONS, icon
-from mstar.envs.problem import Problem, Step
+from mstar.envs.families.parts.sampling import choose, shuffled
+from mstar.envs.families.solution import Solution, conclude, perceive
 from mstar.rewards.base import Answer
 
 SHARE = 0.26  # of a cell: the radius of a shape in it
@@ -20,8 +21,6 @@ MARGIN = 1.35  # how many times as far as the closest one the next one is, at le
 SIDES = ("left of", "right of", "above", "below")
 OPPOSITE = {"left of": "right of", "right of": "left of", "above": "below", "below": "above"}
 KINDS = tuple(f"{color} {shape}" for color in COLORS for shape in ICONS)
-
-Solved = tuple[list[Step], Answer, tuple[str, ...]]
 
 
 class SpatialScene(Family):
@@ -52,11 +51,11 @@ class SpatialScene(Family):
         ),
     }
 
-    grid = Knob("perception", 4, 4, 5)  # cells a side
-    kin = Knob("reasoning", (2, 3), (3, 3), (3, 4))  # shapes that a statement is about
-    by_color = Knob("reasoning", False, True, True)  # kinds such as "red shape"
-    others = Knob("distractor", 3, 5, 6)  # shapes that it is not about
-    templates = Knob(
+    grid = Difficulty("perception", 4, 4, 5)  # cells a side
+    kin = Difficulty("reasoning", (2, 3), (3, 3), (3, 4))  # shapes that a statement is about
+    by_color = Difficulty("reasoning", False, True, True)  # kinds such as "red shape"
+    others = Difficulty("distractor", 3, 5, 6)  # shapes that it is not about
+    templates = Difficulty(
         "reasoning",
         ("every", "some", "closest"),
         ("every", "some", "most", "closest"),
@@ -65,8 +64,8 @@ class SpatialScene(Family):
 
     def latent(self, rng: np.random.Generator) -> Latent:
         """Shapes with their places, the asked one first, and what is asked about it."""
-        template = self.templates[rng.integers(len(self.templates))]
-        order = [KINDS[i] for i in rng.permutation(len(KINDS))]
+        template = choose(self.templates, rng)
+        order = shuffled(KINDS, rng)
         a = order[0]
         if template == "closest":
             things = order[: 1 + self.others + self.kin[0]]
@@ -132,27 +131,22 @@ class SpatialScene(Family):
             found.append([round(row + down / 100, 2), round(column + right / 100, 2)])
         return found
 
-    def build(self, latent: Latent, style: Style) -> Problem:
-        """Draw the scene, word the question, and solve it."""
-        ask = latent["ask"]
-        spots = [_spot(place, latent["grid"], style) for place in latent["places"]]
-        solve = _solve_closest if ask["template"] == "closest" else _solve_statement
-        steps, answer, wrong = solve(latent, spots)
+    def fields(self, latent: Latent) -> Mapping[str, object]:
+        """The options in a row."""
+        return {**latent["ask"], "options": ", ".join(latent["ask"].get("options", ()))}
+
+    def solve(self, latent: Latent, style: Style) -> Solution:
+        """Compare places or distances with those of the asked shape."""
+        solve = _solve_closest if latent["ask"]["template"] == "closest" else _solve_statement
+        return solve(latent, _spots(latent, style))
+
+    def draw(self, latent: Latent, style: Style) -> Drawing:
+        """Draw the shapes."""
         drawing = Drawing(style.background)
-        for name, spot in zip(latent["things"], spots, strict=True):
+        for name, spot in zip(latent["things"], _spots(latent, style), strict=True):
             color, shape = name.split()
             icon(drawing, shape, spot, SHARE / latent["grid"], style.color(color))
-        fields = {**ask, "options": ", ".join(ask.get("options", ()))}
-        return Problem(
-            id="",
-            pictures=(drawing,),
-            question=self.word(fields.pop("template"), style, **fields),
-            answer=answer,
-            steps=tuple(steps),
-            latent=latent,
-            template=ask["template"],
-            distractors=wrong,
-        )
+        return drawing
 
 
 def _is(name: str, kind: str) -> bool:
@@ -182,43 +176,49 @@ def _true(latent: Latent) -> bool:
     return rule[latent["ask"]["template"]]
 
 
-def _solve_statement(latent: Latent, spots: list[Point]) -> Solved:
+def _solve_statement(latent: Latent, spots: list[Point]) -> Solution:
     ask, there = latent["ask"], _on_side(latent)
     steps = []
     for name, on in there.items():
         side = ask["side"] if on else OPPOSITE[ask["side"]]
         box = _box(spots[latent["things"].index(name)], latent["grid"])
         text = f"the {name} is {side} the {ask['a']}"
-        steps.append(Step(text, "perceive", side, (name, ask["a"]), box))
-    said = "yes" if _true(latent) else "no"
-    text = f"{sum(there.values())} of {len(there)} are {ask['side']} it: {said}"
-    steps.append(Step(text, "conclude", said, tuple(there)))
-    return steps, Answer("yes_no", said), ("no" if said == "yes" else "yes",)
+        steps.append(perceive(text, side, (name, ask["a"]), box))
+    verdict = "yes" if _true(latent) else "no"
+    text = f"{sum(there.values())} of {len(there)} are {ask['side']} it: {verdict}"
+    return Solution.yes_no([*steps, conclude(text, verdict, tuple(there))])
 
 
-def _solve_closest(latent: Latent, spots: list[Point]) -> Solved:
-    """Distances are read in hundredths of the picture's side."""
+def _solve_closest(latent: Latent, spots: list[Point]) -> Solution:
+    """Distances are read in hundredths of the image's side."""
     ask, things = latent["ask"], latent["things"]
-    steps, least = [], (100, "")
+    steps, distances = [], {}
     for name in ask["options"]:
         spot = spots[things.index(name)]
-        far = round(100 * math.dist(spots[0], spot))
-        least = min(least, (far, name))
+        distances[name] = round(100 * math.dist(spots[0], spot))
+        text = f"the {name} is away by {distances[name]}"
         box = _box(spot, latent["grid"])
-        text = f"the {name} is away by {far}"
-        steps.append(Step(text, "perceive", str(far), (name, ask["a"]), box))
-    found = least[1]
-    steps.append(Step(f"the least is {least[0]}: {found}", "conclude", found, (found, ask["a"])))
-    wrong = tuple(name for name in ask["options"] if name != found)
-    return steps, Answer("choice", found, choices=tuple(ask["options"])), wrong
+        steps.append(perceive(text, distances[name], (name, ask["a"]), box))
+    closest = min(distances, key=lambda name: (distances[name], name))
+    text = f"the least is {distances[closest]}: {closest}"
+    steps.append(conclude(text, closest, (closest, ask["a"])))
+    answer = Answer("choice", closest, choices=tuple(ask["options"]))
+    wrong = tuple(name for name in ask["options"] if name != closest)
+    return Solution(answer, tuple(steps), wrong)
 
 
-def _spot(place: Sequence[float], grid: int, style: Style) -> Point:
-    x, y = ((at + 0.5) / grid for at in (place[1], place[0]))
-    return (
-        0.5 + 0.94 * (x - 0.5) + 0.02 * style.shift[0],
-        0.5 + 0.94 * (y - 0.5) + 0.02 * style.shift[1],
-    )
+def _spots(latent: Latent, style: Style) -> list[Point]:
+    """The middles of the shapes."""
+    spots = []
+    for row, column in latent["places"]:
+        x, y = ((at + 0.5) / latent["grid"] for at in (column, row))
+        spots.append(
+            (
+                0.5 + 0.94 * (x - 0.5) + 0.02 * style.shift[0],
+                0.5 + 0.94 * (y - 0.5) + 0.02 * style.shift[1],
+            )
+        )
+    return spots
 
 
 def _box(spot: Point, grid: int) -> Box:

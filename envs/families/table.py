@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import ClassVar
 
 import numpy as np
 
-from mstar.envs.families.base import Family, Knob, Latent, Style
+from mstar.envs.families.base import Difficulty, Family, Latent, Style
 from mstar.envs.families.parts.boxes import Box
-from mstar.envs.families.parts.distractors import distractors
 from mstar.envs.families.parts.drawing import Drawing
-from mstar.envs.problem import Problem, Step
-from mstar.rewards.base import Answer
+from mstar.envs.families.parts.sampling import choose, shuffled
+from mstar.envs.families.solution import Solution, compute, perceive
 
 PEOPLE = ("ann", "bob", "eva", "kim", "leo", "max", "sue", "tom")
 DAYS = ("tue", "thu", "fri", "sat", "sun")  # mon and wed are too wide to stand side by side
@@ -43,16 +42,16 @@ class Table(Family):
         ),
     }
 
-    rows = Knob("perception", 3, 4, 5)
-    columns = Knob("perception", 3, 3, 4)
-    low = Knob("reasoning", 1, 1, 10)
-    high = Knob("reasoning", 9, 20, 60)  # greatest cell
-    names = Knob("perception", 0.115, 0.11, 0.095)  # height of text, in shares of the side
-    digits = Knob("perception", 0.135, 0.12, 0.105)
+    rows = Difficulty("perception", 3, 4, 5)
+    columns = Difficulty("perception", 3, 3, 4)
+    low = Difficulty("reasoning", 1, 1, 10)
+    high = Difficulty("reasoning", 9, 20, 60)  # greatest cell
+    names = Difficulty("perception", 0.115, 0.11, 0.095)  # height of text, in shares of the side
+    digits = Difficulty("perception", 0.135, 0.12, 0.105)
 
     def latent(self, rng: np.random.Generator) -> Latent:
         """Names, cells row by row, and what is asked; the compared cells are never equal."""
-        people = [PEOPLE[int(i)] for i in rng.permutation(len(PEOPLE))[: self.rows]]
+        people = shuffled(PEOPLE, rng)[: self.rows]
         days = [DAYS[int(i)] for i in sorted(rng.permutation(len(DAYS))[: self.columns])]
         template = str(rng.choice(list(self.wordings)))
         ask: Latent = {"template": template}
@@ -62,7 +61,7 @@ class Table(Family):
             ask["day"] = days[int(rng.integers(self.columns))]
         else:
             names = people if template == "row total" else days
-            ask["a"] = names[int(rng.integers(len(names)))]
+            ask["a"] = choose(names, rng)
         return self.vary({"people": people, "days": days, "ask": ask}, rng)
 
     def vary(self, latent: Latent, rng: np.random.Generator) -> Latent:
@@ -78,8 +77,8 @@ class Table(Family):
                 break
         return {"people": people, "days": latent["days"], "cells": cells, "ask": ask}
 
-    def build(self, latent: Latent, style: Style) -> Problem:
-        """Draw the table, word the question, and solve it."""
+    def solve(self, latent: Latent, style: Style) -> Solution:
+        """Read the cells that are asked about, then add or subtract."""
         ask, cells = latent["ask"], latent["cells"]
         people, days, template = latent["people"], latent["days"], ask["template"]
         if template == "difference":
@@ -93,44 +92,18 @@ class Table(Family):
         result = numbers[0] - numbers[1] if template == "difference" else sum(numbers)
         expression = (" - " if template == "difference" else " + ").join(map(str, numbers))
         refs = tuple(f"{people[row]} {days[column]}" for _, row, column in read)
-        return Problem(
-            id="",
-            pictures=(self._picture(latent, style),),
-            question=self.word(
-                template, style, **{key: value for key, value in ask.items() if key != "template"}
-            ),
-            answer=Answer("number", str(result)),
-            steps=(
-                *(
-                    Step(
-                        f"{name} is {value}", "perceive", str(value), (ref,), self._box(row, column)
-                    )
-                    for (name, row, column), value, ref in zip(read, numbers, refs, strict=True)
-                ),
-                Step(f"{expression} = {result}", "compute", str(result), refs),
-            ),
-            latent=latent,
-            template=template,
-            distractors=distractors(result, *self._careless(cells, read, result)),
-        )
-
-    def _careless(
-        self, cells: Sequence[Sequence[int]], read: Sequence[tuple[str, int, int]], result: int
-    ) -> tuple[int, ...]:
-        """A cell left out, and the same question one row or column further."""
+        steps = [
+            perceive(f"{name} is {value}", value, (ref,), self._box(row, column))
+            for (name, row, column), value, ref in zip(read, numbers, refs, strict=True)
+        ]
+        # The total of the same row or column, and a cell left out.
         _, row, column = read[0]
         along = sum(cells[row]), sum(line[column] for line in cells)
-        return (*along, result - cells[row][column])
+        careless = (*along, result - cells[row][column])
+        return Solution.number([*steps, compute(expression, result, refs)], careless)
 
-    def _box(self, row: int, column: int) -> Box:
-        """The cell of a row and a column; -1 for the names."""
-        width = (RIGHT - LEFT - NAMES) / self.columns
-        height = (BOTTOM - TOP) / (self.rows + 1)
-        left = LEFT if column < 0 else LEFT + NAMES + column * width
-        top = TOP + (row + 1) * height
-        return (left, top, left + (NAMES if column < 0 else width), top + height)
-
-    def _picture(self, latent: Latent, style: Style) -> Drawing:
+    def draw(self, latent: Latent, style: Style) -> Drawing:
+        """Draw the table with its names and numbers."""
         drawing = Drawing(style.background)
         shade = (style.background[0] - 18, style.background[1] - 14, style.background[2])
         drawing.rectangle((LEFT, TOP), (RIGHT, self._box(-1, 0)[3]), fill=shade)
@@ -146,6 +119,14 @@ class Table(Family):
             for column, value in enumerate(latent["cells"][row]):
                 self._write(drawing, row, column, str(value), style)
         return drawing
+
+    def _box(self, row: int, column: int) -> Box:
+        """The cell of a row and a column; -1 for the names."""
+        width = (RIGHT - LEFT - NAMES) / self.columns
+        height = (BOTTOM - TOP) / (self.rows + 1)
+        left = LEFT if column < 0 else LEFT + NAMES + column * width
+        top = TOP + (row + 1) * height
+        return (left, top, left + (NAMES if column < 0 else width), top + height)
 
     def _write(self, drawing: Drawing, row: int, column: int, text: str, style: Style) -> None:
         left, top, right, bottom = self._box(row, column)

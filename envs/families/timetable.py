@@ -8,16 +8,15 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from mstar.envs.families.base import Family, Knob, Latent, Style
+from mstar.envs.families.base import Difficulty, Family, Latent, Style
 from mstar.envs.families.parts.axes import DIGITS
-from mstar.envs.families.parts.distractors import distractors
 from mstar.envs.families.parts.drawing import COLORS, INK, Drawing
-from mstar.envs.problem import Problem, Step
+from mstar.envs.families.parts.sampling import choose
+from mstar.envs.families.solution import Solution, compute, conclude, perceive
+from mstar.envs.problem import Step
 from mstar.rewards.base import Answer
 
 HEADER, ROW = 0.16, 0.135  # heights, in shares of the side
-
-Solved = tuple[tuple[Step, ...], str, tuple[str, ...]]  # steps, result, wrong answers
 
 
 class Timetable(Family):
@@ -48,17 +47,17 @@ class Timetable(Family):
         ),
     }
 
-    rows = Knob("perception", 4, 5, 6)
-    grain = Knob("perception", 5, 1, 1)  # minutes
-    lines = Knob("distractor", 1, 2, 3)
-    templates = Knob(
+    rows = Difficulty("perception", 4, 5, 6)
+    grain = Difficulty("perception", 5, 1, 1)  # minutes
+    lines = Difficulty("distractor", 1, 2, 3)
+    templates = Difficulty(
         "reasoning", ("next", "wait", "gap"), ("next", "wait", "gap"), ("wait", "full", "gap")
     )
 
     def latent(self, rng: np.random.Generator) -> Latent:
         """Colours, times in minutes since midnight, and what is asked about the first bus."""
         colors = [str(c) for c in rng.choice(list(COLORS), size=self.lines, replace=False)]
-        template = self.templates[rng.integers(len(self.templates))]
+        template = choose(self.templates, rng)
         ask: dict[str, Any] = {"template": template, "line": colors[0]}
         if template != "gap":
             ask["at"] = self.grain * int(rng.integers(560 // self.grain, 1000 // self.grain))
@@ -104,25 +103,13 @@ class Timetable(Family):
         (start,) = self._minutes(360, 960, 1, rng)
         return [start + sum(gaps[:i]) for i in range(self.rows)]
 
-    def build(self, latent: Latent, style: Style) -> Problem:
-        """Draw the table, word the question, and solve it."""
+    def fields(self, latent: Latent) -> Mapping[str, object]:
+        """The time as on a clock."""
         ask = latent["ask"]
-        steps, result, wrong = self._solve(latent)
-        at = _clock(ask["at"]) if "at" in ask else None
-        return Problem(
-            id="",
-            pictures=(self._picture(latent, style),),
-            question=self.word(ask["template"], style, line=ask["line"], at=at),
-            answer=Answer("time", result)
-            if ask["template"] == "next"
-            else Answer("number", result, unit="minutes"),
-            steps=steps,
-            latent=latent,
-            template=ask["template"],
-            distractors=tuple(dict.fromkeys(wrong))[:5],
-        )
+        return {"line": ask["line"], "at": _clock(ask["at"]) if "at" in ask else None}
 
-    def _solve(self, latent: Latent) -> Solved:
+    def solve(self, latent: Latent, style: Style) -> Solution:
+        """Read the times that are asked about; take differences in minutes since midnight."""
         ask, times = latent["ask"], latent["times"][0]
         if ask["template"] == "gap":
             return self._gap(latent)
@@ -134,37 +121,39 @@ class Timetable(Family):
             steps = (
                 self._read("gone is", latent, after - 1),
                 self._read("after it comes", latent, after),
-                Step(f"next is {end}", "conclude", end, (ask["line"],)),
+                conclude(f"next is {end}", end, (ask["line"],)),
             )
-            return steps, end, tuple(_clock(time) for time in every if time != times[after])
+            wrong = dict.fromkeys(_clock(time) for time in every if time != times[after])
+            return Solution(Answer("time", end), steps, tuple(wrong)[:5])
         taken = after + (ask["template"] == "full")
         read = self._read("that bus leaves at", latent, taken)
-        wait = times[taken] - at
         careless = [at - times[after - 1], *(time - at for time in every if time > at)]
         worked = _minutes_between(at, times[taken], read.refs)
-        return (read, *worked), str(wait), distractors(wait, *careless)
+        return Solution.number((read, *worked), careless, unit="minutes")
 
-    def _gap(self, latent: Latent) -> Solved:
+    def _gap(self, latent: Latent) -> Solution:
         times = latent["times"][0]
         gaps = [b - a for a, b in pairwise(times)]
-        at, longest = gaps.index(max(gaps)), max(gaps)
+        at = gaps.index(max(gaps))
         steps = (
             self._read("the longest gap starts at", latent, at),
             self._read("it ends at", latent, at + 1),
             *_minutes_between(times[at], times[at + 1], (latent["ask"]["line"],)),
         )
-        return steps, str(longest), distractors(longest, *sorted(gaps)[-2:], times[-1] - times[0])
+        careless = (*sorted(gaps)[-2:], times[-1] - times[0])
+        return Solution.number(steps, careless, unit="minutes")
 
     def _read(self, words: str, latent: Latent, row: int) -> Step:
         time = _clock(latent["times"][0][row])
         x, y = self._center(latent["place"], row)
         box = (x - 0.13, y - ROW / 2, x + 0.13, y + ROW / 2)
-        return Step(f"{words} {time}", "perceive", time, (latent["ask"]["line"],), box)
+        return perceive(f"{words} {time}", time, (latent["ask"]["line"],), box)
 
     def _center(self, column: int, row: int) -> tuple[float, float]:
         return (column + 0.5) / self.lines, HEADER + ROW * (row + 0.5)
 
-    def _picture(self, latent: Latent, style: Style) -> Drawing:
+    def draw(self, latent: Latent, style: Style) -> Drawing:
+        """Draw a column of times below each bus."""
         drawing = Drawing(style.background)
         order = [*range(1, self.lines)]
         order.insert(latent["place"], 0)
@@ -188,4 +177,4 @@ def _minutes_between(early: int, late: int, refs: tuple[str, ...]) -> tuple[Step
     """Both times as minutes since midnight, the later first, and their difference."""
     lines = [(f"{time // 60} * 60 + {time % 60}", time) for time in (late, early)]
     lines.append((f"{late} - {early}", late - early))
-    return tuple(Step(f"{line} = {v}", "compute", str(v), refs) for line, v in lines)
+    return tuple(compute(expression, value, refs) for expression, value in lines)

@@ -8,21 +8,19 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from mstar.envs.families.base import Family, Knob, Latent, Style
+from mstar.envs.families.base import Difficulty, Family, Latent, Style
 from mstar.envs.families.parts.boxes import Box, around, enclosing
-from mstar.envs.families.parts.distractors import distractors
 from mstar.envs.families.parts.drawing import INK, Drawing, Point
-from mstar.envs.families.parts.rooted_trees import Parents, ancestors, grow, leaves, spread
-from mstar.envs.problem import Problem, Step
-from mstar.rewards.base import Answer
+from mstar.envs.families.parts.sampling import choose, shuffled
+from mstar.envs.families.parts.trees import Parents, ancestors, grow, leaves, spread
+from mstar.envs.families.solution import Solution, add_ones, conclude, perceive
+from mstar.envs.problem import Step
 
 # Short and narrow, so that five of them fit side by side.
 NAMES = ("Eva", "Fay", "Gil", "Ian", "Ida", "Jim", "Joe", "Kit", "Lea", "Liz", "Pia", "Tim", "Ute")
 DEPTHS, WIDEST = 4, 5  # lines from the top to the lowest row, people without children; at most
 CHILDREN = 3  # of one person, at most
 HEIGHT = 0.1  # of a name
-
-Solved = tuple[list[Step], Answer, tuple[str, ...]]
 
 
 class Tree(Family):
@@ -58,8 +56,8 @@ class Tree(Family):
         ),
     }
 
-    people = Knob("perception", 7, 8, 9)
-    templates = Knob(
+    people = Difficulty("perception", 7, 8, 9)
+    templates = Difficulty(
         "reasoning",
         ("parent", "depth", "leaves"),
         ("parent", "grandparent", "depth", "leaves"),
@@ -68,8 +66,8 @@ class Tree(Family):
 
     def latent(self, rng: np.random.Generator) -> Latent:
         """Names, the parent of each, and what is asked about the first names."""
-        names = [NAMES[i] for i in rng.permutation(len(NAMES))[: self.people]]
-        ask: dict[str, Any] = {"template": self.templates[rng.integers(len(self.templates))]}
+        names = shuffled(NAMES, rng)[: self.people]
+        ask: dict[str, Any] = {"template": choose(self.templates, rng)}
         if ask["template"] != "leaves":
             ask["a"] = names[0]
         if ask["template"] == "common":
@@ -106,77 +104,67 @@ class Tree(Family):
         deep = [n for n in range(len(parents)) if len(ancestors(parents, n)) == depth]
         if not deep:
             return None
-        a = deep[rng.integers(len(deep))]
+        a = choose(deep, rng)
         if template != "common":
             return [a]
         line = {a, *ancestors(parents, a)}
         others = [
             n for n in range(len(parents)) if n not in line and a not in ancestors(parents, n)
         ]
-        return [a, others[rng.integers(len(others))]] if others else None
+        return [a, choose(others, rng)] if others else None
 
-    def build(self, latent: Latent, style: Style) -> Problem:
-        """Draw the tree, word the question, and solve it."""
-        ask, names, parents = latent["ask"], latent["names"], latent["parents"]
+    def solve(self, latent: Latent, style: Style) -> Solution:
+        """Follow the lines upwards, or find who has no child."""
+        template, names, parents = latent["ask"]["template"], latent["names"], latent["parents"]
+        spots, line = _spots(parents, style), [0, *ancestors(parents, 0)]
+        if template in ("parent", "grandparent"):
+            up = 1 if template == "parent" else 2
+            steps, found = _climb(latent, line[: up + 1], spots), names[line[up]]
+            steps.append(conclude(f"the {template} is {found}", found, (found,)))
+            return Solution.text(steps, _others(names, {found, names[0]}))
+        if template == "common":
+            return _common(latent, spots)
+        if template == "depth":
+            steps, refs = _climb(latent, line, spots), tuple(names[node] for node in line)
+        else:
+            ends = sorted(leaves(parents), key=lambda node: spots[node])
+            refs = tuple(names[node] for node in ends)
+            named = ", ".join(refs)
+            steps = [perceive(f"no child: {named}", named, refs, _box(ends, spots))]
+        return Solution.number([*steps, add_ones(len(refs), refs)], [len(names) - len(refs)])
+
+    def draw(self, latent: Latent, style: Style) -> Drawing:
+        """Draw the lines from parents to children, then the names."""
+        drawing, parents = Drawing(style.background), latent["parents"]
         spots = _spots(parents, style)
-        steps, answer, wrong = _solve(latent, spots)
-        return Problem(
-            id="",
-            pictures=(_picture(names, parents, spots, style),),
-            question=self.word(ask["template"], style, a=ask.get("a"), b=ask.get("b")),
-            answer=answer,
-            steps=tuple(steps),
-            latent=latent,
-            template=ask["template"],
-            distractors=wrong,
-        )
+        for (x, y), parent in zip(spots, parents, strict=True):
+            if parent >= 0:
+                above_x, above_y = spots[parent]
+                ends = [(above_x, above_y + 0.06), (x, y - 0.06)]
+                drawing.line(ends, color=style.color("blue"), width=0.014)
+        for name, spot in zip(latent["names"], spots, strict=True):
+            drawing.text(spot, name, height=HEIGHT, color=INK)
+        return drawing
 
 
-def _solve(latent: Latent, spots: list[Point]) -> Solved:
-    template, names, parents = latent["ask"]["template"], latent["names"], latent["parents"]
-    line = [0, *ancestors(parents, 0)]
-    if template in ("parent", "grandparent"):
-        up = 1 if template == "parent" else 2
-        steps = _climb(latent, line[: up + 1], spots)
-        found = names[line[up]]
-        steps.append(Step(f"the {template} is {found}", "conclude", found, (found,)))
-        return steps, Answer("text", found), _others(names, {found, names[0]})
-    if template == "common":
-        return _common(latent, spots)
-    if template == "depth":
-        steps = _climb(latent, line, spots)
-        count, refs = len(line), tuple(names[node] for node in line)
-    else:
-        ends = sorted(leaves(parents), key=lambda node: spots[node])
-        refs, count = tuple(names[node] for node in ends), len(ends)
-        named = ", ".join(refs)
-        steps = [Step(f"no child: {named}", "perceive", named, refs, _box(ends, spots))]
-    total = " + ".join("1" * count)
-    steps.append(Step(f"{total} = {count}", "compute", str(count), refs))
-    wrong = distractors(count, len(names) - count)
-    return steps, Answer("number", str(count)), wrong
-
-
-def _common(latent: Latent, spots: list[Point]) -> Solved:
+def _common(latent: Latent, spots: list[Point]) -> Solution:
     names, parents = latent["names"], latent["parents"]
     lines = [ancestors(parents, node) for node in (0, 1)]
     steps = []
     for node, line in enumerate(lines):
-        named = ", ".join(names[other] for other in line)
-        box = _box([node, *line], spots)
-        steps.append(Step(f"above {names[node]}: {named}", "perceive", named, (names[node],), box))
+        named, box = ", ".join(names[other] for other in line), _box([node, *line], spots)
+        steps.append(perceive(f"above {names[node]}: {named}", named, (names[node],), box))
     found = names[next(node for node in lines[0] if node in lines[1])]
-    steps.append(Step(f"the first in both is {found}", "conclude", found, (found,)))
-    return steps, Answer("text", found), _others(names, {found, names[0], names[1]})
+    steps.append(conclude(f"the first in both is {found}", found, (found,)))
+    return Solution.text(steps, _others(names, {found, names[0], names[1]}))
 
 
 def _climb(latent: Latent, line: list[int], spots: list[Point]) -> list[Step]:
     """One step for each line that is followed upwards."""
     names = latent["names"]
     return [
-        Step(
+        perceive(
             f"above {names[low]} is {names[high]}",
-            "perceive",
             names[high],
             (names[low], names[high]),
             _box([low, high], spots),
@@ -197,15 +185,3 @@ def _spots(parents: Parents, style: Style) -> list[Point]:
     last = len(leaves(parents)) - 1
     pitch, top = min(0.27, 0.8 / last), 0.1 + 0.01 * style.shift[1]
     return [(0.5 + pitch * (x - last / 2), top + 0.2 * row) for x, row in spread(parents)]
-
-
-def _picture(names: list[str], parents: Parents, spots: list[Point], style: Style) -> Drawing:
-    drawing = Drawing(style.background)
-    for (x, y), parent in zip(spots, parents, strict=True):
-        if parent >= 0:
-            above_x, above_y = spots[parent]
-            ends = [(above_x, above_y + 0.06), (x, y - 0.06)]
-            drawing.line(ends, color=style.color("blue"), width=0.014)
-    for name, spot in zip(names, spots, strict=True):
-        drawing.text(spot, name, height=HEIGHT, color=INK)
-    return drawing

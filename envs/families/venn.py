@@ -7,12 +7,12 @@ from typing import ClassVar
 
 import numpy as np
 
-from mstar.envs.families.base import Family, Knob, Latent, Style
+from mstar.envs.families.base import Difficulty, Family, Latent, Style
 from mstar.envs.families.parts.boxes import around
-from mstar.envs.families.parts.distractors import distractors
 from mstar.envs.families.parts.drawing import COLORS, INK, WHITE, Drawing, Point
-from mstar.envs.problem import Problem, Step
-from mstar.rewards.base import Answer
+from mstar.envs.families.parts.sampling import choose, shuffled
+from mstar.envs.families.solution import Solution, compute, conclude, perceive
+from mstar.envs.problem import Step
 
 # Of two and of three circles: middles, radius, and where the number of each part stands. A part
 # is named by the circles it lies in, "a" to "c"; "" is outside of all.
@@ -81,10 +81,10 @@ class Venn(Family):
         ),
     }
 
-    circles = Knob("perception", 2, 2, 3)
-    largest = Knob("perception", 12, 30, 20)
-    outside = Knob("distractor", False, True, True)  # a number outside of all circles
-    templates = Knob(
+    circles = Difficulty("perception", 2, 2, 3)
+    largest = Difficulty("perception", 12, 30, 20)
+    outside = Difficulty("distractor", False, True, True)  # a number outside of all circles
+    templates = Difficulty(
         "reasoning",
         ("only", "both", "whole", "union"),
         ("whole", "union", "once", "missing"),
@@ -93,9 +93,9 @@ class Venn(Family):
 
     def latent(self, rng: np.random.Generator) -> Latent:
         """Colours of the circles, the number of each part, the hidden part, and what is asked."""
-        colors = [list(COLORS)[i] for i in rng.permutation(len(COLORS))[: self.circles]]
+        colors = shuffled(COLORS, rng)[: self.circles]
         order = [int(i) for i in rng.permutation(self.circles)]
-        template = self.templates[rng.integers(len(self.templates))]
+        template = choose(self.templates, rng)
         ask = {"template": template, "a": colors[order[0]], "b": colors[order[1]]}
         return self.vary({"colors": colors, "ask": ask}, rng)
 
@@ -106,39 +106,49 @@ class Venn(Family):
         hidden = ""
         if latent["ask"]["template"] == "missing":
             inside = _inside(parts, _letters(latent)["a"])
-            hidden = inside[rng.integers(len(inside))]
+            hidden = choose(inside, rng)
         return {**latent, "parts": dict(zip(parts, numbers, strict=True)), "hidden": hidden}
 
-    def build(self, latent: Latent, style: Style) -> Problem:
-        """Draw the circles, word the question, and solve it."""
-        ask, parts, hidden = latent["ask"], latent["parts"], latent["hidden"]
-        wanted = _wanted(latent)
-        read = [part for part in wanted if part != hidden]
+    def solve(self, latent: Latent, style: Style) -> Solution:
+        """Read the parts that count, and the tag, then add or subtract."""
+        parts, hidden = latent["parts"], latent["hidden"]
+        counted = _counted(latent)
+        read = [part for part in counted if part != hidden]
         steps = [_read(part, latent, style) for part in read]
-        values = [parts[part] for part in read]
-        right = parts[hidden] if hidden else sum(values)
+        values, refs = [parts[part] for part in read], tuple(read)
         if hidden:
-            whole = sum(parts[part] for part in wanted)
-            box = around(_moved(TAG[len(latent["colors"])], style), 0.12, 0.09)
-            steps.insert(0, Step(f"the tag says {whole}", "perceive", str(whole), ("tag",), box))
-            text = " - ".join(str(v) for v in (whole, *values))
+            whole = sum(parts[part] for part in counted)
+            box = around(_mirrored(TAG[len(latent["colors"])], style), 0.12, 0.09)
+            steps.insert(0, perceive(f"the tag says {whole}", whole, ("tag",), box))
+            expression = " - ".join(str(v) for v in (whole, *values))
+            steps.append(compute(expression, parts[hidden], refs))
+        elif len(values) > 1:
+            steps.append(compute(" + ".join(map(str, values)), sum(values), refs))
         else:
-            text = " + ".join(str(v) for v in values)
-        if len(values) > 1 or hidden:
-            steps.append(Step(f"{text} = {right}", "compute", str(right), tuple(read)))
-        else:
-            steps.append(Step(f"that makes {right}", "conclude", str(right), tuple(read)))
+            steps.append(conclude(f"that makes {values[0]}", values[0], refs))
         inside = sum(number for part, number in parts.items() if part)
-        return Problem(
-            id="",
-            pictures=(_picture(latent, style),),
-            question=self.word(ask["template"], style, a=ask["a"], b=ask["b"]),
-            answer=Answer("number", str(right)),
-            steps=tuple(steps),
-            latent=latent,
-            template=ask["template"],
-            distractors=distractors(right, inside, *(parts[part] for part in read[:2])),
-        )
+        return Solution.number(steps, (inside, *values[:2]))
+
+    def draw(self, latent: Latent, style: Style) -> Drawing:
+        """Draw the frame, the circles, the numbers and the tag."""
+        drawing, count = Drawing(style.background), len(latent["colors"])
+        if "" in latent["parts"]:
+            drawing.rectangle((0.015, 0.015), (0.985, 0.985), outline=INK)
+        for letter, color in zip("abc", latent["colors"], strict=False):
+            middle = _mirrored(MIDDLES[count][letter], style)
+            drawing.ellipse(middle, RADII[count], outline=style.color(color), width=0.024)
+        for part, number in latent["parts"].items():
+            hidden = part and part == latent["hidden"]
+            spot = _mirrored(PARTS[count][part], style)
+            drawing.text(spot, "?" if hidden else str(number), height=HEIGHT)
+        if latent["hidden"]:
+            whole = sum(latent["parts"][part] for part in _counted(latent))
+            x, y = _mirrored(TAG[count], style)
+            low, high = (x - 0.12, y - 0.09), (x + 0.12, y + 0.09)
+            color = style.color(latent["ask"]["a"])
+            drawing.rectangle(low, high, fill=WHITE, outline=color, width=0.024)
+            drawing.text((x, y), str(whole), height=HEIGHT)
+        return drawing
 
 
 def _letters(latent: Latent) -> dict[str, str]:
@@ -151,7 +161,7 @@ def _inside(parts: list[str], letter: str) -> list[str]:
     return [part for part in parts if letter in part]
 
 
-def _wanted(latent: Latent) -> list[str]:
+def _counted(latent: Latent) -> list[str]:
     """The parts that the answer counts, or that the tag does."""
     parts, letters = [part for part in latent["parts"] if part], _letters(latent)
     template = latent["ask"]["template"]
@@ -170,34 +180,11 @@ def _read(part: str, latent: Latent, style: Style) -> Step:
     colors = [latent["colors"]["abc".index(letter)] for letter in part]
     number = str(latent["parts"][part])
     only = " only" if len(part) < len(latent["colors"]) else ""
-    spot = _moved(PARTS[len(latent["colors"])][part], style)
+    spot = _mirrored(PARTS[len(latent["colors"])][part], style)
     text = f"{' and '.join(colors)}{only}: {number}"
-    return Step(text, "perceive", number, tuple(colors), around(spot, 0.09, 0.07))
+    return perceive(text, number, tuple(colors), around(spot, 0.09, 0.07))
 
 
-def _moved(spot: Point, style: Style) -> Point:
+def _mirrored(spot: Point, style: Style) -> Point:
     """Mirrored left to right in half of the styles, so that no part has one place."""
     return (1 - spot[0], spot[1]) if style.shift[0] < 0 else spot
-
-
-def _picture(latent: Latent, style: Style) -> Drawing:
-    drawing, count = Drawing(style.background), len(latent["colors"])
-    low, high = (0.015, 0.015), (0.985, 0.985)
-    if "" in latent["parts"]:
-        drawing.rectangle(low, high, outline=INK)
-    for letter, color in zip("abc", latent["colors"], strict=False):
-        middle = _moved(MIDDLES[count][letter], style)
-        drawing.ellipse(middle, RADII[count], outline=style.color(color), width=0.024)
-    for part, number in latent["parts"].items():
-        spot = _moved(PARTS[count][part], style)
-        hidden = part and part == latent["hidden"]
-        drawing.text(spot, "?" if hidden else str(number), height=HEIGHT)
-    if latent["hidden"]:
-        whole = sum(latent["parts"][part] for part in _wanted(latent))
-        x, y = _moved(TAG[count], style)
-        color = style.color(latent["ask"]["a"])
-        drawing.rectangle(
-            (x - 0.12, y - 0.09), (x + 0.12, y + 0.09), fill=WHITE, outline=color, width=0.024
-        )
-        drawing.text((x, y), str(whole), height=HEIGHT)
-    return drawing

@@ -201,7 +201,7 @@ def _reworded(problem: Problem, wording: int | None) -> tuple[str, int | None]:
     if family is None or wording is None:
         return problem.question, None
     wording %= len(family.wordings[problem.template])
-    return family.reword(dict(problem.latent), wording), wording
+    return family.question(dict(problem.latent), wording), wording
 
 
 def _reordered(

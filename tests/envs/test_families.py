@@ -11,8 +11,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from mstar.envs import Knob
 from mstar.envs.families.bar_chart import BarChart
-from mstar.envs.families.base import LEVELS, SPLITS, Style
+from mstar.envs.families.base import LEVELS, SPLITS, Difficulty, Style
 from mstar.envs.families.catalog import FAMILIES
 from mstar.envs.families.clock import Clock
 from mstar.envs.families.counting import Counting
@@ -245,3 +246,24 @@ def test_an_unknown_icon_is_refused_with_the_known_ones() -> None:
     with pytest.raises(ValueError, match="'blob' is not known; use one of: circle"):
         icon(Drawing(), "blob", (0.5, 0.5), 0.1, (0, 0, 0))
     assert len(ICONS) == len(set(ICONS))
+
+
+@every_level
+@every_family
+def test_the_style_changes_neither_the_answer_nor_the_text_of_a_step(name: str, level: int) -> None:
+    family, rng = FAMILIES[name](level), np.random.default_rng(5)
+    for problem in problems(name, level)[:8]:
+        solution = family.solve(dict(problem.latent), Style.sample(rng))
+        assert solution.answer == problem.answer
+        assert [(s.text, s.refs) for s in solution.steps] == [
+            (s.text, s.refs) for s in problem.steps
+        ]
+
+
+def test_a_family_that_assembles_its_own_problems_is_told_what_to_define_instead() -> None:
+    with pytest.raises(TypeError, match=r"Old defines build.*solve.*draw.*CONTRIBUTING"):
+        type("Old", (BarChart,), {"name": "Old", "build": lambda *_: None})
+
+
+def test_the_former_name_of_a_difficulty_parameter_still_works() -> None:
+    assert Knob is Difficulty

@@ -15,7 +15,7 @@ from mstar.envs.families.base import LEVELS, Latent, Style
 from mstar.envs.families.catalog import FAMILIES
 from mstar.envs.families.graph_picture import RADIUS, RING
 from mstar.envs.families.parts.drawing import COLORS, Drawing, text_width
-from mstar.envs.families.parts.graph import way
+from mstar.envs.families.parts.graphs import shortest_path
 from mstar.envs.families.parts.icons import ICONS
 from mstar.envs.problem import Problem
 
@@ -322,7 +322,7 @@ def test_no_equation_already_shows_what_the_question_mark_stands_for(level: int)
             assert sorted(last) not in [sorted(row) for row in shown]
 
 
-def test_dots_without_a_way_between_them_are_an_error() -> None:
-    assert way({(0, 1), (1, 2)}, 2, 0) == [2, 1, 0]
-    with pytest.raises(ValueError, match="no way leads from dot 0 to dot 3"):
-        way({(0, 1), (2, 3)}, 0, 3)
+def test_nodes_without_a_path_between_them_are_an_error() -> None:
+    assert shortest_path({(0, 1), (1, 2)}, 2, 0) == [2, 1, 0]
+    with pytest.raises(ValueError, match="no path leads from 0 to 3"):
+        shortest_path({(0, 1), (2, 3)}, 0, 3)

@@ -17,9 +17,8 @@ from mstar.envs.families.bar_chart import BarChart
 from mstar.envs.source import find_problem
 
 LAMPS = '''
-from mstar.envs import Family, Problem, Step, register_family
-from mstar.envs.families.parts.drawing import COLORS, Drawing
-from mstar.rewards import Answer
+from mstar.envs import register_family
+from mstar.envs.families import COLORS, Drawing, Family, Solution, perceive
 
 
 class Lamps(Family):
@@ -34,14 +33,16 @@ class Lamps(Family):
     def vary(self, latent, rng):
         return self.latent(rng)
 
-    def build(self, latent, style):
-        drawing, count = Drawing(style.background), str(sum(latent["lit"]))
+    def solve(self, latent, style):
+        count = sum(latent["lit"])
+        return Solution.number([perceive(f"{count} are orange", count)], type="count")
+
+    def draw(self, latent, style):
+        drawing = Drawing(style.background)
         for place, lit in enumerate(latent["lit"]):
             color = COLORS["orange" if lit else "gray"]
             drawing.ellipse(((place + 0.5) / 9, 0.5), 0.04, fill=color)
-        steps = (Step(f"{count} are orange", "perceive", count),)
-        question, answer = self.word("count", style), Answer("count", count)
-        return Problem("", (drawing,), question, answer, steps, latent, "count")
+        return drawing
 '''
 REGISTERED = LAMPS + "\n\nregister_family(Lamps)\n"
 SHOW = """
@@ -128,7 +129,7 @@ def test_a_family_is_opened_by_the_name_of_its_module(folder: Path) -> None:
     ("family", "error", "words"),
     [
         ("Lamps", TypeError, "must be a subclass of Family"),
-        (type("Half", (Family,), {"name": "Half"}), TypeError, "with latent, build and vary"),
+        (type("Half", (Family,), {"name": "Half"}), TypeError, "with latent, vary, solve and draw"),
         (type("Other", (BarChart,), {"name": "bars"}), ValueError, "a name in CamelCase"),
         (type("Other", (BarChart,), {}), ValueError, "name 'BarChart' is already taken"),
     ],
