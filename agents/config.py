@@ -11,7 +11,8 @@ import difflib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from math import inf
-from typing import Annotated, Any, Literal, get_args, get_type_hints
+from types import UnionType
+from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
 
 from tyro.conf import arg
 
@@ -414,13 +415,13 @@ class Recipe:
         """This recipe with some settings changed, by their short names.
 
         Raises:
-            ValueError: there is no such setting, or a value is out of its range.
+            ValueError: there is no such setting, or a value is of another type or out of its range.
         """
         changed: dict[str, dict[str, Any]] = {}
         for name, value in settings.items():
             if (found := SETTINGS.get(RENAMED.get(name, name))) is None:
                 raise ValueError(unknown("setting", name, SETTINGS))
-            changed.setdefault(found[0], {})[found[1]] = value
+            changed.setdefault(found[0], {})[found[1]] = _typed(name, value, HINTS[found])
         groups = {
             group: dataclasses.replace(getattr(self, group), **values)
             for group, values in changed.items()
@@ -467,7 +468,8 @@ def stored_settings(stored: Mapping[str, Any]) -> dict[str, Any]:
 
 def unknown(kind: str, name: str, known: Mapping[str, Any] | tuple[str, ...] | list[str]) -> str:
     """The message for a name that is not known, with the nearest one and all that are."""
-    near = difflib.get_close_matches(name, list(known), n=1)
+    near = [each for each in known if sorted(each) == sorted(name)]  # letters in another order
+    near = near or difflib.get_close_matches(name, list(known), n=1)
     hint = f"; did you mean {near[0]!r}?" if near else "."
     return f"unknown {kind} {name!r}{hint} Known: {', '.join(known)}"
 
@@ -497,8 +499,49 @@ def _settings() -> Iterator[tuple[str, tuple[str, str]]]:
             yield (flags[0] if flags else own.name).replace("-", "_"), (group, own.name)
 
 
+def _typed(name: str, value: Any, hint: Any) -> Any:
+    """The value of a setting, a whole number as a float where that is its type.
+
+    Raises:
+        ValueError: it is of another type, or none of a closed set.
+    """
+    if get_origin(hint) is Annotated:
+        return _typed(name, value, get_args(hint)[0])
+    if get_origin(hint) is Literal:
+        known = _choices(hint)
+        if value not in known:
+            raise ValueError(unknown(name, str(value), known))
+        return value
+    if get_origin(hint) is tuple:
+        if not isinstance(value, tuple | list):
+            raise ValueError(f"{name} must be a list, got {value!r}")
+        return tuple(_typed(name, each, get_args(hint)[0]) for each in value)
+    if get_origin(hint) is UnionType:
+        return None if value is None else _typed(name, value, get_args(hint)[0])
+    if hint is float and isinstance(value, int | float) and not isinstance(value, bool):
+        return float(value)
+    if type(value) is not hint:
+        kinds = {int: "a whole number", float: "a number", str: "text", bool: "true or false"}
+        raise ValueError(f"{name} must be {kinds[hint]}, got {value!r}")
+    return value
+
+
+def _choices(hint: Any) -> tuple[str, ...]:
+    """The members of a Literal, those of Literals inside it too."""
+    return tuple(
+        choice
+        for each in get_args(hint)
+        for choice in (_choices(each) if get_origin(each) is Literal else (each,))
+    )
+
+
 GROUPS = tuple(each.name for each in dataclasses.fields(Recipe))
 SETTINGS: dict[str, tuple[str, str]] = dict(_settings())
+HINTS: dict[tuple[str, str], Any] = {
+    (group, own): hint
+    for group, kind in get_type_hints(Recipe).items()
+    for own, hint in get_type_hints(kind, include_extras=True).items()
+}
 
 # Names that settings had before version 0.2: flags and files with them are still read.
 RENAMED = {

@@ -7,7 +7,7 @@ import os
 import textwrap
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Annotated
 
 import tyro
 from rich.console import Console
@@ -55,7 +55,7 @@ class StudyOptions:
         json: print all tables as JSON.
     """
 
-    recipe: tyro.conf.OmitArgPrefixes[Recipe] = field(default_factory=Recipe)
+    recipe: Annotated[Recipe, tyro.conf.arg(name="")] = field(default_factory=Recipe)
     arms: tuple[str, ...] = ()
     seeds: tuple[int, ...] = ()
     jobs: int = 0
@@ -155,6 +155,7 @@ def parsed(name: str, arguments: list[str], default: StudyOptions) -> StudyOptio
         prog=f"mstar compare {name}",
         description=f"{study.question}\n\n{arms}",
         default=default,
+        config=(tyro.conf.OmitArgPrefixes,),
     )
 
 

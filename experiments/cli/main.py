@@ -2,27 +2,26 @@
 
 from __future__ import annotations
 
-import difflib
 import json
 import os
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import Annotated
 
 import tyro
 from rich.console import Console
 
-from mstar.agents.config import Recipe
-from mstar.experiments.cli.options import current_names
+from mstar.agents.config import Recipe, unknown
+from mstar.experiments.cli.options import current_names, recipe_text, start_recipe
 from mstar.experiments.run.recipes import RECIPES
 from mstar.experiments.terminal import printable
 
 USAGE = """mstar: multimodal self-evolving training
 
-  mstar train [RECIPE]        train a policy on its own best answers; --help lists every field
+  mstar train [RECIPE|FILE]   train a policy on its own best answers; --help lists every setting
+  mstar config [RECIPE]       print a recipe as a YAML file for mstar train
   mstar evaluate RUN|MODEL    accuracy of a run's policy, or of any model, on test problems
   mstar envs list|show|validate|blind|gallery
                               the environments; check a file of problems; look at pictures
@@ -42,33 +41,36 @@ class TrainOptions:
     """Train a policy on its own best answers.
 
     Attributes:
-        recipe: every field of the recipe.
+        recipe: every setting of the run.
         out: the run's folder; give that of a killed run to go on with it.
         base_test: rows of the base's test, to share among runs of one seed that differ only in how
             they train; the first of them makes the file.
         json: print the result as JSON.
     """
 
-    recipe: tyro.conf.OmitArgPrefixes[Recipe]
+    recipe: Annotated[Recipe, tyro.conf.arg(name="")]
     out: Path = Path("runs/default")
     base_test: Path | None = None
     json: bool = False
 
 
 def train_command(arguments: list[str]) -> None:
-    """``mstar train [RECIPE] [--FIELD VALUE ...]``."""
+    """``mstar train [RECIPE|FILE.yaml] [--SETTING VALUE ...]``."""
     arguments = current_names(arguments)
-    name = _recipe_name(arguments)
+    recipe, name = start_recipe(arguments)
     options = tyro.cli(
         TrainOptions,
         args=arguments,
-        prog="mstar train [RECIPE]",
-        description=f"Recipes: {', '.join(RECIPES)}. Any field below can be changed.",
-        default=TrainOptions(recipe=RECIPES[name], out=Path("runs") / name),
+        prog="mstar train [RECIPE|FILE.yaml]",
+        description=(
+            f"Recipes: {', '.join(RECIPES)}; `mstar config RECIPE` prints one as a file. Any "
+            "setting below can be changed."
+        ),
+        default=TrainOptions(recipe=recipe, out=Path("runs") / name),
+        config=(tyro.conf.OmitArgPrefixes,),
     )
-    from mstar.experiments.run.report import (
-        summarise,  # torch loads only once the arguments are right
-    )
+    # Torch loads only once the arguments are right.
+    from mstar.experiments.run.report import summarise
     from mstar.experiments.run.train import train
 
     folder = train(options.recipe, options.out, Console(stderr=True), options.base_test)
@@ -80,16 +82,30 @@ def train_command(arguments: list[str]) -> None:
         print(f"report: {folder.path / 'report.html'}")
 
 
-def _recipe_name(arguments: list[str]) -> str:
-    """The recipe to start from: the one named first, or else that of the agent, if it has one."""
-    if arguments and not arguments[0].startswith("-"):
-        name = arguments.pop(0)
-        if name not in RECIPES:
-            raise ValueError(unknown("recipe", name, RECIPES))
-        return name
-    words = " ".join(arguments).replace("=", " ").split()
-    agents = [word for before, word in pairwise(words) if before == "--agent"]
-    return agents[-1] if agents and agents[-1] in RECIPES else "default"
+def config_command(arguments: list[str]) -> None:
+    """``mstar config [RECIPE|FILE.yaml] [--SETTING VALUE ...]``."""
+    arguments = current_names(arguments)
+    recipe, _ = start_recipe(arguments)
+    options = tyro.cli(
+        ConfigOptions,
+        args=arguments,
+        prog="mstar config [RECIPE|FILE.yaml]",
+        description="Print a recipe as a YAML file that `mstar train FILE.yaml` reads.",
+        default=ConfigOptions(recipe=recipe),
+        config=(tyro.conf.OmitArgPrefixes,),
+    )
+    print(recipe_text(options.recipe), end="")
+
+
+@dataclass(frozen=True)
+class ConfigOptions:
+    """Print a recipe as a file.
+
+    Attributes:
+        recipe: every setting of the run.
+    """
+
+    recipe: Annotated[Recipe, tyro.conf.arg(name="")]
 
 
 @dataclass(frozen=True)
@@ -105,14 +121,19 @@ class EvaluateOptions:
     """
 
     subject: tyro.conf.Positional[str]
-    recipe: tyro.conf.OmitArgPrefixes[Recipe] = field(default_factory=Recipe)
+    recipe: Annotated[Recipe, tyro.conf.arg(name="")] = field(default_factory=Recipe)
     variants: int = 0
     json: bool = False
 
 
 def evaluate_command(arguments: list[str]) -> None:
     """``mstar evaluate RUN|MODEL``."""
-    options = tyro.cli(EvaluateOptions, args=current_names(arguments), prog="mstar evaluate")
+    options = tyro.cli(
+        EvaluateOptions,
+        args=current_names(arguments),
+        prog="mstar evaluate",
+        config=(tyro.conf.OmitArgPrefixes,),
+    )
     from mstar.experiments.run.train import evaluate_subject, variants_of_subject
     from mstar.experiments.run.variants import by_variant, consistency
 
@@ -188,6 +209,7 @@ def envs_command(arguments: list[str]) -> None:
 
 COMMANDS: dict[str, Callable[[list[str]], None]] = {
     "train": train_command,
+    "config": config_command,
     "evaluate": evaluate_command,
     "envs": envs_command,
     "report": report_command,
@@ -195,13 +217,6 @@ COMMANDS: dict[str, Callable[[list[str]], None]] = {
     "rescore": rescore_command,
     "bench": bench_command,
 }
-
-
-def unknown(kind: str, name: str, known: Sequence[str] | dict[str, Any]) -> str:
-    """The message for a name that is not known, with the ones that are."""
-    near = difflib.get_close_matches(name, list(known), n=1)
-    hint = f"; did you mean {near[0]!r}?" if near else ""
-    return f"unknown {kind} {name!r}{hint} Known: {', '.join(known)}"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

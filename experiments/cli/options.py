@@ -1,11 +1,20 @@
-"""The settings of a recipe as they are given on a command line."""
+"""A recipe on the command line and in a YAML file."""
 
 from __future__ import annotations
 
+import ast
+import dataclasses
+import inspect
+import textwrap
 from collections.abc import Sequence
-from typing import Any
+from itertools import pairwise
+from pathlib import Path
+from typing import Any, get_type_hints
 
-from mstar.agents.config import RENAMED, SETTINGS, Recipe
+import yaml
+
+from mstar.agents.config import RENAMED, SETTINGS, Recipe, unknown
+from mstar.experiments.run.recipes import RECIPES, recipe_for
 
 
 def current_names(arguments: Sequence[str]) -> list[str]:
@@ -29,3 +38,77 @@ def given(recipe: Recipe, arguments: Sequence[str]) -> dict[str, Any]:
     names = {flag.lstrip("-").replace("-", "_") for flag in flags}
     values = recipe.settings()
     return {name: values[name] for name in SETTINGS if names & {name, f"no_{name}"}}
+
+
+def start_recipe(arguments: list[str]) -> tuple[Recipe, str]:
+    """The recipe that the options change, and its name; takes it off the arguments if it is there.
+
+    It is the one named first, or of the file named first, else that of ``--agent``, else the
+    default one.
+
+    Raises:
+        ValueError: there is no such recipe, or the file does not hold one.
+    """
+    if arguments and not arguments[0].startswith("-"):
+        name = arguments.pop(0)
+        if name.endswith((".yaml", ".yml")):
+            return read_recipe(Path(name)), Path(name).stem
+        if name not in RECIPES:
+            raise ValueError(unknown("recipe", name, RECIPES))
+        return RECIPES[name], name
+    words = " ".join(arguments).replace("=", " ").split()
+    agents = [word for before, word in pairwise(words) if before == "--agent"]
+    return (recipe_for(agents[-1]), agents[-1]) if agents else (RECIPES["default"], "default")
+
+
+def read_recipe(path: Path) -> Recipe:
+    """The recipe of a YAML file, as ``recipe_text`` writes it; what it leaves out is the default.
+
+    Raises:
+        ValueError: it is not YAML, names a setting that does not exist, or holds a value of the
+            wrong type or out of range.
+        OSError: the file cannot be read.
+    """
+    try:
+        stored = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise ValueError(f"{path} is not a YAML file: {error}") from None
+    if not isinstance(stored, dict):
+        raise ValueError(f"{path} holds no settings; `mstar config` prints a file that does")
+    try:
+        return Recipe.from_stored(stored)
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from None
+
+
+def recipe_text(recipe: Recipe) -> str:
+    """A recipe as YAML: its groups, and above each setting what it is."""
+    lines: list[str] = []
+    for group, kind in get_type_hints(Recipe).items():
+        lines += ["", f"# {inspect.cleandoc(kind.__doc__).splitlines()[0]}", f"{group}:"]
+        texts = _field_docs(kind)
+        for own in dataclasses.fields(kind):
+            value = getattr(getattr(recipe, group), own.name)
+            value = list(value) if isinstance(value, tuple) else value
+            lines += textwrap.wrap(
+                texts[own.name], 96, initial_indent="  # ", subsequent_indent="  # "
+            )
+            flow = None if isinstance(value, list) else False  # a list stands on one line
+            entry = yaml.safe_dump({own.name: value}, default_flow_style=flow, width=1000)
+            lines.append(f"  {entry.strip()}")
+    return "\n".join(lines[1:]) + "\n"
+
+
+def _field_docs(kind: type) -> dict[str, str]:
+    """The docstring under each field of a group."""
+    (body,) = ast.parse(inspect.getsource(kind)).body
+    assert isinstance(body, ast.ClassDef)
+    return {
+        field.target.id: " ".join(text.value.value.split())
+        for field, text in pairwise(body.body)
+        if isinstance(field, ast.AnnAssign)
+        and isinstance(field.target, ast.Name)
+        and isinstance(text, ast.Expr)
+        and isinstance(text.value, ast.Constant)
+        and isinstance(text.value.value, str)
+    }

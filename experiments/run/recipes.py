@@ -1,40 +1,48 @@
-"""Named recipes; ``mstar train NAME`` takes one, and any field can be overridden.
-
-One that is called like an agent is where ``--agent NAME`` starts from.
-"""
+"""Named recipes; ``mstar train NAME`` starts from one, and any setting can be changed."""
 
 from __future__ import annotations
 
 from mstar.agents.config import Recipe
 
-DEFAULT = Recipe()
+# Continuous self-evolving training at a fixed temperature; the other recipes change it.
+CONTINUOUS = Recipe()
+
+# All of M-STaR: the process reward picks among right answers, and exploration follows it, by the
+# paper's sweep of Reward-Pass@2 over temperatures every second round.
+MSTAR = CONTINUOUS.replace(
+    agent="mstar",
+    panel=("correctness", "format", "process"),
+    rank="process",
+    selection="top-k",
+    controller="reward-pass@2",
+)
 
 RECIPES: dict[str, Recipe] = {
-    # Continuous self-evolving training of the embedded model: what `make demo` runs.
-    "default": DEFAULT,
-    # The temperature follows the paper's sweep of Reward-Pass@2 every second round.
-    "adaptive": DEFAULT.replace(controller="reward-pass@2"),
-    # All of M-STaR: the process reward picks among right answers, and the temperature follows it.
-    "mstar": DEFAULT.replace(
-        agent="mstar",
-        panel=("correctness", "format", "process"),
-        rank="process",
-        selection="top-k",
-        controller="reward-pass@2",
-    ),
+    # What `make demo` runs: M-STaR with our exploration controller in place of the paper's sweep,
+    # and more samples for the problems that lack right answers.
+    "default": MSTAR.replace(controller="paired", allocation="by-prompt"),
+    "mstar": MSTAR,
+    "continuous": CONTINUOUS,
+    # The temperature follows the paper's sweep.
+    "adaptive": CONTINUOUS.replace(controller="reward-pass@2"),
     # The paper's other two ways to follow one round with the next.
-    "iterative-rft": DEFAULT.replace(agent="iterative-rft"),
-    "rest-em": DEFAULT.replace(agent="rest-em"),
+    "iterative-rft": CONTINUOUS.replace(agent="iterative-rft"),
+    "rest-em": CONTINUOUS.replace(agent="rest-em"),
     # A minute on two cores: to see that everything works, not to learn much.
-    "smoke": DEFAULT.replace(
+    "smoke": CONTINUOUS.replace(
         rounds=2,
         prompts=24,
         samples=4,
         updates=3,
         batch=8,
-        held_out=12,
-        held_out_samples=2,
+        validation_problems=12,
+        validation_samples=2,
         test=24,
         test_samples=2,
     ),
 }
+
+
+def recipe_for(agent: str) -> Recipe:
+    """Where ``--agent NAME`` starts from: the recipe of that name, else continuous training."""
+    return RECIPES.get(agent, CONTINUOUS).replace(agent=agent)

@@ -6,14 +6,14 @@ from typing import Any, get_args
 
 from mstar.agents.config import OnlineName
 from mstar.agents.explore.catalog import ControllerName
-from mstar.experiments.run.recipes import DEFAULT, RECIPES
+from mstar.experiments.run.recipes import CONTINUOUS, RECIPES
 from mstar.experiments.studies.study import Study, Tuning
 from mstar.rewards.voting import VoteName
 
 # One rate for all updates of a run. With a warm-up, agents that begin a new optimizer every round
 # would warm up again every round, and spend most of a short round below the rate of the others.
 # Level 2: a policy that has learned to reason is near the ceiling of level 1 within two rounds.
-EQUAL = DEFAULT.replace(
+EQUAL = CONTINUOUS.replace(
     families=("Counting", "Dice", "Ruler", "Pictograph", "Venn", "IconArithmetic"),
     extra_families=("BarChart", "Clock", "Coins"),
     level=2,
@@ -39,9 +39,28 @@ def interval(share: float, **changes: Any) -> dict[str, Any]:
 
 
 def apart(name: str) -> dict[str, Any]:
-    """What a named recipe changes in the default one."""
-    default, named = DEFAULT.settings(), RECIPES[name].settings()
-    return {key: value for key, value in named.items() if value != default[key]}
+    """What a named recipe changes in continuous training."""
+    plain, named = CONTINUOUS.settings(), RECIPES[name].settings()
+    return {key: value for key, value in named.items() if value != plain[key]}
+
+
+DEFAULT = Study(
+    question="Is what `mstar train` does by default well chosen?",
+    design=(
+        "The problems, model and size of `make demo`: six rounds of 256 problems with 8 samples "
+        "each. default is M-STaR with the controller paired and samples by prompt. continuous "
+        "stays at temperature 1 without a process reward, cool at 0.6, the best fixed temperature "
+        "by hindsight on seed 0. grpo learns from the same number of responses."
+    ),
+    base=CONTINUOUS,
+    arms={
+        "default": apart("default"),
+        "continuous": {},
+        "cool": {"temperature": 0.6},
+        "grpo": {"agent": "grpo"},
+    },
+    baseline="continuous",
+)
 
 
 METHOD_INTERVAL = Study(
@@ -220,6 +239,7 @@ UNLABELLED = Study(
 )
 
 STUDIES: dict[str, Study] = {
+    "default": DEFAULT,
     "method-interval": METHOD_INTERVAL,
     "online": ONLINE,
     "selection": SELECTION,
