@@ -1,0 +1,63 @@
+"""The configuration: short names, files of this version and of older ones, and clear errors."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Any
+
+import pytest
+
+from mstar.agents.config import GROUPS, RENAMED, SETTINGS, Recipe, stored_settings
+
+# The settings of a run of version 0.1, as its recipe.json has them.
+OLD = {"agent": "grpo", "keep": 3, "pool": 64, "held_out": 20, "beta": 0.04, "families": ["Dice"]}
+
+
+def test_every_setting_has_one_short_name() -> None:
+    assert len(SETTINGS) == sum(len(asdict(getattr(Recipe(), group))) for group in GROUPS)
+    assert set(SETTINGS) == set(Recipe().settings())
+    assert not set(RENAMED) & set(SETTINGS)
+    assert set(RENAMED.values()) <= set(SETTINGS)
+
+
+def test_a_recipe_is_read_from_its_groups_and_from_its_short_names() -> None:
+    recipe = Recipe.of(rounds=2, families=("Dice",), kl_coefficient=0.1, selection="all")
+    assert Recipe.from_stored(asdict(recipe)) == recipe
+    assert Recipe.from_stored(recipe.settings()) == recipe
+
+
+def test_a_flat_recipe_of_an_older_version_is_read_under_the_present_names() -> None:
+    recipe = Recipe.from_stored(OLD)
+    assert (recipe.run.agent, recipe.selection.top_k) == ("grpo", 3)
+    assert (recipe.data.training_problems, recipe.data.families) == (64, ("Dice",))
+    assert (recipe.evaluation.validation_problems, recipe.online.kl_coefficient) == (20, 0.04)
+    assert set(stored_settings(OLD)) == {RENAMED.get(name, name) for name in OLD}
+
+
+@pytest.mark.parametrize(
+    ("stored", "message"),
+    [
+        ({"sampels": 3}, "unknown setting 'sampels'; did you mean 'samples'"),
+        ({"sampling": {"sampels": 3}}, "unknown setting of sampling 'sampels'; did you mean"),
+        ({"samplin": {"samples": 3}}, "unknown setting 'samplin'; did you mean 'sampling'"),
+        ({"rounds": "many"}, "rounds must be a whole number, got 'many'"),
+        ({"rounds": True}, "rounds must be a whole number, got True"),
+        ({"run": {"rounds": 0}}, "rounds must be at least 1, got 0"),
+        ({"temperature": "warm"}, "temperature must be a number, got 'warm'"),
+        ({"bf16": 1}, "bf16 must be true or false, got 1"),
+        ({"families": "Dice"}, "families must be a list, got 'Dice'"),
+        ({"schedule": "cosin"}, "unknown schedule 'cosin'; did you mean 'cosine'"),
+        ({"agent": "gpro"}, "unknown agent 'gpro'; did you mean 'grpo'"),
+        ({"panel": ["format"], "gate": "format"}, "lacks 'correctness', by which every round"),
+    ],
+)
+def test_a_mistake_in_a_file_is_answered_with_the_remedy(
+    stored: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(ValueError, match=message):
+        Recipe.from_stored(stored)
+
+
+def test_a_whole_number_will_do_for_a_number() -> None:
+    temperature = Recipe.of(temperature=1).sampling.temperature
+    assert (temperature, type(temperature)) == (1.0, float)
