@@ -63,8 +63,8 @@ def train_command(arguments: list[str]) -> None:
         args=arguments,
         prog="mstar train [RECIPE|FILE.yaml]",
         description=(
-            f"Recipes: {', '.join(RECIPES)}; `mstar config RECIPE` prints one as a file. Any "
-            "setting below can be changed."
+            f"Recipes: {', '.join(RECIPES)}.\n\nAny setting below can be changed; "
+            "`mstar config RECIPE` prints them all as a file."
         ),
         default=TrainOptions(recipe=recipe, out=Path("runs") / name),
         config=(tyro.conf.OmitArgPrefixes,),
