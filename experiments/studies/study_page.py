@@ -67,7 +67,7 @@ def write_page(rows: StudyRows, out: Path, failures: Sequence[str] = ()) -> Path
         narrow=NARROW,
         verdicts=verdicts(apart, rows.plan.study.baseline),
         made=made(rows),
-        recipes=[(run.arm, run.seed, vars(run.recipe)) for run in rows.runs],
+        recipes=[(run.arm, run.seed, run.recipe.settings()) for run in rows.runs],
     )
     path = out / PAGE
     path.write_text(written)

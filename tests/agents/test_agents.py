@@ -82,7 +82,7 @@ def test_the_table_holds_every_name_once() -> None:
 def test_an_unknown_agent_is_named_beside_the_known_ones(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    with pytest.raises(ValueError, match=r"no agent 'ppo'; known: .*grpo, .*online-dpo"):
+    with pytest.raises(ValueError, match=r"unknown agent 'ppo'.* Known: .*grpo, .*online-dpo"):
         Recipe.of(agent="ppo")  # type: ignore[arg-type]
     assert main(["train", "--agent", "ppo"]) != 0
     shown = capsys.readouterr().err
@@ -91,7 +91,7 @@ def test_an_unknown_agent_is_named_beside_the_known_ones(
 
 
 def test_mstar_without_its_process_reward_or_with_a_fixed_plan_is_called_what_it_is() -> None:
-    assert RECIPES["mstar"].agent == "mstar"
+    assert RECIPES["mstar"].run.agent == "mstar"
     for changes in ({"controller": "fixed"}, {"panel": ("correctness",), "rank": "reward"}):
         with pytest.raises(ValueError, match="without them it is 'continuous'"):
             RECIPES["mstar"].replace(**changes)  # type: ignore[arg-type]
