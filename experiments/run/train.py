@@ -47,8 +47,8 @@ def train(recipe: Recipe, out: Path, console: Console, base_test: Path | None = 
             has been trained then.
     """
     prepare_torch(recipe.run.threads)
+    tests = exams(recipe)  # before the panel, which may load a model
     env, held_out = open_env(recipe, "train"), open_env(recipe, "validation")
-    tests = exams(recipe)
     folder = open_folder(out, recipe)
     main, console = distributed.is_main(), speaker(console)
     canaries = check_run(recipe, env, held_out)

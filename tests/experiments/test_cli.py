@@ -151,7 +151,7 @@ def test_a_mistake_is_one_message(
         (["train", "--rouds", "3"], "--rounds"),
         (["train", "--rounds", "three"], "three"),
         (["train", "--schedule", "polynomial"], "cosine"),
-        (["train", "--panel", "format", "process"], "lacks 'correctness', by which every round's"),
+        (["train", "--panel", "format", "process"], "lacks 'correctness'"),
         (["train", "--rounds", "0"], "rounds must be at least 1"),
         (["train", "--threads", "0"], "threads must be at least 1"),
         (["train", "--seed", "-1"], "seed must be 0 or more"),
