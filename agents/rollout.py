@@ -11,7 +11,7 @@ from mstar.agents.policy import distributed
 from mstar.agents.sampling.local import Prompt, Response, Sampler
 from mstar.envs.problem import Problem
 from mstar.envs.vector_env import ProblemVectorEnv
-from mstar.rewards.panel import ScoreTable
+from mstar.rewards.base import ScoreTable
 
 NOWHERE = Problem("", (), "", None)  # stands for a problem on the way between processes
 

@@ -12,7 +12,7 @@ from mstar.agents.sampling.local import Prompt, Response, Sampler
 from mstar.agents.seeds import mix
 from mstar.agents.self_evolving import SelfEvolving
 from mstar.envs.problem import Problem
-from mstar.rewards.verifier.reasons import reasons
+from mstar.rewards.verifier.extract import has_reasoning
 
 
 class Star(SelfEvolving):
@@ -69,7 +69,7 @@ class Star(SelfEvolving):
     def _explained(self, hinted: Rollout) -> Rollout:
         """A hinted rollout; of one without reasons the gate has nothing to say."""
         scores = hinted.scores
-        if not reasons(hinted.response.text):
+        if not has_reasoning(hinted.response.text):
             scores = {**scores, self.guards.gate: nan}
         return replace(hinted, scores=scores, extra=True)
 

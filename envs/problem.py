@@ -10,7 +10,7 @@ from typing import Any, Literal, overload
 
 from PIL import Image
 
-from mstar.rewards.base import Answer, Attempt, Picture
+from mstar.rewards.base import Answer, Attempt, Image
 
 StepKind = Literal["perceive", "compute", "conclude"]
 Split = Literal["train", "validation", "test"]
@@ -56,7 +56,7 @@ class Problem:
     """
 
     id: str
-    pictures: tuple[Picture, ...]
+    pictures: tuple[Image, ...]
     question: str
     answer: Answer | None
     steps: tuple[Step, ...] = ()
@@ -91,12 +91,12 @@ class Problem:
             question=self.question,
             response=response,
             answer=self.answer,
-            pictures=self.pictures,
+            images=self.pictures,
             group=self.id,
             facts=tuple(step.value for step in self.steps if step.kind == "perceive"),
-            twin=self.twin.answer if self.twin else None,
-            twin_pictures=self.twin.pictures if self.twin else (),
-            kind=self.kind,
+            counterfactual=self.twin.answer if self.twin else None,
+            counterfactual_images=self.twin.pictures if self.twin else (),
+            answer_spec=self.kind,
             **measured,
         )
 

@@ -15,7 +15,8 @@ from mstar.envs.spaces import LONGEST_RESPONSE
 from mstar.envs.variants.instructions import INSTRUCTIONS
 from mstar.envs.variants.multiple_choice import choice_form
 from mstar.envs.variants.unlabelled import unlabelled
-from mstar.rewards.panel import RewardPanel, ScoreTable
+from mstar.rewards.base import ScoreTable
+from mstar.rewards.panel import RewardPanel
 from mstar.rewards.registry import reward_model
 
 INSTRUCTION = INSTRUCTIONS["en"]["steps"]

@@ -24,7 +24,7 @@ from mstar.envs.problem import Problem
 from mstar.envs.render import render_card, render_text
 from mstar.envs.spaces import LONGEST_RESPONSE, ResponseSpace
 from mstar.envs.task import Task, TaskConfig
-from mstar.rewards.panel import ScoreTable
+from mstar.rewards.base import ScoreTable
 
 Batch = tuple[
     dict[str, Any], NDArray[np.float64], NDArray[np.bool_], NDArray[np.bool_], dict[str, Any]

@@ -1,6 +1,14 @@
-"""What a solution is worth: the verifier, the other reward models and the panel."""
+"""Rewards: how good is a solution? The verifier, the other reward models, and the panel.
 
-from mstar.rewards.base import Answer, Attempt, RewardModel, Scores
+A reward model scores attempts (responses to problems) in [0, 1]; a panel holds several of them and
+combines their scores by a rule. What plugs in: a reward model (``models``: one file and a line in
+``REWARDS``, or an entry point, see ``registry``), an answer type of the verifier (``verifier``: one file and a line in ``COMPARATORS``),
+a rule (``rules``: a function and a line in ``RULES``), a pseudo-label (``voting``), and every
+reward function written for TRL (``from_trl``; ``to_trl`` converts the other way). ``diagnostics``
+checks panels. Importing this package loads no torch.
+"""
+
+from mstar.rewards.base import Answer, Attempt, Image, RewardModel, Rule, Scores, ScoreTable
 from mstar.rewards.diagnostics.canaries import CanaryReport, check_canaries
 from mstar.rewards.diagnostics.health import (
     ModelHealth,
@@ -15,20 +23,19 @@ from mstar.rewards.models.controls import MajorityOnly, RandomReward
 from mstar.rewards.models.correctness import Correctness
 from mstar.rewards.models.endpoint import Endpoint
 from mstar.rewards.models.format import Format
-from mstar.rewards.models.grounding import ImageAblation, TwinGrounding
+from mstar.rewards.models.grounding import CounterfactualGrounding, ImageAblation, TwinGrounding
 from mstar.rewards.models.outcome import OutcomeReward
 from mstar.rewards.models.process import ProcessReward
 from mstar.rewards.models.repetition import Repetition
 from mstar.rewards.models.self_certainty import SelfCertainty
 from mstar.rewards.models.self_consistency import SelfConsistency
 from mstar.rewards.models.self_judge import SelfJudge
-from mstar.rewards.panel import RewardPanel, Rule, ScoreTable
+from mstar.rewards.panel import RewardPanel, recombine, rescore
 from mstar.rewards.registry import REWARDS, reward_model, reward_names
-from mstar.rewards.rescoring import recombine, rescore
 from mstar.rewards.rules import RULES
-from mstar.rewards.trl.bridge import from_trl, to_trl
-from mstar.rewards.trl.columns import answer_from_json, answer_to_json
-from mstar.rewards.verifier.verify import Verdict, extract, verify
+from mstar.rewards.trl import answer_from_json, answer_to_json, from_trl, to_trl
+from mstar.rewards.verifier.audit import audit
+from mstar.rewards.verifier.verify import Verdict, equivalent, extract, verify
 
 __all__ = [
     "REWARDS",
@@ -38,9 +45,11 @@ __all__ = [
     "Brevity",
     "CanaryReport",
     "Correctness",
+    "CounterfactualGrounding",
     "Endpoint",
     "Format",
     "Frozen",
+    "Image",
     "ImageAblation",
     "MajorityOnly",
     "ModelHealth",
@@ -63,7 +72,9 @@ __all__ = [
     "agreement",
     "answer_from_json",
     "answer_to_json",
+    "audit",
     "check_canaries",
+    "equivalent",
     "extract",
     "from_trl",
     "panel_health",

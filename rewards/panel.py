@@ -1,60 +1,27 @@
-"""Several reward models look at the same attempts; a rule makes one reward of their scores."""
+"""A panel: reward models that score the same attempts, and a rule that combines their scores."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
-from numpy.typing import NDArray
 
-from mstar.rewards.base import Attempt, RewardModel, Scores
+from mstar.rewards.base import Attempt, RewardModel, Rule, Scores, ScoreTable
 from mstar.rewards.rules import weighted_sum
-
-Rule = Callable[["ScoreTable", Mapping[str, float]], Scores]
-
-
-@dataclass(frozen=True, eq=False)
-class ScoreTable:
-    """What a panel says of N attempts.
-
-    Attributes:
-        names: the K reward models, in the panel's order.
-        scores: (N, K) float32 in [0, 1], NaN where a model abstained.
-        groups: (N,) id of the problem that each attempt answers.
-        reward: (N,) float32, the combined reward; NaN where the rule had nothing to go by.
-    """
-
-    names: tuple[str, ...]
-    scores: NDArray[np.float32]
-    groups: tuple[str, ...]
-    reward: Scores = field(default_factory=lambda: np.zeros(0, np.float32))
-
-    def __len__(self) -> int:
-        return len(self.scores)
-
-    def __getitem__(self, name: str) -> Scores:
-        """The (N,) column of one reward model."""
-        if name not in self.names:
-            raise KeyError(f"no reward model {name!r} in this panel; it has {list(self.names)}")
-        return self.scores[:, self.names.index(name)]
-
-    @property
-    def valid(self) -> NDArray[np.bool_]:
-        """(N, K) bool: False where a model abstained."""
-        return ~np.isnan(self.scores)
 
 
 class RewardPanel:
     """Reward models with weights and the rule that combines them.
 
     Args:
-        models: one or more reward models with names of their own.
-        weights: weight by name, >= 0; a model that is not named weighs 1.
+        models: one or more reward models with distinct names.
+        weights: weight by name, >= 0; a model that is not named has weight 1.
         rule: a pure function of the score table, from ``mstar.rewards.rules``.
 
     Raises:
-        ValueError: two models share a name, a weight names no model, or a weight is negative.
+        ValueError: no models, two models with one name, a weight for a model that is not in the
+            panel, or a weight that is negative or not finite.
     """
 
     def __init__(
@@ -68,7 +35,10 @@ class RewardPanel:
         if not names or len(set(names)) != len(names):
             raise ValueError(f"a panel needs reward models with distinct names, got {list(names)}")
         if unknown := set(weights) - set(names):
-            raise ValueError(f"weights name no reward model: {sorted(unknown)}; known: {names}")
+            raise ValueError(
+                f"weights name no reward model of the panel: {sorted(unknown)}; "
+                f"known: {', '.join(names)}"
+            )
         if bad := {name: w for name, w in weights.items() if not 0 <= w < float("inf")}:
             raise ValueError(f"weights must be finite and >= 0, got {bad}")
         self.models = tuple(models)
@@ -77,7 +47,11 @@ class RewardPanel:
         self.rule = rule
 
     def score(self, attempts: Sequence[Attempt]) -> ScoreTable:
-        """Ask every model about every attempt and combine; N attempts in, N rows out."""
+        """Score N attempts with every model and combine the scores; the table has N rows.
+
+        Raises:
+            ValueError: a model returned another number of scores, or one outside [0, 1].
+        """
         columns = [_checked(model, attempts) for model in self.models]
         scores = np.stack(columns, axis=1) if attempts else np.zeros((0, len(columns)), np.float32)
         return self.combine(
@@ -85,8 +59,64 @@ class RewardPanel:
         )
 
     def combine(self, table: ScoreTable) -> ScoreTable:
-        """The same table with its reward made anew by this panel's rule and weights."""
+        """The same table with its reward recomputed by this panel's rule and weights."""
         return replace(table, reward=self.rule(table, self.weights).astype(np.float32))
+
+
+def recombine(
+    stored: ScoreTable, weights: Mapping[str, float], rule: Rule = weighted_sum
+) -> ScoreTable:
+    """Combine stored columns by another rule or other weights; no reward model is needed.
+
+    Args:
+        stored: a table of scores.
+        weights: weight by name; columns that are not named are dropped.
+        rule: combines the rest.
+
+    Raises:
+        KeyError: a weight names no stored column.
+    """
+    names = tuple(weights)
+    scores = np.stack([stored[name] for name in names], axis=1)
+    table = replace(stored, names=names, scores=scores)
+    return replace(table, reward=rule(table, weights))
+
+
+def rescore(
+    stored: ScoreTable,
+    attempts: Sequence[Attempt],
+    panel: RewardPanel,
+    again: Sequence[str] = (),
+) -> ScoreTable:
+    """The panel's table for stored attempts; stored columns are reused, missing ones are scored.
+
+    Args:
+        stored: the stored table.
+        attempts: the N attempts of the table, in its order.
+        panel: the models and the rule to score and combine with now.
+        again: stored columns to score again, for a reward model that has changed.
+
+    Raises:
+        ValueError: the attempts are not as many as the rows, or `again` names a model that is not
+            in the panel.
+    """
+    if len(attempts) != len(stored):
+        raise ValueError(
+            f"the stored table has {len(stored)} rows, got {len(attempts)} attempts; "
+            "pass one attempt per row"
+        )
+    if unknown := set(again) - set(panel.names):
+        raise ValueError(
+            f"can't score {sorted(unknown)} again: not in the panel; known: "
+            f"{', '.join(panel.names)}"
+        )
+    reused = set(stored.names) - set(again)
+    missing = [model for model in panel.models if model.name not in reused]
+    fresh = RewardPanel(missing).score(attempts) if missing else stored
+    columns = [stored[name] if name in reused else fresh[name] for name in panel.names]
+    return panel.combine(
+        ScoreTable(panel.names, np.stack(columns, axis=1), tuple(a.group for a in attempts))
+    )
 
 
 def _checked(model: RewardModel, attempts: Sequence[Attempt]) -> Scores:
@@ -99,7 +129,7 @@ def _checked(model: RewardModel, attempts: Sequence[Attempt]) -> Scores:
     outside = (column < 0) | (column > 1)
     if outside.any():
         raise ValueError(
-            f"reward model {model.name!r} returned {column[outside][0]}; scores lie in [0, 1], "
-            "and NaN stands for an abstention"
+            f"reward model {model.name!r} returned {column[outside][0]}; scores must lie in "
+            "[0, 1], with NaN for an abstention"
         )
     return column

@@ -1,4 +1,7 @@
-"""Reward models by name: those of this room, and those that installed packages declare."""
+"""Reward models by name: those shipped here, and those that installed packages declare.
+
+Reward models that need another model are constructed in ``mstar.agents.judges``.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,7 @@ from mstar.rewards.models.brevity import Brevity
 from mstar.rewards.models.controls import MajorityOnly, RandomReward
 from mstar.rewards.models.correctness import Correctness
 from mstar.rewards.models.format import Format
-from mstar.rewards.models.grounding import TwinGrounding
+from mstar.rewards.models.grounding import CounterfactualGrounding
 from mstar.rewards.models.repetition import Repetition
 from mstar.rewards.models.self_certainty import SelfCertainty
 from mstar.rewards.models.self_consistency import SelfConsistency
@@ -21,7 +24,7 @@ REWARDS: dict[str, Callable[[], RewardModel]] = {
     "correctness": Correctness,
     "format": Format,
     "self_consistency": SelfConsistency,
-    "grounding": TwinGrounding,
+    "grounding": CounterfactualGrounding,
     "brevity": Brevity,
     "repetition": Repetition,
     "self_certainty": SelfCertainty,
@@ -31,10 +34,10 @@ REWARDS: dict[str, Callable[[], RewardModel]] = {
 
 
 def reward_model(name: str) -> RewardModel:
-    """Make the reward model with a name.
+    """Construct a reward model by its name.
 
-    Reward models that load a neural network, or come with another package, are declared as entry
-    points of the group ``mstar.rewards`` and imported only when they are asked for::
+    Reward models of other packages are declared as entry points of the group ``mstar.rewards`` and
+    imported only when they are used::
 
         [project.entry-points."mstar.rewards"]
         politeness = "my_package.rewards:Politeness"

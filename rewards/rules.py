@@ -1,29 +1,27 @@
-"""Rules that make one reward of a score table: pure functions, so stored rollouts re-score.
+"""Rules that combine a score table into one reward per attempt.
 
-Each takes the table and a weight by name and returns (N,) float32, NaN where it had nothing to
-go by. What a rule can be told beyond that is a keyword with a default; ``functools.partial``
-changes it.
+A rule is a pure function of the table and a weight by name, so that stored rollouts can be
+rescored. It returns (N,) float32, NaN where every model that counts abstained. Its other
+parameters are keywords with defaults; set them with ``functools.partial``. Another rule = one
+function here and one line in ``RULES``.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-if TYPE_CHECKING:
-    from mstar.rewards.base import Scores
-    from mstar.rewards.panel import Rule, ScoreTable
+from mstar.rewards.base import Rule, Scores, ScoreTable
 
-DEAD_BAND = 0.02  # a column that varies less than this within a group says nothing about it
+DEAD_BAND = 0.02  # standard deviation within a group below which a column is taken as constant
 
 Floats = NDArray[np.float64]
 
 
 def weighted_sum(table: ScoreTable, weights: Mapping[str, float]) -> Scores:
-    """Weighted mean over the models that did not abstain; (N,), NaN where all did."""
+    """The weighted mean over the models that did not abstain; (N,), NaN where all did."""
     weight = _weights(table, weights) * table.valid  # (N, K)
     total = weight.sum(axis=1)
     summed = (weight * np.nan_to_num(table.scores)).sum(axis=1)
@@ -31,7 +29,7 @@ def weighted_sum(table: ScoreTable, weights: Mapping[str, float]) -> Scores:
 
 
 def gated(table: ScoreTable, weights: Mapping[str, float], *, gate: str = "correctness") -> Scores:
-    """The weighted mean, times the gate's score: nothing else pays for a wrong answer.
+    """The weighted mean, times the gate's score: a wrong answer earns nothing.
 
     The form of M-STaR's reward, 1[correct] x process score (arXiv 2412.17451). In [0, 1]; NaN
     where the gate abstained.
@@ -39,19 +37,22 @@ def gated(table: ScoreTable, weights: Mapping[str, float], *, gate: str = "corre
     Raises:
         KeyError: the table has no column named `gate`.
     """
-    # A gate that weighs 0 may be the only one that spoke; it then lets through its own score.
+    # Where every weighted model abstained, the reward is the gate's own score.
     others = np.nan_to_num(weighted_sum(table, weights), nan=1.0)
-    paid: Scores = (table[gate] * others).astype(np.float32)
-    return paid
+    reward: Scores = (table[gate] * others).astype(np.float32)
+    return reward
 
 
 def minimum(table: ScoreTable, weights: Mapping[str, float]) -> Scores:
-    """The lowest score among the models that weigh anything; (N,) in [0, 1]."""
+    """The lowest score among the models with weight > 0; (N,) in [0, 1] or NaN."""
     return _ordered(table, weights, 0)
 
 
 def second_lowest(table: ScoreTable, weights: Mapping[str, float]) -> Scores:
-    """The second lowest score, so that no one model has a veto; the only one where one spoke."""
+    """The second lowest score, so that no single model has a veto.
+
+    The only score where all but one of the models with weight > 0 abstained. (N,) in [0, 1].
+    """
     return _ordered(table, weights, 1)
 
 
@@ -60,7 +61,7 @@ def mean_minus_std(
 ) -> Scores:
     """Weighted mean minus `penalty` x weighted standard deviation over the models.
 
-    After the uncertainty-weighted objective of Coste et al. (arXiv 2310.02743), which takes off
+    After the uncertainty-weighted objective of Coste et al. (arXiv 2310.02743), which subtracts
     the variance. (N,) in [-penalty / 2, 1].
     """
     mean = weighted_sum(table, weights).astype(np.float64)
@@ -74,12 +75,12 @@ def mean_minus_std(
 def normalise_then_sum(
     table: ScoreTable, weights: Mapping[str, float], *, dead_band: float = DEAD_BAND
 ) -> Scores:
-    """Each model's z-score within the group, weighted, summed, then the batch's z-score.
+    """The weighted sum of each model's z-score within the group, as a z-score over the batch.
 
-    GDPO (arXiv 2601.05242), with two changes: a model that varies by less than `dead_band` (as a
-    standard deviation) within a group adds nothing to it, since dividing by its own jitter would
-    blow that up to the size of a real difference; and abstentions are left out. (N,) of mean 0
-    and standard deviation 1; NaN where every model that weighs anything abstained.
+    GDPO (arXiv 2601.05242), with two changes: a model whose standard deviation within a group is
+    at most `dead_band` adds nothing there, since dividing by it would amplify noise to the size
+    of a real difference; and abstentions are left out. (N,) of mean 0 and standard deviation 1;
+    NaN where every model with weight > 0 abstained.
     """
     weight = _weights(table, weights)
     summed = sum(
@@ -89,8 +90,8 @@ def normalise_then_sum(
         ),
         np.zeros(len(table)),
     )
-    silent = ~(table.valid & (weight > 0)).any(axis=1)
-    return _standardised(np.where(silent, np.nan, summed), 0.0).astype(np.float32)
+    abstained = ~(table.valid & (weight > 0)).any(axis=1)
+    return _standardised(np.where(abstained, np.nan, summed), 0.0).astype(np.float32)
 
 
 def outcome_anchor(
@@ -100,10 +101,10 @@ def outcome_anchor(
     outcome: str = "correctness",
     dead_band: float = DEAD_BAND,
 ) -> Scores:
-    """The outcome's z-score over the group, plus the others' z-scores among the correct alone.
+    """The outcome's z-score over the group, plus the other models' z-scores among correct attempts.
 
-    PAPO (arXiv 2603.26535): a process score tells correct attempts apart and can't make a wrong
-    one look better. A group with fewer than two correct attempts has the outcome only. (N,) about
+    PAPO (arXiv 2603.26535): a process score ranks the correct attempts and can't lift a wrong
+    one. In a group with fewer than two correct attempts only the outcome counts. (N,) centred on
     0 in each group; NaN where the outcome abstained.
 
     Raises:
@@ -137,13 +138,13 @@ def _weights(table: ScoreTable, weights: Mapping[str, float]) -> Floats:
 def _ordered(table: ScoreTable, weights: Mapping[str, float], rank: int) -> Scores:
     counted = table.valid & (_weights(table, weights) > 0)  # (N, K)
     ordered = np.sort(np.where(counted, table.scores, np.inf), axis=1)
-    spoke = counted.sum(axis=1)
-    picked = ordered[np.arange(len(table)), np.clip(spoke - 1, 0, rank)]
-    return np.where(spoke > 0, picked, np.nan).astype(np.float32)
+    known = counted.sum(axis=1)
+    picked = ordered[np.arange(len(table)), np.clip(known - 1, 0, rank)]
+    return np.where(known > 0, picked, np.nan).astype(np.float32)
 
 
 def _within_groups(table: ScoreTable, among: NDArray[np.bool_], k: int, dead_band: float) -> Floats:
-    """Column k as z-scores within each group's rows of `among`; 0 elsewhere and where NaN."""
+    """Column k as z-scores among the rows of each group that are in `among`; 0 elsewhere."""
     normal = np.zeros(len(table))
     groups, group_of = np.unique(np.array(table.groups, dtype=np.str_), return_inverse=True)
     for number, group in enumerate(groups):
@@ -155,7 +156,7 @@ def _within_groups(table: ScoreTable, among: NDArray[np.bool_], k: int, dead_ban
 
 
 def _standardised(values: Floats, dead_band: float) -> Floats:
-    """(values - mean) / std over what is not NaN (std with n - 1); zeros within the dead band."""
+    """(values - mean) / std over what is not NaN (std with n - 1); 0 where std <= dead band."""
     known = values[~np.isnan(values)]
     if len(known) < 2 or known.std(ddof=1) <= max(dead_band, 1e-9):
         return values * 0.0

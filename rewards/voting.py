@@ -1,64 +1,113 @@
-"""What stands for the label where there is none: a weighted vote over the group's answers."""
+"""Votes of a group of responses: equivalent answers counted together, and pseudo-labels.
+
+A pseudo-label replaces the reference answer of an unlabelled problem: a weighted vote over the
+answers of the group, as a score for each response. Another way to vote = one function of a group
+and its weights, its name in ``VoteName``, and one line in ``PSEUDO_LABELS``.
+"""
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
 from typing import Literal, get_args
 
 import numpy as np
+from numpy.typing import NDArray
 
 from mstar.rewards.base import Attempt, Scores
-from mstar.rewards.models.self_consistency import answers_by_class
-from mstar.rewards.verifier.verify import extract
+from mstar.rewards.verifier.verify import equivalent, extract
 
 VoteName = Literal["vote", "guarded"]
 VOTES: tuple[VoteName, ...] = get_args(VoteName)
 
-# Shares of the group's weight. Fixed from the label accuracy of the embedded model's first votes.
-CONFIDENCE = 0.5  # a winner with less is no label
-MINORITY = 0.5  # of the winner's weight: with more, the second answer may yet be the right one
+# Fractions of the group's total weight; chosen from the label accuracy of the embedded model's
+# first votes.
+CONFIDENCE = 0.5  # a winner with less gives no label
+MINORITY = 0.5  # of the winner's weight: with more, the runner-up may still be the right answer
+
+
+def answers_by_class(group: Sequence[Attempt]) -> list[str | None]:
+    """The answer of each response, as the text that represents its class of equivalent answers.
+
+    None for a response without an answer. Equivalence within a tolerance is not transitive, so
+    each class forms around its most frequent text, in an order that does not depend on the order
+    of the group.
+    """
+    spec = group[0].answer or group[0].answer_spec
+    answers = [extract(attempt.response, spec) for attempt in group]
+    counts = Counter(answer for answer in answers if answer is not None)
+    representative: dict[str, str] = {}  # of each text
+    for text in sorted(counts, key=lambda text: (-counts[text], text)):
+        known = sorted(set(representative.values()))
+        representative[text] = next((k for k in known if equivalent(k, text, spec)), text)
+    return [None if answer is None else representative[answer] for answer in answers]
+
+
+def votes(group: Sequence[Attempt]) -> NDArray[np.int64]:
+    """The number of responses of a group that agree with each one, itself included.
+
+    (N,) counts; 0 for a response without an answer.
+    """
+    classes = answers_by_class(group)
+    sizes = Counter(answer for answer in classes if answer is not None)
+    return np.array([0 if answer is None else sizes[answer] for answer in classes], np.int64)
+
+
+def vote_weights(scores: Sequence[float]) -> list[float]:
+    """The weights of a group's votes from a score; an abstention gets the mean of the others.
+
+    If every model abstained, or all scores are 0, each vote has weight 1.
+
+    >>> vote_weights([0.5, 1.0, float("nan")])
+    [0.5, 1.0, 0.75]
+    """
+    known = [score for score in scores if score == score]
+    if not any(known):
+        return [1.0] * len(scores)
+    mean = sum(known) / len(known)
+    return [score if score == score else mean for score in scores]
 
 
 def plain_vote(group: Sequence[Attempt], weights: Sequence[float]) -> Scores:
-    """1 for the responses whose answer reads like the winner's, 0 for the others.
+    """1 for the responses whose answer has the winner's text, 0 for the others.
 
-    M-STaR's pseudo-label, argmax_a sum_i 1[a_i = a] R_p(y_i) (arXiv 2412.17451, on unlabelled
-    prompts), with answers compared as they are written. Of equal weights the first in the
-    alphabet wins. (N,) float32, all NaN where nobody gave an answer.
+    The pseudo-label of M-STaR, argmax_a sum_i 1[a_i = a] R_p(y_i) (arXiv 2412.17451, on
+    unlabelled prompts), with answers compared as text. A tie goes to the answer that comes first
+    in alphabetical order. (N,) float32, all NaN if no response has an answer.
 
     Args:
         group: N responses to one problem.
-        weights: N votes' weights, >= 0; see ``vote_weights``.
+        weights: N weights >= 0; see ``vote_weights``.
     """
-    kind = group[0].answer or group[0].kind
-    said = [extract(attempt.response, kind) for attempt in group]
-    tally = _tally(said, weights)
+    spec = group[0].answer or group[0].answer_spec
+    answers = [extract(attempt.response, spec) for attempt in group]
+    tally = _tally(answers, weights)
     if not tally:
         return np.full(len(group), np.nan, np.float32)
     winner = min(tally, key=lambda answer: (-tally[answer], answer))
-    return np.array([answer == winner for answer in said], np.float32)
+    return np.array([answer == winner for answer in answers], np.float32)
 
 
 def guarded_vote(group: Sequence[Attempt], weights: Sequence[float]) -> Scores:
-    """The vote with four guards; (N,) float32, all NaN where they find no label to trust.
+    """The vote with four safeguards; (N,) float32, all NaN where no label can be trusted.
 
-    Answers are classed by the verifier's equivalence, not by their wording. The winner needs
-    ``CONFIDENCE`` of all weight, that of responses without an answer included. Where the second
-    class has ``MINORITY`` of the winner's weight or more, nothing is learned, so that a right
-    answer in the minority is not trained away (the extinction window of Lin et al. 2026, arXiv
-    2605.19444). And a response passes only if the others alone would have elected its class: no
-    response is its own witness.
+    1. Answers are grouped by the verifier's equivalence, not by their text.
+    2. The winner needs ``CONFIDENCE`` of the total weight, responses without an answer included.
+    3. If the runner-up has at least ``MINORITY`` of the winner's weight there is no label, so that
+       a right answer in the minority is not trained away (the extinction window of Lin et al.
+       2026, arXiv 2605.19444).
+    4. A response scores 1 only if the other responses alone would have elected its answer: its
+       own vote is not evidence for it.
     """
     classes = answers_by_class(group)
     tally = _tally(classes, weights)
-    silent = np.full(len(group), np.nan, np.float32)
+    abstention = np.full(len(group), np.nan, np.float32)
     if not tally:
-        return silent
+        return abstention
     ranked = sorted(tally, key=lambda answer: (-tally[answer], answer))
     first, second = tally[ranked[0]], tally[ranked[1]] if len(ranked) > 1 else 0.0
     if first < CONFIDENCE * sum(weights) or second >= MINORITY * first:
-        return silent
+        return abstention
     return np.array(
         [
             answer == ranked[0] and first - weight > second
@@ -74,23 +123,8 @@ PSEUDO_LABELS: dict[VoteName, Callable[[Sequence[Attempt], Sequence[float]], Sco
 }
 
 
-def vote_weights(scores: Sequence[float]) -> list[float]:
-    """The weights of a group's votes by a score; an abstention weighs as the mean of the others.
-
-    Where every score abstained, or all are 0, each vote weighs 1.
-
-    >>> vote_weights([0.5, 1.0, float("nan")])
-    [0.5, 1.0, 0.75]
-    """
-    told = [score for score in scores if score == score]
-    if not any(told):
-        return [1.0] * len(scores)
-    mean = sum(told) / len(told)
-    return [score if score == score else mean for score in scores]
-
-
 def _tally(answers: Sequence[str | None], weights: Sequence[float]) -> dict[str, float]:
-    """The summed weight of each answer that weighs anything."""
+    """The summed weight of each answer that has any."""
     tally: dict[str, float] = defaultdict(float)
     for answer, weight in zip(answers, weights, strict=True):
         if answer is not None and weight > 0:

@@ -57,7 +57,7 @@ class ImageGap:
 
 def attempt_prompt(attempt: Attempt, size: int) -> Prompt:
     """What stands before the response: pictures, question and the plain instruction."""
-    pictures = tuple(picture.render(size) for picture in attempt.pictures)
+    pictures = tuple(picture.render(size) for picture in attempt.images)
     return Prompt(f"{attempt.question}\n{INSTRUCTION}", pictures, attempt.group)
 
 

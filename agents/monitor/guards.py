@@ -11,9 +11,10 @@ from mstar.agents.config import Recipe
 from mstar.agents.explore.base import HOTTEST, SamplingPlan
 from mstar.agents.monitor.alarms import REMEDIES, Alarm, AlarmName, Start, signs
 from mstar.agents.monitor.metrics import Dynamics
+from mstar.rewards.base import ScoreTable
 from mstar.rewards.diagnostics.health import adapted_weights
 from mstar.rewards.diagnostics.proxy_guard import ProxyGuard
-from mstar.rewards.panel import RewardPanel, ScoreTable
+from mstar.rewards.panel import RewardPanel
 
 REFERENCE = "correctness"
 WARMER = 0.2  # what exploring adds to the temperature, a round

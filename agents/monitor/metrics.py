@@ -12,8 +12,8 @@ from mstar.agents.rollout import Rollout, by_problem, score_table
 from mstar.agents.selection import ranking_score
 from mstar.rewards.diagnostics.calibration import Calibration, calibration
 from mstar.rewards.diagnostics.health import ModelHealth, pairwise, panel_health
-from mstar.rewards.models.self_consistency import answers_by_class
 from mstar.rewards.verifier.verify import extract
+from mstar.rewards.voting import answers_by_class
 
 UNKNOWN = calibration(np.zeros(0), np.zeros(0, bool))
 

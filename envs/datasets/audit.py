@@ -18,6 +18,7 @@ from mstar.envs.datasets.schemas import choose_fields
 from mstar.envs.datasets.splits import Content
 from mstar.envs.datasets.stored_image import Seen
 from mstar.rewards.base import Answer
+from mstar.rewards.verifier.audit import audit
 
 PLAIN_NAMES = ("problems", "data", "train", "test", "validation", "val", "dev", "metadata")
 HEAD = 64  # rows whose columns are looked at to tell the form
@@ -183,10 +184,6 @@ def _entry(one: Draft, form: AnswerForm, decode: bool) -> Entry | Fault:
         answer = answer_of(one, form)
     except ValueError as error:
         return Fault(one.where, "gold", str(error))
-    from mstar.rewards.verifier.verify import (
-        audit,  # here, so that other sources do without the verifier
-    )
-
     wrong = audit(answer) if answer is not None else None
     if wrong is not None:
         return Fault(one.where, "gold", wrong)

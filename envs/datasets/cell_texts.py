@@ -10,7 +10,7 @@ from typing import Any
 
 from mstar.envs.datasets.field_map import fields_example
 from mstar.envs.datasets.options import as_text, options
-from mstar.rewards.verifier.extract import extract
+from mstar.rewards.verifier.verify import extract
 
 LONGEST_GOLD = 2_000  # characters
 PLACEHOLDER = re.compile(r"<\|?(?:image|img|imagehere)[\s_-]?(\d{0,3})\|?>", re.I)

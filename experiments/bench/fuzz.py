@@ -7,8 +7,9 @@ import time
 from collections.abc import Iterator
 
 from mstar.rewards.base import ANSWER_TYPES, Answer, AnswerType
+from mstar.rewards.verifier.audit import audit
 from mstar.rewards.verifier.parsing.symbolic import WORKER
-from mstar.rewards.verifier.verify import audit, equivalent, verify
+from mstar.rewards.verifier.verify import equivalent, verify
 
 GOLDS: dict[AnswerType, str] = {
     "choice": "18",
@@ -66,7 +67,7 @@ def fuzz_verifier(count: int, seed: int = 7) -> dict[str, str | int | float]:
         verdict = verify(text, answer)
         times.append(time.perf_counter() - began)
         accepted += verdict.correct
-        undecided += not verdict.valid and "gold" not in verdict.reason
+        undecided += not verdict.valid and "reference answer" not in verdict.reason
         if not equivalent(text, text, answer):
             raise AssertionError(f"{text!r} is not equivalent to itself as {answer.type}")
         audit(answer)

@@ -25,7 +25,7 @@ from mstar.experiments.rows import Row, write_rows
 from mstar.experiments.run.problems import open_env
 from mstar.experiments.run.train import load_policy, prepare_torch
 from mstar.experiments.stats import Estimate, estimate
-from mstar.rewards.models.self_consistency import answers_by_class
+from mstar.rewards.voting import answers_by_class
 
 SIZES = (1, 2, 4, 8, 16)
 RANKS = {  # what a row may hold, and what it is called

@@ -12,7 +12,8 @@ from mstar.envs.problem import Problem, Split
 from mstar.envs.registry import open_source
 from mstar.envs.source import Mixture, ProblemSource, Subset
 from mstar.envs.vector_env import ProblemVectorEnv
-from mstar.rewards import Correctness, RewardPanel
+from mstar.rewards.models.correctness import Correctness
+from mstar.rewards.panel import RewardPanel
 
 MIXTURE = "mstar/Mixture-v0"
 

@@ -24,8 +24,9 @@ from mstar.experiments.run.problems import open_env
 from mstar.experiments.run.rescore_options import RescoreOptions
 from mstar.experiments.run.run_folder import RunFolder, read_rollouts
 from mstar.experiments.run.stored_rollouts import attempt_of, rollouts_of
-from mstar.rewards import RULES, rescore
-from mstar.rewards.panel import RewardPanel, Rule, ScoreTable
+from mstar.rewards.base import Rule, ScoreTable
+from mstar.rewards.panel import RewardPanel, rescore
+from mstar.rewards.rules import RULES
 
 # What a rule can be told beyond table and weights, by the option that tells it.
 TOLD: dict[str, dict[str, str]] = {

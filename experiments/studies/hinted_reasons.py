@@ -16,7 +16,7 @@ from mstar.experiments.markdown import percent, table
 from mstar.experiments.rows import Row, write_rows
 from mstar.experiments.run.run_folder import read_rollouts, stored_rounds
 from mstar.experiments.stats import Estimate, estimate
-from mstar.rewards.verifier.reasons import reasons
+from mstar.rewards.verifier.extract import has_reasoning
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ def counted(rollouts: Sequence[Row], hinted: bool) -> Row:
     given: dict[str, list[bool]] = {}
     for row in rollouts:
         if row["oracle"] and row["extra"] == hinted:
-            given.setdefault(row["problem"], []).append(reasons(row["response"]))
+            given.setdefault(row["problem"], []).append(has_reasoning(row["response"]))
     groups = given.values()
     return {"right": [len(g) for g in groups], "bare": [g.count(False) for g in groups]}
 

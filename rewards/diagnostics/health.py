@@ -1,4 +1,4 @@
-"""Do the reward models of a panel agree, with each other and with the verifier?"""
+"""Agreement of a panel's reward models with each other and with the verifier."""
 
 from __future__ import annotations
 
@@ -8,27 +8,26 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from mstar.rewards.base import Scores
-from mstar.rewards.panel import ScoreTable
+from mstar.rewards.base import Scores, ScoreTable
 
 Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
 class ModelHealth:
-    """One reward model beside the verifier, over the attempts that both scored.
+    """One reward model compared with the verifier, over the attempts that both scored.
 
     Attributes:
         name: the reward model.
         mean: its mean score.
         abstained: the share of all attempts that it did not score.
-        agreement: Spearman's correlation with the verifier, in [-1, 1].
-        brier: mean squared difference to the verifier's score, in [0, 1].
-        fooled: among the attempts that the verifier calls wrong, the share scored above 0.5.
-        missed: among those it calls right, the share scored below 0.5.
-        length: Spearman's correlation with the response's length in characters.
+        agreement: Spearman correlation with the verifier, in [-1, 1].
+        brier: mean squared difference from the verifier's score, in [0, 1].
+        fooled: the share of wrong attempts (by the verifier) that it scores above 0.5.
+        missed: the share of right attempts that it scores below 0.5.
+        length: Spearman correlation with the response's length in characters.
 
-    What can't be told from the attempts at hand is NaN.
+    A value that the attempts don't determine is NaN.
     """
 
     name: str
@@ -48,12 +47,12 @@ def panel_health(
 
     Args:
         table: N attempts, K reward models.
-        lengths: (N,) characters of each response.
-        reference: the column that stands for the truth.
+        lengths: (N,) length of each response in characters.
+        reference: the column to take as the truth.
 
     Raises:
         KeyError: the table has no column `reference`.
-        ValueError: not one length per attempt.
+        ValueError: not as many lengths as attempts.
     """
     if len(lengths) != len(table):
         raise ValueError(f"{len(table)} attempts need as many lengths, got {len(lengths)}")
@@ -62,7 +61,7 @@ def panel_health(
 
 
 def agreement(table: ScoreTable) -> Floats:
-    """(K, K) Spearman correlations between the models, each over what both scored; else NaN."""
+    """(K, K) Spearman correlations between the models, each over the attempts that both scored."""
     size = len(table.names)
     matrix = np.full((size, size), np.nan)
     for one in range(size):
@@ -73,7 +72,7 @@ def agreement(table: ScoreTable) -> Floats:
 
 
 def pairwise(table: ScoreTable) -> dict[str, float]:
-    """The agreement of each two models, by ``"one/other"`` in the table's order."""
+    """The agreement of each pair of models, by ``"one/other"`` in the table's order."""
     matrix = agreement(table)
     return {
         f"{one}/{other}": float(matrix[i, j])
@@ -86,7 +85,7 @@ def pairwise(table: ScoreTable) -> dict[str, float]:
 def spearman(one: NDArray[np.number], other: NDArray[np.number]) -> float:
     """Spearman's rank correlation over the rows where neither is NaN; ties share a rank.
 
-    NaN with fewer than three such rows, or where either side is constant.
+    NaN with fewer than three such rows, or if either side is constant.
 
     >>> spearman(np.array([0.1, 0.2, 0.9]), np.array([1.0, 2.0, 3.0]))
     1.0
@@ -105,16 +104,19 @@ def spearman(one: NDArray[np.number], other: NDArray[np.number]) -> float:
 def adapted_weights(
     weights: Mapping[str, float], held_out: ScoreTable, reference: str = "correctness"
 ) -> dict[str, float]:
-    """Weights scaled by how surely each model agrees with the verifier on a held-out slice.
+    """Weights scaled by each model's agreement with the verifier on validation problems.
 
-    A model keeps the share max(0, rho - 1 / sqrt(n - 1)) of its weight: Spearman's rho, less one
-    standard error of it. The verifier keeps its weight, and so does a model about which the
-    slice says nothing: one that abstained, or scored everything alike.
+    A model keeps the share max(0, rho - 1 / sqrt(n - 1)) of its weight: Spearman's rho, minus its
+    standard error. The verifier keeps its weight, and so does a model whose agreement is not
+    known because it abstained or gave every attempt the same score.
 
     Args:
-        weights: the recipe's weights by name, not those adapted before.
-        held_out: scores of labelled attempts that nothing was trained on.
-        reference: the column that stands for the truth.
+        weights: the configured weights by name, not those adapted before.
+        held_out: scores of labelled attempts that were not trained on.
+        reference: the column to take as the truth.
+
+    Raises:
+        KeyError: the table lacks the reference or a weighted model.
     """
     adapted = {}
     for name, weight in weights.items():
@@ -127,15 +129,15 @@ def adapted_weights(
 
 def _health(name: str, scores: Scores, truth: Scores, lengths: NDArray[np.int64]) -> ModelHealth:
     both = ~(np.isnan(scores) | np.isnan(truth))
-    said, right = scores[both].astype(np.float64), truth[both].astype(np.float64)
+    score, right = scores[both].astype(np.float64), truth[both].astype(np.float64)
     return ModelHealth(
         name=name,
         mean=_mean(scores[~np.isnan(scores)]),
         abstained=_mean(np.isnan(scores)),
         agreement=spearman(scores, truth),
-        brier=_mean((said - right) ** 2),
-        fooled=_mean(said[right < 0.5] > 0.5),
-        missed=_mean(said[right > 0.5] < 0.5),
+        brier=_mean((score - right) ** 2),
+        fooled=_mean(score[right < 0.5] > 0.5),
+        missed=_mean(score[right > 0.5] < 0.5),
         length=spearman(scores, lengths.astype(np.float64)),
     )
 

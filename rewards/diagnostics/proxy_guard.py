@@ -1,4 +1,4 @@
-"""A proxy that rises while held-out correctness does not is frozen, and says so."""
+"""Freezes a reward model whose scores rise while correctness on validation problems does not."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ LOG = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Frozen:
-    """A reward model that pays no more, when that was found, and why."""
+    """A reward model whose weight is 0 from a round on, and why."""
 
     name: str
     round: int
@@ -23,22 +23,25 @@ class Frozen:
 
 @dataclass(frozen=True)
 class ProxyGuard:
-    """Watches each proxy's mean beside the verifier's on a held-out slice.
+    """Compares each proxy's mean score with the verifier's on validation problems.
 
-    Over the last `window` evaluations a straight line is fitted to both. Where the proxy's line
-    rises by more than `rise` while correctness rises by less than `gain`, the proxy is frozen:
-    it weighs 0 from then on, whatever weights are adapted to. Only a person lifts that.
-    The signature of reward over-optimisation (Gao et al., arXiv 2210.10760).
+    A straight line is fitted to both over the last `window` evaluations. Where the proxy's line
+    rises by more than `rise` while correctness rises by less than `gain`, the proxy is frozen: its
+    weight is 0 for the rest of the run, whatever weights are adapted to. This is the signature of
+    reward over-optimisation (Gao et al., arXiv 2210.10760).
 
-    The guard is a value: ``observe`` returns the next one and leaves this one as it is.
+    The guard is immutable: ``observe`` returns a new one.
 
     Attributes:
-        reference: the column that stands for the truth; never frozen.
-        window: evaluations to look back over, at least 2.
-        rise: what a proxy's mean may rise by over the window, in [0, 1].
-        gain: the rise in correctness that justifies it, in [0, 1].
-        seen: one (round, mean score by name) an evaluation, the last `window` of them.
-        frozen: what was frozen, in that order.
+        reference: the column to take as the truth; never frozen.
+        window: number of evaluations that the lines are fitted to, at least 2.
+        rise: the largest rise of a proxy's mean over the window that needs no gain, in [0, 1].
+        gain: the rise in correctness that justifies a larger one, in [0, 1].
+        seen: (round, mean score by name) of the last `window` evaluations.
+        frozen: the frozen models, in the order in which they were frozen.
+
+    Raises:
+        ValueError: the window is smaller than 2.
     """
 
     reference: str = "correctness"
@@ -50,49 +53,52 @@ class ProxyGuard:
 
     def __post_init__(self) -> None:
         if self.window < 2:
-            raise ValueError(f"a line needs a window of at least 2 evaluations, got {self.window}")
+            raise ValueError(f"the window must be at least 2 evaluations, got {self.window}")
 
     def observe(self, round: int, means: Mapping[str, float]) -> ProxyGuard:
         """The guard after one more evaluation.
 
         Args:
             round: the round that was evaluated.
-            means: mean score by name on the held-out slice, the reference among them; NaN where
-                a model abstained throughout.
+            means: mean score by name on the validation problems, including the reference; NaN
+                if a model always abstained.
 
         Raises:
             KeyError: the reference is not among the means.
         """
         if self.reference not in means:
-            raise KeyError(f"means need the reference {self.reference!r}, got {sorted(means)}")
+            raise KeyError(
+                f"the means lack the reference {self.reference!r}, they have {sorted(means)}: add "
+                "that reward model to the panel"
+            )
         guard = replace(self, seen=(*self.seen, (round, dict(means)))[-self.window :])
-        fresh = tuple(found for name in means if (found := guard._judge(name)) is not None)
-        for found in fresh:
-            LOG.warning("%s", found.reason)
+        fresh = tuple(each for name in means if (each := guard._checked(name)) is not None)
+        for each in fresh:
+            LOG.warning("%s", each.reason)
         return replace(guard, frozen=self.frozen + fresh)
 
     def weights(self, weights: Mapping[str, float]) -> dict[str, float]:
-        """The same weights with those of the frozen at 0."""
-        names = {found.name for found in self.frozen}
+        """The same weights, with 0 for frozen models."""
+        names = {each.name for each in self.frozen}
         return {name: 0.0 if name in names else weight for name, weight in weights.items()}
 
     def state(self) -> dict[str, Any]:
-        """Everything as JSON values; ``from_state`` reads it back."""
+        """All fields as JSON values; ``from_state`` reads them back."""
         return asdict(self)
 
     @classmethod
     def from_state(cls, state: Mapping[str, Any]) -> ProxyGuard:
-        """The guard that ``state`` came from."""
+        """The guard whose ``state()`` this is."""
         seen = tuple(
             (int(round_), {n: float("nan") if m is None else m for n, m in means.items()})
             for round_, means in state["seen"]  # JSON has null for NaN
         )
-        frozen = tuple(Frozen(**found) for found in state["frozen"])
+        frozen = tuple(Frozen(**each) for each in state["frozen"])
         return cls(**{**state, "seen": seen, "frozen": frozen})
 
-    def _judge(self, name: str) -> Frozen | None:
-        known = name == self.reference or any(found.name == name for found in self.frozen)
-        if known or len(self.seen) < self.window:
+    def _checked(self, name: str) -> Frozen | None:
+        exempt = name == self.reference or any(each.name == name for each in self.frozen)
+        if exempt or len(self.seen) < self.window:
             return None
         rise, gain = self._change(name), self._change(self.reference)
         if not (rise > self.rise and gain < self.gain):  # NaN freezes nothing
@@ -106,8 +112,8 @@ class ProxyGuard:
         return Frozen(name, round_, reason)
 
     def _change(self, name: str) -> float:
-        """What a straight line through the window's means rises by, from first to last."""
-        means = np.array([seen.get(name, np.nan) for _, seen in self.seen], np.float64)
+        """The rise of a straight line fitted to the window's means, from first to last."""
+        means = np.array([mean.get(name, np.nan) for _, mean in self.seen], np.float64)
         steps = np.arange(len(means)) - (len(means) - 1) / 2
         slope = (steps * means).sum() / (steps**2).sum()
         return float(slope * (len(means) - 1))

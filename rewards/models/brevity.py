@@ -1,4 +1,4 @@
-"""Who said it in the fewest characters, among the answers to one problem?"""
+"""The shortest response of a group scores highest."""
 
 from __future__ import annotations
 
@@ -6,18 +6,17 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from mstar.rewards.base import Attempt, Scores
-from mstar.rewards.groups import rows_by_group
+from mstar.rewards.base import Attempt, Scores, rows_by_group
 
 
 class Brevity:
     """1 for the shortest response of a group, 0 for the longest, linear in between.
 
     Source: the length reward of Kimi k1.5 (arXiv 2501.12599, section 2.3.3), moved from
-    [-0.5, 0.5] to [0, 1]. There a wrong response earns nothing by being short; here the panel's
-    rule sees to that (``gated`` or ``outcome_anchor``). An empty response scores 0 and does not
+    [-0.5, 0.5] to [0, 1]. There a wrong response earns nothing by being short; here that is up to
+    the panel's rule (``gated`` or ``outcome_anchor``). An empty response scores 0 and does not
     count as the shortest. Abstains where there is nothing to compare: no group, fewer than two
-    responses with text, or all of one length.
+    non-empty responses, or all of one length.
     """
 
     name = "brevity"
@@ -27,9 +26,9 @@ class Brevity:
         scores = np.full(len(attempts), np.nan, np.float32)
         lengths = np.array([len(attempt.response.strip()) for attempt in attempts])
         for rows in rows_by_group(attempts):
-            said = lengths[rows][lengths[rows] > 0]
-            if len(said) < 2 or said.min() == said.max():
+            nonempty = lengths[rows][lengths[rows] > 0]
+            if len(nonempty) < 2 or nonempty.min() == nonempty.max():
                 continue
-            share = (lengths[rows] - said.min()) / (said.max() - said.min())
+            share = (lengths[rows] - nonempty.min()) / (nonempty.max() - nonempty.min())
             scores[rows] = np.where(lengths[rows] > 0, 1 - share, 0.0)
         return scores

@@ -1,4 +1,4 @@
-"""Rewards that ought to teach nothing: what a real reward must beat.
+"""Control rewards that carry little or no information, as baselines for real rewards.
 
 The third control, format only, is a panel of ``Format`` alone.
 """
@@ -11,21 +11,20 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mstar.rewards.base import Attempt, Scores
-from mstar.rewards.groups import rows_by_group
-from mstar.rewards.models.self_consistency import votes
+from mstar.rewards.base import Attempt, Scores, rows_by_group
+from mstar.rewards.voting import votes
 
 
 @dataclass(frozen=True)
 class RandomReward:
-    """1 for a share of all responses picked by their hash, else 0.
+    """1 for a fixed share of all responses, chosen by their hash, else 0.
 
-    Source: the Bernoulli control of "Spurious Rewards" (arXiv 2506.10947). The chance is a hash
-    of seed, group, question and response, so that one response always gets one score.
+    Source: the Bernoulli control of "Spurious Rewards" (arXiv 2506.10947). A response is
+    chosen by a hash of seed, group, question and response, so that it always gets the same score.
 
     Attributes:
-        seed: another seed picks other responses.
-        share: how many score 1, in [0, 1].
+        seed: another seed chooses other responses.
+        share: of the responses that score 1, in [0, 1].
     """
 
     seed: int = 0
@@ -37,17 +36,18 @@ class RandomReward:
         return np.array([self._chance(a) < self.share for a in attempts], np.float32)
 
     def _chance(self, attempt: Attempt) -> float:
-        parts = [str(self.seed), attempt.group, attempt.question, attempt.response]
-        digest = hashlib.sha256("\0".join(parts).encode("utf-8", "surrogatepass")).digest()
+        fields = [str(self.seed), attempt.group, attempt.question, attempt.response]
+        digest = hashlib.sha256("\0".join(fields).encode("utf-8", "surrogatepass")).digest()
         return int.from_bytes(digest[:8], "big") / 2**64
 
 
 class MajorityOnly:
     """1 for every member of the largest class of equivalent answers in its group, else 0.
 
-    Source: TTRL (arXiv 2504.16084) and MM-UPT (arXiv 2505.22453): the hard vote, in which the
-    scored response votes too and no confidence is asked for. Classes are the verifier's, and all
-    of the largest ones win a tie. Abstains without a group and where nobody gave an answer.
+    Source: TTRL (arXiv 2504.16084) and MM-UPT (arXiv 2505.22453): the hard vote, in which
+    the scored response votes too and the majority may be small. Answers are equivalent if the
+    verifier says so; in a tie every largest class scores 1. Abstains without a group and where no
+    response has an answer.
     """
 
     name = "majority"

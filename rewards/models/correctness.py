@@ -1,4 +1,4 @@
-"""Is the committed answer the gold?"""
+"""Does the response commit to the reference answer?"""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from mstar.rewards.verifier.verify import verify
 
 @dataclass(frozen=True)
 class Correctness:
-    """1 where the response's answer verifies against the gold, else 0.
+    """1 where the response's answer verifies against the reference answer, else 0.
 
     Source: the verifiable accuracy reward of DeepSeek-R1 (arXiv 2501.12948), by our typed verifier.
-    Abstains (NaN) where the problem is unlabelled and where the verifier could not decide: a
-    malformed gold, or a symbolic comparison that ran out of time. That is never a 0.
+    Abstains (NaN) where the problem is unlabelled and where the verifier could not decide: the
+    reference answer is malformed, or a symbolic comparison timed out. That is never a 0.
 
     Attributes:
-        strict: pay only an answer that was committed to: a tag, a box, an ``Answer:`` line or a
-            ``# Answer`` heading. Off, a short sentence or ``the answer is ...`` counts too.
+        strict: accept only an explicit form: a tag, a box, an ``Answer:`` line or an ``# Answer``
+            heading. If False, a short sentence and ``the answer is ...`` are accepted too.
     """
 
     strict: bool = False

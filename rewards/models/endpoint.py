@@ -1,4 +1,4 @@
-"""Ask a model behind an OpenAI-compatible chat endpoint, with pictures."""
+"""A client for models behind an OpenAI-compatible chat endpoint, with images."""
 
 from __future__ import annotations
 
@@ -11,21 +11,24 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from mstar.rewards.base import Picture
+from mstar.rewards.base import Image
 
-LONGEST_REPLY = 1_000_000  # bytes; what goes on for longer is cut and can't be read as JSON
+LONGEST_REPLY = 1_000_000  # bytes; a longer reply is cut, which makes it invalid JSON
 
 
 @dataclass(frozen=True)
 class Endpoint:
-    """Call it with a prompt and pictures; it returns the text of the reply.
+    """A callable that sends a prompt with images and returns the text of the reply.
 
     Attributes:
-        url: the API's base, such as ``http://localhost:8000/v1``.
+        url: the base URL of the API, such as ``http://localhost:8000/v1``.
         model: the name under which the server knows the model.
         key: sent as a bearer token; never shown in the repr.
-        timeout: seconds without an answer before giving up.
-        max_tokens: the longest reply to ask for.
+        timeout: seconds to wait for data from the server.
+        max_tokens: the maximum length of the reply.
+
+    Raises:
+        ValueError: the URL does not start with http:// or https://.
     """
 
     url: str
@@ -38,14 +41,14 @@ class Endpoint:
         if not self.url.startswith(("http://", "https://")):
             raise ValueError(f"url must start with http:// or https://, got {self.url!r}")
 
-    def __call__(self, prompt: str, pictures: Sequence[Picture] = ()) -> str:
+    def __call__(self, prompt: str, images: Sequence[Image] = ()) -> str:
         """One chat completion at temperature 0.
 
         Raises:
             OSError: the server could not be reached, timed out or answered with an error.
-            ValueError: what came back is not a chat completion with text in it.
+            ValueError: the reply is not a chat completion with text.
         """
-        content = [*(_image_part(picture) for picture in pictures), _text_part(prompt)]
+        content = [*(_image_part(image) for image in images), _text_part(prompt)]
         body = {
             "model": self.model,
             "messages": [{"role": "user", "content": content}],
@@ -61,17 +64,17 @@ class Endpoint:
         try:
             with urllib.request.urlopen(request, timeout=self.timeout) as reply:
                 return _reply_text(reply.read(LONGEST_REPLY))
-        except http.client.HTTPException as error:  # such as a reply that breaks off
-            raise ConnectionError(f"{self.url} broke off: {error!r}") from error
+        except http.client.HTTPException as error:  # such as an incomplete reply
+            raise ConnectionError(f"{self.url} sent an incomplete reply: {error!r}") from error
 
 
 def _text_part(text: str) -> dict[str, Any]:
     return {"type": "text", "text": text}
 
 
-def _image_part(picture: Picture) -> dict[str, Any]:
+def _image_part(image: Image) -> dict[str, Any]:
     png = io.BytesIO()
-    picture.render().save(png, "PNG")
+    image.render().save(png, "PNG")
     data = base64.b64encode(png.getvalue()).decode()
     return {"type": "image_url", "image_url": {"url": f"data:image/png;base64,{data}"}}
 
@@ -80,7 +83,7 @@ def _reply_text(body: bytes) -> str:
     try:
         text = json.loads(body)["choices"][0]["message"]["content"]
     except (KeyError, IndexError, TypeError, RecursionError) as error:
-        raise ValueError(f"the endpoint's reply is no chat completion: {body[:200]!r}") from error
+        raise ValueError(f"the reply is not a chat completion: {body[:200]!r}") from error
     if not isinstance(text, str):
-        raise ValueError(f"the endpoint's reply has no text: {body[:200]!r}")
+        raise ValueError(f"the reply has no text: {body[:200]!r}")
     return text

@@ -1,4 +1,4 @@
-"""Does the response end by committing to one answer?"""
+"""Does the response end with one answer in a recognised form?"""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from mstar.rewards.verifier.extract import well_formed
 
 
 class Format:
-    r"""1 where the response ends with one commitment in a recognised form, else 0.
+    r"""1 where the response ends with exactly one answer in a recognised form, else 0.
 
-    Source: the format reward of DeepSeek-R1 (arXiv 2501.12948), for the forms that we recognise.
-    Exactly: outside a closed ``<think>`` block there is an ``<answer>`` tag, a ``\boxed{}``, an
-    ``Answer:`` line or a ``# Answer`` heading that holds 1 to 300 characters; nothing but closing
-    punctuation, mathematics delimiters and end-of-text tokens follows it; and no other such
-    commitment beside or after it says something else. An earlier one that the text itself takes
-    back ("wait, ...") is allowed. What is committed to need not be right, nor of the right type,
-    so this never abstains and needs no label.
+    Source: the format reward of DeepSeek-R1 (arXiv 2501.12948), for the forms that the
+    verifier recognises. Outside a closed ``<think>`` block there must be an ``<answer>`` tag, a
+    ``\boxed{}``, an ``Answer:`` line or an ``# Answer`` heading with 1 to 300 characters in it;
+    nothing but closing punctuation, mathematics delimiters and end-of-text tokens may follow; and
+    no other answer beside or after it may contradict it. An earlier answer that the text itself
+    retracts ("wait, ...") is allowed. The answer need not be right, nor of the right type, so this
+    model needs no label and never abstains.
     """
 
     name = "format"

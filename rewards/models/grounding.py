@@ -1,4 +1,4 @@
-"""Would the answer have been the same without this picture?"""
+"""Does the answer depend on the image?"""
 
 from __future__ import annotations
 
@@ -13,48 +13,50 @@ from mstar.rewards.verifier.verify import equivalent, verify
 LogprobGap = Callable[[Sequence[Attempt]], Sequence[float]]
 
 
-class TwinGrounding:
-    """1 where the response is right for this picture and wrong for its swapped twin, else 0.
+class CounterfactualGrounding:
+    """1 where the response is right for this image and wrong for the counterfactual one, else 0.
 
-    Source: the counterfactual twin: generators change what the picture shows until the same
-    question has another answer, so the check costs no model call. A response that commits to one
-    answer earns here what correctness gives it; what it takes back is the tolerant, hedged or
-    multiple answer that would pass for either picture. Abstains where the problem is unlabelled
-    or has no twin, where both pictures have an equivalent answer, and where the verifier could
-    not decide.
+    Source: counterfactual problems. Generators change what the image shows until the same question
+    has another answer, so the check needs no model call. A response that commits to one answer
+    scores here as in correctness; a tolerant, hedged or multiple answer that would be right for
+    both images scores 0. Abstains where the problem is unlabelled or has no counterfactual, where
+    both images have equivalent answers, and where the verifier could not decide.
     """
 
     name = "grounding"
 
     def score(self, attempts: Sequence[Attempt]) -> Scores:
-        """(N,) float32, 0 or 1, or NaN without a twin."""
+        """(N,) float32, 0 or 1, or NaN without a counterfactual."""
         return np.array([self._grounded(attempt) for attempt in attempts], np.float32)
 
     @staticmethod
     def _grounded(attempt: Attempt) -> float:
-        here, there = attempt.answer, attempt.twin
-        if here is None or there is None or equivalent(here.value, there.value, here):
+        answer, other = attempt.answer, attempt.counterfactual
+        if answer is None or other is None or equivalent(answer.value, other.value, answer):
             return float("nan")
-        right, other = verify(attempt.response, here), verify(attempt.response, there)
-        if not (right.valid and other.valid):
+        here, there = verify(attempt.response, answer), verify(attempt.response, other)
+        if not (here.valid and there.valid):
             return float("nan")
-        return float(right.correct and not other.correct)
+        return float(here.correct and not there.correct)
+
+
+TwinGrounding = CounterfactualGrounding  # the old name, for one version
 
 
 @dataclass(frozen=True)
 class ImageAblation:
-    """How much likelier the picture makes a right response, capped.
+    """How much the image increases the likelihood of a right response, capped.
 
-    Source: the implicit perception term of PAPO (arXiv 2507.06448), KL between the policies that
-    do and don't see the picture, as a reward: log p(response | picture) minus log p(response |
-    ablated picture), over `full` and clipped to [0, 1]. It is a sum with a cap: a mean over tokens
-    would pay bare guesses most, a sum without cap long responses. Paid for right responses only,
-    since noise wins otherwise: a wrong one scores 0. Abstains on unlabelled problems, where the
-    gap is not known and where the verifier could not decide.
+    Source: the implicit perception term of PAPO (arXiv 2507.06448), the KL divergence between the
+    policies with and without the image, as a reward: log p(response | image) minus log p(response |
+    ablated image), over `full` and clipped to [0, 1]. The gap is a sum with a cap: a mean over
+    tokens would favour bare guesses, a sum without a cap long responses. Wrong responses score 0,
+    since on them the gap is mostly noise. Abstains on unlabelled problems, where the gap is not
+    known and where the verifier could not decide.
 
     Attributes:
         logprob_gap: the gap of each attempt in nats, summed over the response; NaN if unknown.
-            The policy's side makes it, by scoring each response twice.
+            See ``mstar.agents.judges.image_ablation``.
         full: the gap, in nats, that scores 1.
     """
 
@@ -74,7 +76,7 @@ class ImageAblation:
                 scores[row] = 0.0
             if verdict.correct:
                 right.append(row)
-        if right:  # only these are worth two forward passes
+        if right:  # only these need the two forward passes
             gap = np.array(self.logprob_gap([attempts[row] for row in right]), np.float64)
             scores[right] = np.clip(gap / self.full, 0.0, 1.0)
         return scores

@@ -1,4 +1,4 @@
-"""An outcome reward: a learned score of the whole response."""
+"""An outcome reward model: a learned score of the whole response."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from mstar.rewards.models.process import StepScorer
 
 
 class OutcomeReward:
-    """The score at the end of a response: how likely its answer is right, as a judge sees it.
+    """A judge's score at the end of a response: the probability that its answer is right.
 
-    The outcome-supervised verifier of Cobbe et al. 2021 (arXiv 2110.14168), which learns from
-    samples and whether their answers are right. It needs no gold when it scores. Abstains on a
-    response without a line.
+    The outcome-supervised verifier of Cobbe et al. 2021 (arXiv 2110.14168), trained on
+    samples labelled by whether their answers are right. Scoring needs no reference answer.
+    Abstains on a response without steps.
 
     Args:
-        step_scores: the judge, such as ``StepJudge.scores`` trained with the target outcome.
-        name: of the column.
+        step_scores: of a judge trained on outcomes, such as ``StepJudge.scores``.
+        name: the column's name.
     """
 
     def __init__(self, step_scores: StepScorer, name: str = "outcome") -> None:
@@ -27,5 +27,5 @@ class OutcomeReward:
 
     def score(self, attempts: Sequence[Attempt]) -> Scores:
         """The last score of each response; (N,) float32 in [0, 1] or NaN."""
-        found = self._step_scores(attempts) if attempts else []
-        return np.array([steps[-1] if len(steps) else np.nan for steps in found], np.float32)
+        scores = self._step_scores(attempts) if attempts else []
+        return np.array([steps[-1] if len(steps) else np.nan for steps in scores], np.float32)

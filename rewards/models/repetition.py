@@ -1,4 +1,4 @@
-"""How much of the response is new, rather than said before?"""
+"""How much of the response is new rather than repeated?"""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ import numpy as np
 
 from mstar.rewards.base import Attempt, Scores
 
-# A longer run is cut, so that a loop without spaces counts as one too.
-PIECE = re.compile(r"\w{1,12}|[^\w\s]")
+# Longer runs of letters are cut, so that a loop without spaces is found too.
+WORD = re.compile(r"\w{1,12}|[^\w\s]")
 
 
 @dataclass(frozen=True)
@@ -19,8 +19,8 @@ class Repetition:
     """The share of a response's n-grams that are distinct; 1 where nothing is repeated.
 
     Source: the repetition penalty of "Demystifying Long Chain-of-Thought Reasoning in LLMs"
-    (arXiv 2502.03373, appendix C.2), as ``trl.rewards`` has it, plus one, and over words rather
-    than token ids. A response without words scores 0.
+    (arXiv 2502.03373, appendix C.2), as implemented in ``trl.rewards``, plus one, and over
+    words rather than token ids. A response without words scores 0.
 
     Attributes:
         size: words and punctuation marks in an n-gram.
@@ -34,8 +34,8 @@ class Repetition:
         return np.array([self._distinct(attempt.response) for attempt in attempts], np.float32)
 
     def _distinct(self, response: str) -> float:
-        pieces = PIECE.findall(response)
-        if len(pieces) < self.size:
-            return float(len(pieces) > 0)
-        grams = list(zip(*(pieces[start:] for start in range(self.size)), strict=False))
+        words = WORD.findall(response)
+        if len(words) < self.size:
+            return float(len(words) > 0)
+        grams = list(zip(*(words[start:] for start in range(self.size)), strict=False))
         return len(set(grams)) / len(grams)

@@ -1,4 +1,4 @@
-"""How sure of its own words was the policy?"""
+"""How certain was the policy of the tokens it generated?"""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from mstar.rewards.base import Attempt, Scores
 
 @dataclass(frozen=True)
 class SelfCertainty:
-    """Self-certainty squeezed into [0, 1): certainty / (certainty + half).
+    """Self-certainty mapped to [0, 1): certainty / (certainty + half).
 
-    Source: Intuitor (arXiv 2505.19590): the mean over tokens of KL(uniform || policy), here with
-    a squeeze that keeps the order. Alone it invites over-confidence; pair it with
-    ``self_consistency`` (arXiv 2605.22620). Abstains where the sampler kept no certainty.
+    Source: Intuitor (arXiv 2505.19590): the mean over tokens of KL(uniform || policy), here
+    mapped by a function that keeps the order. Alone it rewards over-confidence; combine it with
+    ``self_consistency`` (arXiv 2605.22620). Abstains where the sampler recorded no certainty.
 
     Attributes:
-        half: the certainty, in nats, that scores one half.
+        half: the certainty, in nats, that scores 0.5.
     """
 
     half: float = 10.0
@@ -27,6 +27,6 @@ class SelfCertainty:
 
     def score(self, attempts: Sequence[Attempt]) -> Scores:
         """(N,) float32 in [0, 1), or NaN without a certainty."""
-        kept = [np.nan if a.certainty is None else max(a.certainty, 0.0) for a in attempts]
-        certainty = np.array(kept, np.float64)
+        values = [np.nan if a.certainty is None else max(a.certainty, 0.0) for a in attempts]
+        certainty = np.array(values, np.float64)
         return (certainty / (certainty + self.half)).astype(np.float32)

@@ -1,4 +1,4 @@
-"""What does a judge, often the policy itself, say of the response under a rubric?"""
+"""A judge, often the policy itself, grades the response by a rubric."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
-from mstar.rewards.base import Attempt, Picture, Scores
+from mstar.rewards.base import Attempt, Image, Scores
 
-Ask = Callable[[str, Sequence[Picture]], str]
+Ask = Callable[[str, Sequence[Image]], str]
 
-BEST = 4  # each criterion gets a whole number from 0 to BEST
+BEST = 4  # grades are whole numbers from 0 to BEST
 RUBRIC: Mapping[str, str] = {
     "reading": "every statement about the picture agrees with what the picture shows",
     "reasoning": "each step follows from the picture or from earlier steps",
@@ -42,19 +42,20 @@ class SelfJudge:
     """The mean grade of a judge over the criteria of a rubric, scaled to [0, 1].
 
     Source: "When Models Judge Themselves" (arXiv 2603.21289), which multiplies a frozen judge's
-    bounded score with self-consistency; here the panel's rule combines them. The gold is never
-    shown. The response is fenced by a mark made from its own hash, which it can't contain, and
-    a reply counts only if its last line is the one verdict in it, in the one form asked for:
-    judges are opened by a mere ":" otherwise (arXiv 2507.08794). Abstains on any other reply,
-    and where `ask` raised OSError (time-outs among them) or ValueError.
+    bounded score by self-consistency; here the panel's rule combines them. The judge never sees
+    the reference answer. The response stands between delimiters made from its own hash, which it
+    can't contain, and a reply is accepted only if its last line is the only verdict in it and has
+    exactly the requested form: otherwise even a lone ":" can fool a judge (arXiv 2507.08794).
+    Abstains on any other reply, and where `ask` raised OSError (time-outs included) or
+    ValueError.
 
     Args:
-        ask: prompt and pictures in, reply out: the policy, or an ``Endpoint``.
-        rubric: what to grade, by a one-word name.
-        workers: how many questions to ask at a time; `ask` must be thread-safe above 1.
+        ask: returns the reply to a prompt with images: the policy, or an ``Endpoint``.
+        rubric: descriptions of the criteria, by one-word names.
+        workers: number of parallel requests; above 1 `ask` must be thread-safe.
 
     Raises:
-        ValueError: an empty rubric or a criterion whose name is not one word.
+        ValueError: the rubric is empty, or the name of a criterion is not one word.
     """
 
     name = "self_judge"
@@ -69,12 +70,12 @@ class SelfJudge:
         self._verdict = re.compile(f"VERDICT: {grades}")
 
     def score(self, attempts: Sequence[Attempt]) -> Scores:
-        """Ask once an attempt; (N,) float32 in [0, 1] or NaN."""
+        """Ask once per attempt; (N,) float32 in [0, 1] or NaN."""
         with ThreadPoolExecutor(self.workers) as pool:
             return np.array(list(pool.map(self._grade, attempts)), np.float32)
 
     def prompt(self, attempt: Attempt) -> str:
-        """What the judge is asked about an attempt."""
+        """The prompt that asks the judge to grade an attempt."""
         digest = hashlib.sha256(attempt.response.encode("utf-8", "surrogatepass"))
         return PROMPT.format(
             question=attempt.question,
@@ -86,7 +87,7 @@ class SelfJudge:
         )
 
     def read(self, reply: str) -> float:
-        """The mean grade in [0, 1] of a judge's reply; NaN if it has not the form asked for."""
+        """The mean grade in a judge's reply, in [0, 1]; NaN if the reply has another form."""
         lines = reply.strip().splitlines()
         verdict = self._verdict.fullmatch(lines[-1].strip()) if lines else None
         if verdict is None or reply.count("VERDICT") != 1:
@@ -95,6 +96,6 @@ class SelfJudge:
 
     def _grade(self, attempt: Attempt) -> float:
         try:
-            return self.read(self.ask(self.prompt(attempt), attempt.pictures))
+            return self.read(self.ask(self.prompt(attempt), attempt.images))
         except (OSError, ValueError):
             return float("nan")

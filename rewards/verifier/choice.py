@@ -5,12 +5,11 @@ from __future__ import annotations
 import re
 
 from mstar.rewards.base import Answer
-from mstar.rewards.verifier.comparison import Comparison
+from mstar.rewards.verifier.base import MatchResult
 from mstar.rewards.verifier.expression import read_formula, same_formula
 from mstar.rewards.verifier.number import same_amount
 from mstar.rewards.verifier.parsing.characters import BIDI
 from mstar.rewards.verifier.parsing.latex import plain
-from mstar.rewards.verifier.parsing.measures import Quantity
 from mstar.rewards.verifier.parsing.mentions import denied_by, mentions
 from mstar.rewards.verifier.parsing.prose import (
     is_spray,
@@ -19,7 +18,7 @@ from mstar.rewards.verifier.parsing.prose import (
     without_denial,
     without_reason,
 )
-from mstar.rewards.verifier.parsing.quantities import read_quantity
+from mstar.rewards.verifier.parsing.quantities import Quantity, read_quantity
 from mstar.rewards.verifier.sequence import read_sequence, same_sequence
 from mstar.rewards.verifier.text import Words, essence, read_truth, words
 from mstar.rewards.verifier.time import read_clock, same_clock
@@ -70,9 +69,9 @@ def read_choice(text: str, answer: Answer) -> int | None:
     return _mentioned(text, options) if place is None else place
 
 
-def same_choice(gold: int, said: int, answer: Answer) -> Comparison:
+def same_choice(gold: int, said: int, answer: Answer) -> MatchResult:
     """The same option."""
-    return Comparison(gold == said, "same option" if gold == said else "other option")
+    return MatchResult(gold == said, "same option" if gold == said else "other option")
 
 
 def _letter(found: re.Match[str] | None, count: int) -> int | None:

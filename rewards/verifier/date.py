@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass, fields
 
 from mstar.rewards.base import Answer
-from mstar.rewards.verifier.comparison import Comparison
+from mstar.rewards.verifier.base import MatchResult
 from mstar.rewards.verifier.parsing.characters import BIDI
 from mstar.rewards.verifier.parsing.latex import plain
 from mstar.rewards.verifier.parsing.prose import without_denial, without_reason
@@ -109,8 +109,8 @@ def _note(word: str, found: dict[str, set[int]]) -> None:
         found["year" if len(word) == 4 else "day"].add(int(word))
 
 
-def same_day(gold: Day, said: Day, answer: Answer) -> Comparison:
+def same_day(gold: Day, said: Day, answer: Answer) -> MatchResult:
     """All that the gold says is said, and equal."""
     names = [field.name for field in fields(Day)]
     same = all(getattr(gold, n) in (None, getattr(said, n)) for n in names)
-    return Comparison(same, "same date" if same else "other date")
+    return MatchResult(same, "same date" if same else "other date")

@@ -9,17 +9,22 @@ from decimal import Decimal
 from fractions import Fraction
 
 from mstar.rewards.base import Answer
-from mstar.rewards.verifier.comparison import Comparison
+from mstar.rewards.verifier.base import MatchResult
 from mstar.rewards.verifier.interval import Interval, read_interval, same_interval
 from mstar.rewards.verifier.number import same_amount
 from mstar.rewards.verifier.parsing.arithmetic import Value, decimal, evaluate
 from mstar.rewards.verifier.parsing.characters import BIDI
-from mstar.rewards.verifier.parsing.formula import KNOWN_COMMANDS, Tree, letters, parse
+from mstar.rewards.verifier.parsing.formula import (
+    KNOWN_COMMANDS,
+    Tree,
+    UnreadableError,
+    letters,
+    parse,
+)
 from mstar.rewards.verifier.parsing.latex import plain
-from mstar.rewards.verifier.parsing.measures import Quantity
 from mstar.rewards.verifier.parsing.prose import stated_quantity
+from mstar.rewards.verifier.parsing.quantities import Quantity
 from mstar.rewards.verifier.parsing.symbolic import same_symbolically
-from mstar.rewards.verifier.parsing.tokens import UnreadableError
 
 LONGEST, LETTERS = 300, 8
 NEEDED = 3  # points at which both are defined
@@ -86,29 +91,29 @@ def read_formula(text: str, answer: Answer) -> Formula | None:
     return Formula(said, trees, amount)
 
 
-def same_formula(gold: Formula, said: Formula, answer: Answer) -> Comparison:
+def same_formula(gold: Formula, said: Formula, answer: Answer) -> MatchResult:
     """Equal as written, as amounts, at points of our own, or by computer algebra, in that order."""
     if gold.text.replace(" ", "") == said.text.replace(" ", ""):
-        return Comparison(True, "as written")
+        return MatchResult(True, "as written")
     if gold.intervals or said.intervals:
         return same_interval(gold.intervals, said.intervals, answer)
     if gold.amount is not None and not (gold.sides and letters(gold.sides[0])):
         if said.amount is None:
-            return Comparison(False, "not equal")
+            return MatchResult(False, "not equal")
         if said.amount.writing == "unevaluated" != gold.amount.writing:
-            return Comparison(False, "unevaluated")
+            return MatchResult(False, "unevaluated")
         return same_amount(gold.amount, said.amount, answer)
     if gold.text.count("=") != said.text.count("="):
-        return Comparison(False, "an equation is no expression")
+        return MatchResult(False, "an equation is no expression")
     if gold.sides and said.sides:
         same = _identical(gold.sides, said.sides)
         if same is not None:
-            return Comparison(same, "equal at all points" if same else "differs at a point")
+            return MatchResult(same, "equal at all points" if same else "differs at a point")
     if gold.sides and KNOWN_COMMANDS.issuperset(_COMMAND.findall(said.text)):
-        return Comparison(False, "no formula")
+        return MatchResult(False, "no formula")
     decided = same_symbolically(gold.text, said.text)
     reason = {True: "equal by algebra", False: "not equal by algebra", None: "undecided"}[decided]
-    return Comparison(decided, reason)
+    return MatchResult(decided, reason)
 
 
 def _tree(text: str) -> Tree | None:

@@ -1,4 +1,4 @@
-"""Which answer does a response commit to?"""
+"""The structure of a response: its thinking, its reasoning, and the answer it commits to."""
 
 from __future__ import annotations
 
@@ -7,20 +7,19 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from mstar.rewards.verifier.parsing.characters import settle
-from mstar.rewards.verifier.tidying import BOX, matching_braces, standing, tidy
+from mstar.rewards.verifier.parsing.characters import normalise
 
 Form = Literal["tag", "box", "heading", "line", "phrase", "whole"]
 Same = Callable[[str, str], bool]
 
-LOOKED_AT = 32_768  # characters at the end of a response
-MARKS = 64  # of one form that are looked at, from the end
+SEARCHED = 32_768  # characters at the end of a response
+MARKS = 64  # commitments of one form that are considered, from the end
 LONGEST = 300  # characters of an answer, or of a response that is all answer
 _RANK: dict[Form, int] = {"tag": 3, "box": 2, "heading": 1, "line": 1, "phrase": 0, "whole": 0}
 
 THINK = re.compile(r"<(/?)think(?:ing)?>", re.IGNORECASE)
 _TAG = re.compile(r"<(/?)(?:final[_ -]?)?answer>", re.IGNORECASE)
-_HEADING = re.compile(  # every run is bounded, so that no text makes it backtrack for long
+_HEADING = re.compile(  # every repetition is bounded, to limit backtracking
     r"^[ \t]{0,4}(?:#{1,6}[ \t]{0,3})?[*_]{0,3}(?:the )?(?:final )?answer[*_]{0,3}:?[*_]{0,3}"
     r"[ \t]{0,4}$"
     r"|^[ \t]{0,4}#{4}(?!#)(?=[ \t]{0,4}[^#\s])"
@@ -52,19 +51,32 @@ _END_TOKEN = re.compile(
 )
 _BOX_TOKENS = re.compile(r"<\|begin_of_box\|>([^<>]{0,300})<\|end_of_box\|>")
 
+_BOX = re.compile(r"\\(?:boxed|fbox|framebox)[ \t]*\{")
+_EMPHASIS = re.compile(r"(?<![\w)\]])\*\*|\*\*(?![\w(\[\\])")  # bold, not a power
+_RETRACTED = re.compile(
+    r"^.*[.,;!?\s-](?:wait[,.!:\s-]{1,3}(?:no|actually)\b|wait[,.!:-]|actually\b|correction:|oops\b"
+    r"|scratch that\b|sorry[,.]|i mean\b)[\s,:.]{0,3}(?:(?:no|rather|i mean)\b[\s,:]{1,3}){0,2}",
+    re.IGNORECASE | re.DOTALL,
+)
+_HOPE = re.compile(r"\s*I hope (?:it|this|that) is correct\.?$", re.IGNORECASE)
+_MARKS = " \t\n*_`✓✔✅☑"
 _MARKUP = re.compile(r"</?[a-zA-Z][^<>\n]{0,40}>")
 _CLOSERS = re.compile(r"[\s.,;!$*_`)\]}\\\"']*")
+
+REASONING_WORDS = 3  # "Sure!" and "The correct answer:" are no reasoning
+# All but the line or the sentence that holds the answer.
+_BEFORE_ANSWER = re.compile(r".*(?:[.!?]\s|[\n。])", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
 class Commitment:
-    """An answer as it stands in the response.
+    """An answer that a response commits to.
 
     Attributes:
-        text: the words inside the tag or box, or after the colon, stripped.
-        form: how it was committed to; ``whole`` is a short response that is all answer.
-        start: where the form begins, in the text that was looked at.
-        end: where it ends there.
+        text: the text inside the tag or box, or after the colon, stripped.
+        form: the form of the commitment; ``whole`` is a short response that is all answer.
+        start: index of the start of the form, in the visible text.
+        end: index of its end.
     """
 
     text: str
@@ -73,49 +85,33 @@ class Commitment:
     end: int
 
 
-def extract(response: str, same: Same | None = None, *, strict: bool = False) -> str | None:
-    r"""The committed answer's text, or None: nothing, cut off, or two that contradict.
-
-    The last answer tag goes before the last box, that before the last ``Answer:`` line or
-    ``# Answer`` heading, that before "the answer is ...", and that before a response of at most
-    300 characters as a whole. Thinking in a closed block is not looked at; a block, a tag or a
-    box that never closes was cut off and is no answer.
+def commit(response: str, same: Same | None = None, *, strict: bool = False) -> Commitment | str:
+    """The answer that a response commits to, or the reason why there is none, in a few words.
 
     Args:
-        response: the whole text that the policy wrote.
-        same: whether two answers say the same; left out, their text is compared.
-        strict: take only a tag, a box, an ``Answer:`` line or a heading.
-
-    >>> extract(r"First \boxed{12}. Wait, one is hidden. So \boxed{13}.")
-    '13'
-    >>> extract("Answer: 7")
-    '7'
+        response: the whole text that the policy generated.
+        same: whether two answers are the same; if None, their texts are compared.
+        strict: accept only a tag, a box, an ``Answer:`` line or a heading.
     """
-    found = commit(response, same, strict=strict)
-    return found.text if isinstance(found, Commitment) else None
-
-
-def commit(response: str, same: Same | None = None, *, strict: bool = False) -> Commitment | str:
-    """The commitment that counts, or the reason why there is none, in a few words."""
     text = visible(response)
     if text is None:
         return "thinking never closed"
     if not text:
         return "empty"
-    found = _explicit(text)
-    if isinstance(found, str):
-        return found
-    ranks = [_RANK[each.form] for each in found]
-    if not found or (strict and max(ranks) == 0):
+    explicit = _explicit(text)
+    if isinstance(explicit, str):
+        return explicit
+    ranks = [_RANK[each.form] for each in explicit]
+    if not explicit or (strict and max(ranks) == 0):
         return "no commitment" if strict else _whole(text)
-    chosen = [each for each in found if _RANK[each.form] == max(ranks)][-1]
-    chosen = replace(chosen, text=standing(chosen.text))
+    chosen = [each for each in explicit if _RANK[each.form] == max(ranks)][-1]
+    chosen = replace(chosen, text=_without_retraction(chosen.text))
     if not chosen.text:
         return "empty commitment"
     if len(chosen.text) > LONGEST:
         return "commitment too long"
     same = same or _same_text
-    for rival in _rivals(text, found, chosen):
+    for rival in _rivals(text, explicit, chosen):
         if rival.text not in ("", chosen.text) and not same(rival.text, chosen.text):
             return "conflicting commitments"
     return chosen
@@ -123,68 +119,89 @@ def commit(response: str, same: Same | None = None, *, strict: bool = False) -> 
 
 def well_formed(response: str) -> bool:
     """Whether the response ends with exactly one commitment in a recognised form."""
-    found = commit(response, strict=True)
+    committed = commit(response, strict=True)
     text = visible(response)
-    if isinstance(found, str) or text is None:
+    if isinstance(committed, str) or text is None:
         return False
-    return _CLOSERS.fullmatch(text, found.end) is not None
+    return _CLOSERS.fullmatch(text, committed.end) is not None
+
+
+def has_reasoning(response: str) -> bool:
+    r"""Whether lines, sentences or thinking of three words or more precede the answer.
+
+    Only the form is checked: the reasoning may be wrong. Text after the answer did not lead to it
+    and does not count, nor does the rest of the answer's own sentence.
+
+    >>> has_reasoning("red is 8\nAnswer: 8"), has_reasoning("Answer: 8")
+    (True, False)
+    >>> has_reasoning("Answer: 8\nThat is what the picture shows.")
+    False
+    """
+    text, committed = visible(response), commit(response)
+    if text is None or not isinstance(committed, Commitment):
+        return False
+    before = _BEFORE_ANSWER.match(text[: committed.start])
+    thinking = THINK.split(response)[:-1:2]
+    words = re.findall(r"\w+", " ".join([*thinking, before[0] if before else ""]))
+    return len(words) >= REASONING_WORDS
 
 
 def visible(response: str) -> str | None:
-    """The end of the response that is not thinking; None where thinking never closed."""
+    """The end of the response after its thinking block; None if that block never closes."""
     last = next(iter([*THINK.finditer(response)][-1:]), None)
     if last is not None and not last.group(1):
         return None
     text = response[last.end() if last else 0 :]
-    text = _BOX_TOKENS.sub(r"\\boxed{\1}", settle(text[-LOOKED_AT:])).strip()
+    text = _BOX_TOKENS.sub(r"\\boxed{\1}", normalise(text[-SEARCHED:])).strip()
     while ending := _END_TOKEN.search(text[-80:]):
         text = text[: len(text) - len(text[-80:]) + ending.start()].rstrip()
     return text
 
 
 def _explicit(text: str) -> list[Commitment] | str:
-    """All commitments but the whole text, by where they end; or a reason to stop."""
+    """All commitments in the order of the text, or the reason why there is none."""
     tags, open_tag = _tags(text)
     boxes, open_box = _boxes(text)
     if open_tag:
         return "answer tag never closed"
     if open_box and not tags:
         return "box never closed"
-    found = [*tags, *boxes, *_lines(text)]
-    return sorted(found, key=lambda each: (each.start, each.end))
+    return sorted([*tags, *boxes, *_lines(text)], key=lambda each: (each.start, each.end))
 
 
 def _tags(text: str) -> tuple[list[Commitment], bool]:
-    found: list[Commitment] = []
+    tags: list[Commitment] = []
     opened: re.Match[str] | None = None
     for mark in _TAG.finditer(text):
         if not mark.group(1):
             opened = mark
         elif opened is not None:
-            inside = tidy(text[opened.end() : mark.start()])
-            found.append(Commitment(inside, "tag", opened.start(), mark.end()))
+            inside = _stripped(text[opened.end() : mark.start()])
+            tags.append(Commitment(inside, "tag", opened.start(), mark.end()))
             opened = None
-    return found[-MARKS:], opened is not None
+    return tags[-MARKS:], opened is not None
 
 
 def _boxes(text: str) -> tuple[list[Commitment], bool]:
-    """The outermost boxes, and whether the last one never closes; braces are matched once."""
-    closing = matching_braces(text)
-    found: list[Commitment] = []
-    covered, cut = 0, False
-    for mark in BOX.finditer(text):
+    """The outermost boxes, and whether the last one never closes."""
+    closing = _matching_braces(text)
+    boxes: list[Commitment] = []
+    covered, is_cut = 0, False
+    for mark in _BOX.finditer(text):
         if mark.start() < covered:
             continue
         end = closing.get(mark.end() - 1)
-        cut = end is None
+        is_cut = end is None
         if end is not None:
             covered = end + 1
-            found.append(Commitment(tidy(text[mark.end() : end]), "box", mark.start(), covered))
-    return found[-MARKS:], cut
+            boxes.append(
+                Commitment(_stripped(text[mark.end() : end]), "box", mark.start(), covered)
+            )
+    return boxes[-MARKS:], is_cut
 
 
 def _lines(text: str) -> Iterator[Commitment]:
-    """``Answer: X``, headings and phrases."""
+    """Commitments by ``Answer: X``, by a heading and by a phrase."""
     patterns: tuple[tuple[Form, re.Pattern[str]], ...] = (
         ("heading", _HEADING),
         ("line", _LINE),
@@ -195,11 +212,11 @@ def _lines(text: str) -> Iterator[Commitment]:
         limits = [*(mark.start() for mark in marks), len(text)][1:]
         for mark, limit in zip(marks, limits, strict=bool(marks)):
             rest = text[mark.end() : limit]
-            body = rest.lstrip()  # where nothing follows on the line, the next line's text
-            said, end = body.split("\n", 1)[0], mark.end() + len(rest) - len(body)
-            again = None if form == "phrase" else _PHRASE.search(said[:120])
-            answer = said[again.end() :] if again and again.start() < 24 else said
-            yield Commitment(tidy(answer).rstrip("!"), form, mark.start(), end + len(said))
+            body = rest.lstrip()  # if the line is empty, the answer is on the next line
+            line, start = body.split("\n", 1)[0], mark.end() + len(rest) - len(body)
+            phrase = None if form == "phrase" else _PHRASE.search(line[:120])
+            answer = line[phrase.end() :] if phrase and phrase.start() < 24 else line
+            yield Commitment(_stripped(answer).rstrip("!"), form, mark.start(), start + len(line))
 
 
 def _whole(text: str) -> Commitment | str:
@@ -207,33 +224,68 @@ def _whole(text: str) -> Commitment | str:
         return "no commitment"
     if _MARKUP.search(text) or text.endswith("?"):
         return "no commitment"
-    said = standing(tidy(text).rstrip("!"))
-    return Commitment(said, "whole", 0, len(text)) if said else "empty"
+    answer = _without_retraction(_stripped(text).rstrip("!"))
+    return Commitment(answer, "whole", 0, len(text)) if answer else "empty"
 
 
-def _rivals(text: str, found: list[Commitment], chosen: Commitment) -> Iterator[Commitment]:
-    """Later commitments, and earlier ones of the same form that nothing takes back."""
-    for each in found:
+def _rivals(text: str, every: list[Commitment], chosen: Commitment) -> Iterator[Commitment]:
+    """Later commitments, and earlier ones of the same form that the text does not retract."""
+    for each in every:
         if each.start >= chosen.end and _RANK[each.form] > 0:
             yield each
-    follower = chosen
-    for each in reversed([e for e in found if e.form == chosen.form and e.end <= chosen.start]):
-        said = re.search(r"[.!?;]\s", each.text)  # what follows the answer in its own line
-        own = each.text[said.start() :] if said else ""
-        if not _stands(f"{own} {text[each.end : follower.start]}"):
+    following = chosen
+    for each in reversed([e for e in every if e.form == chosen.form and e.end <= chosen.start]):
+        sentence_end = re.search(r"[.!?;]\s", each.text)
+        rest_of_line = each.text[sentence_end.start() :] if sentence_end else ""
+        if _retracts(f"{rest_of_line} {text[each.end : following.start]}"):
             return
         yield each
-        follower = each
+        following = each
 
 
-def _stands(gap: str) -> bool:
-    """Whether what lies between two commitments leaves the first one standing."""
+def _retracts(gap: str) -> bool:
+    """Whether the text between two commitments retracts the first one."""
     if not re.search(r"[a-zA-Z]{2}", _FILLER.sub("", gap)):
-        return True
-    if _CORRECTION.search(gap):
         return False
-    return bool(_HEDGE.search(gap)) or not re.search(r"[.!?;\n]", gap)
+    if _CORRECTION.search(gap):
+        return True
+    return not _HEDGE.search(gap) and re.search(r"[.!?;\n]", gap) is not None
 
 
 def _same_text(one: str, other: str) -> bool:
     return one.casefold().strip(" .$") == other.casefold().strip(" .$")
+
+
+def _stripped(text: str) -> str:
+    """The answer without the white space, emphasis and boxes around it."""
+    text = _HOPE.sub("", _EMPHASIS.sub("", _BOX.sub("{", text)).strip(_MARKS))
+    if text.endswith("}") and text.count("}") > text.count("{"):
+        text = text[:-1].rstrip()
+    if not text.startswith("{"):
+        return text
+    matching = _matching_braces(text)
+    start, end = 0, len(text)
+    while start < end and text[start] == "{" and matching.get(start) == end - 1:
+        start, end = start + 1, end - 1
+    return text[start:end].strip()
+
+
+def _without_retraction(text: str) -> str:
+    """The answer after the last ``wait, no`` in it.
+
+    >>> _without_retraction("12. Wait, no, 13")
+    '13'
+    """
+    return _RETRACTED.sub("", text[-1_000:])
+
+
+def _matching_braces(text: str) -> dict[int, int]:
+    """The index of the closing brace by the index of its opening brace."""
+    matching: dict[int, int] = {}
+    opened: list[int] = []
+    for brace in re.finditer(r"\\[\\{}]|[{}]", text):
+        if brace.group() == "{":
+            opened.append(brace.start())
+        elif brace.group() == "}" and opened:
+            matching[opened.pop()] = brace.start()
+    return matching

@@ -6,12 +6,11 @@ import re
 from typing import NamedTuple
 
 from mstar.rewards.base import Answer
-from mstar.rewards.verifier.comparison import Comparison
+from mstar.rewards.verifier.base import MatchResult
 from mstar.rewards.verifier.parsing.arithmetic import Value, close, decimal, evaluate
 from mstar.rewards.verifier.parsing.characters import BIDI
-from mstar.rewards.verifier.parsing.formula import parse
+from mstar.rewards.verifier.parsing.formula import UnreadableError, parse
 from mstar.rewards.verifier.parsing.latex import plain
-from mstar.rewards.verifier.parsing.tokens import UnreadableError
 
 LONGEST, PARTS = 400, 8
 _MEMBER = re.compile(r"^[a-zA-Zα-ω]\s*(?:∈|=|:|\bin\b)\s*(?=[(\[\]]|\{?R\b)")
@@ -56,10 +55,10 @@ def read_interval(text: str, answer: Answer) -> tuple[Interval, ...] | None:
 
 def same_interval(
     gold: tuple[Interval, ...], said: tuple[Interval, ...], answer: Answer
-) -> Comparison:
+) -> MatchResult:
     """Equal ends, open where the gold is open."""
     same = len(gold) == len(said) and all(map(_equal, gold, said))
-    return Comparison(same, "same interval" if same else "other interval")
+    return MatchResult(same, "same interval" if same else "other interval")
 
 
 def _equal(one: Interval, other: Interval) -> bool:

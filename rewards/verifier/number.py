@@ -8,12 +8,12 @@ from decimal import Decimal
 from fractions import Fraction
 
 from mstar.rewards.base import Answer
-from mstar.rewards.verifier.comparison import Comparison
+from mstar.rewards.verifier.base import MatchResult
 from mstar.rewards.verifier.parsing.arithmetic import Value, close, decimal
 from mstar.rewards.verifier.parsing.latex import plain
-from mstar.rewards.verifier.parsing.measures import Quantity
 from mstar.rewards.verifier.parsing.numerals import SCALES, number_words
 from mstar.rewards.verifier.parsing.prose import stated_quantity
+from mstar.rewards.verifier.parsing.quantities import Quantity
 from mstar.rewards.verifier.parsing.units import Unit, convert, parse_unit
 from mstar.rewards.verifier.parsing.vocabulary import NO_UNIT, PERCENT
 
@@ -52,7 +52,7 @@ def read_year(text: str) -> Quantity | None:
     return None if _AROUND_YEAR.search(text) else quantity
 
 
-def same_amount(gold: Quantity, said: Quantity, answer: Answer) -> Comparison:
+def same_amount(gold: Quantity, said: Quantity, answer: Answer) -> MatchResult:
     """Compare two amounts in the unit and within the tolerance of the problem's record.
 
     A bare number is in the record's unit. Without a tolerance the values must be equal, or the
@@ -66,10 +66,10 @@ def same_amount(gold: Quantity, said: Quantity, answer: Answer) -> Comparison:
     return same
 
 
-def _same_amount(gold: Quantity, said: Quantity, answer: Answer) -> Comparison:
+def _same_amount(gold: Quantity, said: Quantity, answer: Answer) -> MatchResult:
     if _in_percent(gold, answer):
         if said.unit is not None:
-            return Comparison(False, "wrong unit")
+            return MatchResult(False, "wrong unit")
         best = _compare(gold, said.value, said.decimals, answer)
         loose = answer.type == "percent" or answer.unit is None
         if not best.same and not said.percent and loose:
@@ -80,11 +80,11 @@ def _same_amount(gold: Quantity, said: Quantity, answer: Answer) -> Comparison:
         return _compare(gold, _times(said.value, Fraction(1, 100)), decimals, answer)
     value, own = _in_gold_unit(gold, said, answer), _in_gold_unit(gold, gold, answer)
     if value is None or own is None:
-        return Comparison(False, "wrong unit")
+        return MatchResult(False, "wrong unit")
     gold = replace(gold, value=own)
     exact = isinstance(gold.value, Fraction) and not gold.decimals and answer.tolerance is None
     if exact and said.writing == "closed form" and value == said.value:
-        return Comparison(False, "unevaluated")  # 12 + pi - pi
+        return MatchResult(False, "unevaluated")  # 12 + pi - pi
     return _compare(gold, value, said.decimals if value == said.value else None, answer)
 
 
@@ -133,25 +133,25 @@ def _stems(words: str) -> set[str]:
     return {word.rstrip("s") for word in words.casefold().split()}
 
 
-def _compare(gold: Quantity, value: Value, decimals: int | None, answer: Answer) -> Comparison:
+def _compare(gold: Quantity, value: Value, decimals: int | None, answer: Answer) -> MatchResult:
     if close(gold.value, value):
-        return Comparison(True, "equal")
+        return MatchResult(True, "equal")
     if answer.type in ("count", "year"):
-        return Comparison(False, "not equal")
+        return MatchResult(False, "not equal")
     distance = abs(decimal(gold.value) - decimal(value))
     tolerance = answer.tolerance
     if tolerance is None and answer.type == "chart_number":
         tolerance = CHART_TOLERANCE
     if tolerance is not None:
         if distance <= Decimal(str(tolerance)) * abs(decimal(gold.value)):
-            return Comparison(True, "within tolerance")
-        return Comparison(False, "outside tolerance")
+            return MatchResult(True, "within tolerance")
+        return MatchResult(False, "outside tolerance")
     rounds = distance <= Decimal(5).scaleb(-(gold.decimals or 0) - 1)
     if rounds and _is_finer(gold, decimals, distance):
-        return Comparison(True, "rounds to the gold")
+        return MatchResult(True, "rounds to the reference answer")
     if gold.decimals is None and decimals and _rounds_well(distance, value, decimals):
-        return Comparison(True, "rounded to six digits or more")
-    return Comparison(False, "not equal")
+        return MatchResult(True, "rounded to six digits or more")
+    return MatchResult(False, "not equal")
 
 
 def _is_finer(gold: Quantity, decimals: int | None, distance: Decimal) -> bool:

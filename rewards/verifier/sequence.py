@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass, replace
 
 from mstar.rewards.base import Answer
-from mstar.rewards.verifier.comparison import Comparison
+from mstar.rewards.verifier.base import MatchResult
 from mstar.rewards.verifier.number import read_amount, same_amount
 from mstar.rewards.verifier.parsing.characters import BIDI
 from mstar.rewards.verifier.parsing.latex import plain
@@ -82,12 +82,12 @@ def _spaced(found: re.Match[str]) -> str:
     return f"{found[1]} " if found[1] in ",;" else f" {found[1]} "
 
 
-def same_sequence(gold: Sequence, said: Sequence, answer: Answer) -> Comparison:
+def same_sequence(gold: Sequence, said: Sequence, answer: Answer) -> MatchResult:
     """Item by item; in any order, and each once, for a set."""
     if answer.type == "tuple" and said.brackets == "{}":
-        return Comparison(False, "a set is no tuple")
+        return MatchResult(False, "a set is no tuple")
     if not gold.splits or not said.splits:
-        return Comparison(gold.splits == said.splits, "empty")
+        return MatchResult(gold.splits == said.splits, "empty")
     items = gold.splits[0]
     for split in said.splits:
         if answer.type == "set":
@@ -97,8 +97,8 @@ def same_sequence(gold: Sequence, said: Sequence, answer: Answer) -> Comparison:
                 same_item(one, other, answer) for one, other in zip(items, split, strict=True)
             )
         if same:
-            return Comparison(True, "same items")
-    return Comparison(False, "other items")
+            return MatchResult(True, "same items")
+    return MatchResult(False, "other items")
 
 
 def same_item(gold: str, said: str, answer: Answer) -> bool:

@@ -6,7 +6,7 @@ import re
 import unicodedata
 
 from mstar.rewards.base import Answer
-from mstar.rewards.verifier.comparison import Comparison
+from mstar.rewards.verifier.base import MatchResult
 from mstar.rewards.verifier.number import same_amount
 from mstar.rewards.verifier.parsing.characters import BIDI
 from mstar.rewards.verifier.parsing.latex import plain
@@ -82,17 +82,17 @@ def read_text(text: str, answer: Answer) -> tuple[Words, ...] | None:
     return tuple(dict.fromkeys(reading for reading in readings if reading))
 
 
-def same_text(gold: tuple[Words, ...], said: tuple[Words, ...], answer: Answer) -> Comparison:
+def same_text(gold: tuple[Words, ...], said: tuple[Words, ...], answer: Answer) -> MatchResult:
     """Equal words; amounts are equal where their values and units are."""
     if gold[0] in said or said[0] in gold or _joined(gold[0]) in map(_joined, said):
-        return Comparison(True, "same words")
+        return MatchResult(True, "same words")
     here, there = (read_quantity(" ".join(each[0])) for each in (gold, said))
     if here is None or there is None or "unevaluated" in (here.writing, there.writing):
-        return Comparison(False, "other words")
+        return MatchResult(False, "other words")
     alike = here.noun == there.noun or (here.unit is not None and there.unit is not None)
     if alike and same_amount(here, there, answer).same:
-        return Comparison(True, "same amount")
-    return Comparison(False, "other words")
+        return MatchResult(True, "same amount")
+    return MatchResult(False, "other words")
 
 
 def _joined(said: Words) -> str:
@@ -159,6 +159,6 @@ def _judged(said: list[str]) -> bool | None:
     return verdicts.pop() if len(verdicts) == 1 else None
 
 
-def same_truth(gold: bool, said: bool, answer: Answer) -> Comparison:
+def same_truth(gold: bool, said: bool, answer: Answer) -> MatchResult:
     """Equal verdicts."""
-    return Comparison(gold == said, "same verdict" if gold == said else "other verdict")
+    return MatchResult(gold == said, "same verdict" if gold == said else "other verdict")

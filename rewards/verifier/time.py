@@ -6,11 +6,10 @@ import re
 from dataclasses import dataclass
 
 from mstar.rewards.base import Answer
-from mstar.rewards.verifier.comparison import Comparison
+from mstar.rewards.verifier.base import MatchResult
 from mstar.rewards.verifier.number import same_amount
 from mstar.rewards.verifier.parsing.characters import BIDI
 from mstar.rewards.verifier.parsing.latex import plain
-from mstar.rewards.verifier.parsing.measures import Quantity
 from mstar.rewards.verifier.parsing.numerals import number_words
 from mstar.rewards.verifier.parsing.prose import (
     is_spray,
@@ -19,6 +18,7 @@ from mstar.rewards.verifier.parsing.prose import (
     without_denial,
     without_reason,
 )
+from mstar.rewards.verifier.parsing.quantities import Quantity
 from mstar.rewards.verifier.parsing.units import parse_unit
 from mstar.rewards.verifier.parsing.vocabulary import REFUSED
 
@@ -144,7 +144,7 @@ def _whole(text: str) -> int | None:
     return int(value) if value is not None and value.denominator == 1 and value < 1000 else None
 
 
-def same_clock(gold: Clock, said: Clock, answer: Answer) -> Comparison:
+def same_clock(gold: Clock, said: Clock, answer: Answer) -> MatchResult:
     """The same reading of the dial, and of the day where the gold tells its half."""
     if gold.of_day is not None and said.of_day is not None:
         same = gold.of_day == said.of_day
@@ -152,7 +152,7 @@ def same_clock(gold: Clock, said: Clock, answer: Answer) -> Comparison:
         same = False  # 14:30 is not half past two in the morning
     else:
         same = (gold.minutes - said.minutes) % HALF_DAY == 0
-    return Comparison(same, "same time" if same else "other time")
+    return MatchResult(same, "same time" if same else "other time")
 
 
 def read_duration(text: str, answer: Answer) -> Quantity | None:
@@ -174,6 +174,6 @@ def read_duration(text: str, answer: Answer) -> Quantity | None:
     return quantity if bare or (quantity.unit and quantity.unit.dimensions in kinds) else None
 
 
-def same_duration(gold: Quantity, said: Quantity, answer: Answer) -> Comparison:
+def same_duration(gold: Quantity, said: Quantity, answer: Answer) -> MatchResult:
     """Equal lengths of time, in any units of time."""
     return same_amount(gold, said, answer)

@@ -1,8 +1,8 @@
-"""Is a response right? The typed verifier, from a response to a verdict.
+"""Verify a response: from its text and the reference answer to a verdict.
 
-The committed answer is found (``extract``), it and the gold are read as the answer's type says,
-and the two readings are compared. Nothing is guessed from the response: unit, tolerance and
-options come from the problem's record. Nothing is evaluated as code.
+The committed answer is extracted, it and the reference answer are read by the comparator of the
+answer's type, and the two readings are compared. Unit, tolerance and options come from the
+problem's record, never from the response. Nothing is evaluated as code.
 """
 
 from __future__ import annotations
@@ -11,13 +11,9 @@ from dataclasses import dataclass
 from time import perf_counter
 
 from mstar.rewards.base import Answer
-from mstar.rewards.verifier.answer_types import KINDS
-from mstar.rewards.verifier.comparison import Comparison
+from mstar.rewards.verifier.answer_types import COMPARATORS
+from mstar.rewards.verifier.base import MatchResult
 from mstar.rewards.verifier.extract import Commitment, Form, Same, commit
-from mstar.rewards.verifier.reference import wrong_with
-
-VERSION = "2"  # rises when the same response to the same gold may get another verdict
-
 
 _CONFIDENCE: dict[Form, float] = {
     "tag": 1.0, "box": 1.0, "heading": 1.0, "line": 1.0, "phrase": 0.9, "whole": 0.7,
@@ -26,19 +22,19 @@ _CONFIDENCE: dict[Form, float] = {
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What the verifier says of one response.
+    """The verifier's verdict on one response.
 
     Attributes:
-        correct: whether the committed answer is the gold; False where that is not known.
-        confidence: how firmly the response committed to it, in [0, 1]: 1 for a tag, a box, a
-            heading or an ``Answer:`` line, 0.9 for "the answer is", 0.7 for a short response as a
-            whole; 1 where nothing was committed to, 0 where the verdict is not valid.
-        extracted: the committed answer's text; None where there is none.
+        correct: whether the committed answer is the reference answer; False if not known.
+        confidence: how explicit the commitment is, in [0, 1]: 1 for a tag, a box, a heading or an
+            ``Answer:`` line, 0.9 for "the answer is", 0.7 for a short response as a whole; 1 if
+            there is no commitment, 0 if the verdict is not valid.
+        extracted: the text of the committed answer; None if there is none.
         method: the form of the commitment and the answer type, such as ``box/number``.
         reason: why, in a few words: ``equal``, ``wrong unit``, ``no commitment``.
-        valid: False where the verifier could not decide: a gold that can't be read, or algebra
-            that ran out of time. Such a verdict is an abstention, not a wrong answer.
-        seconds: time it took.
+        valid: False if the verifier could not decide: the reference answer can't be read, or
+            computer algebra timed out. Such a verdict is an abstention, not a wrong answer.
+        seconds: the time that verification took.
     """
 
     correct: bool
@@ -51,13 +47,13 @@ class Verdict:
 
 
 def verify(response: str, answer: Answer, *, strict: bool = False) -> Verdict:
-    r"""Whether a response commits to the gold answer.
+    r"""Whether a response commits to the reference answer.
 
     Args:
-        response: the whole text that the policy wrote; any text at all, never evaluated.
-        answer: the gold and its type.
-        strict: count only a tag, a box, an ``Answer:`` line or a ``# Answer`` heading. Off, "the
-            answer is ..." and a short response as a whole count too.
+        response: the whole text that the policy generated; never evaluated.
+        answer: the reference answer and its type.
+        strict: accept only a tag, a box, an ``Answer:`` line or an ``# Answer`` heading. If False,
+            "the answer is ..." and a short response as a whole are accepted too.
 
     >>> verify(r"3 + 4 = 7, so \boxed{7\text{ cm}}", Answer("number", "7", unit="cm")).correct
     True
@@ -65,25 +61,25 @@ def verify(response: str, answer: Answer, *, strict: bool = False) -> Verdict:
     'not read as number'
     """
     began = perf_counter()
-    kind = KINDS[answer.type]
-    gold = kind.read(answer.value, answer)
-    if gold is None:
-        reason = f"the gold can't be read as {answer.type}"
+    comparator = COMPARATORS[answer.type]
+    reference = comparator.read(answer.value, answer)
+    if reference is None:
+        reason = f"the reference answer can't be read as {answer.type}"
         return Verdict(False, 0.0, None, "none", reason, False, perf_counter() - began)
-    found = commit(response, _same(answer), strict=strict)
-    if not isinstance(found, Commitment):
-        return Verdict(False, 1.0, None, "none", found, True, perf_counter() - began)
-    asks = found.text.endswith("?") and not answer.value.rstrip().endswith("?")
-    said = None if asks else kind.read(found.text, answer)
-    if said is None:
-        result = Comparison(False, f"not read as {answer.type}")
+    committed = commit(response, _same(answer), strict=strict)
+    if not isinstance(committed, Commitment):
+        return Verdict(False, 1.0, None, "none", committed, True, perf_counter() - began)
+    is_question = committed.text.endswith("?") and not answer.value.rstrip().endswith("?")
+    predicted = None if is_question else comparator.read(committed.text, answer)
+    if predicted is None:
+        result = MatchResult(False, f"not read as {answer.type}")
     else:
-        result = kind.same(gold, said, answer)
+        result = comparator.compare(reference, predicted, answer)
     return Verdict(
         correct=bool(result.same),
-        confidence=0.0 if result.same is None else _CONFIDENCE[found.form],
-        extracted=found.text,
-        method=f"{found.form}/{answer.type}",
+        confidence=0.0 if result.same is None else _CONFIDENCE[committed.form],
+        extracted=committed.text,
+        method=f"{committed.form}/{answer.type}",
         reason=result.reason,
         valid=result.same is not None,
         seconds=perf_counter() - began,
@@ -91,41 +87,46 @@ def verify(response: str, answer: Answer, *, strict: bool = False) -> Verdict:
 
 
 def extract(response: str, answer: Answer | None = None, *, strict: bool = False) -> str | None:
-    """The text of the answer that a response commits to; None where there is none.
+    r"""The text of the answer that a response commits to; None if there is none.
 
-    With an answer, its type tells whether two commitments contradict: ``7`` and ``7 cm`` don't.
+    The last answer tag takes precedence over the last box, that over the last ``Answer:`` line or
+    ``# Answer`` heading, that over "the answer is ...", and that over a response of at most 300
+    characters as a whole. A closed thinking block is ignored; a thinking block, a tag or a box
+    that never closes was cut off and holds no answer. Two commitments that contradict each other
+    are none.
+
+    Args:
+        response: the whole text that the policy generated.
+        answer: decides by its type whether two commitments contradict: ``7`` and ``7 cm`` don't.
+            If None, their texts are compared.
+        strict: accept only a tag, a box, an ``Answer:`` line or a heading.
+
+    >>> extract(r"First \boxed{12}. Wait, one is hidden. So \boxed{13}.")
+    '13'
+    >>> extract("Answer: 7")
+    '7'
     """
-    found = commit(response, _same(answer) if answer else None, strict=strict)
-    return found.text if isinstance(found, Commitment) else None
+    committed = commit(response, _same(answer) if answer else None, strict=strict)
+    return committed.text if isinstance(committed, Commitment) else None
 
 
 def equivalent(one: str, other: str, answer: Answer | None) -> bool:
-    """Whether two committed answers are the same under an answer's type; never looks at its gold.
+    """Whether two committed answers are the same under an answer's type.
 
-    Without an answer they are compared as text, and as amounts where both are. What can't be
-    read is equivalent to the same words only.
+    The answer's value is not used. Without an answer the two are compared as text, and as amounts
+    if both are amounts. A text that can't be read is equivalent only to the same words.
     """
     if one.casefold().split() == other.casefold().split():
         return True
     answer = answer or Answer("text", "")
-    kind = KINDS[answer.type]
-    left, right = kind.read(one, answer), kind.read(other, answer)
+    comparator = COMPARATORS[answer.type]
+    left, right = comparator.read(one, answer), comparator.read(other, answer)
     if left is None or right is None:
         return False
-    return bool(kind.same(left, right, answer).same or kind.same(right, left, answer).same)
+    return bool(
+        comparator.compare(left, right, answer).same or comparator.compare(right, left, answer).same
+    )
 
 
 def _same(answer: Answer) -> Same:
     return lambda one, other: equivalent(one, other, answer)
-
-
-def audit(answer: Answer) -> str | None:
-    """What is wrong with a gold answer and what to do about it; None where nothing is.
-
-    >>> audit(Answer("number", "seven or eight"))[:46]
-    "gold 'seven or eight' can't be read as number;"
-    """
-    fault = wrong_with(answer)
-    if fault is None and not verify(f"<answer>{answer.value}</answer>", answer).correct:
-        return f"gold {answer.value!r} does not verify as an answer; write it in a simpler form"
-    return fault

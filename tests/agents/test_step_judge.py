@@ -25,7 +25,7 @@ from mstar.experiments.judges.errors import error_table, family_table, first_err
 from mstar.experiments.judges.evaluation import Question, best_threshold, examined, questions
 from mstar.experiments.judges.examples import JudgeExamples, batches
 from mstar.rewards.base import Attempt
-from mstar.rewards.models.process import ProcessReward, Steps, first_error, largest_drop
+from mstar.rewards.models.process import ProcessReward, Steps, first_error
 
 
 @pytest.fixture
@@ -49,15 +49,10 @@ def test_the_weakest_step_is_the_score_and_no_step_is_an_abstention() -> None:
     assert np.isnan(scores[1])
 
 
-def test_errors_and_drops_are_found_where_they_are() -> None:
+def test_the_first_error_is_the_first_step_below_the_threshold() -> None:
     steps = np.array([0.9, 0.6, 0.4, 0.45], np.float32)
     assert first_error(steps) == 2
     assert first_error(steps[:2]) is None
-    drop = largest_drop(steps)
-    assert drop is not None
-    assert drop[0] == 1
-    assert largest_drop(np.array([0.2, 0.5], np.float32)) is None
-    assert largest_drop(steps[:1]) is None
 
 
 @pytest.mark.parametrize("name", ["Counting", "Dice", "Ruler", "Shapes"])

@@ -13,7 +13,8 @@ from mstar.envs.families.bar_chart import BarChart
 from mstar.envs.families.base import LEVELS
 from mstar.envs.variants.option_layout import join_question, layout_for, split_question
 from mstar.rewards.base import Answer
-from mstar.rewards.verifier.verify import audit, equivalent, verify
+from mstar.rewards.verifier.audit import audit
+from mstar.rewards.verifier.verify import equivalent, verify
 
 
 def drawn(name: str, count: int = 12) -> list[Problem]:

@@ -20,7 +20,7 @@ from mstar.experiments.run.rescore import rescore_run
 from mstar.experiments.run.rescore_options import RescoreOptions
 from mstar.experiments.run.run_folder import RunFolder, read_rollouts
 from mstar.rewards import RULES
-from mstar.rewards.panel import ScoreTable
+from mstar.rewards.base import ScoreTable
 
 PANEL = ("correctness", "random", "brevity")
 

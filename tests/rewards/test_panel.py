@@ -189,7 +189,7 @@ def test_a_panel_combines_by_its_rule() -> None:
 
 @pytest.mark.parametrize("bad", [1.5, -0.1])
 def test_a_score_outside_the_unit_interval_is_refused_with_the_models_name(bad: float) -> None:
-    with pytest.raises(ValueError, match=r"'wild' returned .*scores lie in \[0, 1\]"):
+    with pytest.raises(ValueError, match=r"'wild' returned .*scores must lie in \[0, 1\]"):
         RewardPanel([Told("wild", {"x": bad})]).score([Attempt("q", "x")])
 
 
@@ -212,7 +212,7 @@ def test_rescoring_asks_only_the_models_that_are_new_or_named() -> None:
     np.testing.assert_allclose(kept["judge"], np.float32([0.2, 0.4]))
     changed = rescore(stored, attempts, RewardPanel([new, old]), again=["correctness"])
     np.testing.assert_allclose(changed["correctness"], [1, 0])
-    with pytest.raises(ValueError, match="2 rows, but 1 attempts"):
+    with pytest.raises(ValueError, match="2 rows, got 1 attempts"):
         rescore(stored, attempts[:1], RewardPanel([old]))
 
 

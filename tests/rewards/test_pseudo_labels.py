@@ -43,7 +43,7 @@ KIND = Answer("number", "")
 def said(*answers: str | None) -> list[Attempt]:
     """A group without a label; None gives no answer."""
     texts = ["" if answer is None else f"Answer: {answer}" for answer in answers]
-    return [Attempt("how many?", text, group="g", kind=KIND) for text in texts]
+    return [Attempt("how many?", text, group="g", answer_spec=KIND) for text in texts]
 
 
 def ones(group: list[Attempt]) -> list[float]:

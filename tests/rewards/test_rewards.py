@@ -18,6 +18,7 @@ from mstar.rewards import (
     REWARDS,
     Answer,
     Attempt,
+    CounterfactualGrounding,
     Endpoint,
     ImageAblation,
     MajorityOnly,
@@ -26,7 +27,6 @@ from mstar.rewards import (
     RewardPanel,
     SelfConsistency,
     SelfJudge,
-    TwinGrounding,
     check_canaries,
 )
 from mstar.rewards.diagnostics.canaries import JUNK, canaries
@@ -39,14 +39,14 @@ GOLDEN = Attempt(
     SEVEN,
     group="bars",
     facts=("9", "2"),
-    twin=Answer("number", "4"),
+    counterfactual=Answer("number", "4"),
 )
 CHOICE = Attempt(
     "Which shape is to the left of the star?",
     "the star is third\nthe circle is second\nAnswer: circle",
     Answer("choice", "circle", choices=("circle", "square", "cross", "star")),
     group="shapes",
-    twin=Answer("choice", "square", choices=("circle", "square", "cross", "star")),
+    counterfactual=Answer("choice", "square", choices=("circle", "square", "cross", "star")),
 )
 
 
@@ -59,7 +59,7 @@ def answers(*values: object, of: Attempt = GOLDEN) -> list[Attempt]:
 
 
 def unlabelled(attempts: Sequence[Attempt]) -> list[Attempt]:
-    return [replace(attempt, answer=None, twin=None) for attempt in attempts]
+    return [replace(attempt, answer=None, counterfactual=None) for attempt in attempts]
 
 
 ASSORTED = [
@@ -143,20 +143,20 @@ class Gullible:
 
 def test_a_gullible_verifier_is_found_out() -> None:
     report = check_canaries(RewardPanel([Gullible()]), [GOLDEN])
-    assert any("correctness gives judge injection 1.00" in fault for fault in report.failures)
-    assert any("the panel pays 1.00 for number spray" in fault for fault in report.failures)
+    assert any("correctness scores judge injection 1.00" in fault for fault in report.failures)
+    assert any("the panel rewards number spray with 1.00" in fault for fault in report.failures)
     assert not any("empty" in fault for fault in report.failures)
 
 
 def test_a_panel_that_says_nothing_about_golden_is_found_out() -> None:
     report = check_canaries(RewardPanel([REWARDS["self_certainty"]()]), [GOLDEN])
-    assert any("says nothing about golden" in fault for fault in report.failures)
+    assert any("gives golden no reward" in fault for fault in report.failures)
 
 
 def test_canaries_need_a_label_and_leave_out_a_twin_that_is_not_there() -> None:
     with pytest.raises(ValueError, match="unlabelled"):
         canaries(replace(GOLDEN, answer=None))
-    assert "other image" not in canaries(replace(GOLDEN, twin=None))
+    assert "other image" not in canaries(replace(GOLDEN, counterfactual=None))
 
 
 def test_agreement_is_the_share_of_the_others_that_give_an_equivalent_answer() -> None:
@@ -200,11 +200,11 @@ def test_every_largest_class_wins_a_tie_of_the_hard_vote() -> None:
 
 def test_grounding_takes_back_what_would_pass_for_either_picture() -> None:
     hedge = replace(GOLDEN, answer=Answer("chart_number", "100", tolerance=0.05))
-    near = replace(hedge, twin=Answer("chart_number", "108", tolerance=0.05))
-    scores = TwinGrounding().score(answers(100, 104, 108, of=near))
+    near = replace(hedge, counterfactual=Answer("chart_number", "108", tolerance=0.05))
+    scores = CounterfactualGrounding().score(answers(100, 104, 108, of=near))
     np.testing.assert_array_equal(scores, [1, 0, 0])
-    same = replace(hedge, twin=Answer("chart_number", "101", tolerance=0.05))
-    assert np.isnan(TwinGrounding().score(answers(100, of=same))).all()
+    same = replace(hedge, counterfactual=Answer("chart_number", "101", tolerance=0.05))
+    assert np.isnan(CounterfactualGrounding().score(answers(100, of=same))).all()
 
 
 def test_the_picture_must_make_a_right_answer_likelier() -> None:
@@ -361,7 +361,7 @@ def serve() -> Iterator[Serve]:
 def test_an_endpoint_judges_with_the_picture(serve: Serve) -> None:
     body = json.dumps({"choices": [{"message": {"content": f"Fine.\n{VERDICT}"}}]}).encode()
     endpoint, requests = serve(200, body)
-    scores = SelfJudge(endpoint).score([replace(GOLDEN, pictures=(Red(),))])
+    scores = SelfJudge(endpoint).score([replace(GOLDEN, images=(Red(),))])
     assert scores.tolist() == [0.5]
     (request,) = requests
     assert request["path"] == "/v1/chat/completions"

@@ -120,7 +120,7 @@ def test_a_score_outside_the_unit_interval_needs_a_scale() -> None:
     def signed(completions: Sequence[Any], **columns: Any) -> list[float]:
         return [-1.0] * len(completions)
 
-    with pytest.raises(ValueError, match=r"'signed' returned -1.0; scores lie in \[0, 1\]"):
+    with pytest.raises(ValueError, match=r"'signed' returned -1.0; scores must lie in \[0, 1\]"):
         RewardPanel([from_trl(signed)]).score([RIGHT])
     assert RewardPanel([from_trl(signed, scale=(-1, 1))]).score([RIGHT]).reward == [0.0]
     with pytest.raises(ValueError, match="lowest, highest"):
@@ -193,7 +193,7 @@ def test_columns_become_attempts() -> None:
         answer=[answer_to_json(GOLD)] * 3,
         image=[red, red.copy(), blue],
         facts=[["3", "4"]] * 3,
-        twin=[answer_to_json(Answer("number", "5"))] * 3,
+        counterfactual=[answer_to_json(Answer("number", "5"))] * 3,
         certainty=[1.5, None, 2.0],
         trainer_state=object(),
         log_extra=print,
@@ -201,16 +201,20 @@ def test_columns_become_attempts() -> None:
     assert scores == [None, None, None]
     first, same, other = spy.seen
     assert (first.question, first.response, first.answer) == ("How many?", "7", GOLD)
-    assert (first.facts, first.twin, first.certainty) == (("3", "4"), Answer("number", "5"), 1.5)
+    assert (first.facts, first.counterfactual, first.certainty) == (
+        ("3", "4"),
+        Answer("number", "5"),
+        1.5,
+    )
     assert first.group == same.group != other.group
-    assert other.pictures[0].render().mode == "RGB"
+    assert other.images[0].render().mode == "RGB"
 
 
 def test_unlabelled_rows_are_compared_as_the_kind_that_their_column_names() -> None:
     said = ["Answer: 9 m", "Answer: 900 cm", "Answer: 9", "Answer: 8 m"]
     kind = answer_to_json(Answer("number", "", unit="m"))
     reward = to_trl(REWARDS["self_consistency"]())
-    scores = reward(prompts=["How far?"] * 4, completions=said, kind=[kind] * 4)
+    scores = reward(prompts=["How far?"] * 4, completions=said, answer_spec=[kind] * 4)
     assert scores == pytest.approx([2 / 3, 2 / 3, 2 / 3, 0])
 
 

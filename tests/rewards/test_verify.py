@@ -21,12 +21,10 @@ from mstar.experiments.bench.fuzz import GOLDS, fuzz_verifier, fuzzed
 from mstar.rewards.base import ANSWER_TYPES, Answer, Attempt
 from mstar.rewards.models.correctness import Correctness
 from mstar.rewards.models.format import Format
-from mstar.rewards.verifier.extract import extract as extract_untyped
-from mstar.rewards.verifier.extract import well_formed
+from mstar.rewards.verifier.audit import audit
+from mstar.rewards.verifier.extract import has_reasoning, well_formed
 from mstar.rewards.verifier.parsing.symbolic import WORKER, is_harmless, same_symbolically
-from mstar.rewards.verifier.reasons import reasons
-from mstar.rewards.verifier.reference import wrong_with
-from mstar.rewards.verifier.verify import audit, equivalent, extract, verify
+from mstar.rewards.verifier.verify import equivalent, extract, verify
 
 SHARED = Path(os.environ.get("MSTAR_SHARED", Path(__file__).parents[3] / "shared"))
 AREAS = ("6 m", "9 m", "14 m", "21 m")
@@ -244,7 +242,7 @@ def test_extract_gives_the_committed_text() -> None:
     assert extract(r"so \boxed{18\text{ cm}}") == r"18\text{ cm}"
     assert extract("Answer: 18\n<answer>18 cm</answer>", number("18", unit="cm")) == "18 cm"
     assert extract("nothing to see here, " * 20) is None
-    assert extract_untyped("Answer: B") == "B"
+    assert extract("Answer: B") == "B"
 
 
 def test_two_commitments_agree_when_their_type_says_so() -> None:
@@ -305,7 +303,6 @@ def test_a_faulty_gold_is_named_with_its_remedy(answer: Answer, words: str) -> N
     fault = audit(answer)
     assert fault is not None
     assert words in fault
-    assert fault == wrong_with(answer)
 
 
 def test_a_malformed_gold_is_an_abstention() -> None:
@@ -372,7 +369,7 @@ def test_format_pays_for_one_commitment_at_the_end(response: str, score: float) 
 def test_reasons_stand_before_the_answer_in_lines_or_sentences_of_their_own(
     response: str, stated: bool
 ) -> None:
-    assert reasons(response) is stated
+    assert has_reasoning(response) is stated
 
 
 # Every way of writing a number

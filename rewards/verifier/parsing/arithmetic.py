@@ -7,8 +7,7 @@ from collections.abc import Callable, Mapping
 from decimal import Context, Decimal, DecimalException, DivisionByZero, InvalidOperation, Overflow
 from fractions import Fraction
 
-from mstar.rewards.verifier.parsing.formula import Tree
-from mstar.rewards.verifier.parsing.tokens import UnreadableError
+from mstar.rewards.verifier.parsing.formula import Tree, UnreadableError
 
 Value = Fraction | Decimal  # exact, or irrational to PRECISION digits
 

@@ -44,7 +44,7 @@ def _table() -> dict[int, str]:
 _TABLE = _table()
 
 
-def settle(text: str) -> str:
+def normalise(text: str) -> str:
     """The text in one form, character by character; never a blind NFKC.
 
     Superscripts, subscripts and vulgar fractions are mapped by meaning first (``10²`` is
@@ -52,7 +52,7 @@ def settle(text: str) -> str:
     products, quotes and spaces become one each; zero-width characters vanish and control
     characters become spaces.
 
-    >>> settle("１０² − 3½")
+    >>> normalise("１０² − 3½")
     '10^{2} - 3 1/2 '
     """
     return _RUN.sub(_shifted, text).translate(_TABLE)

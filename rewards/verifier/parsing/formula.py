@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
+from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
 from mstar.rewards.verifier.parsing.numerals import Numeral, numeral
-from mstar.rewards.verifier.parsing.tokens import Token, UnreadableError, tokens_of
 from mstar.rewards.verifier.parsing.vocabulary import listed
 
 Tree = tuple[Any, ...]
@@ -21,6 +22,35 @@ _CLOSING = {"(": ")", "{": "}", "[": "]"}
 FUNCTIONS = listed("sin cos tan cot sec csc arcsin arccos arctan ln log exp abs")
 KNOWN_COMMANDS = FUNCTIONS | {"frac", "sqrt", "root", "binom"}
 _TWO = ("number", Numeral(Fraction(2), 0), "digits")
+TOKENS = 200
+
+_TOKEN = re.compile(
+    r"(?P<number>\d[\d,.]*(?:[eE][-+]?\d{1,4}(?![\d.]))?|\.\d+(?:[eE][-+]?\d{1,4}(?![\d.]))?)"
+    r"|(?P<command>\\[a-zA-Z]+)|(?P<letter>[a-zA-Zα-ωµΓΔΘΛΣΦΨΩ])|(?P<sign>[-+*/^(){}\[\]%|_])"
+)
+_FUNCTION_WORDS = re.compile(
+    r"(?<![a-zA-Z\\])(sqrt|sin|cos|tan|arcsin|arccos|arctan|cot|sec|csc|ln|log|exp|abs|pi)(?![a-zA-Z])"
+)
+_MEANINGS = {"sqrt": "\\root ", "pi": "π"}
+
+
+class UnreadableError(ValueError):
+    """The text is no formula that this parser knows, or too large for it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """A piece of a formula.
+
+    Attributes:
+        kind: ``number``, ``command``, ``letter`` or ``sign``.
+        text: as it stands there, without a mark after a number.
+        spaced: whether white space stood before it.
+    """
+
+    kind: str
+    text: str
+    spaced: bool
 
 
 def parse(text: str) -> Tree:
@@ -32,7 +62,7 @@ def parse(text: str) -> Tree:
     Raises:
         UnreadableError: anything else.
     """
-    parser = _Parser(tokens_of(text))
+    parser = _Parser(_tokens(text))
     tree = parser.sum(0)
     if parser.next is not None:
         raise UnreadableError(f"{parser.next.text!r} does not belong there")
@@ -205,6 +235,28 @@ class _Parser:
             if point:
                 break
         return whole
+
+
+def _tokens(text: str) -> list[Token]:
+    """The tokens, functions named in words among them; raises UnreadableError for others."""
+    text = _FUNCTION_WORDS.sub(lambda found: _MEANINGS.get(found[1], f"\\{found[1]} "), text)
+    tokens: list[Token] = []
+    place = 0
+    while place < len(text):
+        start = place
+        while place < len(text) and text[place].isspace():
+            place += 1
+        if place == len(text):
+            break
+        found = _TOKEN.match(text, place)
+        if found is None or len(tokens) == TOKENS:
+            raise UnreadableError(f"no formula: {text[place : place + 20]!r}")
+        kind, said = str(found.lastgroup), found.group()
+        if kind == "number":
+            said = said.rstrip(".,")
+        tokens.append(Token(kind, said, place > start))
+        place += len(said)
+    return tokens
 
 
 def _number(text: str) -> Tree:

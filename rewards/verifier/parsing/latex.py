@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from mstar.rewards.verifier.parsing.characters import settle
+from mstar.rewards.verifier.parsing.characters import normalise
 from mstar.rewards.verifier.parsing.vocabulary import listed
 
 _COMMAND = re.compile(r"\\([a-zA-Z]+)(\*?)|\\(.)|\$", re.DOTALL)
@@ -69,7 +69,7 @@ def plain(text: str) -> str:
     >>> plain("He will spend $8.20.")
     'He will spend $8.20.'
     """
-    text = settle(text).rstrip("\\ ")
+    text = normalise(text).rstrip("\\ ")
     if "\\" in text or "…" in text or "..." in text:
         text = _INFIX.sub(_prefixed, _COLOR.sub("", text))
         text = _GOES_ON.sub(_for_ever, _REPEATING.sub(_period, text))

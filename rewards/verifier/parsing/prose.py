@@ -6,9 +6,8 @@ import re
 
 from mstar.rewards.verifier.parsing.arithmetic import close
 from mstar.rewards.verifier.parsing.latex import plain
-from mstar.rewards.verifier.parsing.measures import Quantity
 from mstar.rewards.verifier.parsing.numerals import NUMBER_WORDS, SCALES
-from mstar.rewards.verifier.parsing.quantities import read_quantity
+from mstar.rewards.verifier.parsing.quantities import Quantity, read_quantity
 from mstar.rewards.verifier.parsing.vocabulary import BOUNDS, HARMLESS, NUMBERED, REFUSED
 
 WORDS = 60  # of the longest sentence that is read

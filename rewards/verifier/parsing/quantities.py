@@ -1,17 +1,23 @@
-"""The one amount that an answer states: bare, after a label, or as the end of an equation."""
+"""One number and what stands beside it: sign, currency, scale, unit or noun, label, equation."""
 
 from __future__ import annotations
 
 import re
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from decimal import Decimal
+from fractions import Fraction
+from typing import Literal
 
-from mstar.rewards.verifier.parsing.arithmetic import Value, close, decimal
+from mstar.rewards.verifier.parsing.arithmetic import Value, close, decimal, evaluate
 from mstar.rewards.verifier.parsing.characters import BIDI
+from mstar.rewards.verifier.parsing.formula import Tree, UnreadableError, parse
 from mstar.rewards.verifier.parsing.latex import plain
-from mstar.rewards.verifier.parsing.measures import NOUN, Quantity, read_measure
-from mstar.rewards.verifier.parsing.units import convert
-from mstar.rewards.verifier.parsing.vocabulary import REFUSED
+from mstar.rewards.verifier.parsing.numerals import COUNTING, NUMBER_WORDS, SCALES, number_words
+from mstar.rewards.verifier.parsing.units import CURRENCIES, Unit, convert, parse_unit
+from mstar.rewards.verifier.parsing.vocabulary import NO_UNIT, REFUSED
+
+Writing = Literal["digits", "fraction", "closed form", "unevaluated"]
+"""``closed form`` is irrational, such as 5 sqrt(3); ``unevaluated`` is rational, such as 3 + 4."""
 
 LONGEST = 400  # characters
 _LEAD = re.compile(  # what may stand before the number without changing it
@@ -27,6 +33,47 @@ _UNIT_FRACTION = re.compile(
 )
 _TIMES = re.compile(r"(?<=\d)\s?[xX]\s?(?=\d)")
 _UNIT_BESIDE = re.compile(r"[$€£¥₹]|(?<=\d)\s?[a-zA-Z°]+(?:\^\{?\d\}?)?")
+_TWO_SIGNS = re.compile(r"[-+]\s*\(?\s*[-+]")
+_TAIL = re.compile(
+    r"\\[a-zA-Z]+|\d[eE][-+]?\d+|_e(?![a-zA-Z])"
+    r"|(?:(?:arc)?(?:sin|cos|tan)|ln|log|exp|sqrt|pi)(?![a-zA-Z])|([a-zA-Z°$€£¥₹¢µΩ\"'])"
+)
+NOUN = re.compile(r"[a-zA-Z][a-zA-Z'-]+(?:[ /][a-zA-Z][a-zA-Z'-]*){0,6}(?:\^\d)?")
+_TIMES_TEN = re.compile(r"(?<=\d)\s?[xX]\s?(?=10\s?\^)")
+_APOSTROPHE = re.compile(r"(?<=\d)'(?=\d{3}(?!\d))")
+_AND_PART = re.compile(r"(?<=\d) and (a half|a quarter|three quarters)\b")
+_PART_AFTER = re.compile(r"\b([a-zA-Z]+) and (a half|a quarter|three quarters)$")
+_AND_FRACTION = re.compile(r"(?<=\d) and (?=\d{1,3}/\d|\\frac)")
+_MINUS_WORD = re.compile(r"(?:minus|negative) ", re.IGNORECASE)
+_NEXT_PART = re.compile(
+    r"(?<=[a-zA-Z'\"°])(?:,? (?:and|&) |, ?| {1,3}|)(?=\d)|(?<=[a-z])(?:,? and |, )(?=[a-z])"
+    r"|(?:(?<=hour)|(?<=hours)|(?<=minutes)|(?<=dollars)|(?<=feet)|(?<=days)) (?=[a-z])"
+)
+_VERBS = frozenset(("is", "are", "was", "were", "would", "because", "since", "equals"))
+_SUFFIXES = {"k": 10**3, "K": 10**3, "M": 10**6, "B": 10**9}
+
+
+@dataclass(frozen=True, slots=True)
+class Quantity:
+    """A number as it was written.
+
+    Attributes:
+        value: without its unit; a percentage is left in per cent.
+        writing: how it was written; ``unevaluated`` is a calculation with a rational result.
+        decimals: how many decimals the digits show; None where they aren't plain digits.
+        unit: the unit, if it is a known one.
+        noun: the words after the number, its unit among them.
+        percent: whether it is in per cent.
+        nearly: after ``≈``: the number that this one was rounded to.
+    """
+
+    value: Value
+    writing: Writing
+    decimals: int | None = None
+    unit: Unit | None = None
+    noun: str = ""
+    percent: bool = False
+    nearly: Quantity | None = None
 
 
 def read_quantity(text: str) -> Quantity | None:
@@ -109,3 +156,166 @@ def _unwrapped(said: str) -> str:
             break
         said = inner.strip()
     return said
+
+
+def read_measure(said: str) -> Quantity | None:
+    """One number with what stands beside it, or parts such as ``1 hour 40 minutes``."""
+    return _single(said) or _compound(said)
+
+
+def _single(said: str) -> Quantity | None:
+    """One number and what follows it."""
+    sign = ""
+    if spoken := _MINUS_WORD.match(said):
+        said = "-" + said[spoken.end() :]
+    if said[:1] in "-+" and said[1:].lstrip()[:1] in CURRENCIES and len(said) > 1:
+        sign, said = said[0], said[1:].lstrip()
+    money = re.match(r"(?:US)?([$€£¥₹])\s?|(USD|EUR|GBP|Rs\.?)\s", said)
+    currency = ""
+    if money:
+        currency = money[1] or {"USD": "$", "EUR": "€", "GBP": "£"}.get(money[2], "₹")
+        said = said[money.end() :]
+    said = _AND_PART.sub(
+        lambda found: {"a half": " 1/2", "a quarter": " 1/4"}.get(found[1], " 3/4"), said
+    )
+    said = _AND_FRACTION.sub(" ", _TIMES_TEN.sub("*", said))
+    said = _APOSTROPHE.sub(",", said)
+    head, tail = _split(said)
+    quantity = _in_digits(sign + head) if head.strip("-") else _in_words(said.removeprefix("-"))
+    if quantity is not None and head == "-":
+        quantity = replace(quantity, value=-quantity.value)
+    if quantity is None:
+        return None
+    if head.strip("-"):
+        quantity = _with_tail(quantity, tail)
+    if quantity is not None and currency:
+        if quantity.unit is not None or quantity.percent:
+            return None
+        return replace(quantity, unit=parse_unit(currency))
+    return quantity
+
+
+def _split(said: str) -> tuple[str, str]:
+    """The formula at the start, and the words after it."""
+    for found in _TAIL.finditer(said):
+        if found.group(1):
+            return said[: found.start()].rstrip(" {(*"), said[found.start() :]
+    return said, ""
+
+
+def _in_digits(head: str) -> Quantity | None:
+    percent = head.endswith("%")
+    if _TWO_SIGNS.match(head):
+        return None
+    try:
+        tree = parse(head.removesuffix("%"))
+        value = evaluate(tree)
+    except UnreadableError:
+        return None
+    return Quantity(value, *how_written(tree, value), percent=percent)
+
+
+def _in_words(said: str) -> Quantity | None:
+    found = _PART_AFTER.search(said)
+    if found and found[1].casefold() not in NUMBER_WORDS:  # an hour and a half
+        said = f"{said[: found.start()]}and {found[2]} {found[1]}"
+    words = said.split()
+    for count in range(min(len(words), 12), 0, -1):
+        value = number_words(" ".join(words[:count]))
+        if value is not None and said.casefold() not in ("a", "an"):
+            tail = re.sub(r"^(?:of )?an? ", "", " ".join(words[count:]))
+            return _with_tail(
+                Quantity(value, "digits", 0 if value.denominator == 1 else None), tail
+            )
+    return None
+
+
+def _with_tail(quantity: Quantity, tail: str) -> Quantity | None:
+    """The quantity with the scale, the unit or the noun that stands after its number."""
+    tail = tail.replace("{", "").replace("}", "").replace(")", "").strip(" .*-")
+    first, _, rest = tail.partition(" ")
+    scale = SCALES.get(first.lower()) or _SUFFIXES.get(first)
+    if scale and not (first == "K" and rest):
+        quantity = replace(quantity, value=quantity.value * scale, decimals=None)
+        tail = rest.removeprefix("of ").strip()
+    if not tail:
+        return quantity
+    if tail.casefold() in ("percent", "per cent", "pct", "percentage"):
+        return None if quantity.percent else replace(quantity, percent=True)
+    unit = parse_unit(tail)
+    if unit is None:
+        if first.casefold() in _VERBS or COUNTING & set(
+            re.split(r"[\s-]", tail.casefold())
+        ):  # a second number
+            return None
+        if not NOUN.fullmatch(tail) or REFUSED & set(tail.casefold().split()):
+            return None
+        unit = _leading_unit(tail)
+    if unit is not None and quantity.percent:
+        return None
+    return replace(quantity, unit=unit, noun=tail)
+
+
+def _leading_unit(tail: str) -> Unit | None:
+    """The unit of ``years old``; not the preposition of ``in total``."""
+    words = tail.split()
+    stop = next((i for i, word in enumerate(words) if i and word in NO_UNIT), len(words) - 1)
+    for count in range(stop, 0, -1):
+        head = " ".join(words[:count])
+        if len(head) > 1 and head != "in" and (unit := parse_unit(head)):
+            return unit
+    return None
+
+
+def _compound(said: str) -> Quantity | None:
+    """``1 hour 40 minutes``: parts in ever smaller units of one kind, added up."""
+    parts = _NEXT_PART.split(said)
+    if not 2 <= len(parts) <= 4:
+        return None
+    total: Quantity | None = None
+    smallest: Value | None = None
+    for part in parts:
+        each = _single(part.strip())
+        if each is None or each.unit is None or each.writing == "unevaluated":
+            return None
+        if total is None or total.unit is None or smallest is None:
+            total, smallest = each, each.unit.factor
+            continue
+        added = convert(each.value, each.unit, total.unit)
+        if added is None or decimal(each.unit.factor) >= decimal(smallest):
+            return None
+        if not isinstance(added, Fraction) or not isinstance(total.value, Fraction):
+            return None
+        total, smallest = replace(total, value=total.value + added, decimals=None), each.unit.factor
+    return total
+
+
+def how_written(tree: Tree, value: Value) -> tuple[Writing, int | None]:
+    """How a formula stands there, and how many decimals it shows; None where it is no decimal."""
+    while tree[0] in ("negative", "percent"):
+        tree = tree[1]
+    if tree[0] == "number":
+        return ("digits", tree[1].decimals) if tree[2] == "digits" else ("fraction", None)
+    if isinstance(value, Decimal):
+        return "closed form", None
+    if _is_scientific(tree):
+        return "digits", None
+    if tree[0] == "divide" and all(_is_integer(part) for part in tree[1:]):
+        return "fraction", None
+    return "unevaluated", None
+
+
+def _is_integer(tree: Tree) -> bool:
+    tree = tree[1] if tree[0] == "negative" else tree
+    return bool(tree[0] == "number" and tree[1].value.denominator == 1 and tree[2] == "digits")
+
+
+def _is_scientific(tree: Tree) -> bool:
+    """A power of ten, or a number times one."""
+    if tree[0] == "multiply":
+        first = tree[1][1] if tree[1][0] == "negative" else tree[1]
+        if first[0] != "number":
+            return False
+        tree = tree[2]
+    is_power = tree[0] == "power" and tree[1][0] == "number" and _is_integer(tree[2])
+    return bool(is_power and tree[1][1].value == 10)

@@ -1,1 +1,0 @@
-"""The bridge between reward models and TRL's reward functions, in both directions."""
