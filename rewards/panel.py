@@ -107,7 +107,7 @@ def rescore(
         )
     if unknown := set(again) - set(panel.names):
         raise ValueError(
-            f"can't score {sorted(unknown)} again: not in the panel; known: "
+            f"can't score again {sorted(unknown)}: not in the panel; known: "
             f"{', '.join(panel.names)}"
         )
     reused = set(stored.names) - set(again)
