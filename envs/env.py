@@ -17,7 +17,7 @@ from mstar.envs.problem import Problem
 from mstar.envs.render import render_card, render_text
 from mstar.envs.spaces import LONGEST_PROMPT, LONGEST_RESPONSE, ResponseSpace, UnicodeText
 from mstar.envs.task import Task, TaskConfig
-from mstar.rewards.panel import ScoreTable
+from mstar.rewards.base import ScoreTable
 
 Observation = dict[str, Any]
 Info = dict[str, Any]

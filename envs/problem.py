@@ -10,7 +10,7 @@ from typing import Any, Literal, overload
 
 from PIL import Image
 
-from mstar.rewards.base import Answer, Attempt, Image
+from mstar.rewards.base import Answer, Attempt, LazyImage
 
 StepKind = Literal["perceive", "compute", "conclude"]
 Split = Literal["train", "validation", "test"]
@@ -56,7 +56,7 @@ class Problem:
     """
 
     id: str
-    pictures: tuple[Image, ...]
+    pictures: tuple[LazyImage, ...]
     question: str
     answer: Answer | None
     steps: tuple[Step, ...] = ()
@@ -124,7 +124,7 @@ class RenderedImages(Sequence[Image.Image]):
         size: side in pixels of images that are drawn; stored images keep their own size.
     """
 
-    def __init__(self, images: Sequence[Picture], size: int) -> None:
+    def __init__(self, images: Sequence[LazyImage], size: int) -> None:
         self._images, self._size = images, size
 
     @cached_property

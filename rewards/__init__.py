@@ -2,13 +2,14 @@
 
 A reward model scores attempts (responses to problems) in [0, 1]; a panel holds several of them and
 combines their scores by a rule. What plugs in: a reward model (``models``: one file and a line in
-``REWARDS``, or an entry point, see ``registry``), an answer type of the verifier (``verifier``: one file and a line in ``COMPARATORS``),
-a rule (``rules``: a function and a line in ``RULES``), a pseudo-label (``voting``), and every
-reward function written for TRL (``from_trl``; ``to_trl`` converts the other way). ``diagnostics``
-checks panels. Importing this package loads no torch.
+``REWARDS``, or an entry point of another package, see ``registry``); an answer type of the verifier
+(``verifier``: one file and a line in ``COMPARATORS``); a rule (``rules``: a function and a line in
+``RULES``); a pseudo-label (``voting``); and every reward function written for TRL (``from_trl``;
+``to_trl`` converts the other way). ``diagnostics`` checks panels. Importing this package loads no
+torch.
 """
 
-from mstar.rewards.base import Answer, Attempt, Image, RewardModel, Rule, Scores, ScoreTable
+from mstar.rewards.base import Answer, Attempt, LazyImage, RewardModel, Rule, Scores, ScoreTable
 from mstar.rewards.diagnostics.canaries import CanaryReport, check_canaries
 from mstar.rewards.diagnostics.health import (
     ModelHealth,
@@ -49,8 +50,8 @@ __all__ = [
     "Endpoint",
     "Format",
     "Frozen",
-    "Image",
     "ImageAblation",
+    "LazyImage",
     "MajorityOnly",
     "ModelHealth",
     "OutcomeReward",

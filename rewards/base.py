@@ -37,7 +37,7 @@ ANSWER_TYPES: tuple[AnswerType, ...] = get_args(AnswerType)
 Scores = NDArray[np.float32]  # (N,) in [0, 1]; NaN where the model abstains
 
 
-class Image(Protocol):
+class LazyImage(Protocol):
     """An image that is drawn or opened only when it is rendered, so that attempts stay small."""
 
     def render(self, size: int | None = None) -> PIL.Image.Image:
@@ -45,7 +45,7 @@ class Image(Protocol):
         ...
 
 
-Picture = Image  # the old name, for one version
+Picture = LazyImage  # the old name, for one version
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,17 +100,17 @@ class Attempt:
     question: str
     response: str
     answer: Answer | None = None
-    images: tuple[Image, ...] = ()
+    images: tuple[LazyImage, ...] = ()
     group: str = ""
     facts: tuple[str, ...] = ()
     counterfactual: Answer | None = None
-    counterfactual_images: tuple[Image, ...] = ()
+    counterfactual_images: tuple[LazyImage, ...] = ()
     certainty: float | None = None
     logprob: float | None = None
     answer_spec: Answer | None = None
 
     @property
-    def pictures(self) -> tuple[Image, ...]:
+    def pictures(self) -> tuple[LazyImage, ...]:
         """The old name of ``images``, for one version."""
         return self.images
 

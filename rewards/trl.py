@@ -218,7 +218,7 @@ def _attempts(
 
 @dataclass(frozen=True)
 class _LoadedImage:
-    """A Pillow image from a dataset's column, with the interface of ``base.Image``."""
+    """A Pillow image from a dataset's column, with the interface of ``base.LazyImage``."""
 
     image: PIL.Image.Image
 

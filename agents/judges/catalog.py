@@ -12,7 +12,7 @@ from mstar.agents.judges.step_judge import STEP_JUDGE, StepJudge
 from mstar.agents.policy.embedded import EMBEDDED
 from mstar.agents.policy.policy import Policy, Precision
 from mstar.agents.sampling.local import LocalSampler, Prompt
-from mstar.rewards.base import Image, RewardModel
+from mstar.rewards.base import LazyImage, RewardModel
 from mstar.rewards.models.endpoint import Endpoint
 from mstar.rewards.models.grounding import ImageAblation
 from mstar.rewards.models.outcome import OutcomeReward
@@ -111,7 +111,7 @@ def _asking(policy: Policy, size: int) -> Ask:
     """A policy as a judge that is asked in words, and answers with what it finds likeliest."""
     sampler = LocalSampler(policy, LONGEST_VERDICT, 1)
 
-    def ask(text: str, images: Sequence[Image]) -> str:
+    def ask(text: str, images: Sequence[LazyImage]) -> str:
         prompt = Prompt(text, tuple(image.render(size) for image in images), "judge")
         return sampler.sample([prompt], 1, 0.0, 0)[0][0].text
 

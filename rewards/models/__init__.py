@@ -3,8 +3,8 @@
 A reward model is a class with a ``name`` and ``score(attempts)``, which returns one float in
 [0, 1] per attempt, or NaN where it abstains (``mstar.rewards.base.RewardModel``). To add one,
 write a file with the class, whose docstring names its source, and add a line to ``REWARDS`` in
-``mstar.rewards.registry``: panels, ``--panel``, TRL and the contract tests then find it by name. Models that
-need another model to score (``OutcomeReward``, ``ProcessReward``, ``ImageAblation``,
+``mstar.rewards.registry``: panels, ``--panel``, TRL and the contract tests then find it by name.
+Models that need another model to score (``OutcomeReward``, ``ProcessReward``, ``ImageAblation``,
 ``SelfJudge``) are constructed in ``mstar.agents.judges``.
 """
 

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from mstar.rewards.base import Image
+from mstar.rewards.base import LazyImage
 
 LONGEST_REPLY = 1_000_000  # bytes; a longer reply is cut, which makes it invalid JSON
 
@@ -41,7 +41,7 @@ class Endpoint:
         if not self.url.startswith(("http://", "https://")):
             raise ValueError(f"url must start with http:// or https://, got {self.url!r}")
 
-    def __call__(self, prompt: str, images: Sequence[Image] = ()) -> str:
+    def __call__(self, prompt: str, images: Sequence[LazyImage] = ()) -> str:
         """One chat completion at temperature 0.
 
         Raises:
@@ -72,7 +72,7 @@ def _text_part(text: str) -> dict[str, Any]:
     return {"type": "text", "text": text}
 
 
-def _image_part(image: Image) -> dict[str, Any]:
+def _image_part(image: LazyImage) -> dict[str, Any]:
     png = io.BytesIO()
     image.render().save(png, "PNG")
     data = base64.b64encode(png.getvalue()).decode()

@@ -9,9 +9,9 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
-from mstar.rewards.base import Attempt, Image, Scores
+from mstar.rewards.base import Attempt, LazyImage, Scores
 
-Ask = Callable[[str, Sequence[Image]], str]
+Ask = Callable[[str, Sequence[LazyImage]], str]
 
 BEST = 4  # grades are whole numbers from 0 to BEST
 RUBRIC: Mapping[str, str] = {
