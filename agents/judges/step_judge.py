@@ -190,7 +190,7 @@ def _batches(
     problems: dict[tuple[object, ...], dict[tuple[str, ...], list[int]]] = {}
     for row, attempt in enumerate(attempts):
         if steps := tuple(steps_of(attempt.response)):
-            key = (attempt.group, attempt.question, *map(id, attempt.pictures))
+            key = (attempt.group, attempt.question, *map(id, attempt.images))
             problems.setdefault(key, {}).setdefault(steps, []).append(row)
     batch: list[dict[tuple[str, ...], list[int]]] = []
     for responses in problems.values():

@@ -14,7 +14,7 @@ import numpy as np
 from mstar.envs.families.parts.drawing import COLORS, Color
 from mstar.envs.families.solution import Solution
 from mstar.envs.problem import Problem, Split
-from mstar.rewards.base import Picture
+from mstar.rewards.base import LazyImage
 
 ROOT_SEED = 20260101  # part of the seed of every problem of every family
 LEVELS = (1, 2, 3)
@@ -155,7 +155,7 @@ class Family(ABC):
         """
 
     @abstractmethod
-    def draw(self, latent: Latent, style: Style) -> Picture | tuple[Picture, ...]:
+    def draw(self, latent: Latent, style: Style) -> LazyImage | tuple[LazyImage, ...]:
         """Draw the image of a latent state, or several images."""
 
     def fields(self, latent: Latent) -> Mapping[str, object]:
