@@ -15,15 +15,15 @@ from mstar.envs.families.parts.sampling import choose
 from mstar.envs.families.solution import Solution, compute, perceive
 from mstar.envs.problem import Step
 
-SIDE, PITCH, BLOCK = 0.08, 0.1, 0.175  # of a box, from box to box, width of a weight
-PANS = (0.255, 0.745)  # middles of the left and the right half
+SIDE, PITCH, BLOCK = 0.08, 0.1, 0.175  # side of a box, pitch of boxes, width of a weight
+PANS = (0.255, 0.745)  # centres of the left and the right pan
 STONE: Color = (225, 220, 210)
 
-Load = list[list[Any]]  # what lies on one side: [color, how many] or ["weight", how heavy]
+Load = list[list[Any]]  # the load of one pan: [color, how many] or ["weight", how heavy]
 
 
 class Balance(Family):
-    """One to three level scales; boxes of one colour weigh the same, numbers are on the weights."""
+    """One to three balanced scales; boxes of one colour weigh the same, weights are numbered."""
 
     name: ClassVar[str] = "Balance"
     topic: ClassVar[str] = "measures"
@@ -36,14 +36,14 @@ class Balance(Family):
         ),
     )
 
-    extra = Difficulty("distractor", False, True, True)  # a scale about a box that nobody asks for
+    extra = Difficulty("distractor", False, True, True)  # a scale that is not needed
     heaviest = Difficulty("perception", 12, 12, 15)
     templates = Difficulty(
         "reasoning", ("one",), ("one", "sides", "chain"), ("sides", "chain", "eliminate")
     )
 
     def latent(self, rng: np.random.Generator) -> Latent:
-        """What lies on each scale, how the scales are arranged, and which box is asked for."""
+        """The load of each scale, the arrangement of the scales, and the box that is asked for."""
         template = choose(self.templates, rng)
         needed = (1 if template in ("one", "sides") else 2) + self.extra
         colors = [str(c) for c in rng.choice(list(COLORS), size=needed, replace=False)]
@@ -51,12 +51,12 @@ class Balance(Family):
         return self.vary({"colors": colors, "ask": ask}, rng)
 
     def vary(self, latent: Latent, rng: np.random.Generator) -> Latent:
-        """Other weights and numbers of boxes under the same colours and question."""
+        """Other weights and numbers of boxes of the same colours."""
         colors = latent["colors"]
         boxes = {c: int(rng.integers(2, self.heaviest + 1)) for c in colors}
         scales = []
         for left, right in LOADS[latent["ask"]["template"]](colors, rng):
-            # The lighter known side gets the weight that levels the scale.
+            # The lighter side gets the weight that balances the scale.
             rest = _weigh(left, boxes) - _weigh(right, boxes)
             scales.append([left, [*right, ["weight", rest]]])
         if self.extra:
@@ -90,7 +90,7 @@ class Balance(Family):
 
 
 def _one(colors: list[str], rng: np.random.Generator) -> list[tuple[Load, Load]]:
-    """Boxes and a weight against nothing yet."""
+    """Boxes and a weight on the left; the balancing weight on the right is added later."""
     return [([[colors[0], int(rng.integers(1, 4))], ["weight", int(rng.integers(1, 21))]], [])]
 
 
@@ -102,7 +102,7 @@ def _sides(colors: list[str], rng: np.random.Generator) -> list[tuple[Load, Load
 
 
 def _chain(colors: list[str], rng: np.random.Generator) -> list[tuple[Load, Load]]:
-    """One scale gives the other colour, with which the second gives the colour asked for."""
+    """One scale determines the other colour; with it the second determines the one asked for."""
     several, again, asked = (
         int(rng.integers(2, 4)),
         int(rng.integers(1, 3)),
@@ -112,7 +112,7 @@ def _chain(colors: list[str], rng: np.random.Generator) -> list[tuple[Load, Load
 
 
 def _eliminate(colors: list[str], rng: np.random.Generator) -> list[tuple[Load, Load]]:
-    """Two colours on both scales; only the number of one colour, asked for or not, differs."""
+    """The same two colours on both scales, which differ in the number of one of them."""
     lone, other = (colors[1], colors[0]) if rng.integers(2) else (colors[0], colors[1])
     few, many = ((1, 2), (1, 3), (2, 3))[rng.integers(3)]
     return [([[lone, 1], [other, few]], []), ([[lone, 1], [other, many]], [])]
@@ -167,7 +167,7 @@ def _solve_eliminate(latent: Latent, color: str) -> tuple[Step, ...]:
 
 
 def _balanced(latent: Latent) -> list[Step]:
-    """What the boxes of each of the first two scales weigh in all."""
+    """The steps that read the total weight of the boxes on each of the first two scales."""
     return [
         perceive(
             f"{_named(left)} weigh {right[-1][1]}",
@@ -184,7 +184,7 @@ def _difference(more: int, less: int, color: str) -> Step:
 
 
 def _shared(weight: int, boxes: int, color: str) -> tuple[Step, ...]:
-    """The division among boxes of one colour; nothing to do where there is one."""
+    """Division of a weight among boxes of one colour; no step for a single box."""
     one = weight // boxes
     return () if boxes == 1 else (compute(f"{weight} / {boxes}", one, (color,)),)
 
@@ -198,13 +198,13 @@ def _named(load: Load) -> str:
 
 
 def _plank(latent: Latent, at: int) -> float:
-    """The height at which a scale's plank lies."""
+    """The y coordinate of a scale's plank."""
     order: list[int] = latent["order"]
     return (order.index(at) + 0.5) / len(order) + 0.04
 
 
 def _box(latent: Latent, at: int, side: int | None) -> Box:
-    """Around one side of a scale, or both."""
+    """The box around one side of a scale, or both if `side` is None."""
     bottom, top = _plank(latent, at), _plank(latent, at) - 0.12
     if side is None:
         return (0.02, top, 0.98, bottom)
@@ -213,7 +213,7 @@ def _box(latent: Latent, at: int, side: int | None) -> Box:
 
 
 def _stack(drawing: Drawing, load: Load, at: tuple[float, float], style: Style) -> None:
-    """Boxes and the weight side by side, their middle at `at`."""
+    """Draw boxes and the weight side by side, centred at `at`."""
     width = sum(BLOCK if name == "weight" else PITCH * n for name, n in load)
     x, y = at[0] - width / 2, at[1]
     for name, amount in load:

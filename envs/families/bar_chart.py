@@ -12,7 +12,7 @@ from mstar.envs.families.parts.boxes import Box
 from mstar.envs.families.parts.drawing import COLORS, INK, Drawing
 from mstar.envs.families.solution import Solution, compute, perceive
 
-FLOOR, TOP, LEFT = 0.86, 0.08, 0.16  # of the plot, in shares of the side
+FLOOR, TOP, LEFT = 0.86, 0.08, 0.16  # of the plot, as fractions of the side
 
 
 class BarChart(Family):
@@ -50,7 +50,7 @@ class BarChart(Family):
         return {"colors": colors, "values": values, "ask": ask}
 
     def vary(self, latent: Latent, rng: np.random.Generator) -> Latent:
-        """Other values under the same colours, in the same order of size for what is asked."""
+        """Other values of the same colours; a difference that is asked for stays positive."""
         values = [int(v) for v in rng.permutation(np.arange(1, self.top + 1))[: self.bars]]
         a, b = (latent["colors"].index(latent["ask"][k]) for k in ("a", "b"))
         if latent["ask"]["template"] == "difference" and values[a] < values[b]:

@@ -21,7 +21,7 @@ MONTHS = {
     "November": (30,), "December": (31,),
 }  # fmt: skip
 ORDINALS = {2: "second", 3: "third", 4: "fourth"}
-COLUMN, ROW, FIRST_ROW = 0.137, 0.125, 0.3  # of the grid, in shares of the side
+COLUMN, ROW, FIRST_ROW = 0.137, 0.125, 0.3  # of the grid, as fractions of the side
 
 
 class Calendar(Family):
@@ -73,7 +73,7 @@ class Calendar(Family):
         chosen = [str(c) for c in rng.choice(list(COLORS), size=self.marks, replace=False)]
         ask: dict[str, Any] = {"template": choose(self.templates, rng)}
         if ask["template"] == "weekday":
-            ask["date"] = int(rng.integers(8, days + 1))  # past the numbers of the columns
+            ask["date"] = int(rng.integers(8, days + 1))  # larger than any column number
         elif ask["template"] == "nth":
             ask |= {"nth": int(rng.integers(2, 5)), "weekday": WEEKDAYS[rng.integers(7)]}
         elif ask["template"] == "between":
@@ -95,7 +95,7 @@ class Calendar(Family):
     def vary(self, latent: Latent, rng: np.random.Generator) -> Latent:
         """The same month in another year, with other days framed."""
         ask, colors = latent["ask"], latent["colors"]
-        earliest = 13 if ask["template"] == "until" else 1  # past every day that it asks about
+        earliest = 13 if ask["template"] == "until" else 1  # later than any date that it asks about
         marks = rng.permutation(np.arange(earliest, latent["days"]))[: self.marks].tolist()
         if ask["template"] == "between":
             a, b = colors.index(ask["a"]), colors.index(ask["b"])
@@ -103,7 +103,7 @@ class Calendar(Family):
         return {**latent, "start": int(rng.integers(7)), "marks": marks}
 
     def fields(self, latent: Latent) -> Mapping[str, object]:
-        """With the month, and the ordinal as a word."""
+        """The values of "ask" with the month, and the ordinal as a word."""
         ask = latent["ask"]
         return {**ask, "month": latent["month"], "nth": ORDINALS.get(ask.get("nth", 0))}
 

@@ -30,7 +30,7 @@ from mstar.envs.families.timetable import Timetable
 from mstar.envs.families.tree import Tree
 from mstar.envs.families.venn import Venn
 
-# mstar/Mixture-v0 is made of all but these, which are younger than its version.
+# mstar/Mixture-v0 contains all families but these, which were added after that version.
 NOT_MIXED = frozenset({"LogicGates", "ShapeMatrix"})
 FAMILIES: dict[str, type[Family]] = {
     family.name: family

@@ -41,9 +41,11 @@ class Clock(Family):
         ),
     }
 
-    unit = Difficulty("perception", 5, 5, 1)  # minutes; every time shown is a multiple
+    unit = Difficulty("perception", 5, 5, 1)  # minutes; every time shown is a multiple of it
     numerals = Difficulty("perception", (12, 3, 6, 9), (12, 6), (12,))
-    minutes = Difficulty("reasoning", (2, 30), (11, 59), (11, 59))  # fewest and most to go
+    minutes = Difficulty(
+        "reasoning", (2, 30), (11, 59), (11, 59)
+    )  # fewest and most to add or subtract
     within = Difficulty("reasoning", True, False, False)  # stay in the hour, at minute 10 or after
     templates = Difficulty("reasoning", ("later", "read"), ("later", "read"), ("later", "earlier"))
     chances = Difficulty("reasoning", (0.85, 0.15), (0.75, 0.25), (0.5, 0.5))
@@ -66,10 +68,10 @@ class Clock(Family):
         while True:
             hour = int(rng.integers(1, 13))
             minute = int(rng.integers(0, 60 // self.unit)) * self.unit
-            told = ask.get("minutes")
-            end = minute + (told or 0)
+            asked = ask.get("minutes")
+            end = minute + (asked or 0)
             fits = 10 <= end < 60 if self.within else True
-            if fits and told not in (hour, minute):  # the question tells nothing that is read
+            if fits and asked not in (hour, minute):  # the question contains no number to be read
                 second = int(rng.integers(0, 60)) if self.second_hand else 0
                 return {"hour": hour, "minute": minute, "second": second, "ask": ask}
 
@@ -143,7 +145,7 @@ def _move(hour: int, minute: int, minutes: int) -> tuple[Time, tuple[Step, ...]]
 
 
 def _toward(center: Point, turn: float, length: float) -> Point:
-    """The point at `length` from the centre after `turn` of a full turn, clockwise from noon."""
+    """The point at distance `length` from the centre, `turn` full turns clockwise from noon."""
     angle = 2 * math.pi * turn
     return (center[0] + length * math.sin(angle), center[1] - length * math.cos(angle))
 
@@ -157,7 +159,7 @@ def _written(time: Time) -> str:
 
 
 def _careless(shown: Time, end: Time) -> tuple[str, ...]:
-    """The time unmoved, hands swapped, the hour one off, the minute one mark off."""
+    """Wrong times: the one shown, hands swapped, hour off by one, minute off by one mark."""
     swapped = (shown[1] // 5 or 12, shown[0] % 12 * 5)
     slips = (
         shown,

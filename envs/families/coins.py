@@ -16,8 +16,8 @@ from mstar.envs.families.solution import Solution, compute, conclude, perceive
 
 RADII = {1: 0.085, 2: 0.09, 5: 0.095, 10: 0.1, 20: 0.105, 50: 0.11}  # by value
 ACROSS, CELLS = 4, 12  # the table has room for three rows of four
-TAG = (0.5, 0.88)  # its middle
-MOST = 4  # coins of one value
+TAG = (0.5, 0.88)  # centre
+MOST = 4  # coins of one value, at most
 
 
 class Coins(Family):
@@ -55,7 +55,7 @@ class Coins(Family):
     templates = ("total", "change", "afford", "missing")
 
     def latent(self, rng: np.random.Generator) -> Latent:
-        """What lies in which cell of the table, the price (0: no tag) and what is asked."""
+        """Coins and tokens with their cells on the table, the price (0: no tag), what is asked."""
         ask = {"template": choose(self.templates, rng)}
         return {**self._table(ask["template"], bool(rng.integers(2)), rng), "ask": ask}
 

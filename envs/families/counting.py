@@ -43,9 +43,9 @@ class Counting(Family):
     columns = Difficulty("perception", 4, 5, 6)
     palette = Difficulty("perception", 4, 6, 8)
     shapes = Difficulty("perception", 2, 3, 4)
-    most = Difficulty("perception", 8, 12, 16)  # objects to count in all
+    most = Difficulty("perception", 8, 12, 16)  # shapes to count in total
     others = Difficulty("distractor", 4, 8, 14)
-    plain = Difficulty("reasoning", 0.5, 0.25, 0.0)  # share of kinds that are a colour alone
+    plain = Difficulty("reasoning", 0.5, 0.25, 0.0)  # probability that a kind is a colour alone
     plain_pairs = Difficulty("reasoning", 1.0, 0.25, 0.0)
 
     def latent(self, rng: np.random.Generator) -> Latent:
@@ -86,7 +86,7 @@ class Counting(Family):
         return shuffled(words, rng)
 
     def _counts(self, template: str, rng: np.random.Generator) -> Sequence[int]:
-        """Counts of the asked kinds, such that no answer is much more frequent than another."""
+        """Counts of the kinds asked about, so that no answer is much more frequent than others."""
         if template == "count":
             return (int(rng.integers(1, self.most + 1)),)
         most = self.most // 2 + 1

@@ -14,7 +14,7 @@ from mstar.envs.families.parts.sampling import choose, shuffled
 from mstar.envs.families.solution import Solution, compute, perceive
 from mstar.envs.problem import Step
 
-PIPS: dict[int, tuple[Point, ...]] = {  # where they lie on a face from (-1, -1) to (1, 1)
+PIPS: dict[int, tuple[Point, ...]] = {  # positions on a face from (-1, -1) to (1, 1)
     1: ((0, 0),),
     2: ((-1, -1), (1, 1)),
     3: ((-1, -1), (0, 0), (1, 1)),
@@ -27,7 +27,7 @@ MIDDLES: dict[int, tuple[Point, ...]] = {
     3: ((0.27, 0.27), (0.73, 0.27), (0.5, 0.73)),
     4: ((0.27, 0.27), (0.73, 0.27), (0.27, 0.73), (0.73, 0.73)),
 }
-HALF = 0.18  # half the side of a die, in shares of the picture's side
+HALF = 0.18  # half the side of a die, as a fraction of the image's side
 
 
 class Dice(Family):
@@ -59,9 +59,8 @@ class Dice(Family):
     }
 
     dice = Difficulty("perception", 3, 4, 4)
-    turned = Difficulty(
-        "perception", 0.0, 0.0, 1.0
-    )  # how much of an eighth turn a die may lie askew
+    # The largest rotation of a die, as a fraction of an eighth turn.
+    turned = Difficulty("perception", 0.0, 0.0, 1.0)
     templates = Difficulty(
         "reasoning",
         ("total", "difference", "product"),
@@ -70,7 +69,7 @@ class Dice(Family):
     )
 
     def latent(self, rng: np.random.Generator) -> Latent:
-        """Colours and pips of the dice, how they lie, and what is asked."""
+        """Colours, pips and rotations of the dice, and what is asked."""
         colors = shuffled(NAMES, rng)[: self.dice]
         template = choose(self.templates, rng)
         ask = {"template": template}
@@ -112,10 +111,10 @@ class Dice(Family):
             latent["colors"], latent["pips"], latent["turns"], self._middles(style), strict=True
         ):
             angle = turn * np.pi / 4
-            reach = half / (1 + 0.4 * abs(turn))  # askew, its corners reach further out
+            reach = half / (1 + 0.4 * abs(turn))  # the corners of a rotated die reach further out
             corners = ((-1, -1), (1, -1), (1, 1), (-1, 1))
-            drawing.polygon(_turned(corners, middle, reach, angle), fill=style.color(color))
-            for pip in _turned(PIPS[count], middle, 0.56 * reach, angle):
+            drawing.polygon(_rotated(corners, middle, reach, angle), fill=style.color(color))
+            for pip in _rotated(PIPS[count], middle, 0.56 * reach, angle):
                 drawing.ellipse(pip, 0.2 * reach, fill=WHITE)
         return drawing
 
@@ -137,7 +136,7 @@ def _calculate(template: str, pips: Sequence[int], refs: tuple[str, ...]) -> lis
     return [compute(" + ".join(map(str, pips)), sum(pips), refs)]
 
 
-def _turned(points: Sequence[Point], middle: Point, reach: float, angle: float) -> list[Point]:
-    """Points of a face, scaled, turned and moved to where the die lies."""
+def _rotated(points: Sequence[Point], middle: Point, reach: float, angle: float) -> list[Point]:
+    """Points of a face, scaled, rotated and moved to the place of the die."""
     cos, sin = float(np.cos(angle)) * reach, float(np.sin(angle)) * reach
     return [(middle[0] + x * cos - y * sin, middle[1] + x * sin + y * cos) for x, y in points]

@@ -14,10 +14,10 @@ from mstar.envs.families.parts.drawing import INK, Color, Drawing, Point
 from mstar.envs.families.parts.sampling import choose
 from mstar.envs.families.solution import Solution, compute, perceive
 
-LEFT, RIGHT, TOP, FLOOR = 0.2, 0.95, 0.065, 0.85  # of the plot, in shares of the side
-SQUARES = 8  # of the grid, from the floor up
+LEFT, RIGHT, TOP, FLOOR = 0.2, 0.95, 0.065, 0.85  # of the plot, as fractions of the side
+SQUARES = 8  # of the grid, from bottom to top
 GRID: Color = (205, 205, 205)
-LINES = ("blue", "red", "green", "purple")  # colours of a graph; a matter of style
+LINES = ("blue", "red", "green", "purple")  # colours of a graph, chosen by style
 
 
 class FunctionGraph(Family):
@@ -45,9 +45,8 @@ class FunctionGraph(Family):
 
     span = Difficulty("perception", 5, 6, 6)  # greatest x
     dots = Difficulty("perception", True, True, False)  # whether points of the grid are marked
-    units: Difficulty[tuple[int, ...]] = Difficulty(
-        "perception", (1,), (1, 2, 10), (2, 5, 10)
-    )  # of a square
+    # The height of a square of the grid.
+    units: Difficulty[tuple[int, ...]] = Difficulty("perception", (1,), (1, 2, 10), (2, 5, 10))
     kinds: Difficulty[tuple[str, ...]] = Difficulty(
         "perception", ("bent",), ("bent", "parabola"), ("bent", "parabola")
     )
@@ -85,14 +84,14 @@ class FunctionGraph(Family):
                 continue
             if ask["template"] == "value":
                 fits = unit > 1 and asked[0] > 0 and ask["a"] not in (asked[0], unit)
-            else:  # the question names no number that is read
+            else:  # the question contains no number to be read
                 apart = not {ask["a"], ask["b"]} & {height * unit for height in asked}
                 fits = apart and (slope or asked[0] > asked[1])
             if fits:
                 return {"kind": kind, "unit": unit, "heights": heights, "ask": ask}
 
     def _bent(self, start: int, steep: int, rng: np.random.Generator) -> list[int]:
-        """Heights that are whole numbers between the bends too, `steep` from `start` if not 0."""
+        """Integer heights of a bent line that, unless `steep` is 0, rises by it from `start`."""
         run = self.run
         odd = int(rng.integers(run)) if steep * run < SQUARES else 0
         tops = (SQUARES - odd) // run
@@ -106,7 +105,7 @@ class FunctionGraph(Family):
         return heights
 
     def _parabola(self, rng: np.random.Generator) -> list[int]:
-        """Heights of which those outside the plot are never asked for."""
+        """Heights of a parabola; those outside the plot are never asked for."""
         middle, turn = int(rng.integers(1, self.span)), int(rng.integers(0, 5))
         heights = [turn + (x - middle) ** 2 for x in range(self.span + 1)]
         return heights if rng.random() < 0.5 else [SQUARES - height for height in heights]
@@ -159,7 +158,7 @@ class FunctionGraph(Family):
         return drawing
 
     def _at(self, x: float, height: float) -> Point:
-        """Where a point of the function lies in the picture."""
+        """The place of a point of the function in the image."""
         return (
             LEFT + (RIGHT - LEFT) * x / self.span,
             FLOOR - (FLOOR - TOP) * height / SQUARES,

@@ -26,8 +26,8 @@ from mstar.envs.families.parts.sampling import choose, shuffled
 from mstar.envs.families.solution import Solution, add_ones, compute, conclude, perceive
 
 LETTERS = "BCDEFHKLMNPRT"  # no A, which reads as an article
-RING, RADIUS = 0.39, 0.08  # of the circle that the dots lie on, of a dot
-LONGEST = 5  # lines of a shortest way
+RING, RADIUS = 0.39, 0.08  # radius of the circle of dots, radius of a dot
+LONGEST = 5  # lines of a shortest path, at most
 
 
 class GraphPicture(Family):
@@ -59,7 +59,7 @@ class GraphPicture(Family):
     }
 
     dots = Difficulty("perception", 6, 7, 8)
-    extra = Difficulty("distractor", 1, 2, 4)  # lines that do not matter
+    extra = Difficulty("distractor", 1, 2, 4)  # lines that do not change the answer
     templates = Difficulty(
         "reasoning",
         ("degree", "linked", "shortest"),
@@ -79,7 +79,7 @@ class GraphPicture(Family):
         return {**latent, "lines": self._lines(latent, bool(rng.integers(2)), rng)}
 
     def vary(self, latent: Latent, rng: np.random.Generator) -> Latent:
-        """Other lines between the same dots; a way or a loop goes, or comes."""
+        """Other lines between the same dots; a path or a loop appears or disappears."""
         return {**latent, "lines": self._lines(latent, not _there(latent), rng)}
 
     def _lines(self, latent: Latent, there: bool, rng: np.random.Generator) -> list[list[int]]:
@@ -119,13 +119,13 @@ def _lines_of(latent: Latent) -> Edges:
 
 
 def _places(latent: Latent) -> list[int]:
-    """Where the asked dots are on the ring: a, then b."""
+    """The indices of the dots asked about on the ring: a, then b."""
     ask = latent["ask"]
     return [latent["names"].index(ask[key]) for key in ("a", "b") if key in ask]
 
 
 def _there(latent: Latent) -> bool:
-    """Whether there is a way from a to b, or a loop where no dots are named."""
+    """Whether there is a path from a to b, or a loop where no dots are named."""
     count, lines = len(latent["names"]), _lines_of(latent)
     found = components(count, lines)
     if latent["ask"]["template"] == "loop":

@@ -18,8 +18,8 @@ from mstar.envs.problem import Step
 MARGIN = 0.03
 LINE: Color = (150, 150, 150)
 WALL: Color = (70, 74, 84)
-WALLS = {True: (0.08, 0.2), False: (0.28, 0.42)}  # share of the cells, if moves are followed
-RUNS = 5  # straight pieces of a path, at most
+WALLS = {True: (0.08, 0.2), False: (0.28, 0.42)}  # fraction of cells, by whether moves are followed
+RUNS = 5  # straight segments of a path, at most
 
 
 class GridPath(Family):
@@ -45,11 +45,11 @@ class GridPath(Family):
         ),
     }
 
-    size = Difficulty("perception", 4, 5, 6)  # cells a side
+    size = Difficulty("perception", 4, 5, 6)  # cells per side
     farthest = Difficulty("reasoning", 7, 9, 11)  # moves of a shortest path
     moves = Difficulty("reasoning", 3, 4, 6)
     dots = Difficulty("distractor", 3, 4, 6)  # when moves are followed
-    extra = Difficulty("distractor", 0, 1, 3)  # dots when nobody asks for one
+    extra = Difficulty("distractor", 0, 1, 3)  # dots in the other questions
     templates = ("shortest", "reachable", "follow")
 
     def latent(self, rng: np.random.Generator) -> Latent:
@@ -66,7 +66,7 @@ class GridPath(Family):
         return {**self._grid(ask, bool(rng.integers(2)), rng), "ask": ask}
 
     def vary(self, latent: Latent, rng: np.random.Generator) -> Latent:
-        """Another grid for the same question; a goal in reach is cut off, and the reverse."""
+        """Another grid; a goal that could be reached no longer can, and vice versa."""
         reached = _path(latent) is not None if latent["goal"] else True
         return {**latent, **self._grid(latent["ask"], not reached, rng)}
 
@@ -91,7 +91,7 @@ class GridPath(Family):
     def _routed(
         self, grid: Latent, free: list[Cell], wanted: tuple[int, bool], rng: np.random.Generator
     ) -> Latent | None:
-        """A goal as many moves from the start as wanted (0: any), or cut off; None: not here."""
+        """A goal at the wanted distance (0: any), or out of reach; None if the grid has none."""
         length, reach = wanted
         start = free[0]
         far = distances(start, free)
@@ -100,7 +100,7 @@ class GridPath(Family):
         elif reach:
             goals = [cell for cell in far if far[cell] > 2]
         else:
-            # A start or goal that is walled in alone would be seen at a glance.
+            # A start or goal alone in its walls would be too easy to see.
             goals = [c for c in free if c not in far and len(distances(c, free)) > 1]
         if len(far) < 4 or not goals:
             return None
@@ -124,7 +124,7 @@ class GridPath(Family):
         return {**grid, "start": list(start), "dots": [[list(way[-1]), dots[0][1]], *dots[1:]]}
 
     def fields(self, latent: Latent) -> Mapping[str, object]:
-        """The moves in a row."""
+        """The moves, separated by commas."""
         return {"moves": ", ".join(latent["ask"].get("moves", ()))}
 
     def solve(self, latent: Latent, style: Style) -> Solution:
@@ -170,7 +170,7 @@ def _dots(cells: list[Cell], count: int, rng: np.random.Generator) -> list[list[
 
 
 def _read_path(latent: Latent, moves: list[str]) -> list[Step]:
-    """One step for each straight piece of the path."""
+    """One step for each straight segment of the path."""
     row, column = latent["start"]
     cell, steps = (row, column), []
     for name, count in runs(moves):

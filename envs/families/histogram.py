@@ -14,11 +14,11 @@ from mstar.envs.families.parts.drawing import COLORS, INK, Drawing
 from mstar.envs.families.parts.sampling import choose
 from mstar.envs.families.solution import Solution, compute, conclude, perceive
 
-TOP_UNIT = 10  # counts are whole units from 1 to this
+TOP_UNIT = 10  # counts are whole numbers of units, up to this
 
 
 class Histogram(Family):
-    """Four or six bins with edges written below; a rule at every second unit."""
+    """Four or six bins with edges written below; a horizontal line at every second unit."""
 
     name: ClassVar[str] = "Histogram"
     topic: ClassVar[str] = "charts"
@@ -49,7 +49,9 @@ class Histogram(Family):
     units = Difficulty("perception", (1,), (1, 2), (2, 5))
     asked = Difficulty("reasoning", (2,), (2, 3), (3, 4))  # bins in a total
     numbered = Difficulty("perception", 1, 2, 2)  # bins from one written edge to the next
-    marked = Difficulty("distractor", False, True, True)  # one bar in another colour, for no reason
+    marked = Difficulty(
+        "distractor", False, True, True
+    )  # one bar in another colour, which means nothing
     templates = Difficulty(
         "reasoning",
         ("mode", "between", "above"),
@@ -74,10 +76,10 @@ class Histogram(Family):
         return self.vary(latent, rng)
 
     def vary(self, latent: Latent, rng: np.random.Generator) -> Latent:
-        """Other counts over the same bins; the fullest is two units ahead of all others."""
+        """Other counts of the same bins; the fullest leads all others by at least two units."""
         barred = {v // latent["unit"] for k, v in latent["ask"].items() if k != "template"}
         counts: list[int] = []
-        while not counts or barred & set(counts):  # no count is a number of the question
+        while not counts or barred & set(counts):  # no count occurs in the question
             fullest = int(rng.integers(5, TOP_UNIT + 1))
             counts = [int(c) for c in rng.integers(1, fullest - 1, size=self.bins)]
             counts[rng.integers(self.bins)] = fullest
@@ -131,7 +133,9 @@ class Histogram(Family):
         """Draw both scales and the bars."""
         drawing, scale = Drawing(style.background), _scale(latent)
         step = int(scale.high) // 5
-        upward(drawing, scale, range(step, 5 * step + 1, step))  # a 0 would touch the first edge
+        upward(
+            drawing, scale, range(step, 5 * step + 1, step)
+        )  # a 0 would touch the number of the first edge
         names = list(COLORS)
         at = round((style.shift[0] + 1) / 2 * (len(names) - 1))
         for index, box in enumerate(self._boxes(latent)):

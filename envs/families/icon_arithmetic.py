@@ -16,11 +16,13 @@ from mstar.envs.families.parts.sampling import choose, shuffled
 from mstar.envs.families.solution import Solution, compute, perceive
 from mstar.envs.problem import Step
 
-PITCH, RADIUS, HEIGHT = 0.12, 0.053, 0.12  # from mark to mark, of an icon, of the text
+PITCH, RADIUS, HEIGHT = 0.12, 0.053, 0.12  # pitch of marks, radius of an icon, height of text
 WORDS = {"+": "plus", "-": "minus", "*": "times"}
 TIMES = {2: "twice", 3: "three times"}
 SIGN = 0.026  # half the width of a sign
-STROKES: Mapping[str, Sequence[Sequence[Point]]] = {  # the font has no times and a short minus
+STROKES: Mapping[
+    str, Sequence[Sequence[Point]]
+] = {  # the font lacks a times sign and has a short minus
     "-": [[(-1, 0), (1, 0)]],
     "*": [[(-0.8, -0.8), (0.8, 0.8)], [(-0.8, 0.8), (0.8, -0.8)]],
 }
@@ -31,11 +33,11 @@ OPERATIONS: Mapping[str, Callable[[int, int], int]] = {
 }
 
 Values = Mapping[str, int]  # what each shape stands for
-Row = list[str]  # shapes, operators and numbers in their order
+Row = list[str]  # shapes, operators and numbers, in order
 
 
 class IconArithmetic(Family):
-    """Two or three equations, each of which gives one more shape; maybe a row with a gap."""
+    """Two or three equations, each of which determines one more shape; maybe a row with a gap."""
 
     name: ClassVar[str] = "IconArithmetic"
     topic: ClassVar[str] = "algebra"
@@ -55,8 +57,8 @@ class IconArithmetic(Family):
     largest = Difficulty("perception", 9, 12, 15)
     signs = Difficulty("reasoning", ("+",), ("+", "-"), ("+", "-"))
     last_signs = Difficulty("reasoning", ("+", "-"), ("+", "-"), ("+", "-", "*"))
-    unknowns = Difficulty("reasoning", 2, 2, 3)  # on the way to the value of a shape
-    extra = Difficulty("distractor", False, True, True)  # an equation that nobody needs
+    unknowns = Difficulty("reasoning", 2, 2, 3)  # to solve for, up to the shape asked about
+    extra = Difficulty("distractor", False, True, True)  # an equation that is not needed
     templates = ("value", "evaluate")
 
     def latent(self, rng: np.random.Generator) -> Latent:
@@ -83,14 +85,14 @@ class IconArithmetic(Family):
             equations = [[*row, "=", str(_evaluate(row, values))] for row in rows]
             if template == "evaluate":
                 fit = [row for row in _lasts(*chain[:2]) if row[1] in self.last_signs]
-                fit = [row for row in fit if set(row) != set(rows[1])]  # that sum is shown
+                fit = [row for row in fit if set(row) != set(rows[1])]  # that result is shown
                 rows.append(choose(fit, rng))
                 equations.append([*rows[-1], "=", "?"])
             if all(_evaluate(row, values) > 0 for row in rows):
                 return {**latent, "values": values, "rows": equations}
 
     def solve(self, latent: Latent, style: Style) -> Solution:
-        """Read the equations that are needed, then solve them one after the other."""
+        """Read the equations that are needed, then solve them one by one."""
         rows, values = latent["rows"], latent["values"]
         needed = latent["shapes"].index(latent["ask"]["a"]) + 1
         boxes = [_box(index, len(rows), row, style) for index, row in enumerate(rows)]
@@ -135,7 +137,7 @@ def _evaluate(row: Sequence[str], values: Values) -> int:
 
 
 def _lasts(a: str, b: str) -> list[Row]:
-    """What the last row may ask about the first two shapes."""
+    """The expressions of the first two shapes that the last row may ask for."""
     return [[b, "+", b], [b, "+", b, "+", a], [a, "+", b], [b, "-", a], [a, "-", b], [a, "*", b]]
 
 
@@ -148,7 +150,7 @@ def _in_words(row: Row) -> str:
 
 
 def _solve_row(left: Row, number: int, values: Values) -> Step:
-    """The step that gives the shape which this equation brings in."""
+    """The step that solves an equation for its new shape."""
     if len(set(left)) == 2:
         count, new = left.count(left[0]), left[0]
         return compute(f"{number} / {count}", values[new], (new,))
@@ -164,7 +166,7 @@ def _solve_row(left: Row, number: int, values: Values) -> Step:
 
 
 def _place(index: int, count: int, style: Style) -> tuple[float, float]:
-    """The left end and the height of a row's middle."""
+    """The left end of a row, and the y coordinate of its centre."""
     pitch = 0.25 if count < 4 else 0.23
     return 0.1 + 0.02 * style.shift[0], 0.5 + pitch * (index - (count - 1) / 2)
 

@@ -26,12 +26,12 @@ from mstar.envs.families.solution import Solution, add_ones, compute, conclude, 
 from mstar.envs.problem import Step
 
 NAMES = "BCDEFGH"  # of the points, from left to right; no A, which reads as an article
-TOP_UNIT = 10  # heights are whole units from 1 to this
+TOP_UNIT = 10  # heights are whole numbers of units, up to this
 PLOT = (LEFT, TOP, RIGHT, FLOOR)
 
 
 class LineChart(Family):
-    """One or two lines with a dot at each of five to seven points; a rule at every second unit."""
+    """One or two lines over five to seven points; a horizontal line at every second unit."""
 
     name: ClassVar[str] = "LineChart"
     topic: ClassVar[str] = "charts"
@@ -102,14 +102,16 @@ class LineChart(Family):
             first = [int(v) for v in rng.integers(1, TOP_UNIT + 1, size=self.points)]
         if self.lines == 1:
             return [first]
-        offsets = rng.integers(1, TOP_UNIT, size=self.points)  # never onto the first line's dot
+        offsets = rng.integers(
+            1, TOP_UNIT, size=self.points
+        )  # never 0: the dots of two lines never coincide
         return [
             first,
             [(v - 1 + int(o)) % TOP_UNIT + 1 for v, o in zip(first, offsets, strict=True)],
         ]
 
     def _rising(self, rng: np.random.Generator) -> list[int]:
-        """Heights whose largest rise, 4 to 8 units, is at least two units ahead of the next."""
+        """Heights whose largest rise, 4 to 8 units, exceeds the next by at least two units."""
         rise = int(rng.integers(4, 9))
         at = int(rng.integers(self.points - 1))
         start = int(rng.integers(1, TOP_UNIT - rise + 1))
@@ -121,7 +123,7 @@ class LineChart(Family):
                 return heights
 
     def _crossing(self, rng: np.random.Generator) -> list[list[int]]:
-        """Two lines that change sides two to five times, at least two units apart at each dot."""
+        """Two lines that cross at most five times, at least two units apart at each dot."""
         gaps = rng.permutation(self.points - 1) < rng.integers(2, 6)
         over = bool(rng.integers(2))
         first, second = [], []
@@ -134,7 +136,7 @@ class LineChart(Family):
         return [first, second]
 
     def fields(self, latent: Latent) -> Mapping[str, object]:
-        """With the colours of the lines, the one asked about first."""
+        """The values of "ask" with the colours of the lines."""
         colors = dict(zip(("line", "other"), latent["colors"], strict=False))
         return {**latent["ask"], **colors}
 

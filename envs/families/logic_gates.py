@@ -14,16 +14,16 @@ from mstar.envs.families.parts.sampling import choose
 from mstar.envs.families.solution import Solution, conclude, perceive
 from mstar.envs.problem import Step
 
-GATES: Mapping[str, Callable[[int, int], int]] = {  # of what comes from the left, and one more
+GATES: Mapping[str, Callable[[int, int], int]] = {  # of the input from the left, and another one
     "AND": lambda a, b: a & b,
     "OR": lambda a, b: a | b,
     "XOR": lambda a, b: a ^ b,
     "NOT": lambda a, _: 1 - a,
 }
-TEXT, APART = 0.1, 0.052  # height of texts; from the middle of a row to an input, up and down
-WIDTH, HALF = 0.25, 0.075  # of a gate, in shares of the side; half its height
-LAMP, RADIUS = 0.92, 0.055  # the middle of the lamps, and how large they are
-BETWEEN = 0.19  # from the right of a gate to the left of the next
+TEXT, APART = 0.1, 0.052  # height of text; distance of an input from its row's centre
+WIDTH, HALF = 0.25, 0.075  # width of a gate; half its height
+LAMP, RADIUS = 0.92, 0.055  # x coordinate and radius of the lamps
+BETWEEN = 0.19  # gap between two gates of a row
 
 Row = dict[str, Any]  # color, gates, and inputs: one or two for the first gate, one for each other
 
@@ -56,11 +56,11 @@ class LogicGates(Family):
         return self.vary({"ask": {**ask, "a": colors[rng.integers(self.lamps)]}}, rng)
 
     def vary(self, latent: Latent, rng: np.random.Generator) -> Latent:
-        """Other rows under the same lamps; every number of lit ones is as likely."""
+        """Other rows for the same lamps; each number of lit lamps is equally likely."""
         colors = latent["ask"]["colors"]
         lit = rng.permutation(self.lamps) < rng.integers(self.lamps + 1)
         rows = [self._row(c, bool(on), rng) for c, on in zip(colors, lit, strict=True)]
-        if latent["ask"]["template"] == "lamp":  # as often lit as not, whatever the others are
+        if latent["ask"]["template"] == "lamp":  # lit with probability 1/2
             place = colors.index(latent["ask"]["a"])
             rows[place] = self._row(colors[place], bool(rng.integers(2)), rng)
         return {**latent, "rows": rows}
@@ -97,7 +97,7 @@ class LogicGates(Family):
 
 
 def _outputs(row: Row) -> list[int]:
-    """What each gate of a row gives."""
+    """The output of each gate of a row."""
     gates, inputs = row["gates"], list(row["inputs"])
     value, found = inputs.pop(0), []
     for gate in gates:
@@ -125,7 +125,7 @@ def _box(place: int, rows: int) -> Box:
 
 
 def _draw_row(drawing: Drawing, row: Row, y: float, style: Style) -> None:
-    """Inputs, gates with their wires, and the lamp, from the left to the right."""
+    """Draw inputs, gates with their wires, and the lamp, from left to right."""
     inputs = [str(number) for number in row["inputs"]]
     left = 0.14 if len(row["gates"]) > 1 else 0.34
     first = inputs[:1] if row["gates"][0] == "NOT" else inputs[:2]
@@ -142,7 +142,7 @@ def _draw_row(drawing: Drawing, row: Row, y: float, style: Style) -> None:
             drawing.line([(left - 0.055, y + APART), (left, y + APART)], width=0.01)
         right = left + WIDTH
         end = LAMP if number == len(row["gates"]) - 1 else right + BETWEEN
-        up = 0.0 if end == LAMP else -APART  # above the input that the next gate has besides
+        up = 0.0 if end == LAMP else -APART  # above the other input of the next gate
         drawing.line([(right, y + up), (end, y + up)], width=0.01)
         drawing.rectangle((left, y - HALF), (right, y + HALF), fill=WHITE, outline=INK, width=0.01)
         drawing.text(((left + right) / 2, y), gate, height=TEXT)

@@ -14,7 +14,7 @@ from mstar.envs.families.parts.drawing import COLORS, Drawing, Point
 from mstar.envs.families.parts.sampling import choose, shuffled
 from mstar.envs.families.solution import Solution, compute, perceive
 
-RING, RADIUS, SQUARE = 0.37, 0.115, 0.28  # of the ring, of a circle on it, side of a square
+RING, RADIUS, SQUARE = 0.37, 0.115, 0.28  # radius of the ring, of a circle on it; side of a square
 UNDO = {"+": "-", "-": "+", "*": "/"}
 FADED = (150, 150, 150)
 
@@ -23,7 +23,7 @@ Solved = tuple[Read, list[tuple[str, int]]]  # what is read, then expressions wi
 
 
 class NumberPattern(Family):
-    """A ring that goes on by one step, a ring of equal sums, or a square of three equal rows."""
+    """A ring with a constant step, a ring of equal sums, or three rows with the same rule."""
 
     name: ClassVar[str] = "NumberPattern"
     topic: ClassVar[str] = "patterns"
@@ -53,15 +53,14 @@ class NumberPattern(Family):
     steps_shown = Difficulty("perception", 5, 6, 6)  # circles of a ring
     facing = Difficulty("perception", 6, 6, 8)  # circles of a ring of equal sums
     signs = Difficulty("reasoning", ("+",), ("+", "-"), ("+", "-", "*"))
-    anywhere = Difficulty(
-        "reasoning", False, True, True
-    )  # a gap in the left or the middle of a row
-    palette = Difficulty("distractor", 1, 3, 5)  # colours of the outlines, which say nothing
+    # Whether the gap may be at the left or in the middle of a row.
+    anywhere = Difficulty("reasoning", False, True, True)
+    palette = Difficulty("distractor", 1, 3, 5)  # colours of the outlines, which mean nothing
     middle = Difficulty("distractor", False, False, True)  # a faded number inside the ring
     templates = ("ring", "opposite", "rows")
 
     def latent(self, rng: np.random.Generator) -> Latent:
-        """The numbers in their order, the gap, the rule, the outlines' colours."""
+        """The numbers in order, the gap, the rule, the colours of the outlines."""
         ask = {"template": self.templates[rng.integers(3)]}
         return {**self._numbers(ask["template"], rng), "ask": ask}
 
@@ -92,7 +91,7 @@ class NumberPattern(Family):
         return numbers if sign == "+" else numbers[::-1]
 
     def _opposite(self, sign: str, rng: np.random.Generator) -> list[int]:
-        """Half of the ring by chance; the other half makes up the sum. No number comes twice."""
+        """A random half of the ring; the other half completes the sums. No number occurs twice."""
         half = self.facing // 2
         total = int(rng.integers(12, 31))
         low = [int(v) for v in rng.permutation(np.arange(1, (total + 1) // 2))[:half]]
@@ -126,11 +125,8 @@ class NumberPattern(Family):
 
     def draw(self, latent: Latent, style: Style) -> Drawing:
         """Draw the circles or squares with their numbers."""
-        drawing, template, numbers = (
-            Drawing(style.background),
-            latent["ask"]["template"],
-            latent["numbers"],
-        )
+        drawing = Drawing(style.background)
+        template, numbers = latent["ask"]["template"], latent["numbers"]
         spots = _spots(template, len(numbers), style)
         for index, ((x, y), number) in enumerate(zip(spots, numbers, strict=True)):
             color = style.color(latent["colors"][index])
@@ -182,7 +178,7 @@ def _solve_opposite(numbers: list[int], gap: int, sign: str) -> Solved:
 
 
 def _solve_rows(numbers: list[int], gap: int, sign: str) -> Solved:
-    """The rule from a row that is whole, then the same rule or its reverse in the other one."""
+    """The rule from a complete row, then the same rule or its inverse in the row with the gap."""
     row, place = divmod(gap, 3)
     whole = 3 * (0 if row else 1)
     a, b, c = numbers[whole : whole + 3]

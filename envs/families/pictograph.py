@@ -14,12 +14,12 @@ from mstar.envs.families.parts.icons import ICONS, icon
 from mstar.envs.families.parts.sampling import choose, shuffled
 from mstar.envs.families.solution import Solution, compute, perceive
 
-TOP, FLOOR, LEFT, RIGHT = 0.03, 0.78, 0.04, 0.96  # of the rows, in shares of the side
-KEY = (0.2, 0.88)  # middle of the icon in the key
+TOP, FLOOR, LEFT, RIGHT = 0.03, 0.78, 0.04, 0.96  # of the rows, as fractions of the side
+KEY = (0.2, 0.88)  # centre of the icon in the key
 
 
 class Pictograph(Family):
-    """Rows of a colour each, one icon for so many things; the key under them says how many."""
+    """Rows of icons, one colour each; the key below gives the worth of an icon."""
 
     name: ClassVar[str] = "Pictograph"
     topic: ClassVar[str] = "charts"
@@ -61,7 +61,7 @@ class Pictograph(Family):
         return self.vary({"colors": colors, "icon": shape, "ask": ask}, rng)
 
     def vary(self, latent: Latent, rng: np.random.Generator) -> Latent:
-        """Other numbers of icons under the same colours, and another worth."""
+        """Other numbers of icons of the same colours, and another worth."""
         ask, colors = latent["ask"], latent["colors"]
         counts = [int(v) for v in rng.integers(1, self.most + 1, size=self.rows)]
         if ask["template"] == "difference":

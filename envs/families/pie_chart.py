@@ -1,4 +1,4 @@
-"""Sectors with their percents: one share of the whole, two together, the one not written?"""
+"""Sectors with their percentages: a part of the whole, two together, the missing one?"""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from mstar.envs.families.parts.sampling import choose
 from mstar.envs.families.solution import Solution, compute, perceive
 from mstar.envs.problem import Step
 
-RADIUS, HOLE, LABELS = 0.48, 0.13, 0.34  # the hole is there where the whole is written in it
+RADIUS, HOLE, LABELS = 0.48, 0.13, 0.34  # the hole is drawn where it shows the whole
 CENTER = (0.5, 0.5)
 COUNTED = ("share", "both")  # the templates that ask for a number of the whole
 
 
 class PieChart(Family):
-    """Three to five sectors that sum to 100 percent; the middle may say how many that is."""
+    """Three to five sectors that sum to 100 percent; the middle may show the whole."""
 
     name: ClassVar[str] = "PieChart"
     topic: ClassVar[str] = "charts"
@@ -57,12 +57,11 @@ class PieChart(Family):
         ("share", "combined", "missing"),
         ("share", "both", "combined", "missing"),
     )
-    extra = Difficulty(
-        "distractor", False, True, True
-    )  # a whole in the middle when nobody asks for it
+    # Whether the middle shows a whole that is not needed.
+    extra = Difficulty("distractor", False, True, True)
 
     def latent(self, rng: np.random.Generator) -> Latent:
-        """Colours, their percents, the whole (0: not shown) and what is asked."""
+        """Colours, their percentages, the whole (0: not shown) and what is asked."""
         colors = [str(c) for c in rng.choice(list(COLORS), size=self.sectors, replace=False)]
         template = choose(self.templates, rng)
         first, second = rng.permutation(self.sectors)[:2].tolist()
@@ -70,16 +69,16 @@ class PieChart(Family):
         if template in ("share", "missing"):
             del ask["b"]
         whole = template in COUNTED or self.extra
-        start = colors.index(min(colors))  # a turned pie is the same pie
+        start = colors.index(min(colors))  # a rotated pie is the same pie
         colors = colors[start:] + colors[:start]
         return {"colors": colors, **self._numbers(rng, whole), "ask": ask}
 
     def vary(self, latent: Latent, rng: np.random.Generator) -> Latent:
-        """Other percents and another whole under the same colours and question."""
+        """Other percentages and another whole for the same colours."""
         return {**latent, **self._numbers(rng, latent["whole"] > 0)}
 
     def _numbers(self, rng: np.random.Generator, whole: bool) -> Latent:
-        """Percents of at least 12, all different, and a whole that they divide without a rest."""
+        """Distinct percentages of at least 12, and a whole of which each is an integer."""
         least = -(-12 // self.grain) * self.grain
         free = (100 - least * self.sectors) // self.grain
         shares: list[int] = []
@@ -91,7 +90,7 @@ class PieChart(Family):
         return {"shares": shares, "whole": 100 * int(rng.integers(2, 10)) if whole else 0}
 
     def solve(self, latent: Latent, style: Style) -> Solution:
-        """Read the percents that count, and the whole, then calculate."""
+        """Read the percentages that are needed, and the whole, then calculate."""
         ask, whole, template = latent["ask"], latent["whole"], latent["ask"]["template"]
         shares = dict(zip(latent["colors"], latent["shares"], strict=True))
         boxes = {
@@ -111,7 +110,7 @@ class PieChart(Family):
         return Solution.number(steps, (total, scale - result, *others), unit=unit)
 
     def draw(self, latent: Latent, style: Style) -> Drawing:
-        """Draw the sectors with their percents, and the whole in the middle."""
+        """Draw the sectors with their percentages, and the whole in the middle."""
         drawing, ask = Drawing(style.background), latent["ask"]
         for sector in _sectors(latent, style):
             color = style.color(sector.name)
@@ -131,9 +130,9 @@ class Sector(NamedTuple):
     Attributes:
         name: its colour.
         share: in percent.
-        start: in degrees, clockwise, 0 at three o'clock.
-        end: likewise.
-        middle: of its label.
+        start: in degrees, clockwise from three o'clock.
+        end: in degrees, clockwise from three o'clock.
+        middle: the centre of its label.
     """
 
     name: str
@@ -155,7 +154,7 @@ def _sectors(latent: Latent, style: Style) -> list[Sector]:
 
 
 def _calculate(shares: list[int], template: str, whole: int, refs: tuple[str, ...]) -> list[Step]:
-    """The arithmetic from the percents that were read to the answer."""
+    """The arithmetic from the percentages that were read to the answer."""
     if template == "missing":
         return [compute("100 - " + " - ".join(map(str, shares)), 100 - sum(shares), refs)]
     first, total = shares[0], sum(shares)

@@ -1,4 +1,4 @@
-"""Bars over a ruler, away from its zero: how long, how much longer, how much in all?"""
+"""Bars over a ruler, not from its zero: how long, how much longer, how long in all?"""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from mstar.envs.families.parts.drawing import COLORS, INK, Color, Drawing
 from mstar.envs.families.parts.sampling import choose
 from mstar.envs.families.solution import Solution, compute, perceive
 
-EDGE, LOWER = 0.6, 0.92  # top and bottom of the ruler, in shares of the side
+EDGE, LOWER = 0.6, 0.92  # top and bottom of the ruler, as fractions of the side
 WOOD: Color = (250, 232, 190)
 
 Bars = Mapping[str, tuple[int, int]]  # the numbers at both ends of each bar
 
 
 class Ruler(Family):
-    """Two or three bars over a piece of a ruler; a thin line leads from each end to the ruler."""
+    """Two or three bars over a section of a ruler; thin lines connect their ends with it."""
 
     name: ClassVar[str] = "Ruler"
     topic: ClassVar[str] = "measures"
@@ -46,10 +46,9 @@ class Ruler(Family):
     bars = Difficulty("distractor", 2, 2, 3)
     ticks = Difficulty("perception", 9, 10, 12)  # spaces between ticks
     numbered = Difficulty("perception", 1, 2, 4)  # spaces from one number to the next
-    unit = Difficulty(
-        "perception", "cm", "cm", "mm"
-    )  # of millimetres there is a tick at every fifth
-    pieces = Difficulty("reasoning", 1, 4, 4)  # it starts at the first, the second ... ten
+    # In millimetres, every fifth has a tick.
+    unit = Difficulty("perception", "cm", "cm", "mm")
+    tens = Difficulty("reasoning", 1, 4, 4)  # the ruler starts at 0, 10, 20, ...: so many choices
     templates = Difficulty(
         "reasoning",
         ("length", "difference"),
@@ -68,7 +67,7 @@ class Ruler(Family):
         return self.vary({"colors": colors, "ask": ask}, rng)
 
     def vary(self, latent: Latent, rng: np.random.Generator) -> Latent:
-        """Other bars on another piece of the ruler, under the same colours and question."""
+        """Other bars of the same colours over another section of the ruler."""
         ask, colors = latent["ask"], latent["colors"]
         lengths = [int(v) for v in rng.integers(2, self.ticks, size=self.bars)]
         if ask["template"] == "difference":
@@ -77,12 +76,12 @@ class Ruler(Family):
             lengths[colors.index(ask["a"])] = short + more
             lengths[colors.index(ask["b"])] = short
         starts = [int(rng.integers(1, self.ticks - v + 1)) for v in lengths]
-        first = 10 * int(rng.integers(self.pieces))
+        first = 10 * int(rng.integers(self.tens))
         ends = [[start, start + v] for start, v in zip(starts, lengths, strict=True)]
         return {**latent, "unit": self.unit, "ends": ends, "first": first}
 
     def fields(self, latent: Latent) -> Mapping[str, object]:
-        """With the unit."""
+        """The values of "ask" with the unit."""
         return {**latent["ask"], "unit": self.unit}
 
     def solve(self, latent: Latent, style: Style) -> Solution:

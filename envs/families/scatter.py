@@ -15,10 +15,10 @@ from mstar.envs.families.parts.sampling import choose
 from mstar.envs.families.solution import Solution, add_ones, compute, conclude, perceive
 
 LETTERS = "BCDEFHKLMNPRST"
-DARK = ("red", "blue", "green", "purple", "brown")  # a white letter reads well on these
+DARK = ("red", "blue", "green", "purple", "brown")  # a white letter is legible on these
 ACROSS, UP = Scale(0, 10, LEFT, 0.93), Scale(0, 10, FLOOR, TOP)
 RADIUS = 0.05
-APART = 4  # squared distance in units between the middles of two dots, at least
+APART = 4  # least squared distance between the centres of two dots, in units
 
 Dot = tuple[int, int]
 
@@ -80,7 +80,7 @@ class Scatter(Family):
     def _place(
         self, names: list[str], palette: list[str], ask: Mapping[str, Any], rng: np.random.Generator
     ) -> Latent:
-        """Places and colours; starts again where the dots leave no room."""
+        """Places and colours; tries again where the dots leave no room."""
         place = {"region": self._region, "outlier": self._outlier, "nearest": self._nearest}
         placed: list[Dot] = []
         while len(placed) < self.dots:
@@ -88,7 +88,7 @@ class Scatter(Family):
             placed, special = place[ask["template"]](ask, cells, rng)
         colors = [palette[i] for i in rng.integers(len(palette), size=self.dots)]
         colors[0], colors[-1] = palette[0], palette[-1]
-        if ask["template"] == "region":  # those in it are asked for, the others are a mixture
+        if ask["template"] == "region":  # only dots in the region have the colour asked for there
             colors[:special] = [palette[0]] * special
             for i in range(special, self.dots):
                 if _within(placed[i], ask["where"]):
@@ -120,7 +120,7 @@ class Scatter(Family):
     def _outlier(
         self, ask: Mapping[str, Any], cells: list[Dot], rng: np.random.Generator
     ) -> tuple[list[Dot], int]:
-        """All on a rising or a falling line but the first."""
+        """All but the first on a rising or a falling line."""
         slope, shift = int(rng.choice([-1, 1])), int(rng.integers(-1, 2))
         line = {x: (x if slope > 0 else 10 - x) + shift for x in range(1, 10)}
         fitting = [(x, y) for x, y in cells if line[x] == y]
@@ -130,7 +130,7 @@ class Scatter(Family):
     def _nearest(
         self, ask: Mapping[str, Any], cells: list[Dot], rng: np.random.Generator
     ) -> tuple[list[Dot], int]:
-        """The dot asked about, its nearest, and others at least 1.3 units farther off."""
+        """The dot asked about, its nearest, and others at least 1.3 units farther away."""
         middle = cells[0]
         near = next(c for c in cells[1:] if APART <= _squared(c, middle) <= 16)
         farther = (_squared(near, middle) ** 0.5 + 1.3) ** 2
@@ -168,7 +168,7 @@ class Scatter(Family):
 
 
 def _dots(latent: Latent) -> dict[str, Dot]:
-    """Where each dot lies, by its letter."""
+    """The place of each dot, by its letter."""
     return {n: (x, y) for n, (x, y) in zip(latent["names"], latent["dots"], strict=True)}
 
 

@@ -16,10 +16,12 @@ from mstar.envs.families.solution import Solution, conclude, perceive
 from mstar.envs.problem import Step
 from mstar.rewards.base import Answer
 
-LOW, CELL, RADIUS = 0.035, 0.31, 0.062  # of the grid, a cell and a shape, in shares of the side
+LOW, CELL, RADIUS = 0.035, 0.31, 0.062  # edge of the grid, side of a cell, radius of a shape
 STEP = 0.07  # from the middle of a cell to the middle of a shape in it
 COUNTS = ("1", "2", "3", "4")
-PLACES: Mapping[str, tuple[tuple[int, int], ...]] = {  # of so many shapes in a cell, in steps
+PLACES: Mapping[
+    str, tuple[tuple[int, int], ...]
+] = {  # of the shapes in a cell, by their number, in steps
     "1": ((0, 0),),
     "2": ((-1, 0), (1, 0)),
     "3": ((0, -1), (-1, 1), (1, 1)),
@@ -27,11 +29,11 @@ PLACES: Mapping[str, tuple[tuple[int, int], ...]] = {  # of so many shapes in a 
 }
 KINDS: Mapping[str, tuple[str, ...]] = {"color": tuple(COLORS), "shape": ICONS, "count": COUNTS}
 
-Grid = list[list[str]]  # of three rows
+Grid = list[list[str]]  # three rows of three values
 
 
 class ShapeMatrix(Family):
-    """Each attribute is one for a row, or every row has the same three in some order."""
+    """Each attribute is constant in a row, or every row has the same three values in some order."""
 
     name: ClassVar[str] = "ShapeMatrix"
     topic: ClassVar[str] = "patterns"
@@ -60,13 +62,13 @@ class ShapeMatrix(Family):
 
     palette = Difficulty("perception", 5, 8, 8)
     counted = Difficulty("perception", False, False, True)  # whether cells hold several shapes
-    anywhere = Difficulty("reasoning", False, True, True)  # or the last cell is the empty one
+    anywhere = Difficulty("reasoning", False, True, True)  # otherwise the last cell is empty
     templates = Difficulty(
         "reasoning", ("color", "shape"), ("color", "shape", "both"), ("color", "count", "both")
     )
 
     def latent(self, rng: np.random.Generator) -> Latent:
-        """Which cell is empty, what is asked of it, and all cells."""
+        """The empty cell, what is asked about it, and all cells."""
         template = choose(self.templates, rng)
         hole = [int(place) for place in rng.integers(3, size=2)] if self.anywhere else [2, 2]
         return self.vary({"ask": {"template": template, "hole": hole}}, rng)
@@ -91,7 +93,7 @@ class ShapeMatrix(Family):
             steps.append(conclude(f"a {result} is missing", result))
         answer = Answer("count" if template == "count" else "text", result)
         cells = [_described(latent, template, r, c) for r in range(3) for c in range(3)]
-        wrong = dict.fromkeys((*cells, *KINDS.get(template, ())))  # in the grid, then elsewhere
+        wrong = dict.fromkeys((*cells, *KINDS.get(template, ())))  # those in the grid first
         return Solution(answer, tuple(steps), tuple(v for v in wrong if v != result)[:5])
 
     def draw(self, latent: Latent, style: Style) -> Drawing:
@@ -117,9 +119,9 @@ def _asked(template: str) -> tuple[str, ...]:
 
 
 def _rows(values: tuple[str, ...], ordered: bool, rng: np.random.Generator) -> Grid:
-    """The same three in every row, each row in an order of its own; or each row has one.
+    """Rows of the same three values, each in its own order, or of one value each.
 
-    What is asked is mostly of the first kind: the second is read off the row.
+    What is asked is mostly of the first kind, because the second is too easy.
     """
     three = shuffled(values, rng)[:3]
     if rng.random() < (0.8 if ordered else 0.5):
@@ -128,7 +130,7 @@ def _rows(values: tuple[str, ...], ordered: bool, rng: np.random.Generator) -> G
 
 
 def _described(latent: Latent, template: str, row: int, column: int) -> str:
-    """The attributes that are asked for, of a cell."""
+    """The attributes of a cell that are asked for."""
     return " ".join(latent[kind][row][column] for kind in _asked(template))
 
 
@@ -147,7 +149,7 @@ def _solve_attribute(grid: Grid, row: int, column: int) -> list[Step]:
 def _draw_cell(
     drawing: Drawing, latent: Latent, place: tuple[int, int], middle: Point, style: Style
 ) -> None:
-    """The shapes of a cell: one large, several small."""
+    """Draw the shapes of a cell: one large, or several small."""
     row, column = place
     count = latent["count"][row][column]
     radius = RADIUS * (1.4 if count == "1" else 1.0)

@@ -14,7 +14,7 @@ from mstar.envs.families.parts.sampling import choose, shuffled
 from mstar.envs.families.solution import Solution, compute, perceive
 from mstar.envs.problem import Step
 
-READ: dict[str, tuple[str, ...]] = {  # what the numbers of a figure are called
+READ: dict[str, tuple[str, ...]] = {  # the names of a figure's numbers
     "rectangle": ("width", "height"),
     "square": ("side",),
     "triangle": ("left", "right", "bottom"),
@@ -24,7 +24,7 @@ READ: dict[str, tuple[str, ...]] = {  # what the numbers of a figure are called
 
 
 class Shapes(Family):
-    """One or two labelled figures, in proportion as far as the labels leave room."""
+    """One or two labelled figures, to scale as far as the labels leave room."""
 
     name: ClassVar[str] = "Shapes"
     topic: ClassVar[str] = "geometry"
@@ -47,7 +47,7 @@ class Shapes(Family):
     }
 
     figures = Difficulty("distractor", 1, 2, 2)
-    longest = Difficulty("reasoning", 9, 12, 20)  # side
+    longest = Difficulty("reasoning", 9, 12, 20)  # side, at most
     templates = Difficulty(
         "reasoning", ("perimeter", "area"), ("perimeter", "area", "angle"), ("area", "angle")
     )
@@ -84,7 +84,7 @@ class Shapes(Family):
         return self.vary({"figures": [figures[int(i)] for i in order], "ask": ask}, rng)
 
     def vary(self, latent: Latent, rng: np.random.Generator) -> Latent:
-        """Other numbers at the same figures."""
+        """Other numbers of the same figures."""
         figures = [
             {**figure, "numbers": self._numbers(figure["kind"], rng)}
             for figure in latent["figures"]
@@ -92,7 +92,7 @@ class Shapes(Family):
         return {**latent, "figures": figures}
 
     def _numbers(self, kind: str, rng: np.random.Generator) -> list[int]:
-        """Numbers of a figure: of a rectangle two that differ, of a triangle three that close."""
+        """Numbers of a figure: a rectangle is no square, a triangle is not degenerate."""
         if kind == "angles":
             base = [int(rng.integers(2, 10))] if self.base_shown else []
             left, right = (5 * int(v) for v in rng.integers(6, 16, size=2))
@@ -108,7 +108,7 @@ class Shapes(Family):
             return numbers
 
     def fields(self, latent: Latent) -> Mapping[str, object]:
-        """With the kind of the figure."""
+        """The values of "ask" with the kind of the figure."""
         figures = latent["figures"]
         return {**latent["ask"], "kind": figures[_asked(latent)]["kind"]}
 
@@ -158,10 +158,10 @@ def _calculate(
 
 
 def _slots(latent: Latent, style: Style) -> list[Slot]:
-    """One slot for a figure alone, or one above the other."""
+    """One slot for a single figure, or two slots one above the other."""
     figures = latent["figures"]
     x, y = 0.01 * style.shift[0], 0.01 * style.shift[1]
-    inset = 0.1 * (1.1 - style.scale)  # up to 0.02 where the style draws small
+    inset = 0.1 * (1.1 - style.scale)  # up to 0.02 at the smallest scale
     if len(figures) == 1:
         height = 0.12 if figures[0]["kind"] == "angles" else 0.15
         return [Slot((0.02 + inset + x, 0.04 + inset + y, 0.98 - inset + x, 0.96 + y), height)]

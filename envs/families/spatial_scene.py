@@ -1,4 +1,4 @@
-"""Shapes scattered on a plane: does every one lie left of that one, and which one is closest?"""
+"""Scattered shapes: is every one of a kind left of another, and which one is closest?"""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from mstar.envs.families.solution import Solution, conclude, perceive
 from mstar.rewards.base import Answer
 
 SHARE = 0.26  # of a cell: the radius of a shape in it
-MARGIN = 1.35  # how many times as far as the closest one the next one is, at least
+MARGIN = 1.35  # least ratio of the second smallest distance to the smallest
 SIDES = ("left of", "right of", "above", "below")
 OPPOSITE = {"left of": "right of", "right of": "left of", "above": "below", "below": "above"}
 KINDS = tuple(f"{color} {shape}" for color in COLORS for shape in ICONS)
@@ -51,7 +51,7 @@ class SpatialScene(Family):
         ),
     }
 
-    grid = Difficulty("perception", 4, 4, 5)  # cells a side
+    grid = Difficulty("perception", 4, 4, 5)  # cells per side
     kin = Difficulty("reasoning", (2, 3), (3, 3), (3, 4))  # shapes that a statement is about
     by_color = Difficulty("reasoning", False, True, True)  # kinds such as "red shape"
     others = Difficulty("distractor", 3, 5, 6)  # shapes that it is not about
@@ -63,7 +63,7 @@ class SpatialScene(Family):
     )
 
     def latent(self, rng: np.random.Generator) -> Latent:
-        """Shapes with their places, the asked one first, and what is asked about it."""
+        """Shapes with their places, the one asked about first, and what is asked about it."""
         template = choose(self.templates, rng)
         order = shuffled(KINDS, rng)
         a = order[0]
@@ -82,13 +82,13 @@ class SpatialScene(Family):
         return {**latent, **self._divide(latent, bool(rng.integers(2)), rng)}
 
     def vary(self, latent: Latent, rng: np.random.Generator) -> Latent:
-        """The same shapes elsewhere: another one is closest, or the statement turns."""
+        """The same shapes in other places; a true statement becomes false, and vice versa."""
         if latent["ask"]["template"] == "closest":
             return {**latent, **self._scatter(latent, rng)}
         return {**latent, **self._divide(latent, not _true(latent), rng)}
 
     def _scatter(self, latent: Latent, rng: np.random.Generator) -> Latent:
-        """Places by chance, one of the options by a clear margin closest to the asked shape."""
+        """Random places; one of the options is closest to the asked shape by a clear margin."""
         things, options = latent["things"], latent["ask"]["options"]
         while True:
             cells = [int(c) for c in rng.permutation(self.grid**2)[: len(things)]]
@@ -102,7 +102,7 @@ class SpatialScene(Family):
         return {"grid": self.grid, "places": places}
 
     def _divide(self, latent: Latent, truth: bool, rng: np.random.Generator) -> Latent:
-        """Places with as many of the kind on the asked side as makes the statement true or not."""
+        """Places that make the statement true or false, as asked for by `truth`."""
         ask, things, size = latent["ask"], latent["things"], self.grid
         kin = sum(_is(name, ask["kind"]) for name in things)
         low, high = {
@@ -132,7 +132,7 @@ class SpatialScene(Family):
         return found
 
     def fields(self, latent: Latent) -> Mapping[str, object]:
-        """The options in a row."""
+        """The values of "ask", with the options separated by commas."""
         return {**latent["ask"], "options": ", ".join(latent["ask"].get("options", ()))}
 
     def solve(self, latent: Latent, style: Style) -> Solution:
@@ -155,13 +155,13 @@ def _is(name: str, kind: str) -> bool:
 
 
 def _side(own: Sequence[float], other: Sequence[float], side: str) -> float:
-    """How far another place is on a side of the own one, in cells; negative if it is opposite."""
+    """How far `other` is on that side of `own`, in cells; negative on the opposite side."""
     down, right = other[0] - own[0], other[1] - own[1]
     return {"left of": -right, "right of": right, "above": -down, "below": down}[side]
 
 
 def _on_side(latent: Latent) -> dict[str, bool]:
-    """Of each shape of the asked kind, whether it is on the asked side."""
+    """Whether it is on the asked side, for each shape of the asked kind."""
     ask, places = latent["ask"], latent["places"]
     return {
         name: _side(places[0], place, ask["side"]) > 0
@@ -190,7 +190,7 @@ def _solve_statement(latent: Latent, spots: list[Point]) -> Solution:
 
 
 def _solve_closest(latent: Latent, spots: list[Point]) -> Solution:
-    """Distances are read in hundredths of the image's side."""
+    """Compare distances, which are read in hundredths of the image's side."""
     ask, things = latent["ask"], latent["things"]
     steps, distances = [], {}
     for name in ask["options"]:

@@ -14,8 +14,8 @@ from mstar.envs.families.parts.sampling import choose, shuffled
 from mstar.envs.families.solution import Solution, compute, perceive
 
 PEOPLE = ("ann", "bob", "eva", "kim", "leo", "max", "sue", "tom")
-DAYS = ("tue", "thu", "fri", "sat", "sun")  # mon and wed are too wide to stand side by side
-LEFT, TOP, RIGHT, BOTTOM = 0.02, 0.02, 0.98, 0.98  # of the table, in shares of the side
+DAYS = ("tue", "thu", "fri", "sat", "sun")  # mon and wed are too wide
+LEFT, TOP, RIGHT, BOTTOM = 0.02, 0.02, 0.98, 0.98  # of the table, as fractions of the side
 NAMES = 0.24  # width of the column of names
 
 
@@ -46,7 +46,9 @@ class Table(Family):
     columns = Difficulty("perception", 3, 3, 4)
     low = Difficulty("reasoning", 1, 1, 10)
     high = Difficulty("reasoning", 9, 20, 60)  # greatest cell
-    names = Difficulty("perception", 0.115, 0.11, 0.095)  # height of text, in shares of the side
+    names = Difficulty(
+        "perception", 0.115, 0.11, 0.095
+    )  # height of text, as a fraction of the side
     digits = Difficulty("perception", 0.135, 0.12, 0.105)
 
     def latent(self, rng: np.random.Generator) -> Latent:
@@ -65,7 +67,7 @@ class Table(Family):
         return self.vary({"people": people, "days": days, "ask": ask}, rng)
 
     def vary(self, latent: Latent, rng: np.random.Generator) -> Latent:
-        """Other cells under the same names."""
+        """Other numbers for the same names."""
         ask, people = latent["ask"], latent["people"]
         while True:
             cells = rng.integers(self.low, self.high + 1, size=(self.rows, self.columns)).tolist()

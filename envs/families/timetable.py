@@ -16,11 +16,11 @@ from mstar.envs.families.solution import Solution, compute, conclude, perceive
 from mstar.envs.problem import Step
 from mstar.rewards.base import Answer
 
-HEADER, ROW = 0.16, 0.135  # heights, in shares of the side
+HEADER, ROW = 0.16, 0.135  # heights, as fractions of the side
 
 
 class Timetable(Family):
-    """A column of four to six times for each bus, the bus by its colour above."""
+    """A column of four to six times for each bus, headed by its colour."""
 
     name: ClassVar[str] = "Timetable"
     topic: ClassVar[str] = "measures"
@@ -84,7 +84,7 @@ class Timetable(Family):
         return [self.grain * int(v) for v in rng.integers(first, last + 1, size=count)]
 
     def _passing(self, ask: Mapping[str, Any], rng: np.random.Generator) -> list[int]:
-        """Times before and after the one asked about; enough of them after it."""
+        """Times before and after the one asked about, with enough of them after it."""
         needed = 2 if ask["template"] == "full" else 1
         before = int(rng.integers(1, self.rows - needed + 1))
         times = [ask["at"]]
@@ -104,7 +104,7 @@ class Timetable(Family):
         return [start + sum(gaps[:i]) for i in range(self.rows)]
 
     def fields(self, latent: Latent) -> Mapping[str, object]:
-        """The time as on a clock."""
+        """The colour of the bus, and the time as on a clock."""
         ask = latent["ask"]
         return {"line": ask["line"], "at": _clock(ask["at"]) if "at" in ask else None}
 

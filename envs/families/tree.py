@@ -1,4 +1,4 @@
-"""A family tree: who is the parent, who the common ancestor, how deep, how many have no child?"""
+"""A family tree: parents, common ancestors, generations, people without children."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from mstar.envs.problem import Step
 
 # Short and narrow, so that five of them fit side by side.
 NAMES = ("Eva", "Fay", "Gil", "Ian", "Ida", "Jim", "Joe", "Kit", "Lea", "Liz", "Pia", "Tim", "Ute")
-DEPTHS, WIDEST = 4, 5  # lines from the top to the lowest row, people without children; at most
+DEPTHS, WIDEST = 4, 5  # greatest depth, most people without children
 CHILDREN = 3  # of one person, at most
 HEIGHT = 0.1  # of a name
 
@@ -98,7 +98,7 @@ class Tree(Family):
     def _asked(
         template: str, depth: int, parents: Parents, rng: np.random.Generator
     ) -> list[int] | None:
-        """The nodes that the question is about; None where the tree has none that fit."""
+        """The nodes that the question is about; None if no node of the tree fits."""
         if template == "leaves":
             return []
         deep = [n for n in range(len(parents)) if len(ancestors(parents, n)) == depth]

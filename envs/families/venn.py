@@ -1,4 +1,4 @@
-"""Two or three circles that overlap, a number in each part: who is only here, in both, in any?"""
+"""Two or three overlapping circles with a number in each part: only one, both, any?"""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from mstar.envs.families.parts.sampling import choose, shuffled
 from mstar.envs.families.solution import Solution, compute, conclude, perceive
 from mstar.envs.problem import Step
 
-# Of two and of three circles: middles, radius, and where the number of each part stands. A part
-# is named by the circles it lies in, "a" to "c"; "" is outside of all.
+# Of two and of three circles: centres, radius, and the place of the number of each part. A part
+# is named by the circles that it lies in, "a" to "c"; "" is outside of all.
 MIDDLES: Mapping[int, Mapping[str, Point]] = {
     2: {"a": (0.34, 0.55), "b": (0.66, 0.55)},
     3: {"a": (0.34, 0.37), "b": (0.66, 0.37), "c": (0.5, 0.65)},
@@ -39,7 +39,7 @@ HEIGHT = 0.11
 
 
 class Venn(Family):
-    """Circles of named colours in a frame; a tag of a circle's colour gives its whole number."""
+    """Circles of named colours in a frame; a tag of a circle's colour shows its total."""
 
     name: ClassVar[str] = "Venn"
     topic: ClassVar[str] = "sets"
@@ -162,7 +162,7 @@ def _inside(parts: list[str], letter: str) -> list[str]:
 
 
 def _counted(latent: Latent) -> list[str]:
-    """The parts that the answer counts, or that the tag does."""
+    """The parts that the answer, or the tag, adds up."""
     parts, letters = [part for part in latent["parts"] if part], _letters(latent)
     template = latent["ask"]["template"]
     if template == "only":
@@ -186,5 +186,5 @@ def _read(part: str, latent: Latent, style: Style) -> Step:
 
 
 def _mirrored(spot: Point, style: Style) -> Point:
-    """Mirrored left to right in half of the styles, so that no part has one place."""
+    """A place, mirrored left to right in half of the styles so that no part has a fixed place."""
     return (1 - spot[0], spot[1]) if style.shift[0] < 0 else spot

@@ -122,9 +122,7 @@ def _answers_for_other_images(problem: Problem, rng: np.random.Generator) -> Ite
     if family is None:
         return
     for _ in range(MOST_RESAMPLED):
-        other = family.build(family.vary(dict(problem.latent), rng), Style()).answer
-        if other is not None:
-            yield other.value
+        yield family.solve(family.vary(dict(problem.latent), rng), Style()).answer.value
 
 
 def _distinct(answer: Answer, candidates: Iterable[str], count: int) -> list[str]:

@@ -1,4 +1,4 @@
-"""What every procedural family promises; what the pictures must keep to."""
+"""The contract of every procedural family and of its images."""
 
 from __future__ import annotations
 
@@ -91,20 +91,20 @@ def test_the_exact_solution_is_judged_correct(name: str, level: int) -> None:
 
 @every_level
 @every_family
-def test_nine_in_ten_have_a_twin_that_looks_different_and_answers_otherwise(
+def test_nine_in_ten_have_a_counterfactual_with_another_image_and_answer(
     name: str, level: int
 ) -> None:
-    twins = [(problem, problem.twin) for problem in problems(name, level) if problem.twin]
-    assert len(twins) >= 0.9 * DRAWN
-    for problem, twin in twins:
-        assert twin.question == problem.question
-        assert twin.answer != problem.answer
-        assert not np.array_equal(pixels(problem), pixels(twin))
+    pairs = [(problem, problem.twin) for problem in problems(name, level) if problem.twin]
+    assert len(pairs) >= 0.9 * DRAWN
+    for problem, other in pairs:
+        assert other.question == problem.question
+        assert other.answer != problem.answer
+        assert not np.array_equal(pixels(problem), pixels(other))
 
 
 @every_level
 @every_family
-def test_the_question_tells_no_number_that_has_to_be_read(name: str, level: int) -> None:
+def test_the_question_contains_no_number_that_has_to_be_read(name: str, level: int) -> None:
     for problem in problems(name, level):
         assert not decisive_numbers(problem), (problem.question, problem.solution)
 
@@ -154,7 +154,7 @@ def test_splits_share_no_latent_whatever_the_seeds(name: str, level: int) -> Non
 
 @every_level
 @every_family
-def test_boxes_lie_inside_the_picture(name: str, level: int) -> None:
+def test_boxes_lie_inside_the_image(name: str, level: int) -> None:
     boxes = [step.box for problem in problems(name, level) for step in problem.steps if step.box]
     for left, top, right, bottom in boxes:
         assert 0 <= left < right <= 1
@@ -165,15 +165,15 @@ def test_boxes_lie_inside_the_picture(name: str, level: int) -> None:
 @every_own_name
 def test_nothing_is_cut_off_at_the_edge(name: str, level: int) -> None:
     for problem in problems(name, level)[:20]:
-        picture = pixels(problem, 336)
-        edge = np.concatenate([picture[0], picture[-1], picture[:, 0], picture[:, -1]])
+        image = pixels(problem, 336)
+        edge = np.concatenate([image[0], image[-1], image[:, 0], image[:, -1]])
         assert (edge == edge[0]).all(), problem.id
 
 
 @every_level
 @every_own_name
 @pytest.mark.parametrize("scale", [0.9, 1.1])
-def test_text_lies_inside_the_picture_in_any_style(
+def test_text_lies_inside_the_image_in_any_style(
     name: str, level: int, scale: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     written: list[tuple[float, float, float, float]] = []

@@ -1,4 +1,4 @@
-"""The chart, time and measure families, solved a second time by another route than their own."""
+"""Independent solvers for the chart, time and measure families, and what their images keep to."""
 
 from __future__ import annotations
 
@@ -174,7 +174,7 @@ def test_a_second_solver_gives_the_same_answers(kind: type[Family], level: int) 
 @pytest.mark.parametrize("level", LEVELS)
 @pytest.mark.parametrize("kind", FAMILIES)
 @pytest.mark.parametrize("size", [96, 336])
-def test_every_text_lies_within_the_picture_and_on_no_other_text(
+def test_every_text_lies_within_the_image_and_on_no_other_text(
     kind: type[Family], level: int, size: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     written: list[tuple[float, float, float, float]] = []

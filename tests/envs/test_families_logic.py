@@ -1,4 +1,4 @@
-"""Second solvers: each finds the answer from the latent by another route than the family does."""
+"""Independent solvers for the logic, graph and scene families, and what their images keep to."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ MANY = 20  # problems of each family and level
 
 @cache
 def problems(name: str, level: int) -> list[Problem]:
-    """Problems and their twins."""
+    """Problems and their counterfactuals."""
     family = FAMILIES[name](level)
     drawn = [family.problem("train", 5, index) for index in range(MANY)]
     return [*drawn, *(problem.twin for problem in drawn if problem.twin)]
 
 
-def said(truth: bool) -> str:
+def yes_no(truth: bool) -> str:
     return "yes" if truth else "no"
 
 
@@ -40,7 +40,7 @@ def coins(latent: Latent) -> str:
         "total": str(sum(latent["coins"])),
         "change": str(left),
         "missing": str(-left),
-        "afford": said(left >= 0),
+        "afford": yes_no(left >= 0),
     }[latent["ask"]["template"]]
 
 
@@ -89,7 +89,7 @@ def grid_path(latent: Latent) -> str:
             far[wall_row + 1, wall_column + 1] = np.inf
     row, column = latent["goal"]
     moves = far[row + 1, column + 1]
-    return str(int(moves)) if latent["ask"]["template"] == "shortest" else said(moves < np.inf)
+    return str(int(moves)) if latent["ask"]["template"] == "shortest" else yes_no(moves < np.inf)
 
 
 def graph_picture(latent: Latent) -> str:
@@ -102,7 +102,7 @@ def graph_picture(latent: Latent) -> str:
         while 1 in joined.sum(axis=0):
             loose = joined.sum(axis=0) == 1
             joined[loose, :] = joined[:, loose] = 0
-        return said(bool(joined.any()))
+        return yes_no(bool(joined.any()))
     a = names.index(ask["a"])
     if ask["template"] == "degree":
         return str(joined[a].sum())
@@ -208,7 +208,7 @@ def spatial_scene(latent: Latent) -> str:
     assert all(abs(((spots[name] - own) * turn).real) > 0.6 for name in kin)  # never level
     there = [((spots[name] - own) * turn).real > 0 for name in kin]
     share = sum(there) / len(there)
-    return said({"every": share == 1, "some": share > 0, "most": share > 0.5}[ask["template"]])
+    return yes_no({"every": share == 1, "some": share > 0, "most": share > 0.5}[ask["template"]])
 
 
 def shape_matrix(latent: Latent) -> str:
@@ -241,7 +241,7 @@ def logic_gates(latent: Latent) -> str:
         assert not others
         lit[row["color"]] = bool(value)
     ask = latent["ask"]
-    return said(lit[ask["a"]]) if ask["template"] == "lamp" else str(sum(lit.values()))
+    return yes_no(lit[ask["a"]]) if ask["template"] == "lamp" else str(sum(lit.values()))
 
 
 SOLVERS: dict[str, Callable[[Latent], str]] = {
@@ -277,7 +277,7 @@ def test_the_shape_said_to_be_closest_is_so_by_a_clear_margin(level: int) -> Non
 
 @pytest.mark.parametrize("level", LEVELS)
 @pytest.mark.parametrize("name", SOLVERS)
-def test_every_text_lies_within_the_picture_and_on_no_other_text(
+def test_every_text_lies_within_the_image_and_on_no_other_text(
     name: str, level: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     written: list[tuple[float, float, float, float]] = []

@@ -1,4 +1,4 @@
-"""Eight families solved a second time from the latent, by another route than their own."""
+"""Independent solvers for eight families, which solve a latent state in another way."""
 
 from __future__ import annotations
 

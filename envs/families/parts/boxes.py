@@ -1,4 +1,4 @@
-"""Boxes of steps: (left, top, right, bottom) in shares of the picture's side."""
+"""Bounding boxes: (left, top, right, bottom) as fractions of the image's side."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ Box = tuple[float, float, float, float]
 
 
 def around(center: Point, across: float, down: float | None = None) -> Box:
-    """The box that reaches `across` to both sides and `down` up and down, inside the picture.
+    """The box that extends `across` sideways and `down` vertically, clipped to the image.
 
     >>> around((0.5, 0.05), 0.1)
     (0.4, 0.0, 0.6, 0.15000000000000002)
@@ -21,6 +21,10 @@ def around(center: Point, across: float, down: float | None = None) -> Box:
 
 
 def enclosing(boxes: Iterable[Box]) -> Box:
-    """The smallest box that holds all of them; raises ValueError for none."""
+    """The smallest box that contains all of them.
+
+    Raises:
+        ValueError: there are none.
+    """
     left, top, right, bottom = zip(*boxes, strict=True)
     return (min(left), min(top), max(right), max(bottom))

@@ -1,4 +1,4 @@
-"""Pictures as lists of marks in the unit square, crisp at any size because drawn at that size."""
+"""Images as lists of marks in the unit square, which can be rendered at any size."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Color = tuple[int, int, int]
 
 INK: Color = (30, 30, 34)
 WHITE: Color = (255, 255, 255)
-# Far apart in hue and lightness, so that a name means one colour only.
+# Far apart in hue and lightness, so that names are unambiguous.
 COLORS: dict[str, Color] = {
     "red": (214, 39, 40),
     "blue": (31, 90, 200),
@@ -30,7 +30,7 @@ DEFAULT_SIZE = 112  # pixels
 
 @dataclass
 class Drawing:
-    """A list of marks; coordinates and widths are shares of the picture's side.
+    """A list of marks; coordinates and widths are fractions of the image's side.
 
     >>> drawing = Drawing()
     >>> drawing.rectangle((0.1, 0.1), (0.5, 0.9), fill=COLORS["red"])
@@ -39,12 +39,12 @@ class Drawing:
     """
 
     background: Color = WHITE
-    # What to call with a canvas and its side, and what follows them: plain values, so that equal
-    # drawings are equal and a drawing can be pickled.
+    # Each mark is a function and its arguments after canvas and side: plain values, so that
+    # drawings can be compared and pickled.
     marks: list[tuple[Any, ...]] = field(default_factory=list)
 
     def render(self, size: int | None = None) -> Image.Image:
-        """Draw at `size` x `size` pixels, RGB."""
+        """An RGB image of `size` x `size` pixels, ``DEFAULT_SIZE`` if None."""
         side = size or DEFAULT_SIZE
         image = Image.new("RGB", (side, side), self.background)
         draw = ImageDraw.Draw(image)
@@ -53,7 +53,7 @@ class Drawing:
         return image
 
     def line(self, points: Sequence[Point], color: Color = INK, width: float = 0.01) -> None:
-        """A line through two or more points."""
+        """Add a line through two or more points."""
         self.marks.append((_line, tuple(points), color, width))
 
     def rectangle(
@@ -64,7 +64,7 @@ class Drawing:
         outline: Color | None = None,
         width: float = 0.01,
     ) -> None:
-        """A rectangle from its left top to its right bottom corner."""
+        """Add a rectangle, given its left top and right bottom corners."""
         self.marks.append((_rectangle, (low, high), fill, outline, width))
 
     def ellipse(
@@ -75,7 +75,7 @@ class Drawing:
         outline: Color | None = None,
         width: float = 0.01,
     ) -> None:
-        """A circle, or an ellipse where `radius` is (x radius, y radius)."""
+        """Add a circle, or an ellipse where `radius` is (x radius, y radius)."""
         rx, ry = radius if isinstance(radius, tuple) else (radius, radius)
         box = ((center[0] - rx, center[1] - ry), (center[0] + rx, center[1] + ry))
         self.marks.append((_ellipse, box, fill, outline, width))
@@ -89,7 +89,7 @@ class Drawing:
         fill: Color | None = None,
         outline: Color | None = None,
     ) -> None:
-        """A sector from `start` to `end` degrees, clockwise, 0 at three o'clock."""
+        """Add a sector from `start` to `end` degrees, clockwise from three o'clock."""
         box = (
             (center[0] - radius, center[1] - radius),
             (center[0] + radius, center[1] + radius),
@@ -99,7 +99,7 @@ class Drawing:
     def polygon(
         self, points: Sequence[Point], fill: Color | None = None, outline: Color | None = None
     ) -> None:
-        """A closed polygon."""
+        """Add a closed polygon."""
         self.marks.append((_polygon, tuple(points), fill, outline))
 
     def text(
@@ -110,15 +110,15 @@ class Drawing:
         color: Color = INK,
         anchor: str = "mm",
     ) -> None:
-        """Text of a given height, anchored as Pillow does: ``mm`` is its middle.
+        """Add text of a given height, with an anchor of Pillow: ``mm`` is its centre.
 
-        At 96 pixels a height of 0.09 is the least that can be read.
+        At 96 pixels, text of a height below 0.09 is illegible.
         """
         self.marks.append((_text, at, text, height, color, anchor))
 
 
 def text_width(text: str, height: float) -> float:
-    """The width of a text of that height, as a share of the side; for layout without overlap."""
+    """The width of a text of that height, as a fraction of the side."""
     return float(_font(100).getlength(text)) / 100 * height
 
 
@@ -161,14 +161,14 @@ def _polygon(draw: ImageDraw.ImageDraw, side: int, points: Sequence[Point], *how
 def _text(draw: ImageDraw.ImageDraw, side: int, at: Point, text: str, *how: Any) -> None:
     height, color, anchor = how
     mask, left, top = _mask(text, round(height * side), anchor)
-    # To the nearest whole pixel, as Pillow places a text: right and upwards from the middle.
+    # Round to whole pixels as Pillow does: halves go right and up.
     x, y = int(at[0] * side * 64 + 0.5), int(at[1] * side * 64 + 0.5)
     draw.bitmap(((x + 32) // 64 + left, -((32 - y) // 64) + top), mask, color)
 
 
 @lru_cache(maxsize=2048)
 def _mask(text: str, pixels: int, anchor: str) -> tuple[Image.Image, int, int]:
-    """The shape of a text, and where its left top corner lies from its anchor, in pixels."""
+    """The mask of a text, and the offset of its left top corner from its anchor, in pixels."""
     font = _font(pixels)
     left, top, right, bottom = map(int, font.getbbox(text, anchor=anchor))
     mask = Image.new("L", (right - left, bottom - top))
@@ -178,7 +178,7 @@ def _mask(text: str, pixels: int, anchor: str) -> tuple[Image.Image, int, int]:
 
 @lru_cache(maxsize=64)
 def _font(pixels: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
-    return ImageFont.load_default(size=pixels)  # Pillow's own font: nothing to ship
+    return ImageFont.load_default(size=pixels)  # the font of Pillow
 
 
 def _pixels(points: Sequence[Point], side: int) -> list[tuple[float, float]]:

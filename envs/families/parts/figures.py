@@ -1,4 +1,4 @@
-"""Plane figures with their numbers written beside them, large enough to be read."""
+"""Plane figures labelled with their numbers."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from mstar.envs.families.parts.drawing import INK, Color, Drawing, Point
 
 @dataclass(frozen=True, slots=True)
 class Slot:
-    """The part of a picture that one figure and its numbers fill.
+    """The part of an image for one figure and its numbers.
 
     Attributes:
         box: its edges, in [0, 1].
-        height: of the numbers, as a share of the side.
+        height: of the numbers, as a fraction of the side.
     """
 
     box: Box
@@ -34,7 +34,7 @@ class Slot:
 def draw_figure(
     drawing: Drawing, slot: Slot, kind: str, numbers: Sequence[int], fill: Color
 ) -> None:
-    """Add a rectangle, square, triangle or right triangle, or a triangle with its angles."""
+    """Draw a rectangle, square, triangle, right triangle, or a triangle with its angles."""
     if kind in ("rectangle", "square"):
         _rectangle(drawing, slot, numbers, fill)
     elif kind == "right triangle":
@@ -107,7 +107,7 @@ def _polygon(drawing: Drawing, corners: Sequence[Point], fill: Color) -> None:
 
 
 def _beside(drawing: Drawing, start: Point, end: Point, text: str, height: float) -> None:
-    """Text to the left of the way from `start` to `end`, as one walks it on the picture."""
+    """Draw text beside the middle of a line, on the left as seen from `start` to `end`."""
     across, down = end[0] - start[0], end[1] - start[1]
     away = 0.78 * height / math.hypot(across, down)
     at = ((start[0] + end[0]) / 2 + down * away, (start[1] + end[1]) / 2 - across * away)

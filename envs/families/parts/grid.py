@@ -12,7 +12,7 @@ Cell = tuple[int, int]  # (row, column), from 0 at the left top
 
 
 def distances(start: Cell, free: Collection[Cell]) -> dict[Cell, int]:
-    """Moves from a cell to each one that can be reached over free cells, itself included."""
+    """Moves from a cell to each cell that can be reached over free cells, itself included."""
     open_cells, far, queue = set(free), {start: 0}, deque([start])
     while queue:
         row, column = queue.popleft()
@@ -25,7 +25,7 @@ def distances(start: Cell, free: Collection[Cell]) -> dict[Cell, int]:
 
 
 def shortest(start: Cell, goal: Cell, free: Collection[Cell]) -> list[str] | None:
-    """The moves of a shortest path that goes straight on where it can; None if there is none."""
+    """The moves of a shortest path with few turns; None if there is no path."""
     far = distances(goal, free)
     if start not in far:
         return None
@@ -41,7 +41,7 @@ def shortest(start: Cell, goal: Cell, free: Collection[Cell]) -> list[str] | Non
 
 
 def runs(moves: Sequence[str]) -> list[tuple[str, int]]:
-    """Equal moves in a row, put together.
+    """The straight segments of a path: runs of equal moves.
 
     >>> runs(["up", "up", "left"])
     [('up', 2), ('left', 1)]
@@ -50,7 +50,7 @@ def runs(moves: Sequence[str]) -> list[tuple[str, int]]:
 
 
 def walk(start: Cell, moves: Sequence[str]) -> list[Cell]:
-    """The cells that moves lead over, without the start.
+    """The cells on the path of these moves, without the start.
 
     >>> walk((0, 0), ["down", "right"])
     [(1, 0), (1, 1)]

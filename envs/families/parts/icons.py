@@ -1,4 +1,4 @@
-"""Small shapes that stay apart from each other down to ten pixels."""
+"""Small shapes that can be told apart down to ten pixels."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ ICONS = ("circle", "square", "triangle", "star", "heart")
 
 
 def icon(drawing: Drawing, name: str, center: Point, radius: float, color: Color) -> None:
-    """Draw one of ``ICONS``, about `radius` to each side of its middle.
+    """Draw one of ``ICONS``, about `radius` to each side of its centre.
 
     Raises:
         ValueError: a name that is not among them.

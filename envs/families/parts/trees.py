@@ -1,4 +1,4 @@
-"""Rooted trees as lists of parents: ancestors, ends, a random one, and where its nodes go."""
+"""Rooted trees as lists of parents: ancestors, leaves, random trees, layout."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import numpy as np
 
 from mstar.envs.families.parts.drawing import Point
 
-Parents = list[int]  # by node: the place of its parent in the list, -1 at the root
+Parents = list[int]  # by node: its parent, -1 for the root
 
 
 def ancestors(parents: Parents, node: int) -> list[int]:
@@ -23,7 +23,7 @@ def ancestors(parents: Parents, node: int) -> list[int]:
 
 
 def leaves(parents: Parents) -> list[int]:
-    """The nodes without a child, in their order.
+    """The nodes without children, in ascending order.
 
     >>> leaves([-1, 0, 0])
     [1, 2]
@@ -34,14 +34,14 @@ def leaves(parents: Parents) -> list[int]:
 def grow(
     nodes: int, ends: int, line: int, limits: tuple[int, int], rng: np.random.Generator
 ) -> Parents:
-    """A random tree around a line of `line` steps down from the root, node 0.
+    """A random tree with a path of `line` edges down from the root, node 0.
 
     Args:
         nodes: how many in all, at least `line` + `ends`.
-        ends: how many without a child.
-        line: steps of the line; its nodes are 0 to `line`.
-        limits: the most steps from the root to a node, and the most children of one.
-        rng: all chance.
+        ends: how many leaves.
+        line: edges of the path; its nodes are 0 to `line`.
+        limits: the greatest depth of a node, and the most children of one.
+        rng: the source of randomness.
     """
     deepest, children = limits
     while True:
@@ -64,7 +64,7 @@ def grow(
 
 
 def spread(parents: Parents) -> list[Point]:
-    """(x, steps from the root) of each node: leaves at 0, 1, 2.., others over their children."""
+    """(x, depth) of each node: leaves at x = 0, 1, 2, ..., others centred over their children."""
     places: dict[int, float] = {}
     used = 0
 
