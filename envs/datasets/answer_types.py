@@ -1,4 +1,4 @@
-"""The type, value and unit of a gold that no column tells."""
+"""The type, value and unit of a reference answer, inferred where no column gives them."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from mstar.envs.datasets.options import as_text
 from mstar.rewards.base import ANSWER_TYPES, Answer, AnswerType
 
-# What published sets call them; other words, such as "free_form", leave it to the gold.
+# Names of types in published sets; for others, such as "free_form", the type is inferred.
 ALIASES: Mapping[str, AnswerType] = {
     "integer": "number",
     "int": "number",
@@ -23,7 +23,7 @@ ALIASES: Mapping[str, AnswerType] = {
     "mcq": "choice",
     "formula": "expression",
 }
-UNITS = re.compile(  # that a number is written with; longer words are text
+UNITS = re.compile(  # after a number; with any other word the answer is text
     r"(?:[mck]?m|in|ft|yd|mi|inch|inches|feet)(?:\^[23]|[²³])?|[mk]?g|lb|oz|m?l|cl|s|sec|min|h|hr"
     r"|minutes|hours|seconds|days|degrees?|°[CF]?|K|N|J|k?W|Hz|V|A|Ω|Pa|mol|km/h|m/s|mph|dollars"
     r"|cents|USD|EUR"
@@ -31,9 +31,9 @@ UNITS = re.compile(  # that a number is written with; longer words are text
 WITH_TOLERANCE = frozenset(("number", "percent", "chart_number", "fraction"))
 
 NUMBER = re.compile(r"[-+\u2212]?(?:\d{1,3}(?:,\d{3})+|\d+)?(?:\.\d+)?(?:[eE][-+]?\d{1,3})?")
-UNIT_BEHIND = re.compile(r"([-+\u2212]?[\d,.]+)\s*([A-Za-z°Ω][\w°Ω²³/^]{0,9}|°)")
+NUMBER_AND_UNIT = re.compile(r"([-+\u2212]?[\d,.]+)\s*([A-Za-z°Ω][\w°Ω²³/^]{0,9}|°)")
 WEEKDAYS = "monday|tuesday|wednesday|thursday|friday|saturday|sunday"
-SHAPES: tuple[tuple[AnswerType, re.Pattern[str]], ...] = (  # the first that fits
+PATTERNS: tuple[tuple[AnswerType, re.Pattern[str]], ...] = (  # the first that matches counts
     ("yes_no", re.compile(r"yes|no|true|false", re.I)),
     ("percent", re.compile(r"[-+\u2212]?\d[\d,]*(?:\.\d+)?\s*\\?%")),
     ("fraction", re.compile(r"[-+\u2212]?(?:\d{1,9}\s+)?\d{1,9}\s*/\s*\d{1,9}")),
@@ -45,7 +45,7 @@ SHAPES: tuple[tuple[AnswerType, re.Pattern[str]], ...] = (  # the first that fit
     ),
     ("list", re.compile(r"\[[^\[\]]{0,500}\]")),
     ("list", re.compile(r"[-+\u2212]?\d+(?:\.\d+)?(?:,\s+[-+\u2212]?\d+(?:\.\d+)?){1,20}")),
-    ("set", re.compile(r"[A-H](?:,\s*[A-H]){1,7}")),  # of options that stand in the picture
+    ("set", re.compile(r"[A-H](?:,\s*[A-H]){1,7}")),  # letters of options that the image shows
     ("tuple", re.compile(r"\([^()]{1,100},[^()]{1,100}\)")),
     ("set", re.compile(r"\\?\{[^{}]{1,200},[^{}]{1,200}\}")),
     ("equation", re.compile(r"[^=<>]{0,60}[a-z][^=<>]{0,60}=[^=<>]{1,120}", re.I)),
@@ -54,60 +54,61 @@ SHAPES: tuple[tuple[AnswerType, re.Pattern[str]], ...] = (  # the first that fit
 )
 
 
-def named_type(word: object) -> AnswerType | None:
-    """The answer type that a cell names, in its words or ours; None where it names none."""
-    text = as_text(word).strip().lower().replace("-", "_").replace(" ", "_")
+def type_named(cell: object) -> AnswerType | None:
+    """The answer type that a cell names, by our name or an alias; None if it names none."""
+    text = as_text(cell).strip().lower().replace("-", "_").replace(" ", "_")
     if text in ANSWER_TYPES:
         return text
     return ALIASES.get(text)
 
 
-def typed(
-    gold: str,
+def infer_answer(
+    text: str,
     declared: AnswerType | None = None,
     unit: str | None = None,
     tolerance: float | None = None,
     question: str = "",
 ) -> Answer:
-    """The answer of a gold without options.
+    """The typed answer to a question without options.
 
     Args:
-        gold: as it was written.
-        declared: its type, where that is known. ``chart_number`` means the rule of ChartQA: what
-            is not a number is compared as it looks, and years are compared exactly.
-        unit: where a column says it.
+        text: the reference answer as written.
+        declared: its type, if known. ``chart_number`` follows ChartQA: the type of an answer that
+            is not a number is inferred, and years are compared exactly.
+        unit: the unit, if a column gives it.
         tolerance: relative; kept for numbers only.
-        question: tells a year from a number.
+        question: distinguishes years from other numbers.
 
-    >>> typed("$8.20")
+    >>> infer_answer("$8.20")
     Answer(type='number', value='8.20', choices=None, unit='$', tolerance=None)
     """
-    value, found_unit = _without_unit(gold.strip())
-    if declared == "yes_no" and gold.strip() in ("0", "1"):
-        return Answer("yes_no", ("no", "yes")[int(gold)])
-    number = bool(NUMBER.fullmatch(value)) and any(c.isdigit() for c in value)
-    if declared is None or (declared == "chart_number" and not number):
-        kind = _inferred(gold.strip(), number, question)
+    text = text.strip()
+    value, written_unit = _split_unit(text)
+    if declared == "yes_no" and text in ("0", "1"):
+        return Answer("yes_no", ("no", "yes")[int(text)])
+    is_number = bool(NUMBER.fullmatch(value)) and any(c.isdigit() for c in value)
+    if declared is None or (declared == "chart_number" and not is_number):
+        answer_type = _infer_type(text, is_number, question)
     elif declared == "chart_number" and _is_year(value, question):
-        kind = "year"
+        answer_type = "year"
     else:
-        kind = declared
-    if kind in WITH_TOLERANCE - {"percent"} and number:
-        unit = unit or found_unit
+        answer_type = declared
+    if answer_type in WITH_TOLERANCE - {"percent"} and is_number:
+        unit = unit or written_unit
     else:
-        value = gold.strip()
+        value = text
     return Answer(
-        type=kind,
+        type=answer_type,
         value=value,
         unit=unit,
-        tolerance=tolerance if kind in WITH_TOLERANCE else None,
+        tolerance=tolerance if answer_type in WITH_TOLERANCE else None,
     )
 
 
-def _inferred(gold: str, number: bool, question: str) -> AnswerType:
-    if number:
-        return "year" if _is_year(gold, question) else "number"
-    return next((kind for kind, shape in SHAPES if shape.fullmatch(gold)), "text")
+def _infer_type(text: str, is_number: bool, question: str) -> AnswerType:
+    if is_number:
+        return "year" if _is_year(text, question) else "number"
+    return next((name for name, pattern in PATTERNS if pattern.fullmatch(text)), "text")
 
 
 def _is_year(value: str, question: str) -> bool:
@@ -115,11 +116,11 @@ def _is_year(value: str, question: str) -> bool:
     return in_range and re.search(r"\byear\b", question, re.I) is not None
 
 
-def _without_unit(gold: str) -> tuple[str, str | None]:
-    """A number and the unit that it was written with; the gold itself where it is no such thing."""
-    if gold.startswith(("$", "€", "£")):
-        return gold[1:].strip(), gold[0]
-    behind = UNIT_BEHIND.fullmatch(gold)
-    if behind and UNITS.fullmatch(behind[2]):
-        return behind[1], behind[2]
-    return gold, None
+def _split_unit(text: str) -> tuple[str, str | None]:
+    """The number and the unit in a text such as ``12 cm``; the text and None for any other."""
+    if text.startswith(("$", "€", "£")):
+        return text[1:].strip(), text[0]
+    match = NUMBER_AND_UNIT.fullmatch(text)
+    if match and UNITS.fullmatch(match[2]):
+        return match[1], match[2]
+    return text, None

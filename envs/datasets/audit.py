@@ -1,4 +1,4 @@
-"""Every row of a data set, read and audited: the problems, and what is wrong with the rest."""
+"""Every row of a data set, parsed and audited: the problems, and the errors of the other rows."""
 
 from __future__ import annotations
 
@@ -9,30 +9,28 @@ from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 from mstar.envs.datasets.field_map import AnswerForm, FieldMap
-from mstar.envs.datasets.options import form_of, from_0_or_1
-from mstar.envs.datasets.parse_row import Draft, answer_of, asked, draft
-from mstar.envs.datasets.readers import rows
-from mstar.envs.datasets.row_images import option_pictures, pictures_of
-from mstar.envs.datasets.rows import Row
+from mstar.envs.datasets.images import ImageInfo, option_images, row_images
+from mstar.envs.datasets.options import index_base_is_unclear, infer_answer_form
+from mstar.envs.datasets.parse_row import ParsedRow, parse_row
+from mstar.envs.datasets.readers import RawRow, RowsOrPath, read_rows
 from mstar.envs.datasets.schemas import choose_fields
 from mstar.envs.datasets.splits import Content
-from mstar.envs.datasets.stored_image import Seen
 from mstar.rewards.base import Answer
-from mstar.rewards.verifier.audit import audit
+from mstar.rewards.verifier.audit import audit as audit_answer
 
-PLAIN_NAMES = ("problems", "data", "train", "test", "validation", "val", "dev", "metadata")
-HEAD = 64  # rows whose columns are looked at to tell the form
-HEAD_HELD = 2**25  # characters of them, about
+# File names that say nothing about the set, which is then named after its folder.
+GENERIC_NAMES = ("problems", "data", "train", "test", "validation", "val", "dev", "metadata")
+HEAD_ROWS = 64  # whose columns determine the field map
+HEAD_CHARACTERS = 2**25  # in these rows, approximately
 
-Source = str | Iterable[Mapping[str, Any]]
 
-
-class Fault(NamedTuple):
-    """What is wrong with a row.
+class RowError(NamedTuple):
+    """Why a row holds no problem.
 
     Attributes:
-        where: the file and the line.
-        kind: what of the row it is.
+        where: file and line.
+        kind: the part of the row that is wrong, in the words of ``mstar envs validate --json``:
+            its image, its reference answer (gold), or anything else.
         message: what is wrong, and what to do.
     """
 
@@ -44,95 +42,115 @@ class Fault(NamedTuple):
         return f"{self.where}: {self.message}"
 
 
-class Entry(NamedTuple):
+class AuditedRow(NamedTuple):
     """A row that holds a problem.
 
     Attributes:
-        draft: its texts.
-        answer: its gold, None where it has no label.
-        content: what it shows.
-        seen: each of its pictures.
+        parsed: its texts and images.
+        answer: the reference answer; None if the row is unlabelled.
+        content: what the problem shows, for finding duplicates.
+        images: digest and size of each image.
     """
 
-    draft: Draft
+    parsed: ParsedRow
     answer: Answer | None
     content: Content
-    seen: tuple[Seen, ...]
+    images: tuple[ImageInfo, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
-    """All rows of a set, those that hold a problem and those that do not.
+class Audit:
+    """All rows of a data set.
 
     Attributes:
         name: of the set.
-        fields: which column was taken for what.
-        form: what the golds of problems with options are.
-        doubt: whether it can't be told if options are counted from 0, as is taken, or from 1.
-        entries: in the order of the rows.
-        faults: of the other rows.
+        fields: which column holds what.
+        answer_form: how the answers to problems with options name an option.
+        index_base_unclear: whether such answers are indices that may count from 0, as is assumed,
+            or from 1.
+        rows: those that hold a problem, in the order of the set.
+        errors: of the other rows.
     """
 
     name: str
     fields: FieldMap
-    form: AnswerForm
-    doubt: bool
-    entries: tuple[Entry, ...]
-    faults: tuple[Fault, ...]
+    answer_form: AnswerForm
+    index_base_unclear: bool
+    rows: tuple[AuditedRow, ...]
+    errors: tuple[RowError, ...]
 
 
-def read(
-    source: Source,
+def audit_dataset(
+    source: RowsOrPath,
     fields: str | Mapping[str, Any] | None = None,
-    pictures: str | None = None,
+    image_folder: str | None = None,
     decoded: int | None = None,
-) -> Reading:
-    """Read every row and audit it: its pictures open, its gold verifies against itself.
+) -> Audit:
+    """Parse every row and check it: images open, the reference answer verifies against itself.
 
     Args:
         source: a file, a folder, ``hub:NAME``, or rows.
         fields: which column holds what; see ``choose_fields``.
-        pictures: the folder of the pictures, where it is not that of the problems.
-        decoded: of how many pictures every pixel is decoded, None for all; of the others the
+        image_folder: the folder of the images, if it is not that of the problems.
+        decoded: number of images to decode completely, None for all; of the others only the
             header is read.
 
     Raises:
-        ValueError: nothing to read, broken lines, or columns that can't be told.
+        ValueError: nothing to read, a broken line, or columns whose meaning can't be told.
     """
-    name = name_of(source)
+    name = dataset_name(source)
     where = source if isinstance(source, str) else name
-    stream = iter(rows(source, pictures))
+    stream = iter(read_rows(source, image_folder))
     head = _head(stream)
     if not head:
         raise ValueError(f"{where} is empty: it has no rows")
     columns = list(dict.fromkeys(chain.from_iterable(row.cells for row in head)))
     chosen = choose_fields(fields, [c for c in columns if c != "_file"], where)
-    drafts, faults = _drafts(chain(head, stream), chosen)
-    form, doubt = chosen.answer_form, False
+    parsed, errors = _parse(chain(head, stream), chosen)
+    form, base_unclear = chosen.answer_form, False
     if form == "auto":
-        golds = [(d.gold, d.choices) for d in drafts if d.choices and d.gold]
-        form, doubt = form_of(golds), from_0_or_1(golds)
-        if doubt and isinstance(chosen.choices, tuple) and chosen.choices[0].endswith("1"):
-            form, doubt = "number", False  # as the columns are counted
-    entries: list[Entry] = []
+        answers = [(row.answer, row.choices) for row in parsed if row.choices and row.answer]
+        form, base_unclear = infer_answer_form(answers), index_base_is_unclear(answers)
+        if base_unclear and isinstance(chosen.choices, tuple) and chosen.choices[0].endswith("1"):
+            form, base_unclear = "number", False  # the option columns count from 1
+    rows: list[AuditedRow] = []
     left = decoded
-    for one in drafts:
-        found = _entry(one, form, left is None or left > 0)
-        left = None if left is None else left - len(one.pictures)
-        if isinstance(found, Fault):
-            faults.append(found)
+    for row in parsed:
+        audited = _audit_row(row, form, left is None or left > 0)
+        left = None if left is None else left - len(row.images)
+        if isinstance(audited, RowError):
+            errors.append(audited)
         else:
-            entries.append(found)
-    return Reading(name, chosen, form, doubt, tuple(entries), tuple(faults))
+            rows.append(audited)
+    return Audit(name, chosen, form, base_unclear, tuple(rows), tuple(errors))
 
 
-def _head(stream: Iterator[Row]) -> list[Row]:
-    """The first rows, fewer where they are large."""
-    rows: list[Row] = []
-    held = 0
-    while len(rows) < HEAD and held < HEAD_HELD and (row := next(stream, None)) is not None:
+def dataset_name(source: RowsOrPath) -> str:
+    """The name of a source in reports, such as ``charts`` for ``charts/problems.jsonl``.
+
+    >>> dataset_name("charts/problems.jsonl"), dataset_name("hub:me/Charts@main")
+    ('charts', 'Charts')
+    """
+    if not isinstance(source, str):
+        return "rows"
+    if source.startswith("hub:"):
+        return source.partition("@")[0].partition(":")[2].partition(":")[0].rpartition("/")[2]
+    path = Path(source)
+    stem = path.stem if path.suffix else path.resolve().name
+    return path.resolve().parent.name or stem if stem.lower() in GENERIC_NAMES else stem
+
+
+def _head(stream: Iterator[RawRow]) -> list[RawRow]:
+    """The first rows; fewer if they are large."""
+    rows: list[RawRow] = []
+    characters = 0
+    while (
+        len(rows) < HEAD_ROWS
+        and characters < HEAD_CHARACTERS
+        and (row := next(stream, None)) is not None
+    ):
         rows.append(row)
-        held += _length(row.cells)
+        characters += _length(row.cells)
     return rows
 
 
@@ -143,49 +161,34 @@ def _length(value: Any) -> int:
     return sum(map(_length, items)) if isinstance(items, Iterable) else 0
 
 
-def name_of(source: Source) -> str:
-    """What a source is called in reports: of ``charts/problems.jsonl`` it is ``charts``.
-
-    >>> name_of("charts/problems.jsonl"), name_of("hub:me/Charts@main")
-    ('charts', 'Charts')
-    """
-    if not isinstance(source, str):
-        return "rows"
-    if source.startswith("hub:"):
-        return source.partition("@")[0].partition(":")[2].partition(":")[0].rpartition("/")[2]
-    path = Path(source)
-    stem = path.stem if path.suffix else path.resolve().name
-    return path.resolve().parent.name or stem if stem.lower() in PLAIN_NAMES else stem
-
-
-def _drafts(stream: Iterable[Row], fields: FieldMap) -> tuple[list[Draft], list[Fault]]:
-    drafts: list[Draft] = []
-    faults: list[Fault] = []
-    for row in stream:
+def _parse(rows: Iterable[RawRow], fields: FieldMap) -> tuple[list[ParsedRow], list[RowError]]:
+    parsed: list[ParsedRow] = []
+    errors: list[RowError] = []
+    for row in rows:
         try:
-            pictures = pictures_of(row, fields.image)
-            drawn = option_pictures(row, fields.choices)
+            images = row_images(row, fields.image)
+            of_options = option_images(row, fields.choices)
         except ValueError as error:
-            faults.append(Fault(row.where, "picture", str(error)))
+            errors.append(RowError(row.where, "picture", str(error)))
             continue
         try:
-            drafts.append(draft(row, fields, pictures, drawn))
+            parsed.append(parse_row(row, fields, images, of_options))
         except ValueError as error:
-            faults.append(Fault(row.where, "row", str(error)))
-    return drafts, faults
+            errors.append(RowError(row.where, "row", str(error)))
+    return parsed, errors
 
 
-def _entry(one: Draft, form: AnswerForm, decode: bool) -> Entry | Fault:
+def _audit_row(row: ParsedRow, form: AnswerForm, decode: bool) -> AuditedRow | RowError:
     try:
-        seen = tuple(picture.check(decode) for picture in one.pictures)
+        images = tuple(image.check(decode) for image in row.images)
     except ValueError as error:
-        return Fault(one.where, "picture", str(error))
+        return RowError(row.where, "picture", str(error))
     try:
-        answer = answer_of(one, form)
+        answer = row.typed_answer(form)
     except ValueError as error:
-        return Fault(one.where, "gold", str(error))
-    wrong = audit(answer) if answer is not None else None
+        return RowError(row.where, "gold", str(error))
+    wrong = audit_answer(answer) if answer is not None else None
     if wrong is not None:
-        return Fault(one.where, "gold", wrong)
-    content = Content(asked(one), tuple(s.digest for s in seen))
-    return Entry(one, answer, content, seen)
+        return RowError(row.where, "gold", wrong)
+    content = Content(row.full_question, tuple(image.digest for image in images))
+    return AuditedRow(row, answer, content, images)

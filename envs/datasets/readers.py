@@ -1,24 +1,23 @@
-"""Rows of whatever holds problems: a file, a folder, a saved dataset, the hub, or memory."""
+"""Raw rows of a data set: from a file, a folder, a saved dataset, the hub, or memory."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
-from mstar.envs.datasets.rows import Row
-from mstar.envs.datasets.table_rows import (
-    Place,
+from mstar.envs.datasets.tables import (
     dataset_rows,
-    hub_tables,
+    load_from_folder,
+    load_from_hub,
     parquet_rows,
-    saved_tables,
 )
-from mstar.envs.datasets.text_rows import csv_rows, json_rows, jsonl_rows
+from mstar.envs.datasets.text_files import LocatedCells, csv_rows, json_rows, jsonl_rows
 from mstar.envs.problem import Split
 
-READERS: dict[str, Callable[[Path], Iterator[Place]]] = {
+# A folder is read in the first of these formats that it holds.
+READERS: dict[str, Callable[[Path], Iterator[LocatedCells]]] = {
     ".parquet": parquet_rows,
     ".jsonl": jsonl_rows,
     ".ndjson": jsonl_rows,
@@ -26,7 +25,7 @@ READERS: dict[str, Callable[[Path], Iterator[Place]]] = {
     ".tsv": partial(csv_rows, delimiter="\t"),
     ".json": json_rows,
 }
-# How the splits of published sets are called; where a name has several, the first counts.
+# What published sets call their splits; if a name contains several words, the first here counts.
 SPLIT_WORDS: Mapping[str, Split] = {
     "testmini": "test",
     "test": "test",
@@ -38,69 +37,90 @@ SPLIT_WORDS: Mapping[str, Split] = {
     "train": "train",
     "training": "train",
 }
-MEMORY = "rows in memory"
+MEMORY = "rows in memory"  # the name of such rows in messages
+
+RowsOrPath = str | Iterable[Mapping[str, Any]]  # a path or hub:NAME; rows, or a datasets.Dataset
 
 
-def rows(source: str | Iterable[Mapping[str, Any]], pictures: str | None = None) -> Iterator[Row]:
+class RawRow(NamedTuple):
+    """One row as it is stored.
+
+    Attributes:
+        where: file and line, for messages.
+        cells: values by column; ``_file`` is the file's name without its suffix, ``_key`` the
+            row's key if the file is a JSON object of rows.
+        folder: the folder that relative image paths start from.
+        root: the folder that no image path may leave.
+        split: the text that the split is inferred from, such as the file's name; "" if none.
+    """
+
+    where: str
+    cells: Mapping[str, Any]
+    folder: Path
+    root: Path
+    split: str = ""
+
+
+def read_rows(source: RowsOrPath, image_folder: str | None = None) -> Iterator[RawRow]:
     """Every row of a source.
 
     Args:
         source: a file, a folder, ``hub:NAME``, or the rows themselves.
-        pictures: the folder that paths of pictures start from and must not leave; where the
-            problems are if None.
+        image_folder: the folder that image paths start from and must not leave; None is the
+            folder of the problems.
 
     Raises:
-        ValueError: nothing there that can be read, or a broken row; names file and line.
+        ValueError: nothing that can be read, or a broken row; names file and line.
     """
-    top = None if pictures is None else Path(pictures)
+    root = None if image_folder is None else Path(image_folder)
     if not isinstance(source, str):
-        return _memory_rows(source, top or Path())
+        return _memory_rows(source, root or Path())
     if source.startswith("hub:"):
-        return _hub_rows(source.removeprefix("hub:"), top)
+        return _hub_rows(source.removeprefix("hub:"), root)
     path = Path(source)
     if path.is_dir():
-        return _folder_rows(path, top or path)
+        return _folder_rows(path, root or path)
     if not path.is_file():
         raise ValueError(f"{source}: no such file or folder; working in {Path.cwd()}")
-    return _file_rows(path, top or path.parent, top or path.parent, path.stem)
+    return _file_rows(path, root or path.parent, root or path.parent, path.stem)
 
 
-def split_called(name: str) -> Split | None:
-    """The split that a name means: ``train-00000-of-2`` train, ``dev`` validation, ``x`` None.
+def split_from_name(name: str) -> Split | None:
+    """The split that a name contains: ``train-00000-of-2`` is train, ``x`` None.
 
-    >>> split_called("problems_train"), split_called("trainer")
+    >>> split_from_name("problems_train"), split_from_name("trainer")
     ('train', None)
     """
     words = "".join(c if c.isalpha() else " " for c in name.lower()).split()
     return next((split for word, split in SPLIT_WORDS.items() if word in words), None)
 
 
-def stamp(source: str) -> tuple[tuple[str, int, int], ...]:
-    """Changes when a file of the source does: paths, times and sizes; () for the hub."""
+def file_stamps(source: str) -> tuple[tuple[str, int, int], ...]:
+    """Path, modification time and size of each file of a source; () for the hub."""
     path = Path(source)
-    files = [path] if path.is_file() else _files(path) if path.is_dir() else []
+    files = [path] if path.is_file() else _problem_files(path) if path.is_dir() else []
     return tuple((str(f), f.stat().st_mtime_ns, f.stat().st_size) for f in files)
 
 
-def _file_rows(path: Path, folder: Path, root: Path, named: str) -> Iterator[Row]:
+def _file_rows(path: Path, folder: Path, root: Path, split: str) -> Iterator[RawRow]:
     reader = READERS.get(path.suffix.lower())
     if reader is None:
         raise ValueError(
             f"{path}: a file of problems ends in one of {', '.join(READERS)}; "
-            f"got {path.suffix or 'no ending'!r}"
+            f"got {path.suffix or 'no suffix'!r}"
         )
     for where, cells in reader(path):
-        yield Row(where, {"_file": path.stem, **cells}, folder, root, named)
+        yield RawRow(where, {"_file": path.stem, **cells}, folder, root, split)
 
 
-def _folder_rows(folder: Path, root: Path) -> Iterator[Row]:
+def _folder_rows(folder: Path, root: Path) -> Iterator[RawRow]:
     if (folder / "state.json").is_file() or (folder / "dataset_dict.json").is_file():
-        yield from _table_rows(saved_tables(folder), str(folder), root)
+        yield from _table_rows(load_from_folder(folder), str(folder), root)
         return
-    files = _files(folder)
+    files = _problem_files(folder)
     if not files:
         raise ValueError(
-            f"{folder} holds no problems: nothing in it ends in {', '.join(READERS)}. Pictures "
+            f"{folder} holds no problems: nothing in it ends in {', '.join(READERS)}. Images "
             'need a table beside them, such as problems.jsonl with rows {"question": ..., '
             '"image": "images/1.png", "answer": ...}'
         )
@@ -109,37 +129,38 @@ def _folder_rows(folder: Path, root: Path) -> Iterator[Row]:
         yield from _file_rows(path, beside, root, str(path.relative_to(folder)))
 
 
-def _files(folder: Path) -> list[Path]:
-    """The files of one kind, those nearest to the top; dataset cards and settings aside."""
+def _problem_files(folder: Path) -> list[Path]:
+    """The files of one format nearest to the top, without dataset cards and hidden files."""
     for pattern in ("*", "data/*", "*/*", "*/*/*"):
-        kinds: dict[str, list[Path]] = {ending: [] for ending in READERS}
+        by_suffix: dict[str, list[Path]] = {suffix: [] for suffix in READERS}
         for path in folder.glob(pattern):
-            if path.suffix.lower() in kinds and not path.name.startswith((".", "dataset_info")):
-                kinds[path.suffix.lower()].append(path)
-        for found in kinds.values():
-            if found:
-                return sorted(found)
+            suffix = path.suffix.lower()
+            if suffix in by_suffix and not path.name.startswith((".", "dataset_info")):
+                by_suffix[suffix].append(path)
+        for files in by_suffix.values():
+            if files:
+                return sorted(files)
     return []
 
 
-def _hub_rows(name: str, top: Path | None) -> Iterator[Row]:
-    tables = hub_tables(name)
-    if top is None:
+def _hub_rows(name: str, root: Path | None) -> Iterator[RawRow]:
+    tables = load_from_hub(name)
+    if root is None:
         import datasets
 
-        top = Path(datasets.config.HF_CACHE_HOME)  # pictures that it unpacked lie there
-    return _table_rows(tables, f"hub:{name}", top)
+        root = Path(datasets.config.HF_CACHE_HOME)  # where it unpacks image files
+    return _table_rows(tables, f"hub:{name}", root)
 
 
-def _memory_rows(source: Iterable[Mapping[str, Any]], top: Path) -> Iterator[Row]:
+def _memory_rows(source: Iterable[Mapping[str, Any]], root: Path) -> Iterator[RawRow]:
     if isinstance(source, Mapping):  # a datasets.DatasetDict
-        return _table_rows(source, MEMORY, top)
-    if hasattr(source, "with_format"):  # a datasets.Dataset, whose pictures stay undecoded
-        return _table_rows({"": source}, MEMORY, top)
-    return (Row(f"{MEMORY}, number {i}", cells, top, top) for i, cells in enumerate(source))
+        return _table_rows(source, MEMORY, root)
+    if hasattr(source, "with_format"):  # a datasets.Dataset, whose images stay undecoded
+        return _table_rows({"": source}, MEMORY, root)
+    return (RawRow(f"{MEMORY}, number {i}", cells, root, root) for i, cells in enumerate(source))
 
 
-def _table_rows(tables: Mapping[str, Any], name: str, top: Path) -> Iterator[Row]:
+def _table_rows(tables: Mapping[str, Any], name: str, root: Path) -> Iterator[RawRow]:
     for split, table in tables.items():
         for where, cells in dataset_rows(table, f"{name} {split}".rstrip()):
-            yield Row(where, {"_file": split, **cells}, top, top, split)
+            yield RawRow(where, {"_file": split, **cells}, root, root, split)

@@ -1,4 +1,4 @@
-"""Which problem of a data set is for training, which for validation, which for testing."""
+"""The split of each problem of a data set: its own, or one assigned by hash."""
 
 from __future__ import annotations
 
@@ -10,56 +10,55 @@ from dataclasses import dataclass
 from mstar.envs.families.base import SPLITS
 from mstar.envs.problem import Split
 
-FEW = 200  # groups; fewer are dealt by rank, so that no split is empty by bad luck
+FEW_GROUPS = 200  # with fewer, splits are assigned by rank, so that none is empty by chance
 
 
 @dataclass(frozen=True, slots=True)
 class Content:
-    """What a problem shows, for telling whether two share something.
+    """What a problem shows, to find duplicates and problems about the same image.
 
     Attributes:
-        question: as it is posed.
-        pictures: a digest of each.
+        question: with its options.
+        images: a digest of each.
     """
 
     question: str
-    pictures: tuple[str, ...]
+    images: tuple[str, ...]
 
     @property
     def key(self) -> str:
-        """Equal for problems that ask the same of the same pictures."""
+        """Equal for problems that ask the same question about the same images."""
         words = " ".join(self.question.casefold().split())
-        return hashlib.sha256("\0".join((words, *self.pictures)).encode()).hexdigest()
+        return hashlib.sha256("\0".join((words, *self.images)).encode()).hexdigest()
 
 
-def divide(contents: Sequence[Content], own: Sequence[Split | None]) -> list[Split]:
-    """The split of each problem: its own where the set has splits, else by hash of what it shows.
+def assign_splits(contents: Sequence[Content], own: Sequence[Split | None]) -> list[Split]:
+    """The split of each problem: its own if the set has splits, else by hash of its content.
 
-    By hash, 80 % are for training, 10 % for validation, 10 % for testing, and problems about one
-    picture stay together. A set with one split only is divided that way too, unless that split is
-    for testing: that is a benchmark, and nothing of it is for training. Where a set comes with
-    train and one other, a tenth of train becomes the third.
+    By hash, 80 % go to train, 10 % to validation and 10 % to test, and problems about the same
+    image stay together. A set with a single split is divided that way too, unless that split is
+    test: such a set is a benchmark, and none of it is used for training. If a set has train and
+    one other split, a tenth of train becomes the third.
 
     Args:
         contents: of each problem.
-        own: the split that the set itself gives each problem; None, where it gives none, is train
-            beside others.
+        own: the split that the set gives each problem; None counts as train.
     """
-    made: list[Split] = [split or "train" for split in own]
-    given = set(made)
+    given_or_train: list[Split] = [split or "train" for split in own]
+    given = set(given_or_train)
     if given == {"test"}:
-        return made
+        return given_or_train
     by_hash = _by_hash(contents)
     if len(given) < 2:
         return by_hash
     return [
         hashed if split == "train" and hashed not in given else split
-        for split, hashed in zip(made, by_hash, strict=True)
+        for split, hashed in zip(given_or_train, by_hash, strict=True)
     ]
 
 
-def repeated(contents: Sequence[Content], splits: Sequence[Split]) -> list[bool]:
-    """Whether each problem asks what a problem of a later split asks too: train before test."""
+def repeated_in_later_split(contents: Sequence[Content], splits: Sequence[Split]) -> list[bool]:
+    """Whether each problem also appears in a later split; train comes before test."""
     last: dict[str, int] = {}
     for content, split in zip(contents, splits, strict=True):
         last[content.key] = max(last.get(content.key, 0), SPLITS.index(split))
@@ -72,47 +71,42 @@ def repeated(contents: Sequence[Content], splits: Sequence[Split]) -> list[bool]
 def _by_hash(contents: Sequence[Content]) -> list[Split]:
     groups = _groups(contents)
     ranked = sorted(set(groups))
-    if len(ranked) >= FEW:
-        dealt = {group: _share(int(group[:8], 16) % 10) for group in ranked}
+    assigned: dict[str, Split]
+    if len(ranked) >= FEW_GROUPS:
+        assigned = {group: _split_of_tenth(int(group[:8], 16) % 10) for group in ranked}
+    elif len(ranked) < 3:  # too few to hold any back
+        assigned = dict.fromkeys(ranked, "train")
     else:
-        each = max(1, len(ranked) // 10)
-        ends = {"test": each, "validation": 2 * each}
-        dealt = {
-            group: "test"
-            if i < ends["test"]
-            else "validation"
-            if i < ends["validation"]
-            else "train"
-            for i, group in enumerate(ranked)
-        }
-        if len(ranked) < 3:  # too few to hold any back
-            dealt = dict.fromkeys(ranked, "train")
-    return [dealt[group] for group in groups]
+        tenth = max(1, len(ranked) // 10)
+        assigned = dict.fromkeys(ranked[:tenth], "test")
+        assigned |= dict.fromkeys(ranked[tenth : 2 * tenth], "validation")
+        assigned |= dict.fromkeys(ranked[2 * tenth :], "train")
+    return [assigned[group] for group in groups]
 
 
-def _share(tenth: int) -> Split:
+def _split_of_tenth(tenth: int) -> Split:
     return "train" if tenth < 8 else "validation" if tenth == 8 else "test"
 
 
 def _groups(contents: Sequence[Content]) -> list[str]:
-    """A hash for each problem, equal for those that share a picture, however indirectly.
+    """A hash for each problem, equal for those that share an image, directly or indirectly.
 
-    Where more than half of all hang together so, they would make no split: then it is equal only
-    for those that ask the same of the same pictures.
+    If more than half of all problems are connected in this way, they can't be split: then the
+    hash is equal only for those with the same question and images.
     """
     parent: dict[str, str] = {}
 
-    def top(picture: str) -> str:
-        while parent.setdefault(picture, picture) != picture:
-            parent[picture] = parent[parent[picture]]
-            picture = parent[picture]
-        return picture
+    def root(image: str) -> str:
+        while parent.setdefault(image, image) != image:
+            parent[image] = parent[parent[image]]
+            image = parent[image]
+        return image
 
     for content in contents:
-        for picture in content.pictures[1:]:
-            first, second = sorted((top(picture), top(content.pictures[0])))
+        for image in content.images[1:]:
+            first, second = sorted((root(image), root(content.images[0])))
             parent[second] = first
-    groups = [top(content.pictures[0]) for content in contents]
+    groups = [root(content.images[0]) for content in contents]
     if groups and max(Counter(groups).values()) > max(1, len(groups) // 2):
         return [content.key for content in contents]
     return [hashlib.sha256(group.encode()).hexdigest() for group in groups]

@@ -145,7 +145,7 @@ def _first_split(source: ProblemSource) -> Split:
 
 def validate(options: Validate) -> None:
     """Print what is found; ValueError if a problem is not sound."""
-    from mstar.envs.datasets.validate import validate_source
+    from mstar.envs.datasets.validate import validate_dataset
 
     if options.source in FAMILIES or options.source.startswith("mstar/"):
         raise ValueError(
@@ -155,7 +155,7 @@ def validate(options: Validate) -> None:
     given = parse_field_options(options.fields)
     given.pop("on_error", None)  # every row is read here, and every error is reported
     image_folder = given.pop("image_folder", None)
-    report = validate_source(options.source, given or None, image_folder)
+    report = validate_dataset(options.source, given or None, image_folder)
     print(json.dumps(report.as_json(), indent=2) if options.json else report.text())
     if report.errors:
         raise ValueError(f"{len(report.errors)} errors in {options.source}; see above")

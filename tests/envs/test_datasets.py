@@ -27,10 +27,16 @@ from mstar.envs import (
     open_source,
     register_dataset,
 )
-from mstar.envs.datasets.answer_types import typed
-from mstar.envs.datasets.options import form_of, lettered, options, options_in, resolve
-from mstar.envs.datasets.stored_image import MOST_PIXELS, StoredPicture
-from mstar.envs.datasets.validate import validate_source
+from mstar.envs.datasets.answer_types import infer_answer
+from mstar.envs.datasets.images import MOST_PIXELS, StoredImage
+from mstar.envs.datasets.options import (
+    infer_answer_form,
+    options_in_question,
+    parse_options,
+    resolve_option,
+    with_options,
+)
+from mstar.envs.datasets.validate import validate_dataset
 
 SAMPLES = Path(os.environ.get("MSTAR_SHARED", Path(__file__).parents[3] / "shared"), "real_samples")
 COLORS = ("red", "green", "blue", "white")
@@ -148,7 +154,7 @@ def test_nothing_of_a_benchmark_is_for_training() -> None:
 def test_what_train_shares_with_test_is_left_out_of_train() -> None:
     rows = [chart(n, split="train") for n in range(20)]
     rows += [chart(n, split="test") for n in (3, 30)]
-    with pytest.warns(UserWarning, match="1 problems are asked again in a later split"):
+    with pytest.warns(UserWarning, match="1 problems appear again in a later split"):
         source = DatasetSource.load(rows)
     asked = [{p.question for p in source.problems[s]} for s in ("train", "validation", "test")]
     assert not asked[2] & (asked[0] | asked[1])
@@ -251,7 +257,7 @@ def test_a_datasets_table_is_taken_live_and_from_disk(tmp_path: Path) -> None:
     both = DatasetSource.load(datasets.DatasetDict({"train": table, "dev": table.select([])}))
     assert both.revision == live.revision
     assert sorted(p.question for p in all_problems(live)) == [r["question"] for r in rows]
-    with pytest.warns(UserWarning, match="1 problems are asked again"):
+    with pytest.warns(UserWarning, match="1 problems appear again"):
         saved = DatasetSource.load(str(tmp_path / "saved"))
     assert len(saved.problems["test"]) == 1
     assert saved.problem("test", 0, 0).pictures[0].render().size == (8, 6)
@@ -264,7 +270,7 @@ def test_every_mode_of_picture_becomes_rgb(mode: str, seen: tuple[int, ...] | No
     file = io.BytesIO()
     color = (9, 9, 9, 0) if mode == "RGBA" else 9 if mode == "L" else 1
     Image.new(mode, (4, 4), color).save(file, "PNG")
-    image = StoredPicture(file.getvalue(), "it").render()
+    image = StoredImage(file.getvalue(), "it").render()
     assert image.mode == "RGB"
     assert seen is None or image.getpixel((0, 0)) == seen
 
@@ -272,7 +278,7 @@ def test_every_mode_of_picture_becomes_rgb(mode: str, seen: tuple[int, ...] | No
 def test_gray_of_16_bits_keeps_its_shades() -> None:
     file = io.BytesIO()
     Image.fromarray(np.array([[0, 128 * 256, 255 * 256]] * 3, np.uint16)).save(file, "PNG")
-    image = StoredPicture(file.getvalue(), "it").render()
+    image = StoredImage(file.getvalue(), "it").render()
     shades = [image.getpixel((x, 0)) for x in range(3)]
     assert shades == [(0, 0, 0), (128, 128, 128), (255, 255, 255)]
 
@@ -299,15 +305,15 @@ def test_gray_of_16_bits_keeps_its_shades() -> None:
     ],
 )
 def test_options_are_read_however_they_are_written(cell: Any, expected: tuple[str, ...]) -> None:
-    assert options(cell) == expected
+    assert parse_options(cell) == expected
 
 
 def test_code_among_options_is_not_run(tmp_path: Path) -> None:
     victim = tmp_path / "run"
-    assert options(f"[open({str(victim)!r}, 'w'), 2]")
+    assert parse_options(f"[open({str(victim)!r}, 'w'), 2]")
     assert not victim.exists()
     with pytest.raises(ValueError, match="can't read options"):
-        options("[" * 9_000 + "]" * 9_000)
+        parse_options("[" * 9_000 + "]" * 9_000)
 
 
 @pytest.mark.parametrize(
@@ -322,7 +328,7 @@ def test_code_among_options_is_not_run(tmp_path: Path) -> None:
     ],
 )
 def test_options_are_found_in_the_question(question: str, expected: tuple[str, ...]) -> None:
-    assert options_in(question) == expected
+    assert options_in_question(question) == expected
 
 
 @pytest.mark.parametrize(
@@ -344,7 +350,7 @@ def test_options_are_found_in_the_question(question: str, expected: tuple[str, .
     ],
 )
 def test_a_gold_means_one_option(gold: str, form: Any, index: int | None) -> None:
-    assert resolve(gold, ("red", "dark red", "blue"), form) == index
+    assert resolve_option(gold, ("red", "dark red", "blue"), form) == index
 
 
 @pytest.mark.parametrize(
@@ -359,7 +365,7 @@ def test_a_gold_means_one_option(gold: str, form: Any, index: int | None) -> Non
 def test_the_form_of_the_golds_is_told_from_all_rows(
     golds: list[tuple[str, list[str]]], form: str
 ) -> None:
-    assert form_of(golds) == form
+    assert infer_answer_form(golds) == form
 
 
 def test_indices_of_numeric_options_are_not_taken_for_their_texts() -> None:
@@ -377,9 +383,9 @@ def test_indices_of_numeric_options_are_not_taken_for_their_texts() -> None:
 
 
 def test_lettered_options_are_shown_exactly_once() -> None:
-    assert lettered("Which?", ["red", "blue"]) == "Which?\n(A) red (B) blue"
+    assert with_options("Which?", ["red", "blue"]) == "Which?\n(A) red (B) blue"
     for shown in ("Which?\n(A) red (B) blue", "Which? A. red B. blue", "Which?\nA: red, B: blue"):
-        assert lettered(shown, ["red", "blue"]) == shown
+        assert with_options(shown, ["red", "blue"]) == shown
 
 
 @pytest.mark.parametrize(
@@ -411,7 +417,7 @@ def test_lettered_options_are_shown_exactly_once() -> None:
 def test_the_type_of_a_gold_is_inferred(
     gold: str, question: str, type_: str, value: str, unit: str | None
 ) -> None:
-    answer = typed(gold, question=question)
+    answer = infer_answer(gold, question=question)
     assert (answer.type, answer.value, answer.unit) == (type_, value, unit)
 
 
@@ -486,7 +492,10 @@ def test_a_map_to_a_column_that_is_not_there_is_named() -> None:
         (b"[1, 2]", "line 3: a row must be a JSON object"),
         (b"[" * 200_000, "line 3"),
         (b'{"answer": ' + b"9" * 5000 + b"}", "line 3: the JSON can't be read"),
-        (b'{"answer": "1", "answer": "2"}', "line 3: the JSON can't be read: an object names keys"),
+        (
+            b'{"answer": "1", "answer": "2"}',
+            "the JSON can't be read: an object repeats keys",
+        ),
     ],
     ids=["broken", "not UTF-8", "no object", "deep", "digits", "twice"],
 )
@@ -516,7 +525,7 @@ def test_a_line_of_a_gigabyte_is_refused_in_bounded_memory(tmp_path: Path) -> No
     [
         ("a.csv", "question,answer\nWhy?,1,2\n", r"a.csv line 2: 3 cells under 2 columns"),
         ("a.csv", 'question,answer\n"Why?,1\n', r"a.csv line 2: broken CSV"),
-        ("a.csv", "question,a,a\nWhy?,1,2\n", "a.csv: the header names columns twice: ['a']"),
+        ("a.csv", "question,a,a\nWhy?,1,2\n", "a.csv: the header repeats columns: ['a']"),
         ("a.json", '[{"question": "a"},\n {"question": }]', r"a.json item 2: broken JSON"),
         ("a.json", '{"a": {"b": 1},\n "c": }', r"a.json line 2: broken JSON"),
         ("a.parquet", "PAR1 no", r"a.parquet is not a parquet file"),
@@ -555,7 +564,7 @@ def test_many_large_rows_are_not_held_to_tell_the_columns() -> None:
 
 def test_a_folder_without_a_table_says_what_is_missing(tmp_path: Path) -> None:
     (tmp_path / "1.png").write_bytes(png())
-    assert "Pictures need a table beside them" in load_error(str(tmp_path))
+    assert "Images need a table beside them" in load_error(str(tmp_path))
 
 
 @pytest.mark.parametrize(
@@ -565,15 +574,15 @@ def test_a_folder_without_a_table_says_what_is_missing(tmp_path: Path) -> None:
         ("images/../../secret.png", "lies outside of"),
         ("/etc/passwd", "lies outside of"),
         ("link.png", "lies outside of"),
-        ("https://example.org/1.png", "is an address; nothing is downloaded"),
+        ("https://example.org/1.png", "is a URL; nothing is downloaded"),
         ("images/none.png", "no such file"),
         ("images", "no such file"),
         ("pipe", "no such file"),
-        ("a\0b.png", "is no path"),
+        ("a\0b.png", "is not a path"),
         ("x" * 300, "no such file in"),
         ("x y" * 1000, "neither a path nor base64"),
-        (7, "must be a path, bytes or a picture"),
-        (None, "no picture in 'image'"),
+        (7, "must be a path, bytes or a PIL image"),
+        (None, "no image in 'image'"),
     ],
 )
 def test_pictures_from_elsewhere_are_refused(path: Any, words: str, tmp_path: Path) -> None:
@@ -619,10 +628,10 @@ def png_of(width: int, height: int) -> bytes:
         (png_of(2**13, MOST_PIXELS // 2**13 + 1), "is too large"),
         (png_of(9_000, 100), "50 times the shorter"),
         (png(0, (300, 300))[:150], "is broken"),
-        (png()[:20], "is not a picture"),
-        (b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n", "is not a picture"),
-        (b"", "is not a picture"),
-        (b"<svg xmlns='http://www.w3.org/2000/svg'/>", "is not a picture"),
+        (png()[:20], "is not an image"),
+        (b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n", "is not an image"),
+        (b"", "is not an image"),
+        (b"<svg xmlns='http://www.w3.org/2000/svg'/>", "is not an image"),
     ],
     ids=["bomb", "large", "strip", "truncated", "cut", "EPS", "empty", "SVG"],
 )
@@ -641,7 +650,7 @@ def test_hostile_pictures_are_refused_with_the_row_and_little_memory(
 def test_faulty_rows_are_listed_up_to_five_with_their_total_or_skipped() -> None:
     rows = charts(20) + [chart(n, choices=["1", "2"], answer="9") for n in range(20, 27)]
     message = load_error(rows)
-    assert "7 of 27 rows hold no problem that can be asked and checked" in message
+    assert "7 of 27 rows hold no problem that can be posed and checked" in message
     assert message.count("is none of the options") == 5
     assert "and 2 more" in message
     source = DatasetSource.load(rows, on_error="skip")
@@ -658,7 +667,7 @@ def test_faulty_rows_are_listed_up_to_five_with_their_total_or_skipped() -> None
         (chart(1, answer="x" * 3000), "the answer has 3000 characters"),
         (chart(1, answer=["1", "2"]), "several answers"),
         (chart(1, answer={"text": "1"}), "fields={'answer': 'answer.text'}"),
-        (chart(1, choices=["1"] * 30, answer="1"), "more than there are letters for"),
+        (chart(1, choices=["1"] * 30, answer="1"), "more than there are letters"),
         (chart(1, choices=["3", "4"], answer="C"), "is none of the options"),
     ],
 )
@@ -761,13 +770,13 @@ def test_the_report_counts_what_is_there_and_finds_what_is_wrong() -> None:
     rows += [chart(42, split="test", choices=["6", "7", "7"], answer="6")]
     rows += [chart(43, split="test", choices=["B", "A"], answer="A", id="c30")]
     rows += [chart(44, split="test", answer=None, image=png(9))]
-    report = validate_source(rows)
+    report = validate_dataset(rows)
     assert not report.ok
     assert (report.rows, report.problems, report.own_splits) == (17, 15, True)
     assert report.splits["test"] == 4
     assert sum(report.splits.values()) == 15
     found = {(f.level, f.kind): f for f in report.findings}
-    assert "is not a picture" in found["error", "pictures"].examples[0]
+    assert "is not an image" in found["error", "pictures"].examples[0]
     assert found["error", "leakage"].count == 1
     assert found["error", "choices"].count == 1
     assert "repeat ['7']" in found["error", "golds"].examples[0]
@@ -775,14 +784,14 @@ def test_the_report_counts_what_is_there_and_finds_what_is_wrong() -> None:
     assert found["warning", "ids"].examples == ("id 'c30' 2 times",)
     assert found["warning", "labels"].count == 1
     torn = [f for f in report.findings if f.kind == "duplicates"]
-    assert any("different golds" in f.message and "number 5" in f.examples[0] for f in torn)
+    assert any("different answers" in f.message and "number 5" in f.examples[0] for f in torn)
     assert report.sides == {"to 112": 12}
     assert json.loads(json.dumps(report.as_json()))["ok"] is False
     assert "not ok" in report.text()
 
 
 def test_the_report_of_a_sound_set_says_so() -> None:
-    report = validate_source(
+    report = validate_dataset(
         [chart(n, choices=["1", "2"], answer="AB"[n % 3 == 0]) for n in range(30)]
     )
     assert report.ok
@@ -793,7 +802,7 @@ def test_the_report_of_a_sound_set_says_so() -> None:
 
 
 def test_a_gold_that_fails_lowers_the_rate_of_self_verification() -> None:
-    report = validate_source([chart(1), chart(2), chart(3, answer="nothing")], {"type": "number"})
+    report = validate_dataset([chart(1), chart(2), chart(3, answer="nothing")], {"type": "number"})
     assert report.gold_rate == pytest.approx(2 / 3)
     assert [f.kind for f in report.findings] == ["golds"]
 
@@ -816,7 +825,7 @@ def test_real_problems_load_with_their_golds(name: str) -> None:
 def test_options_that_are_letters_are_shown_without_and_told_by_the_other_golds() -> None:
     unclear = chart(1, choices=["B", "A"], answer="A")
     sure = [chart(n, choices=["5", "6"], answer="A") for n in range(2, 9)]
-    assert validate_source([unclear, *sure]).ok
+    assert validate_dataset([unclear, *sure]).ok
     (found,) = [
         p for p in all_problems(DatasetSource.load([unclear, *sure])) if "- B" in p.question
     ]
@@ -824,4 +833,4 @@ def test_options_that_are_letters_are_shown_without_and_told_by_the_other_golds(
     assert found.answer is not None
     assert found.answer.value == "B"
     written = chart(3, question="Which?\n(A) B\n(B) A", answer="A")
-    assert "stand in the question with other letters" in validate_source([written, *sure]).text()
+    assert "appear in the question with other letters" in validate_dataset([written, *sure]).text()

@@ -1,4 +1,4 @@
-"""Rows of parquet files and of ``datasets`` tables; the bytes of pictures stay where they are."""
+"""Rows of parquet files and of ``datasets`` tables; bytes in cells are read only when needed."""
 
 from __future__ import annotations
 
@@ -8,27 +8,26 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from mstar.envs.datasets.rows import LONGEST_LINE
+from mstar.envs.datasets.text_files import LONGEST_LINE, LocatedCells
 
-BATCH = 4  # rows in memory at a time, pictures and all; more are no faster
-HELD = 64 * 2**20  # bytes in memory at a time, about
-UNPACKED = 64 * 2**20  # bytes that a row group may hold however well it is packed
-MOST_PACKED = 50  # times smaller than what it holds; more is a bomb
+BATCH_ROWS = 4  # in memory at a time, images included; larger batches are no faster
+BATCH_BYTES = 64 * 2**20  # in memory at a time, approximately
+SMALL_GROUP = 64 * 2**20  # bytes; a row group up to this size may be compressed to any degree
+LARGEST_RATIO = 50  # of uncompressed to compressed bytes; a higher one is a decompression bomb
 
-Place = tuple[str, Mapping[str, Any]]  # where the row stands, and its cells
-Keys = tuple[str | int, ...]  # the way from a cell to the bytes inside it
+Keys = tuple[str | int, ...]  # path from a cell to the bytes inside it
 
 
 @dataclass(frozen=True, slots=True)
 class ParquetBytes:
-    """Bytes inside a cell of a parquet file; calling it reads them.
+    """Reads the bytes inside a cell of a parquet file when called.
 
     Attributes:
         path: the file.
         group: the row group.
         column: the column.
-        row: counted within the row group.
-        keys: the way through lists and structs of the cell.
+        row: index within the row group.
+        keys: path through the lists and structs of the cell.
     """
 
     path: str
@@ -38,19 +37,19 @@ class ParquetBytes:
     keys: Keys
 
     def __call__(self) -> bytes:
-        """Read the bytes; the row group's column is kept for its neighbours."""
-        return _inside(_parquet_column(self.path, self.group, self.column)[self.row], self.keys)
+        """Read the bytes; the row group's column is cached for neighbouring rows."""
+        return _bytes_at(_parquet_column(self.path, self.group, self.column)[self.row], self.keys)
 
 
 @dataclass(frozen=True, slots=True)
 class DatasetBytes:
-    """Bytes inside a cell of a ``datasets.Dataset``; calling it reads them.
+    """Reads the bytes inside a cell of a ``datasets.Dataset`` when called.
 
     Attributes:
         table: the dataset, in arrow format.
         row: index of the row.
         column: the column.
-        keys: the way through lists and structs of the cell.
+        keys: path through the lists and structs of the cell.
     """
 
     table: Any = field(repr=False)
@@ -60,70 +59,70 @@ class DatasetBytes:
 
     def __call__(self) -> bytes:
         """Read the bytes."""
-        return _inside(self.table[self.row].column(self.column)[0], self.keys)
+        return _bytes_at(self.table[self.row].column(self.column)[0], self.keys)
 
 
 StoredBytes = ParquetBytes | DatasetBytes
 
 
-def parquet_rows(path: Path) -> Iterator[Place]:
-    """The rows of a parquet file; bytes are replaced by calls that read them.
+def parquet_rows(path: Path) -> Iterator[LocatedCells]:
+    """The rows of a parquet file, with bytes replaced by ``ParquetBytes``.
 
     Raises:
-        ValueError: not a parquet file, or a broken one.
+        ValueError: not a parquet file, a broken one, or a decompression bomb.
     """
     import pyarrow
     import pyarrow.parquet
 
     try:
         with pyarrow.parquet.ParquetFile(path) as file:
-            before = 0
+            rows_before = 0
             for group in range(file.num_row_groups):
                 row, batch_size = 0, _batch_size(file.metadata.row_group(group), path)
                 for batch in file.iter_batches(batch_size, row_groups=[group]):
                     for cells in batch.to_pylist():
                         yield (
-                            f"{path} row {before + row}",
+                            f"{path} row {rows_before + row}",
                             {
-                                name: _without_bytes(
+                                name: _defer_bytes(
                                     value, ParquetBytes(str(path), group, name, row, ())
                                 )
                                 for name, value in cells.items()
                             },
                         )
                         row += 1
-                before += row
+                rows_before += row
     except (pyarrow.ArrowException, OSError) as error:
         raise ValueError(f"{path} is not a parquet file that can be read: {error}") from None
 
 
 def _batch_size(group: Any, path: Path) -> int:
-    """How many rows of a row group to hold at a time.
+    """How many rows of a row group to hold in memory at a time.
 
     Raises:
-        ValueError: its rows are larger than a line of text may be, or it unpacks to far more than
-            pictures and texts do.
+        ValueError: a row exceeds the limit on lines of text, or the group's compression ratio is
+            far above that of images and texts.
     """
     columns = [group.column(index) for index in range(group.num_columns)]
-    packed, unpacked = (
+    compressed, uncompressed = (
         sum(column.total_compressed_size for column in columns),
         sum(column.total_uncompressed_size for column in columns),
     )
-    each = unpacked // max(1, group.num_rows)
-    if each > LONGEST_LINE or unpacked > max(UNPACKED, MOST_PACKED * packed):
+    per_row = uncompressed // max(1, group.num_rows)
+    if per_row > LONGEST_LINE or uncompressed > max(SMALL_GROUP, LARGEST_RATIO * compressed):
         raise ValueError(
-            f"{path} unpacks to {unpacked:,} bytes in {group.num_rows} rows of a row group; "
-            f"{LONGEST_LINE:,} a row are the most, and {MOST_PACKED} times what is stored"
+            f"{path} unpacks to {uncompressed:,} bytes in {group.num_rows} rows of a row group; "
+            f"the limits are {LONGEST_LINE:,} a row and {LARGEST_RATIO} times the compressed size"
         )
-    return max(1, min(BATCH, HELD // max(1, int(each))))
+    return max(1, min(BATCH_ROWS, BATCH_BYTES // max(1, int(per_row))))
 
 
-def dataset_rows(table: Any, name: str) -> Iterator[Place]:
-    """The rows of a ``datasets.Dataset``; bytes are replaced by calls that read them.
+def dataset_rows(table: Any, name: str) -> Iterator[LocatedCells]:
+    """The rows of a ``datasets.Dataset``, with bytes replaced by ``DatasetBytes``.
 
     Args:
-        table: the dataset; its pictures are not decoded.
-        name: what messages call it.
+        table: the dataset; its images are not decoded.
+        name: of the dataset in messages.
     """
     raw = table.with_format("arrow")
     for row in range(len(raw)):
@@ -131,20 +130,20 @@ def dataset_rows(table: Any, name: str) -> Iterator[Place]:
         yield (
             f"{name} row {row}",
             {
-                column: _without_bytes(value, DatasetBytes(raw, row, column, ()))
+                column: _defer_bytes(value, DatasetBytes(raw, row, column, ()))
                 for column, value in cells.items()
             },
         )
 
 
-def hub_tables(name: str) -> Mapping[str, Any]:
-    """The splits of a dataset of the hub, or of its local cache.
+def load_from_hub(name: str) -> Mapping[str, Any]:
+    """The tables of a dataset on the Hugging Face hub, or in its local cache, by split.
 
     Args:
-        name: ``NAME``, ``NAME:CONFIG`` and either with ``@REVISION``.
+        name: ``NAME`` or ``NAME:CONFIG``, either with ``@REVISION``.
 
     Raises:
-        ValueError: it can't be loaded.
+        ValueError: loading fails.
     """
     import datasets
 
@@ -152,13 +151,17 @@ def hub_tables(name: str) -> Mapping[str, Any]:
     repository, _, config = rest.partition(":")
     try:
         loaded = datasets.load_dataset(repository, config or None, revision=revision or None)
-    except Exception as error:  # it has a dozen kinds, from three libraries
+    except Exception as error:  # a dozen types of error, from three libraries
         raise ValueError(f"hub:{name} can't be loaded: {error}") from error
     return {str(split): table for split, table in loaded.items()}
 
 
-def saved_tables(folder: Path) -> Mapping[str, Any]:
-    """The splits of a dataset that ``save_to_disk`` wrote; "" for a dataset without splits."""
+def load_from_folder(folder: Path) -> Mapping[str, Any]:
+    """The tables that ``save_to_disk`` wrote, by split; "" is the split of one without splits.
+
+    Raises:
+        ValueError: loading fails.
+    """
     import datasets
 
     try:
@@ -168,21 +171,21 @@ def saved_tables(folder: Path) -> Mapping[str, Any]:
     return dict(loaded) if isinstance(loaded, datasets.DatasetDict) else {"": loaded}
 
 
-def _without_bytes(value: Any, place: StoredBytes) -> Any:
+def _defer_bytes(value: Any, cell: StoredBytes) -> Any:
     if isinstance(value, bytes):
-        return place
+        return cell
     if isinstance(value, dict):
-        return {key: _without_bytes(item, _deeper(place, key)) for key, item in value.items()}
+        return {key: _defer_bytes(item, _append_key(cell, key)) for key, item in value.items()}
     if isinstance(value, list):
-        return [_without_bytes(item, _deeper(place, i)) for i, item in enumerate(value)]
+        return [_defer_bytes(item, _append_key(cell, i)) for i, item in enumerate(value)]
     return value
 
 
-def _deeper(place: StoredBytes, key: str | int) -> StoredBytes:
-    return replace(place, keys=(*place.keys, key))
+def _append_key(cell: StoredBytes, key: str | int) -> StoredBytes:
+    return replace(cell, keys=(*cell.keys, key))
 
 
-def _inside(scalar: Any, keys: Keys) -> bytes:
+def _bytes_at(scalar: Any, keys: Keys) -> bytes:
     for key in keys:
         scalar = scalar[key]
     return bytes(scalar.as_py())

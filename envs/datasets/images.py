@@ -1,0 +1,309 @@
+"""Images of a row: found in its cells, confined to its folder, decoded safely and on demand."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import io
+import os
+import struct
+import warnings
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from PIL import Image, ImageOps
+
+from mstar.envs.datasets.field_map import look_up
+from mstar.envs.datasets.options import parse_options
+from mstar.envs.datasets.readers import RawRow
+
+LARGEST_FILE = 64 * 2**20  # bytes
+MOST_PIXELS = 2**25  # 100 MB as RGB
+LARGEST_ASPECT = 50  # longer side divided by the shorter
+# Without the formats that Pillow hands to external programs, such as EPS.
+FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF", "PPM")
+# What Pillow raises for broken files.
+BROKEN = (OSError, ValueError, SyntaxError, EOFError, struct.error, Image.DecompressionBombError)
+
+LONGEST_PATH = 1_024  # characters; a longer text is an image in base64
+BASE64_STARTS = ("iVBORw0KGgo", "/9j/", "R0lGOD", "UklGR")  # PNG, JPEG, GIF, WebP
+SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp")
+MESSAGE_PART_KEYS = ("image_url", "image", "url", "path", "base64")  # of an image in a message
+
+
+@dataclass(frozen=True, slots=True)
+class ImageInfo:
+    """What a check of an image returns.
+
+    Attributes:
+        digest: hash of the stored bytes, 32 hexadecimal digits; equal for equal files.
+        width: in pixels.
+        height: in pixels.
+    """
+
+    digest: str
+    width: int
+    height: int
+
+
+@dataclass(frozen=True, slots=True)
+class StoredImage:
+    """An image of a data set; unlike a drawing, it has a size of its own.
+
+    Attributes:
+        source: the file, its bytes, or a function that reads them.
+        name: of the image in messages.
+    """
+
+    source: Path | bytes | Callable[[], bytes] = field(repr=False)
+    name: str
+
+    def render(self, size: int | None = None) -> Image.Image:
+        """The image in RGB at its own size (`size` is ignored), on white if transparent.
+
+        Raises:
+            ValueError: see ``check``.
+        """
+        return self._decoded(self._bytes())
+
+    def check(self, decode: bool = True) -> ImageInfo:
+        """Read the image and return its digest and size.
+
+        Args:
+            decode: whether to decode every pixel, which detects truncated files; reading only the
+                header is much faster.
+
+        Raises:
+            ValueError: the file does not exist, is not an image of a known format, is broken or
+                truncated, exceeds 64 MiB or 2**25 pixels, or is more than 50 times longer than
+                wide.
+        """
+        data = self._bytes()
+        with self._opened(data) as image:
+            width, height = image.size
+        if decode:
+            self._decoded(data)
+        return ImageInfo(hashlib.blake2b(data, digest_size=16).hexdigest(), width, height)
+
+    def _bytes(self) -> bytes:
+        if isinstance(self.source, Path):
+            try:
+                if not self.source.is_file():
+                    raise ValueError(f"image {self.name}: no such file")
+                size = self.source.stat().st_size
+                data = self.source.read_bytes() if size <= LARGEST_FILE else b""
+            except OSError as error:
+                raise ValueError(f"image {self.name} can't be read: {error.strerror}") from None
+        else:
+            data = self.source if isinstance(self.source, bytes) else self.source()
+            size = len(data)
+        if size > LARGEST_FILE:
+            raise ValueError(
+                f"image {self.name} has {size:,} bytes; the limit is {LARGEST_FILE:,}: make it "
+                "smaller"
+            )
+        return data
+
+    def _opened(self, data: bytes) -> Image.Image:
+        """The image with its header read and no pixel decoded."""
+        try:
+            with warnings.catch_warnings():  # our own limit is below the one that warns
+                warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+                image = Image.open(io.BytesIO(data), formats=FORMATS)
+        except Image.DecompressionBombError:
+            raise ValueError(_too_large(self.name)) from None
+        except BROKEN:
+            raise ValueError(
+                f"image {self.name} is not an image that can be read ({len(data):,} bytes); "
+                f"known formats: {', '.join(FORMATS)}"
+            ) from None
+        width, height = image.size
+        if width * height > MOST_PIXELS:
+            raise ValueError(_too_large(f"{self.name} ({width} x {height})"))
+        if max(width, height) > LARGEST_ASPECT * min(width, height):
+            raise ValueError(
+                f"image {self.name} is {width} x {height} pixels; the longer side may be at most "
+                f"{LARGEST_ASPECT} times the shorter"
+            )
+        return image
+
+    def _decoded(self, data: bytes) -> Image.Image:
+        with self._opened(data) as image:
+            try:
+                return _rgb(ImageOps.exif_transpose(image))
+            except BROKEN as error:
+                raise ValueError(f"image {self.name} is broken: {error}") from None
+
+
+def row_images(row: RawRow, columns: tuple[str, ...]) -> tuple[StoredImage, ...]:
+    """The images of a row, in order; empty cells are skipped.
+
+    Args:
+        row: as it is stored.
+        columns: each with an image, a path, bytes, base64, or a list of these.
+
+    Raises:
+        ValueError: there is no image, or one is a URL or a path that leaves the folder.
+    """
+    values = [_flattened(look_up(row.cells, column)) for column in columns]
+    flat = [v for value in values for v in (value if isinstance(value, list) else [value])]
+    images = [_stored_image(value, row) for value in flat if not _is_empty(value)]
+    if not images:
+        raise ValueError(f"no image in {' or '.join(map(repr, columns))}")
+    return tuple(images)
+
+
+def option_images(row: RawRow, columns: str | tuple[str, ...] | None) -> tuple[StoredImage, ...]:
+    """The options of a row that are images; () if they are texts or there are none.
+
+    Args:
+        row: as it is stored.
+        columns: the column with the list of options, or one column for each option.
+
+    Raises:
+        ValueError: an image is a URL or a path that leaves the folder.
+    """
+    names = columns if isinstance(columns, tuple) else (columns,) if columns else ()
+    values = [look_up(row.cells, column) for column in names]
+    if len(values) == 1:
+        (value,) = values
+        if isinstance(value, str) and value.rstrip("]'\" ").lower().endswith(SUFFIXES):
+            return tuple(_option_by_file_name(str(name), row) for name in parse_options(value))
+        values = value if isinstance(value, list) else []
+    filled = [value for value in values if value is not None and value != ""]
+    if len(filled) < 2 or not all(_is_image(value) for value in filled):
+        return ()
+    return tuple(_stored_image(value, row) for value in filled)
+
+
+def _option_by_file_name(name: str, row: RawRow) -> StoredImage:
+    """The image of an option: in a column named like its file (``choice_image_0``), or the file."""
+    stem = _without_image(Path(name).stem)
+    value = next((v for c, v in row.cells.items() if v and _without_image(c) == stem), name)
+    return replace(_stored_image(value, row), name=name)
+
+
+def _without_image(column: str) -> str:
+    return column.lower().replace("image", "").replace("_", "").replace(" ", "")
+
+
+def _is_image(value: Any) -> bool:
+    if isinstance(value, str):
+        return value.lower().endswith(SUFFIXES)
+    if isinstance(value, Mapping):
+        return "bytes" in value
+    return isinstance(value, bytes | Image.Image) or callable(value)
+
+
+def _stored_image(value: Any, row: RawRow) -> StoredImage:
+    name = f"of {row.where}"
+    if isinstance(value, Mapping):  # as in tables of the hub
+        data = value.get("bytes")
+        return _stored_image(data if data is not None else value.get("path"), row)
+    if isinstance(value, bytes) or callable(value):
+        source: bytes | Callable[[], bytes] = value
+        return StoredImage(source, name)
+    if isinstance(value, Image.Image):
+        file = io.BytesIO()
+        value.save(file, "PNG")
+        return StoredImage(file.getvalue(), name)
+    if isinstance(value, Path):
+        value = str(value)
+    if not isinstance(value, str):
+        raise ValueError(f"an image must be a path, bytes or a PIL image, got {value!r:.80}")
+    if (value.startswith(("data:", *BASE64_STARTS)) and len(value) > 64) or (
+        len(value) > LONGEST_PATH
+    ):
+        return StoredImage(_from_base64(value), name)
+    return StoredImage(_path_inside(value, row), value)
+
+
+def _flattened(value: Any) -> Any:
+    """The list in a text such as ``['1.png', '2.png']``; the images in a list of messages."""
+    if isinstance(value, str) and value[:1] == "[" and value[-1:] == "]":
+        return list(parse_options(value))
+    if isinstance(value, list) and any(_is_message(item) for item in value):
+        return [image for item in value if _is_message(item) for image in _message_images(item)]
+    return value
+
+
+def _is_message(value: Any) -> bool:
+    return isinstance(value, Mapping) and ("content" in value or "user" in value)
+
+
+def _message_images(message: Mapping[str, Any]) -> list[Any]:
+    """The images in parts such as ``{"type": "image", "image": ...}`` or ``image_url``."""
+    content = message.get("content")
+    parts = [p for p in content if isinstance(p, Mapping)] if isinstance(content, list) else []
+    values = [next((p[key] for key in MESSAGE_PART_KEYS if p.get(key)), None) for p in parts]
+    return [value.get("url", value) if isinstance(value, Mapping) else value for value in values]
+
+
+def _is_empty(value: Any) -> bool:
+    if isinstance(value, Mapping):
+        return value.get("bytes") is None and not value.get("path")
+    return value is None or value == ""
+
+
+def _path_inside(text: str, row: RawRow) -> Path:
+    """The file that a path names: relative to the table, or else to the top of the data set."""
+    text = text.removeprefix("file://")
+    if "://" in text:
+        raise ValueError(
+            f"image {text} is a URL; nothing is downloaded, so store the file beside the problems"
+        )
+    if "\0" in text:
+        raise ValueError(f"image {text!r} is not a path")
+    root = _real_path(os.path.abspath(row.root))
+    names = [text] if Path(text).suffix else [text, *(text + suffix for suffix in SUFFIXES[:3])]
+    paths = [folder / name for folder in dict.fromkeys((row.folder, row.root)) for name in names]
+    candidates = [
+        os.path.realpath(candidate)
+        for path in paths
+        for candidate in (path, path.parent / "images" / path.name)
+    ]
+    inside = [path for path in candidates if path.startswith(os.path.join(root, ""))]
+    existing = next(filter(os.path.lexists, candidates), None)
+    if not inside or (existing is not None and existing not in inside):
+        raise ValueError(
+            f"image {text} lies outside of {row.root}; move it there, or name the folder of the "
+            "images with image_folder=..., on the command line --fields image_folder=FOLDER"
+        )
+    file = next(filter(os.path.isfile, inside), None)
+    if file is None and existing is None:
+        raise ValueError(
+            f"image {text:.200}: no such file in {row.folder}; if the images are elsewhere, name "
+            "their folder with image_folder=..., on the command line --fields image_folder=FOLDER"
+        )
+    return Path(file or inside[0])
+
+
+@lru_cache(maxsize=4)
+def _real_path(folder: str) -> str:
+    return os.path.realpath(folder)
+
+
+def _from_base64(text: str) -> bytes:
+    _, _, body = text.partition(",") if text.startswith("data:") else ("", "", text)
+    try:
+        return base64.b64decode(body, validate=True)
+    except (binascii.Error, ValueError):
+        raise ValueError(f"image {text[:40]!r}... is neither a path nor base64") from None
+
+
+def _too_large(name: str) -> str:
+    return f"image {name} is too large: the limit is {MOST_PIXELS:,} pixels; make it smaller"
+
+
+def _rgb(image: Image.Image) -> Image.Image:
+    if image.mode.startswith("I"):  # 16-bit gray, which convert() would clip at 255
+        return image.point(lambda value: value * (1 / 256)).convert("L").convert("RGB")
+    if image.has_transparency_data:
+        above = image.convert("RGBA")
+        below = Image.new("RGBA", image.size, (255, 255, 255, 255))
+        return Image.alpha_composite(below, above).convert("RGB")
+    return image.convert("RGB")
