@@ -8,8 +8,11 @@ BIN := $(VENV)/bin
 demo: install
 	$(BIN)/mstar train --out runs/demo
 
+# One worker a core, and one thread a worker. A file's tests stay together, as they share models and
+# runs; the slow files are those of tests/agents, which come first.
 test: install-test
-	$(BIN)/python -m pytest
+	OMP_NUM_THREADS=$${OMP_NUM_THREADS:-1} $(BIN)/python -m pytest \
+		--numprocesses auto --maxprocesses 8 --dist loadscope --no-loadscope-reorder
 
 install: $(VENV)/.installed
 install-test: $(VENV)/.installed-test

@@ -110,8 +110,3 @@ def noise(seed: int) -> Image.Image:
 def weights(policy: Policy) -> Weights:
     """A copy of every weight, frozen ones included."""
     return {name: weight.detach().clone() for name, weight in policy.model.named_parameters()}
-
-
-def same(one: Weights, other: Weights) -> bool:
-    """Whether all weights are equal to the last bit."""
-    return one.keys() == other.keys() and all(torch.equal(one[n], other[n]) for n in one)

@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 from accelerate import PartialState
 from accelerate.utils import DistributedType
+from closeness import double_precision
 from killed_runs import Killed, after_fine_tuning, run
 from tiny_runs import TINY
 from vllm_stand_in import StandIn, serving, wire
@@ -29,8 +30,9 @@ from mstar.experiments.run.run_folder import RunFolder
 
 PAIR = TINY.replace(rounds=2, prompts=5, batch=4, held_out=3, test=3)  # shares of unequal size
 RECIPES: dict[str, Recipe] = {
-    # On-policy: of a larger batch each process would mix its own half.
-    "grpo": PAIR.replace(agent="grpo", minibatches=1, prompts=4),
+    # On-policy: of a larger batch each process would mix its own half. The losses are float32, and
+    # so small a rate keeps what they round from reaching the tokens of the next round.
+    "grpo": PAIR.replace(agent="grpo", minibatches=1, prompts=4, online_learning_rate=1e-6),
     "by-prompt": PAIR.replace(agent="iterative-rft", budget="by-prompt", first=2, samples=4),
     "killed": PAIR.replace(lora_rank=2),
 }
@@ -84,8 +86,9 @@ def run_all(recipes: dict[str, Recipe], model: str, out: Path) -> None:
 
 if __name__ == "__main__":
     model, out = sys.argv[1], Path(sys.argv[2])
-    if os.environ.get("ACCELERATE_USE_FSDP") == "true":
-        with cut():
-            run_all(PIECES, model, out)
-    else:
-        run_all(RECIPES, model, out)
+    with double_precision():
+        if os.environ.get("ACCELERATE_USE_FSDP") == "true":
+            with cut():
+                run_all(PIECES, model, out)
+        else:
+            run_all(RECIPES, model, out)

@@ -133,7 +133,8 @@ class SharedPrompts:
             scores = scores.masked_fill(self.mask[:, None, None] == 0, float("-inf"))
         own = query @ layer.keys.transpose(-1, -2)  # (R, h, g, t)
         both = torch.cat([self._rows(scores, heads // held), own], dim=-1)
-        weights = both.softmax(-1, dtype=torch.float32).to(query.dtype)
+        precision = torch.promote_types(both.dtype, torch.float32)  # never less than 32 bits
+        weights = both.softmax(-1, dtype=precision).to(query.dtype)
         read = self._table(weights[..., :length]) @ layer.prompt_values
         found = self._rows(read, heads // held) + weights[..., length:] @ layer.values
         return found.reshape(rows, 1, heads, size)

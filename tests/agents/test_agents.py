@@ -9,8 +9,9 @@ from typing import Any, get_args
 
 import numpy as np
 import pytest
+from closeness import same_weights
 from tiny_models import save_tiny_model
-from tiny_runs import TINY, Even, agent_of, same, weights
+from tiny_runs import TINY, Even, agent_of, weights
 
 from mstar.agents.catalog import AGENTS
 from mstar.agents.config import AgentName, Recipe
@@ -61,7 +62,7 @@ def test_every_agent_learns_for_two_rounds_and_says_what_it_did(
     learner.close()
     assert base.tuned is None
     assert [done.number for done in rounds] == [1, 2]
-    assert not same(weights(policy), weights(loaded))
+    assert not same_weights(weights(policy), weights(loaded))
     before = base.cost
     for done in rounds:
         assert done.tuned is not None

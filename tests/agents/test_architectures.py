@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 import torch
+from closeness import same_weights
 from tiny_models import Architecture, save_tiny_model
-from tiny_runs import TINY, same, tiny_agent, weights
+from tiny_runs import TINY, tiny_agent, weights
 
 from mstar.agents.policy.policy import Policy
 from mstar.agents.sampling.local import LocalSampler, Prompt
@@ -38,13 +39,13 @@ def test_a_round_trains_and_its_checkpoint_loads_again(
     evolving.close()
     assert done.tuned is not None
     assert done.tuned.loss > 0
-    assert not same(weights(policy), base)
+    assert not same_weights(weights(policy), base)
     if rank:
         frozen = {name for name in base if "lora_" not in name}
         assert all(torch.equal(base[name], weights(policy)[name]) for name in frozen)
         assert not any("vision" in name or "visual" in name for name in base.keys() - frozen)
     again = load_policy(recipe, done.tuned.checkpoint)
-    assert same(weights(again), weights(policy))
+    assert same_weights(weights(again), weights(policy))
     assert answers(again) == answers(policy)
     alone = Policy.load(str(done.tuned.checkpoint), device="cpu")
     assert answers(alone) == answers(policy)
@@ -56,5 +57,5 @@ def test_lora_starts_from_the_seed_of_the_recipe(tmp_path: Path) -> None:
         weights(load_policy(TINY.replace(model=model, lora_rank=2, seed=seed)))
         for seed in (1, 2, 1)
     )
-    assert same(one, again)
-    assert not same(one, other)
+    assert same_weights(one, again)
+    assert not same_weights(one, other)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from closeness import double_precision
 from tiny_models import save_tiny_model
 
 from mstar.agents.judges.monte_carlo import consensus, monte_carlo
@@ -28,6 +29,13 @@ def dice(index: int) -> Problem:
 def asked(problem: Problem) -> Prompt:
     picture = problem.pictures[0].render(96)
     return Prompt(f"{problem.question}\n{INSTRUCTION}", (picture,), problem.id)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def exact_tokens() -> Iterator[None]:
+    """Whether a beginning is read or written rounds differently; see ``closeness``."""
+    with double_precision():
+        yield
 
 
 @pytest.fixture(scope="module")

@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from closeness import same_weights
 from hypothesis import given
 from hypothesis import strategies as st
-from tiny_runs import Even, agent_of, same, tiny_agent, weights
+from tiny_runs import Even, agent_of, tiny_agent, weights
 
 from mstar.agents.config import Recipe
 from mstar.agents.explore.sample_allocation import (
@@ -156,7 +157,7 @@ def test_a_run_goes_on_from_its_state(
         assert [done.plan.temperature for done in rounds if done.plan]
     assert runs[0][0] == runs[1][0]
     assert runs[0][1] == runs[1][1]
-    assert same(runs[0][2], runs[1][2])
+    assert same_weights(runs[0][2], runs[1][2])
 
 
 def test_without_a_budget_by_prompt_the_state_is_as_it_was(policy: Policy, tmp_path: Path) -> None:

@@ -10,11 +10,12 @@ from typing import get_args
 
 import numpy as np
 import pytest
+from closeness import same_weights, within_rounding
 from failing_runs import MAJORITY, Anything, sure_of_itself, wrong_majority
 from markupsafe import escape
 from rich.console import Console
 from rollout_doubles import rollout
-from tiny_runs import TINY, Even, agent_of, same, weights
+from tiny_runs import TINY, Even, agent_of, weights
 
 from mstar.agents.config import AgentName
 from mstar.agents.monitor.alarms import REMEDIES, AlarmName, Remedy
@@ -86,7 +87,7 @@ def test_a_policy_that_has_drifted_away_is_stopped(policy: Policy, tmp_path: Pat
     agent.close()
     assert 1 < len(rounds) < 6
     drift = [done.dynamics.drift for done in rounds]
-    assert drift[0] == pytest.approx(0, abs=1e-4)
+    assert drift[0] == within_rounding(0)
     assert drift[-1] > 2 * rounds[0].dynamics.spread[1.0].entropy
     (alarm,) = (alarm for alarm in rounds[-1].alarms if alarm.name == "drift")
     assert (alarm.remedy, alarm.acted) == ("stop", True)
@@ -118,13 +119,13 @@ def test_a_wrong_majority_takes_the_policy_back_to_its_best_round(
     with pytest.raises(RuntimeError, match=f"wants the policy of round {best} back"):
         next(learning)
     agent.go_back(checkpoints[best])
-    assert same(weights(policy), after[best])
+    assert same_weights(weights(policy), after[best])
     following = next(agent.learn())
     agent.close()
     assert following.tuned is not None
     assert following.tuned.updates == updates[best] + 4  # Adam and schedule went back as well
     agent.go_back(None)
-    assert same(weights(policy), weights(loaded))
+    assert same_weights(weights(policy), weights(loaded))
 
 
 @pytest.mark.parametrize("agent", ["grpo", "iterative-rft", "rest-em"])
@@ -134,11 +135,11 @@ def test_every_agent_can_go_back(policy: Policy, tmp_path: Path, agent: AgentNam
     _, first = next(learning), next(learning)
     after = weights(policy)
     second = next(learning)
-    assert not same(weights(policy), after)
+    assert not same_weights(weights(policy), after)
     assert first.tuned is not None
     assert second.tuned is not None
     learner.go_back(first.tuned.checkpoint)
-    assert same(weights(policy), after)
+    assert same_weights(weights(policy), after)
     third = next(learner.learn())
     learner.close()
     assert third.tuned is not None

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from closeness import within_rounding
 from tiny_models import save_tiny_model
 
 from mstar.agents.config import Recipe
@@ -47,7 +48,7 @@ def test_the_gap_is_the_difference_of_two_log_probabilities(embedded: Policy) ->
     text_alone = replace(said, tokens=said.tokens[:-1])  # the end is no part of the text
     seen, unseen = log_probabilities(embedded, [prompt, blind], [text_alone, text_alone])
     (gap,) = ImageGap(embedded)([problem.attempt(said.text)])
-    assert gap == pytest.approx(seen - unseen, abs=1e-3)
+    assert gap == within_rounding(seen - unseen)
 
 
 def test_the_gap_is_wide_for_what_is_read_and_none_for_what_is_not_said(embedded: Policy) -> None:
@@ -56,7 +57,7 @@ def test_the_gap_is_wide_for_what_is_read_and_none_for_what_is_not_said(embedded
     assert np.mean(gap(attempts)) > 1.0
     assert gap([clock(0).attempt("")]) == [0.0]
     both = gap([attempts[0], attempts[1], attempts[0]])
-    assert both[0] == pytest.approx(both[2], abs=1e-4)
+    assert both[0] == within_rounding(both[2])
 
 
 def test_image_ablation_is_paid_for_right_responses_alone() -> None:
@@ -84,7 +85,7 @@ def test_an_outcome_judge_is_found_in_the_recipes_folder() -> None:
     problem = clock(0)
     attempt = problem.attempt(problem.solution)
     last = StepJudge.load(STEP_JUDGE).scores([attempt])[0][-1]
-    assert judge.score([attempt])[0] == pytest.approx(last, abs=1e-6)
+    assert judge.score([attempt])[0] == within_rounding(last)
 
 
 def test_the_runs_model_judges_itself_and_abstains_where_it_makes_no_sense(tmp_path: Path) -> None:

@@ -11,7 +11,8 @@ from typing import Any
 
 import pytest
 import torch
-from tiny_runs import lessons, noise, same, weights
+from closeness import same_weights
+from tiny_runs import lessons, noise, weights
 
 from mstar.agents.policy.policy import Policy
 from mstar.agents.sampling.local import Prompt
@@ -72,8 +73,8 @@ def test_three_rounds_are_one_long_training(
     for kept, expected in zip(moments(live), moments(straight), strict=True):
         assert torch.equal(kept["exp_avg"], expected["exp_avg"])
         assert torch.equal(kept["exp_avg_sq"], expected["exp_avg_sq"])
-    assert same(weights(policy), weights(once))
-    assert not same(weights(policy), weights(loaded))
+    assert same_weights(weights(policy), weights(once))
+    assert not same_weights(weights(policy), weights(loaded))
     live.close()
     straight.close()
 
@@ -98,7 +99,7 @@ def test_resuming_from_a_checkpoint_gives_the_weights_of_a_run_never_stopped(
     again.load_weights(kept)
     resumed = LiveTrainer(again, tuning(), tmp_path / "second", Path(kept))
     assert [resumed.fine_tune(lessons(start)).updates for start in (4, 8)] == [4, 6]
-    assert same(weights(again), weights(policy))
+    assert same_weights(weights(again), weights(policy))
     assert rates(resumed) == rates(live)
     for one, other in zip(moments(resumed), moments(live), strict=True):
         assert torch.equal(one["exp_avg"], other["exp_avg"])
@@ -114,7 +115,7 @@ def test_fewer_lessons_than_slots_are_repeated_and_more_are_cut(
     other = Policy(copy.deepcopy(loaded.model), loaded.processor)
     many = LiveTrainer(other, tuning(rounds=1), tmp_path / "many")
     many.fine_tune([*lessons(0, 2), *lessons(0, 2), *lessons(9, 5)])
-    assert same(weights(policy), weights(other))
+    assert same_weights(weights(policy), weights(other))
 
 
 def test_a_round_needs_a_lesson(policy: Policy, tmp_path: Path) -> None:
@@ -148,7 +149,7 @@ def test_closing_between_rounds_ends_the_thread(policy: Policy, tmp_path: Path) 
     live.close()
     live.close()
     assert trainer_threads() == []
-    assert same(weights(policy), trained)
+    assert same_weights(weights(policy), trained)
     with pytest.raises(RuntimeError, match="was closed"):
         live.fine_tune(lessons(4))
 

@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from tiny_runs import Even, agent_of, same, weights
+from closeness import same_weights, within_rounding
+from tiny_runs import Even, agent_of, weights
 
 from mstar.agents.config import AgentName, Recipe
 from mstar.agents.explore.catalog import Fixed, SamplingPlan
@@ -88,7 +89,7 @@ def test_an_abstention_is_no_zero(
     learner = online(policy, tmp_path / "nan", *judges, agent=agent, rounds=1, beta=0.1)
     list(learner.learn())
     learner.close()
-    assert same(weights(policy), weights(loaded))
+    assert same_weights(weights(policy), weights(loaded))
     zeros = [
         Judge("correctness", lambda a: float(np.nan_to_num(first(a)))),
         Judge("other", lambda a: float(np.nan_to_num(second(a)))),
@@ -96,7 +97,7 @@ def test_an_abstention_is_no_zero(
     learner = online(policy, tmp_path / "zero", *zeros, agent=agent, rounds=1, beta=0.1)
     list(learner.learn())
     learner.close()
-    assert not same(weights(policy), weights(loaded))
+    assert not same_weights(weights(policy), weights(loaded))
 
 
 @pytest.mark.parametrize("agent", ["grpo", "rloo"])
@@ -170,9 +171,9 @@ def test_a_new_temperature_reaches_sampling_and_scoring(
     learner.close()
     assert [{r.temperature for r in done.rollouts} for done in rounds] == [{1.0}, {2.0}]
     (first, wanted, _), (by_base, _, _), (second, wanted_then, _), _ = scored
-    assert first == pytest.approx(wanted, abs=1e-3)
-    assert by_base == pytest.approx(first, abs=1e-3)  # the base, before any update
-    assert second == pytest.approx(wanted_then, abs=1e-3)
+    assert first == within_rounding(wanted)
+    assert by_base == within_rounding(first)  # the base, before any update
+    assert second == within_rounding(wanted_then)
     at_one = [r.response.logprob for r in rounds[1].rollouts]
     assert second != pytest.approx(at_one, abs=0.1)
 

@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tiny_runs import Even, Weights, same, tiny_agent, weights
+from closeness import same_weights
+from tiny_runs import Even, Weights, tiny_agent, weights
 
 from mstar.agents import agent as agents_agent
 from mstar.agents.explore.catalog import SWEEP
@@ -63,11 +64,11 @@ def test_each_agent_inherits_what_it_says(
     assert [done.tuned.updates for done in rounds if done.tuned] == steps
     assert watched.steps == [{step} for step in steps]
     base = weights(loaded)
-    assert same(watched.before[0], base)
+    assert same_weights(watched.before[0], base)
     for before, after in zip(watched.before[1:], watched.after, strict=False):
-        assert same(before, base if agent == "rest-em" else after)
-        assert not same(after, base)
-    assert same(weights(policy), watched.after[-1])
+        assert same_weights(before, base if agent == "rest-em" else after)
+        assert not same_weights(after, base)
+    assert same_weights(weights(policy), watched.after[-1])
 
 
 def test_rounds_hold_fresh_problems_and_keep_what_passes(
@@ -106,7 +107,7 @@ def test_one_seed_gives_one_run(loaded: Policy, tmp_path: Path) -> None:
         evolving.close()
         runs.append((texts, weights(policy)))
     assert runs[0][0] == runs[1][0]
-    assert same(runs[0][1], runs[1][1])
+    assert same_weights(runs[0][1], runs[1][1])
 
 
 def test_where_nothing_is_kept_the_policy_stays_and_the_loop_goes_on(
@@ -116,7 +117,7 @@ def test_where_nothing_is_kept_the_policy_stays_and_the_loop_goes_on(
     rounds = list(evolving.learn())
     assert [done.number for done in rounds] == [0, 1, 2, 3]
     assert [done.tuned for done in rounds] == [None] * 4
-    assert same(weights(policy), weights(loaded))
+    assert same_weights(weights(policy), weights(loaded))
     assert evolving._trainer is None
 
 
@@ -180,7 +181,7 @@ def test_learning_in_two_goes_is_learning_in_one(
     straight = Policy(copy.deepcopy(loaded.model), loaded.processor)
     other = tiny_agent(straight, tmp_path / "one", rounds=2)
     assert len(list(other.learn())) == 3
-    assert same(weights(policy), weights(straight))
+    assert same_weights(weights(policy), weights(straight))
     with pytest.raises(ValueError, match="3 rounds were asked for"):
         next(evolving.learn(3))
     evolving.close()

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
-from itertools import islice
+from itertools import count, islice
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -98,7 +99,9 @@ def test_every_family_of_the_default_run_is_described_in_full() -> None:
         assert ASSISTANT not in text
 
 
-def test_a_model_is_made_that_loads_as_any_other(tmp_path: Path) -> None:
+def test_a_model_is_made_that_loads_as_any_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     settings = replace(
         SETTINGS, out=tmp_path / "model", families=("Dice",), reading_steps=2, mixture_steps=1,
         mixture_batch=2,
@@ -108,7 +111,10 @@ def test_a_model_is_made_that_loads_as_any_other(tmp_path: Path) -> None:
     assert card["updates"] == [2, 1]
     for folder in (tmp_path / "model", tmp_path / "model" / "reading"):
         assert Policy.load(str(folder), device="cpu").size > 1e6
-    again = replace(settings, start=tmp_path / "model", out=tmp_path / "again", minutes=0.0001)
+    seconds = count(1.0)  # each reading of the clock is a second after the one before
+    clock = SimpleNamespace(monotonic=lambda: next(seconds))
+    monkeypatch.setattr("mstar.experiments.pretrain.pretrain.time", clock)
+    again = replace(settings, start=tmp_path / "model", out=tmp_path / "again", minutes=0.01)
     pretrain(again)
     card = json.loads((tmp_path / "again" / "pretraining.json").read_text())
     assert card["updates"][0] < 2, "the clock did not end the reading stage"
