@@ -38,7 +38,7 @@ def launch(*words: str, by: str = "cpu-2") -> None:
         capture_output=True,
         text=True,
         check=False,
-        timeout=300,
+        timeout=1800,  # of a launch that hangs
     )
     assert done.returncode == 0, done.stderr[:4000]
     assert done.stderr.count("round  2") <= 1  # one of them speaks

@@ -119,7 +119,7 @@ def test_a_judge_with_lora_learns_and_survives_saving(judge: StepJudge, tmp_path
 
 
 def test_a_folder_without_a_judge_says_how_to_make_one(tmp_path: Path) -> None:
-    with pytest.raises(FileNotFoundError, match="judge_train"):
+    with pytest.raises(FileNotFoundError, match=r"judges\.train"):
         StepJudge.load(tmp_path)
 
 
