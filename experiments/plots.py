@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -12,6 +13,11 @@ from matplotlib.figure import Figure
 from mstar.experiments.rows import Row
 
 mpl.use("svg")
+
+GEOMETRY = re.compile(r' (?:d|x|y|transform|style)="[^"]*"')
+LONG_DECIMAL = re.compile(r"-?\d+\.\d{3,}")
+METADATA = re.compile(r"<metadata>.*</metadata>|<!--.*?-->", re.S)
+BLANK = re.compile(r"^ +|\n(?=[LQCz] )|^\n", re.M)
 
 BLUE, ORANGE, GREEN, PURPLE, GRAY = "#2a5db0", "#d9730d", "#2f855a", "#7d4bb5", "#8a8f98"
 
@@ -166,8 +172,17 @@ def _axes(label: str) -> tuple[Figure, Any]:
 
 
 def svg(figure: Figure) -> str:
-    """The figure as an SVG element; the same figure gives the same text."""
+    """The figure as a small SVG element; the same figure gives the same text.
+
+    Text stays text instead of outlines, and coordinates are rounded to a tenth of a point.
+    """
     buffer = io.StringIO()
-    with mpl.rc_context({"svg.hashsalt": "mstar"}):
+    with mpl.rc_context({"svg.hashsalt": "mstar", "svg.fonttype": "none"}):
         figure.savefig(buffer, format="svg", metadata={"Date": None})
-    return buffer.getvalue()[buffer.getvalue().index("<svg") :]
+    element = buffer.getvalue()[buffer.getvalue().index("<svg") :]
+
+    def rounded(number: re.Match[str]) -> str:
+        return f"{float(number[0]):.1f}".removesuffix(".0")
+
+    element = GEOMETRY.sub(lambda found: LONG_DECIMAL.sub(rounded, found[0]), element)
+    return BLANK.sub("", METADATA.sub("", element))

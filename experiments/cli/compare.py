@@ -96,9 +96,9 @@ def run_study(name: str, arguments: list[str]) -> None:
     """
     study = STUDIES[name]
     options = parsed(name, arguments, StudyOptions(study.base, out=Path("runs") / name))
+    from mstar.experiments.studies.page import write_page
     from mstar.experiments.studies.plan import saved_plan
-    from mstar.experiments.studies.study_page import write_page
-    from mstar.experiments.studies.study_rows import keep, load
+    from mstar.experiments.studies.rows import keep, load
     from mstar.experiments.studies.tables import as_json
 
     plan = planned(name, options, arguments, saved_plan(options.out, name))
@@ -122,11 +122,18 @@ def run_study(name: str, arguments: list[str]) -> None:
 
 def carried_out(plan: Plan, options: StudyOptions, console: Console) -> list[Failure]:
     """Tune where the study says so, and run what is not finished; returns what failed."""
-    from mstar.experiments.studies.plan import check
+    from mstar.experiments.packed_rows import PACKED
+    from mstar.experiments.studies.plan import PLAN, check
+    from mstar.experiments.studies.rows import keep, load
     from mstar.experiments.studies.runner import Terms, carry_out
-    from mstar.experiments.studies.study_rows import keep, load
     from mstar.experiments.studies.tuning import chosen, tune
 
+    if (options.out / PACKED).exists() and not (options.out / PLAN).exists():
+        raise ValueError(
+            f"{options.out} holds packed rows, which cannot be continued: give --no-run to see "
+            "their tables, or unpack them with `python -m mstar.experiments.packed_rows "
+            f"{options.out / PACKED} runs/{plan.name}` and give --out runs/{plan.name}"
+        )
     jobs = options.jobs or max(1, (os.cpu_count() or 1) // options.recipe.run.threads)
     terms = Terms(jobs, options.keep_checkpoints, console)
     tuned = options.tune and plan.study.tuning is not None

@@ -14,9 +14,7 @@ HEAD = "| test problems | metric | base, % | evolved, % | paired gain, points | 
 
 
 def compare_runs(runs: Sequence[Path]) -> str:
-    """A markdown table of base against evolved over runs that are seeds of one recipe.
-
-    Intervals are 95 %, by bootstrap over problems within each run.
+    """``gain_table`` of runs in folders.
 
     Args:
         runs: folders with an ``evaluation.jsonl`` each.
@@ -24,7 +22,17 @@ def compare_runs(runs: Sequence[Path]) -> str:
     Raises:
         ValueError: a folder has no evaluation.
     """
-    tested = [_evaluation(run) for run in runs]
+    return gain_table([_evaluation(run) for run in runs])
+
+
+def gain_table(tested: Sequence[Sequence[Row]]) -> str:
+    """A markdown table of base against evolved over runs that are seeds of one recipe.
+
+    Intervals are 95 %, by bootstrap over problems within each run.
+
+    Args:
+        tested: the rows of ``evaluation.jsonl`` of each run.
+    """
     lines = []
     for group in dict.fromkeys(row["group"] for row in tested[0]):
         for metric in METRICS:
@@ -40,17 +48,13 @@ def compare_runs(runs: Sequence[Path]) -> str:
     return table(HEAD, lines)
 
 
-def policy_table(runs: Sequence[Path], policy: str) -> str:
-    """A markdown table of what one policy can do, family by family, over runs.
+def policy_table(tested: Sequence[Sequence[Row]], policy: str) -> str:
+    """A markdown table of one policy's accuracy by family over runs.
 
     Args:
-        runs: folders with an ``evaluation.jsonl`` each.
+        tested: the rows of ``evaluation.jsonl`` of each run.
         policy: ``base`` or ``evolved``.
-
-    Raises:
-        ValueError: a folder has no evaluation.
     """
-    tested = [_evaluation(run) for run in runs]
     lines = []
     for family in dict.fromkeys(row["family"] for row in tested[0]):
         chosen = [

@@ -81,14 +81,7 @@ class RunFolder:
             FileNotFoundError: this is not a run folder.
             ValueError: this version has no such recipe.
         """
-        stored = self._stored()
-        try:
-            return Recipe.from_stored(stored)
-        except (TypeError, ValueError) as error:
-            raise ValueError(
-                f"{self.path} holds a run of another version of mstar ({error}); its recipe.json "
-                "says of which"
-            ) from None
+        return recipe_of(self._stored(), self.path)
 
     def unset(self) -> list[str]:
         """Fields that came after the version of the run, which did what their defaults say."""
@@ -169,6 +162,25 @@ class RunFolder:
                     (folder / name).unlink(missing_ok=True)
                 for pieces in folder.glob("global_step*"):  # DeepSpeed's
                     shutil.rmtree(pieces)
+
+
+def recipe_of(stored: Row, where: Path) -> Recipe:
+    """The recipe of settings read from a ``recipe.json``.
+
+    Args:
+        stored: the settings; fields that came later have their defaults.
+        where: the run's folder, named in the error.
+
+    Raises:
+        ValueError: this version has no such recipe.
+    """
+    try:
+        return Recipe.from_stored(stored)
+    except (TypeError, ValueError) as error:
+        raise ValueError(
+            f"{where} holds a run of another version of mstar ({error}); its recipe.json says of "
+            "which"
+        ) from None
 
 
 def write_rollouts(path: Path, rollouts: Sequence[Rollout], kept: set[int]) -> None:

@@ -9,7 +9,7 @@ from itertools import pairwise
 import numpy as np
 
 from mstar.experiments.rows import Row
-from mstar.experiments.studies.study_rows import RunRows, StudyRows
+from mstar.experiments.studies.rows import RunRows, StudyRows
 
 
 @dataclass(frozen=True)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from mstar.agents.config import Recipe
+from mstar.experiments.packed_rows import stored_rows
 from mstar.experiments.rows import Row, write_rows
 from mstar.experiments.run.run_folder import RunFolder
 from mstar.experiments.studies.catalog import STUDIES
@@ -94,8 +94,8 @@ class Plan:
                 arm,
                 seed,
                 self.recipe(arm, seed),
-                place(out, arm, seed),
-                out / BASE / f"seed-{seed}.jsonl",
+                out / run_name(arm, seed),
+                out / base_name(seed),
             )
             for seed in self.seeds
             for arm in self.arms
@@ -122,9 +122,14 @@ class Plan:
         write_rows(out / PLAN, [described])
 
 
-def place(out: Path, arm: str, seed: int) -> Path:
-    """The folder of a run."""
-    return out / arm / f"seed-{seed}"
+def run_name(arm: str, seed: int) -> str:
+    """The folder of a run within that of its study."""
+    return f"{arm}/seed-{seed}"
+
+
+def base_name(seed: int) -> str:
+    """The file with the base's test rows of a seed within the folder of a study."""
+    return f"{BASE}/seed-{seed}.jsonl"
 
 
 def rate_name(recipe: Recipe) -> str:
@@ -138,10 +143,10 @@ def saved_plan(out: Path, name: str) -> Plan | None:
     Raises:
         ValueError: the folder belongs to another study.
     """
-    path = out / PLAN
-    if not path.exists():
+    rows = stored_rows(out, PLAN)
+    if not rows:
         return None
-    stored: Row = json.loads(path.read_text())
+    (stored,) = rows
     if stored["name"] != name:
         raise ValueError(
             f"{out} holds the study {stored['name']!r}, and not {name!r}; give another --out"

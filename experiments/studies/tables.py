@@ -21,8 +21,8 @@ from mstar.experiments.stats import (
     stratified_means,
 )
 from mstar.experiments.studies.cost import spendings
+from mstar.experiments.studies.rows import RunRows, StudyRows
 from mstar.experiments.studies.study import BASE
-from mstar.experiments.studies.study_rows import RunRows, StudyRows
 
 Values = NDArray[np.float64]
 ENOUGH = 3  # seeds for an interval over seeds

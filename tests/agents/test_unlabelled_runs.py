@@ -1,24 +1,22 @@
 """What is said of runs without a label comes from rows that are stored."""
 
-import json
-from pathlib import Path
-
 import pytest
+from stored_results import RESULTS, ROOT, packed
 
-from mstar.experiments.rows import Row, read_rows
-from mstar.experiments.run.compare import compare_runs
+from mstar.experiments.rows import Row
+from mstar.experiments.run.compare import gain_table
 from mstar.experiments.run.evaluate import METRICS, gain
 
-RESULTS = Path(__file__).parents[2] / "experiments" / "results"
 UNLABELLED = RESULTS / "no-labels"
 NAMES = ("vote-watch", "vote-act", "guarded-watch", "guarded-act")
-ARMS = {arm: sorted(UNLABELLED.glob(f"{arm}-seed-*")) for arm in NAMES}
+RUNS = {arm: [f"{arm}-seed-{seed}" for seed in range(3)] for arm in NAMES}
 
 
-@pytest.mark.parametrize("arm", ARMS)
+@pytest.mark.parametrize("arm", NAMES)
 def test_the_tables_of_runs_without_labels_are_what_the_stored_rows_give(arm: str) -> None:
     card = (UNLABELLED / "README.md").read_text()
-    assert all(line in card for line in compare_runs(ARMS[arm]).splitlines())
+    tested = [packed("no-labels")[f"{run}/evaluation.jsonl"] for run in RUNS[arm]]
+    assert all(line in card for line in gain_table(tested).splitlines())
 
 
 @pytest.mark.parametrize("metric", METRICS)
@@ -45,34 +43,33 @@ def test_what_guards_are_worth_without_labels_is_what_the_stored_rows_give(
 def test_the_front_page_says_what_acting_is_worth_without_labels() -> None:
     change = gain(ends("guarded-watch"), ends("guarded-act"), "greedy")
     worth = f"{100 * change.mean:+.1f} [{100 * change.low:+.1f}, {100 * change.high:+.1f}] points"
-    assert worth in " ".join((RESULTS.parents[1] / "README.md").read_text().split())
+    assert worth in " ".join((ROOT / "README.md").read_text().split())
 
 
 def ends(arm: str) -> list[list[Row]]:
     """The rows of the evolved policies on problems of the trained families, by run."""
     return [
-        [r for r in read_rows(run / "evaluation.jsonl") if told(r) == ("trained", "evolved")]
-        for run in ARMS[arm]
+        [
+            row
+            for row in packed("no-labels")[f"{run}/evaluation.jsonl"]
+            if (row["group"], row["policy"]) == ("trained", "evolved")
+        ]
+        for run in RUNS[arm]
     ]
 
 
-def told(row: Row) -> tuple[str, str]:
-    return row["group"], row["policy"]
-
-
-@pytest.mark.parametrize(
-    "run", [run for arm in NAMES for run in ARMS[arm]], ids=lambda run: run.name
-)
-def test_a_run_without_labels_does_not_fail_in_silence(run: Path) -> None:
+@pytest.mark.parametrize("run", [run for arm in NAMES for run in RUNS[arm]])
+def test_a_run_without_labels_does_not_fail_in_silence(run: str) -> None:
     """Where the majority is believed beyond what is right, an alarm stands in the rows."""
-    rows = read_rows(run / "rounds.jsonl")
-    assert json.loads((run / "recipe.json").read_text())["recipe"]["unlabelled"] == 1.0
+    rows = packed("no-labels")[f"{run}/rounds.jsonl"]
+    (stored,) = packed("no-labels")[f"{run}/recipe.json"]
+    assert stored["recipe"]["unlabelled"] == 1.0
     start = over(rows[0])
     far = [row for row in rows if over(row) - start > max(0.15, 2 * (0.5 / 120) ** 0.5)]
     raised = [row for row in rows if "over-confidence" in {a["name"] for a in row["alarms"]}]
     assert raised == far
     assert raised
-    acting = "-act-" in run.name
+    acting = "-act-" in run
     for row in raised:
         (alarm,) = (a for a in row["alarms"] if a["name"] == "over-confidence")
         assert alarm["acted"] == (row["back_to"] is not None)

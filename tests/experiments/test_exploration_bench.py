@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from itertools import pairwise
-from pathlib import Path
 
 import numpy as np
 import pytest
+from stored_results import packed
 
 from mstar.agents.explore.catalog import CONTROLLERS, Fixed
 from mstar.agents.explore.evidence import Samples, pass_at, reward_pass_2_at
@@ -30,10 +30,8 @@ from mstar.experiments.bench.exploration.simulated_policy import (
     pass_k,
     reward_pass_2,
 )
-from mstar.experiments.rows import read_rows
 
-RESULTS = Path(__file__).parents[2] / "experiments" / "results" / "exploration-bench"
-CURVES = read_rows(RESULTS / "curves.jsonl")
+CURVES = packed("exploration-bench")["curves.jsonl"]
 
 
 def measured(policy: str, rank: str) -> dict[float, Samples]:
@@ -91,7 +89,7 @@ def test_a_sharper_policy_is_less_entropic_and_wants_more_heat() -> None:
 
 @pytest.mark.parametrize(("place", "update"), list(enumerate((773, 4842, 10066))))
 def test_the_papers_policies_are_fitted_to_the_papers_tables(place: int, update: int) -> None:
-    rows = [row for row in read_rows(RESULTS / "paper.jsonl") if row["update"] == update]
+    rows = [row for row in packed("exploration-bench")["paper.jsonl"] if row["update"] == update]
     policy = (PAPER[place],)
     off = [100 * pass_k(policy, row["temperature"], 16) - row["pass@16"] for row in rows]
     off += [

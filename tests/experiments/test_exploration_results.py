@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 
 import numpy as np
 import pytest
+from stored_results import RESULTS, packed
 
 from mstar.experiments.bench.exploration.bench import (
     PUBLISHED,
@@ -18,9 +18,11 @@ from mstar.experiments.bench.exploration.bench import (
 from mstar.experiments.bench.exploration.figures import course_figure, regret_figure
 from mstar.experiments.bench.exploration.sample_allocation import budget_table
 from mstar.experiments.bench.exploration.scenarios import REPORTED
-from mstar.experiments.rows import Row, read_rows
+from mstar.experiments.rows import Row
 
-RESULTS = Path(__file__).parents[2] / "experiments" / "results" / "exploration-bench"
+PAGE = RESULTS / "exploration-bench" / "README.md"
+ROWS = packed("exploration-bench")
+REGRET = ROWS["regret.jsonl"]
 
 
 def of(rows: Sequence[Row], name: str) -> tuple[float, float]:
@@ -31,24 +33,22 @@ def of(rows: Sequence[Row], name: str) -> tuple[float, float]:
 
 
 def test_the_tables_of_the_page_are_what_the_stored_rows_give() -> None:
-    page = (RESULTS / "README.md").read_text()
     for name in ("regret", "tuning"):
-        assert regret_table(read_rows(RESULTS / f"{name}.jsonl")) in page
+        assert regret_table(ROWS[f"{name}.jsonl"]) in PAGE.read_text()
 
 
 def test_the_table_of_budgets_is_what_the_stored_samples_give() -> None:
-    assert budget_table(read_rows(RESULTS / "curves.jsonl")) in (RESULTS / "README.md").read_text()
+    assert budget_table(ROWS["curves.jsonl"]) in PAGE.read_text()
 
 
 def test_the_page_has_two_hundred_seeds_of_every_controller_in_every_scenario() -> None:
-    rows = read_rows(RESULTS / "regret.jsonl")
-    assert [row["scenario"] for row in rows] == [s for s in REPORTED for _ in contenders()]
-    assert {len(row["regret"]) for row in rows} == {200}
+    assert [row["scenario"] for row in REGRET] == [s for s in REPORTED for _ in contenders()]
+    assert {len(row["regret"]) for row in REGRET} == {200}
 
 
 @pytest.mark.parametrize("scenario", REPORTED)
 def test_ours_has_less_regret_than_every_sweep_in_every_scenario(scenario: str) -> None:
-    rows = [row for row in read_rows(RESULTS / "regret.jsonl") if row["scenario"] == scenario]
+    rows = [row for row in REGRET if row["scenario"] == scenario]
     ours, drawn = of(rows, "paired")
     for rival in (PUBLISHED, "reward-pass@2, paired", STRONGEST):
         regret, samples = of(rows, rival)
@@ -57,23 +57,19 @@ def test_ours_has_less_regret_than_every_sweep_in_every_scenario(scenario: str) 
 
 
 def test_over_all_scenarios_ours_has_a_third_of_the_regret_of_the_published_sweep() -> None:
-    rows = read_rows(RESULTS / "regret.jsonl")
-    assert of(rows, "paired")[0] <= of(rows, PUBLISHED)[0] / 3
-    assert of(rows, "paired")[0] <= of(rows, STRONGEST)[0] * 0.55
+    assert of(REGRET, "paired")[0] <= of(REGRET, PUBLISHED)[0] / 3
+    assert of(REGRET, "paired")[0] <= of(REGRET, STRONGEST)[0] * 0.55
 
 
 def test_figures_show_every_controller_and_scenario() -> None:
-    rows = read_rows(RESULTS / "regret.jsonl")
-    written = {text.get_text() for text in regret_figure(rows).axes[0].texts}
+    written = {text.get_text() for text in regret_figure(REGRET).axes[0].texts}
     assert written == set(contenders())
-    assert [axes.get_title() for axes in course_figure(rows).axes] == list(REPORTED)
+    assert [axes.get_title() for axes in course_figure(REGRET).axes] == list(REPORTED)
 
 
 def test_the_stored_rows_come_again() -> None:
     scenario = {"drifting": REPORTED["drifting"]}
-    stored = {
-        row["controller"]: row for row in read_rows(RESULTS / "regret.jsonl")[: len(contenders())]
-    }
+    stored = {row["controller"]: row for row in REGRET[: len(contenders())]}
     for row in bench_exploration(range(2), scenario, ("fixed", "paired")):
         expected = stored[row["controller"]]["regret"][:2]
         # What rounds otherwise on another machine may tip a choice of the controller.

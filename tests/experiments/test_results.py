@@ -1,42 +1,33 @@
 """The numbers that README and cards give come from rows that are stored."""
 
-from pathlib import Path
-
 import pytest
+from stored_results import ROOT, packed
 
 from mstar.agents.judges.step_judge import STEP_JUDGE, StepJudge
 from mstar.experiments.judges.best_of import advantage, advantages, best_of_table
 from mstar.experiments.judges.errors import error_table, family_table
 from mstar.experiments.judges.label_agreement import agreement_table
-from mstar.experiments.rows import read_rows
-from mstar.experiments.run.compare import compare_runs, policy_table
+from mstar.experiments.run.compare import gain_table, policy_table
 from mstar.experiments.run.evaluate import gain
 
-ROOT = Path(__file__).parents[2]
-RESULTS = ROOT / "experiments" / "results"
-RUNS = sorted((RESULTS / "demo").glob("demo-seed-*"))
+TESTED = [packed("demo")[f"demo-seed-{seed}/evaluation.jsonl"] for seed in range(3)]
 
 
-def test_three_seeds_of_the_demo_are_stored() -> None:
-    assert [run.name for run in RUNS] == ["demo-seed-0", "demo-seed-1", "demo-seed-2"]
-
-
-@pytest.mark.parametrize("line", compare_runs(RUNS).splitlines() if RUNS else [])
+@pytest.mark.parametrize("line", gain_table(TESTED).splitlines())
 def test_the_table_of_the_readme_is_what_the_stored_rows_give(line: str) -> None:
     assert line in (ROOT / "README.md").read_text()
 
 
 def test_the_table_of_the_embedded_model_is_what_the_stored_rows_give() -> None:
-    card = (ROOT / "agents" / "embedded_model" / "README.md").read_text()
-    assert policy_table(RUNS, "base") in card
+    card = (ROOT / "agents" / "policy" / "embedded_model" / "README.md").read_text()
+    assert policy_table(TESTED, "base") in card
 
 
 def test_what_the_readme_says_of_guesses_and_reasoning_is_in_the_stored_rows() -> None:
     text = " ".join((ROOT / "README.md").read_text().split())
     shares = []
     for policy in ("base", "evolved"):
-        rows = [r for run in RUNS for r in read_rows(run / "evaluation.jsonl")]
-        rows = [row for row in rows if row["policy"] == policy]
+        rows = [row for run in TESTED for row in run if row["policy"] == policy]
         reasoned = [row for row in rows if not row["response"].startswith("Answer")]
         right = sum(row["greedy"] for row in reasoned) / len(reasoned)
         shares.append((len(rows), 1 - len(reasoned) / len(rows), right))
@@ -48,9 +39,9 @@ def test_what_the_readme_says_of_guesses_and_reasoning_is_in_the_stored_rows() -
 
 
 @pytest.mark.parametrize("metric", ["greedy", "pass@1"])
-@pytest.mark.parametrize("run", RUNS, ids=lambda run: run.name)
-def test_every_seed_gains_ten_points_on_unseen_problems(run: Path, metric: str) -> None:
-    rows = [row for row in read_rows(run / "evaluation.jsonl") if row["group"] == "trained"]
+@pytest.mark.parametrize("seed", range(3))
+def test_every_seed_gains_ten_points_on_unseen_problems(seed: int, metric: str) -> None:
+    rows = [row for row in TESTED[seed] if row["group"] == "trained"]
     base = [row for row in rows if row["policy"] == "base"]
     evolved = [row for row in rows if row["policy"] == "evolved"]
     assert len(base) >= 500
@@ -60,16 +51,16 @@ def test_every_seed_gains_ten_points_on_unseen_problems(run: Path, metric: str) 
 
 
 def test_the_tables_of_the_step_judge_are_what_the_stored_rows_give() -> None:
-    card = (ROOT / "agents" / "step_judge_model" / "README.md").read_text()
-    rows = RESULTS / "step_judge"
-    errors, best = read_rows(rows / "errors.jsonl"), read_rows(rows / "best_of.jsonl")
+    card = (ROOT / "agents" / "judges" / "step_judge_model" / "README.md").read_text()
+    rows = packed("step_judge")
+    errors, best = rows["errors.jsonl"], rows["best_of.jsonl"]
     assert {row["seed"] for row in errors} == {row["seed"] for row in best} == {0, 1, 2}
     assert error_table(errors) in card
     assert family_table(errors) in card
-    assert family_table(read_rows(rows / "errors_other.jsonl")) in card
+    assert family_table(rows["errors_other.jsonl"]) in card
     assert best_of_table(best) in card
     assert advantages(best) in card
-    assert agreement_table(read_rows(rows / "label_agreement.jsonl")) in card
+    assert agreement_table(rows["label_agreement.jsonl"]) in card
 
 
 def test_the_card_names_the_threshold_that_ships() -> None:
@@ -78,6 +69,6 @@ def test_the_card_names_the_threshold_that_ships() -> None:
 
 
 def test_the_step_judge_picks_better_than_votes_that_do_not_look() -> None:
-    rows = read_rows(RESULTS / "step_judge" / "best_of.jsonl")
+    rows = packed("step_judge")["best_of.jsonl"]
     for vote in ("majority", "vote by number of lines"):
         assert advantage(rows, "best by least step", vote).low > 0

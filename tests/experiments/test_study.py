@@ -22,18 +22,20 @@ from study_doubles import STUDY, TUNED, Doubles, round_row, size, write_run
 
 from mstar.agents.config import SETTINGS, Recipe
 from mstar.agents.online.agent import check_batches
+from mstar.experiments import packed_rows
 from mstar.experiments.cli.compare import given
 from mstar.experiments.cli.main import TrainOptions, main
+from mstar.experiments.packed_rows import PACKED, PackOptions, unpack
 from mstar.experiments.rows import read_rows
-from mstar.experiments.studies import runner, study_page
+from mstar.experiments.studies import page, runner
 from mstar.experiments.studies.catalog import PASSES, POOL, STUDIES, UPDATES, interval
 from mstar.experiments.studies.cost import probed
+from mstar.experiments.studies.page import missing
 from mstar.experiments.studies.plan import Plan, Planned, saved_plan
+from mstar.experiments.studies.plots import COSTS
+from mstar.experiments.studies.rows import StudyRows, load
 from mstar.experiments.studies.runner import Terms, alone, carry_out, outcome
 from mstar.experiments.studies.study import Study, Tuning
-from mstar.experiments.studies.study_page import missing
-from mstar.experiments.studies.study_plots import COSTS
-from mstar.experiments.studies.study_rows import StudyRows, load
 from mstar.experiments.studies.tables import as_json
 from mstar.experiments.studies.tuning import chosen, tune
 
@@ -46,7 +48,7 @@ def small(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> No
     monkeypatch.setitem(STUDIES, "small", STUDY)
     monkeypatch.setitem(STUDIES, "tuned", TUNED)
     if "drawn" not in request.fixturenames:  # drawing takes most of the time
-        monkeypatch.setattr(study_page, "figures", sketches)
+        monkeypatch.setattr(page, "figures", sketches)
 
 
 @pytest.fixture
@@ -368,15 +370,30 @@ def test_the_rows_that_are_kept_give_the_same_tables_and_page(
     full, kept = tmp_path / "full", tmp_path / "kept"
     assert compared(full, "--rows", kept, "--json") == 0
     tables = json.loads(capsys.readouterr().out)
+    assert [path.name for path in kept.iterdir()] == [PACKED]
     assert size(kept) < size(full) / 5
-    assert "so it is" not in "".join(path.read_text() for path in kept.rglob("*.jsonl"))
+    rows = unpack(kept / PACKED)
+    assert "so it is" not in str(rows)
     doubles.begun.clear()
-    assert compared(kept, "--json") == 0
-    assert doubles.begun == []
+    assert compared(kept, "--no-run", "--json") == 0
     assert json.loads(capsys.readouterr().out) == tables
     assert (kept / "study.html").read_text() == (full / "study.html").read_text()
     for figure in sorted((full / "figures").iterdir()):
         assert (kept / "figures" / figure.name).read_text() == figure.read_text()
+
+
+def test_packed_rows_are_continued_once_they_are_unpacked(
+    use: Use, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    doubles = use(Doubles())
+    kept, again = tmp_path / "kept", tmp_path / "again"
+    assert compared(tmp_path / "full", "--seeds", 0, "--rows", kept) == 0
+    assert compared(kept, "--seeds", 0, 1) == 1
+    assert "give --no-run to see their tables, or unpack them" in capsys.readouterr().err
+    packed_rows.run(PackOptions(kept / PACKED, again))
+    doubles.begun.clear()
+    assert compared(again, "--seeds", 0, 1) == 0
+    assert doubles.begun == ["plain, seed 1", "bold, seed 1", "online, seed 1"]
 
 
 def test_rows_of_a_study_that_has_changed_still_give_their_page(
@@ -475,7 +492,8 @@ def test_an_interrupted_command_ends_with_130_and_leaves_no_run_behind(tmp_path:
         time.sleep(0.05)
     child.terminate()
     assert child.wait(60) == 130
-    assert len(list((tmp_path / "kept").rglob("evaluation.jsonl"))) == 1
+    kept = unpack(tmp_path / "kept" / PACKED)
+    assert len([name for name in kept if name.endswith("evaluation.jsonl")]) == 1
     with alone(tmp_path):  # no run holds it any more
         assert child.stderr is not None
         assert b"the same command goes on" in child.stderr.read()

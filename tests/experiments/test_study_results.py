@@ -2,25 +2,24 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import pytest
+from stored_results import RESULTS, ROOT, packed
 
 from mstar.agents.star import Star
-from mstar.experiments.rows import read_rows
 from mstar.experiments.studies.hinted_reasons import bare_share, counted, reasons_table
+from mstar.experiments.studies.page import TABLES, missing, write_page
 from mstar.experiments.studies.plan import PLAN, saved_plan
+from mstar.experiments.studies.rows import StudyRows, load
 from mstar.experiments.studies.selection_headroom import room_of, sentence
-from mstar.experiments.studies.study_page import TABLES, missing, write_page
-from mstar.experiments.studies.study_rows import StudyRows, load
 
-ROOT = Path(__file__).parents[2]
-STORED = sorted(path.parent for path in (ROOT / "experiments" / "results").glob(f"*/{PLAN}"))
+STORED = sorted(path.parent for path in RESULTS.glob(f"*/{TABLES}"))
 
 
 def stored(folder: Path) -> StudyRows:
-    plan = saved_plan(folder, json.loads((folder / PLAN).read_text())["name"])
+    (described,) = packed(folder.name)[PLAN]
+    plan = saved_plan(folder, described["name"])
     assert plan is not None
     return load(plan, folder)
 
@@ -78,7 +77,7 @@ def test_bare_answers_are_counted_among_the_right_ones_with_and_without_a_hint()
 
 
 def test_what_is_said_of_bare_answers_to_hints_is_in_the_rows() -> None:
-    rows = read_rows(ROOT / "experiments" / "results" / "hints" / "hinted_reasons.jsonl")
+    rows = packed("hints")["hinted_reasons.jsonl"]
     hinted, plain = (bare_share(rows, 1, was_hinted) for was_hinted in (True, False))
     assert hinted.low > plain.high
     for text in ((ROOT / "README.md").read_text(), str(Star.__doc__)):
@@ -88,7 +87,7 @@ def test_what_is_said_of_bare_answers_to_hints_is_in_the_rows() -> None:
 
 
 def test_the_readme_says_what_hints_cost() -> None:
-    tables = (ROOT / "experiments" / "results" / "hints" / TABLES).read_text()
+    tables = (RESULTS / "hints" / TABLES).read_text()
     costs = next(part for part in tables.split("\n\n") if part.startswith("| mean of a run"))
     place = [cell.strip() for cell in costs.splitlines()[0].split("|")].index("tokens")
     tokens = {
@@ -100,7 +99,7 @@ def test_the_readme_says_what_hints_cost() -> None:
 
 
 def test_the_readme_says_how_much_there_was_to_choose_from() -> None:
-    rows = read_rows(ROOT / "experiments" / "results" / "selection" / "room_to_choose.jsonl")
+    rows = packed("selection")["selection_headroom.jsonl"]
     text = " ".join((ROOT / "README.md").read_text().split())
     share = sum(row["to_choose"] for row in rows) / sum(row["solved"] for row in rows)
     assert f"{share:.0%} of the solved problems".replace("%", " %") in text
@@ -137,7 +136,7 @@ def test_every_row_of_a_study_in_the_readme_stands_in_its_tables() -> None:
 def test_the_differences_in_the_sentences_of_the_readme_stand_in_the_tables(
     study: str, arm: str, metric: str
 ) -> None:
-    tables = (ROOT / "experiments" / "results" / study / TABLES).read_text()
+    tables = (RESULTS / study / TABLES).read_text()
     (apart,) = (part for part in tables.split("\n\n") if part.startswith("| trained, minus"))
     (line,) = (row for row in table_lines(apart) if row.startswith(f"| {arm} | {metric} |"))
     assert line.split("|")[3].strip() in " ".join((ROOT / "README.md").read_text().split())
@@ -146,14 +145,14 @@ def test_the_differences_in_the_sentences_of_the_readme_stand_in_the_tables(
 def test_the_readme_says_where_a_cool_run_and_grpo_end() -> None:
     text = " ".join((ROOT / "README.md").read_text().split())
     for study, arm in (("exploration", "cool"), ("online", "grpo")):
-        tables = (ROOT / "experiments" / "results" / study / TABLES).read_text()
+        tables = (RESULTS / study / TABLES).read_text()
         line = next(row for row in table_lines(tables) if row.startswith(f"| {arm} | pass@1 |"))
         assert line.split("|")[3].strip() in text
 
 
 def test_what_the_readme_says_mstar_spent_stands_in_the_table_of_costs() -> None:
     text = (ROOT / "README.md").read_text()
-    tables = (ROOT / "experiments" / "results" / "online" / TABLES).read_text()
+    tables = (RESULTS / "online" / TABLES).read_text()
     costs = next(part for part in tables.split("\n\n") if part.startswith("| mean of a run"))
     cells = {
         row.split("|")[1].strip(): [cell.strip() for cell in row.split("|")[2:]]
