@@ -54,6 +54,12 @@ def color_of(rows: StudyRows, arm: str) -> str:
     return COLORS.get(arm, PALETTE[place % len(PALETTE)])
 
 
+def line_of(rows: StudyRows, arm: str) -> str:
+    """Solid; dashed for an arm whose colour an earlier arm of the study has already."""
+    place = list(rows.plan.study.arms).index(arm)
+    return "--" if arm not in COLORS and place >= len(PALETTE) else "-"
+
+
 def curves(rows: StudyRows, cost: str) -> str:
     """Held-out accuracy, greedy and sampled, against what practice cost.
 
@@ -73,7 +79,8 @@ def curves(rows: StudyRows, cost: str) -> str:
         for arm in rows.arms:
             spent, low, mean, high = over_seeds(list(rows.of(arm).values()), cost, reading)
             color = color_of(rows, arm)
-            axes.plot(spent, mean, color=color, label=arm, linewidth=1.8)
+            line = line_of(rows, arm)
+            axes.plot(spent, mean, color=color, linestyle=line, label=arm, linewidth=1.8)
             axes.fill_between(spent, low, high, color=color, alpha=0.13, linewidth=0)
             axes.plot(spent[-1:], mean[-1:], color=color, marker="o", markersize=4)
         axes.set_xlabel(COSTS[cost])
@@ -96,7 +103,8 @@ def over_seeds(
     spent = [[practice(row)[cost] for row in run.rounds] for run in runs]
     first, last = max(s[0] for s in spent), min(s[-1] for s in spent)
     measured = np.unique(np.clip(np.concatenate(spent), first, last))
-    _, places = np.unique(np.round((measured - first) / (last - first) * POINTS), return_index=True)
+    width = max(last - first, 1e-9) / POINTS  # an agent may sample nothing at all
+    _, places = np.unique(np.round((measured - first) / width), return_index=True)
     grid = np.append(measured[places[:-1]], last)
     read = np.stack(
         [

@@ -9,7 +9,7 @@ and a right sample counts e^trust times a wrong one in the ranking (Plackett 197
 that Reward-Pass@2 and Pass@K have closed forms. Training makes a policy sharper: all its logits
 grow. The parameters below were fitted by least squares to measured curves, and a test holds them to
 these: the tables of M-STaR's dynamic study as read off its plots, and the embedded model's, in
-``results/exploration-bench/curves.jsonl``.
+``curves.jsonl`` of ``results/exploration-bench/rows.parquet``.
 """
 
 from __future__ import annotations
