@@ -99,10 +99,12 @@ def test_every_arm_of_every_study_is_a_recipe_that_can_run(name: str) -> None:
 
 def test_all_arms_of_the_interval_see_the_same_prompts_and_make_the_same_updates() -> None:
     recipes = [STUDIES["method-interval"].recipe(arm, 0, {}) for arm in METHODS]
-    assert {r.pool for r in recipes} == {POOL}
+    assert {r.data.training_problems for r in recipes} == {POOL}
     total = (PASSES * POOL, PASSES * UPDATES)
-    assert {(r.rounds * r.prompts, r.rounds * r.updates) for r in recipes} == {total}
-    assert [POOL / r.prompts for r in recipes][3:] == [1, 2, 4, 8, 16]
+    prompts = [r.run.rounds * r.sampling.prompts for r in recipes]
+    updates = [r.run.rounds * r.optim.updates for r in recipes]
+    assert set(zip(prompts, updates, strict=True)) == {total}
+    assert [POOL / r.sampling.prompts for r in recipes][3:] == [1, 2, 4, 8, 16]
     with pytest.raises(ValueError, match="arms would not be equal"):
         interval(1 / 128)
 
@@ -114,17 +116,21 @@ def test_all_arms_of_the_online_study_make_as_many_updates_of_as_many_prompts() 
     study = STUDIES["online"]
     for arm in study.arms:
         r = study.recipe(arm, 0, {})
-        online = r.online
-        updates = r.prompts * r.samples // r.batch if online else r.updates
-        assert (r.prompts, r.samples, updates) == (256, 8, 16)
-        assert r.token_budget > 0
+        prompts, samples = r.sampling.prompts, r.sampling.samples
+        updates = prompts * samples // r.optim.batch if r.learns_online else r.optim.updates
+        assert (prompts, samples, updates) == (256, 8, 16)
+        assert r.run.token_budget > 0
 
 
 def test_arms_that_select_differ_in_nothing_that_costs_tokens() -> None:
     study = STUDIES["selection"]
-    recipes = [study.recipe(arm, 0, {}) for arm in study.arms]
-    assert len({(r.rounds, r.prompts, r.samples, r.updates, r.batch) for r in recipes}) == 1
-    assert len({(r.selection, r.rank, r.judge_refresh) for r in recipes}) == len(recipes)
+    arms = [study.recipe(arm, 0, {}).settings() for arm in study.arms]
+
+    def kinds(*names: str) -> int:
+        return len({tuple(arm[name] for name in names) for arm in arms})
+
+    assert kinds("rounds", "prompts", "samples", "updates", "batch") == 1
+    assert kinds("selection", "rank", "judge_refresh") == len(arms)
 
 
 @pytest.mark.parametrize("label", ["a b", "base", "tuning", "", "../up"])
@@ -153,7 +159,7 @@ def test_the_command_of_a_run_gives_its_very_recipe(name: str, arm: str, tmp_pat
 
 def test_what_is_given_for_all_arms_wins_over_what_an_arm_says() -> None:
     plan = Plan("small", ("bold",), (0,), {"samples": 2})
-    assert plan.recipe("bold", 0).samples == 2
+    assert plan.recipe("bold", 0).sampling.samples == 2
     assert given(Recipe.of(rounds=6), ["--rounds", "6", "--arms", "seed", "--no-bf16"]) == {
         "rounds": 6,
         "bf16": False,
@@ -278,11 +284,13 @@ def test_every_arm_is_tuned_on_validation_problems_with_the_same_grid(
     assert grid[2]["edge"]
     assert grid[0]["score"] == pytest.approx(0.3 + 3 * 1.5e-4)  # the last of three rounds
     plan = replace(plan, rates=chosen(tmp_path))
-    assert plan.recipe("plain", 0).learning_rate == 6e-4
-    assert plan.recipe("online", 0).online_learning_rate == 2e-4
-    assert plan.recipe("online", 0).learning_rate == 3e-4
-    recipe = json.loads(next((tmp_path / "tuning").rglob("recipe.json")).read_text())["recipe"]
-    assert (recipe["seed"], recipe["test"], recipe["token_budget"]) == (1000, 1, 1250)
+    assert plan.recipe("plain", 0).optim.learning_rate == 6e-4
+    assert plan.recipe("online", 0).online.learning_rate == 2e-4
+    assert plan.recipe("online", 0).optim.learning_rate == 3e-4
+    stored = json.loads(next((tmp_path / "tuning").rglob("recipe.json")).read_text())["recipe"]
+    recipe = Recipe.from_stored(stored)
+    assert (recipe.run.seed, recipe.run.token_budget) == (1000, 1250)
+    assert recipe.evaluation.test_problems == 1
     doubles.begun.clear()
     assert tune(replace(plan, arms=("plain", "bold")), tmp_path, QUIET) == []
     assert all(label.startswith("bold") for label in doubles.begun)
@@ -456,7 +464,7 @@ def test_runs_of_an_older_version_count_by_the_defaults_and_that_is_said(
     assert compared(tmp_path, *words) == 0
     said = capsys.readouterr()
     assert (said.out, doubles.begun) == (tables, [])
-    assert "without pool, beta: the defaults stand for them" in said.err
+    assert "without training_problems, kl_coefficient: the defaults stand for them" in said.err
     assert compared(tmp_path, *words, "--pool", 9) == 1
     assert "2 of 2 runs stand there with other settings" in capsys.readouterr().err
 
