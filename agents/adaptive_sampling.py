@@ -18,7 +18,7 @@ from mstar.agents.rollout import (
     judged,
     sample_shared,
 )
-from mstar.agents.sampling.local import Sampler
+from mstar.agents.sampling.base import Sampler
 from mstar.agents.seeds import mix
 from mstar.envs.problem import Problem
 from mstar.envs.vector_env import ProblemVectorEnv

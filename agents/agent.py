@@ -26,8 +26,8 @@ from mstar.agents.policy.policy import Policy
 from mstar.agents.pseudo_labels import drawn_mixed
 from mstar.agents.rollout import Rollout, distinct
 from mstar.agents.round import Cost, Measuring, Round
-from mstar.agents.sampling.local import Prompt
-from mstar.agents.sampling.vllm import sampler_of
+from mstar.agents.sampling.base import Prompt
+from mstar.agents.sampling.catalog import sampler_of
 from mstar.agents.seeds import mix
 from mstar.agents.selection import Selection
 from mstar.agents.sft_trainer import Tuned

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from mstar.agents.policy import distributed
 from mstar.agents.round import Cost, Measuring
-from mstar.agents.sampling.local import CountingSampler
+from mstar.agents.sampling.base import RolloutEngine
 from mstar.agents.sft_trainer import Tuned
 
 
 def bill(
     before: Cost,
-    sampler: CountingSampler,
+    sampler: RolloutEngine,
     size: int,
     seconds: float,
     tuned: Tuned | None,

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from mstar.agents.policy import distributed
-from mstar.agents.sampling.local import Prompt, Response, Sampler
+from mstar.agents.sampling.base import Prompt, Response, Sampler
 from mstar.envs.problem import Problem
 from mstar.envs.vector_env import ProblemVectorEnv
 from mstar.rewards.base import ScoreTable

@@ -18,7 +18,7 @@ from mstar.agents.policy.policy import Policy
 from mstar.agents.pseudo_labels import pseudo_labelled
 from mstar.agents.rollout import Rollout, ask, collect
 from mstar.agents.round import Round
-from mstar.agents.sampling.local import Prompt
+from mstar.agents.sampling.base import Prompt
 from mstar.agents.seeds import mix
 from mstar.agents.selection import Selection, select
 from mstar.agents.sft_trainer import Lesson, LiveTrainer, Tuned, Tuning

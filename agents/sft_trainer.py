@@ -13,10 +13,10 @@ from trl import SFTConfig, SFTTrainer
 
 from mstar.agents.config import Schedule
 from mstar.agents.policy import distributed
-from mstar.agents.policy.forward import own_forward
+from mstar.agents.policy.forward import unwrap_forward
 from mstar.agents.policy.policy import Policy
-from mstar.agents.policy.sharding import name_layers, settle
-from mstar.agents.sampling.local import Prompt
+from mstar.agents.policy.sharding import prepare_for_round, prune_no_split_modules
+from mstar.agents.sampling.base import Prompt
 from mstar.agents.trainer_thread import Task, Turns
 
 
@@ -122,7 +122,7 @@ class LiveTrainer:
         """Let the trainer end; the policy keeps its weights and gets its own forward back."""
         self._turns.close()
         if self.trainer is not None:
-            own_forward(self._policy.model)
+            unwrap_forward(self._policy.model)
 
     def _start(self, first: list[Lesson]) -> None:
         self._pool.lessons = first  # the trainer looks into a row to see that there are images
@@ -130,7 +130,7 @@ class LiveTrainer:
         # one data set while its content changes from round to round.
         table = datasets.Dataset.from_dict({"slot": list(range(len(first)))})
         table.set_transform(self._pool)
-        name_layers(self._policy.model)
+        prune_no_split_modules(self._policy.model)
         self.trainer = SFTTrainer(
             model=self._policy.model,
             args=self._config(),
@@ -218,7 +218,7 @@ class Rounds(TrainerCallback, Generic[Task]):
         self._lessons = self._begin(self._turns.receive())
         self._losses.clear()
         parts["model"].train()
-        settle(parts["model"])
+        prepare_for_round(parts["model"])
 
     def on_log(self, args: Any, state: Any, control: Any, logs: Any = None, **_: Any) -> None:
         """Take note of a loss."""

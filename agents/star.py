@@ -8,7 +8,7 @@ from math import nan
 
 from mstar.agents.explore.catalog import SamplingPlan
 from mstar.agents.rollout import Rollout, by_problem, collect
-from mstar.agents.sampling.local import Prompt, Response, Sampler
+from mstar.agents.sampling.base import Prompt, Response, Sampler
 from mstar.agents.seeds import mix
 from mstar.agents.self_evolving import SelfEvolving
 from mstar.envs.problem import Problem

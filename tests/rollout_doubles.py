@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from mstar.agents.rollout import Rollout
-from mstar.agents.sampling.local import Response
+from mstar.agents.sampling.base import Response
 from mstar.envs.problem import Problem
 from mstar.rewards.base import Answer
 

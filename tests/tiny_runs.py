@@ -14,7 +14,7 @@ from mstar.agents.agent import Agent
 from mstar.agents.catalog import AGENTS
 from mstar.agents.config import Recipe
 from mstar.agents.policy.policy import Policy
-from mstar.agents.sampling.local import Prompt
+from mstar.agents.sampling.base import Prompt
 from mstar.agents.self_evolving import SelfEvolving
 from mstar.agents.sft_trainer import Lesson
 from mstar.envs.problem import Split

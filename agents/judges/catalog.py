@@ -11,7 +11,8 @@ from mstar.agents.judges.image_ablation import ImageGap
 from mstar.agents.judges.step_judge import STEP_JUDGE, StepJudge
 from mstar.agents.policy.embedded import EMBEDDED
 from mstar.agents.policy.policy import Policy, Precision
-from mstar.agents.sampling.local import LocalSampler, Prompt
+from mstar.agents.sampling.base import Prompt
+from mstar.agents.sampling.local import LocalSampler
 from mstar.rewards.base import LazyImage, RewardModel
 from mstar.rewards.models.endpoint import Endpoint
 from mstar.rewards.models.grounding import ImageAblation

@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 from PIL import Image
 
 from mstar.agents.policy.policy import Policy
+from mstar.agents.sampling.base import Prompt, Response
 from mstar.agents.sampling.likelihood import log_probabilities
-from mstar.agents.sampling.local import Prompt, Response
 from mstar.envs.task import INSTRUCTION
 from mstar.envs.wrappers import GRAY
 from mstar.rewards.base import Attempt

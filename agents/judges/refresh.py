@@ -16,7 +16,7 @@ from mstar.agents.judges.step_labels import Labelled, exact, labelled, slipped, 
 from mstar.agents.judges.training import JudgeBatch, JudgeFit, fit_judge, judge_batch
 from mstar.agents.policy import distributed
 from mstar.agents.rollout import Rollout, by_problem
-from mstar.agents.sampling.local import Prompt
+from mstar.agents.sampling.base import Prompt
 from mstar.agents.seeds import mix
 
 PROBLEMS = 16  # of one update

@@ -16,9 +16,9 @@ from mstar.agents.judges.image_ablation import attempt_prompt
 from mstar.agents.judges.step_tokens import StepTokens, step_tokens
 from mstar.agents.policy.forward import evaluating
 from mstar.agents.policy.policy import Policy
-from mstar.agents.sampling.decoding import Read, read_prompts
-from mstar.agents.sampling.local import Prompt, once
-from mstar.agents.sampling.row_cache import take_rows
+from mstar.agents.sampling.base import Prompt, unique_prompts
+from mstar.agents.sampling.decoding import Prefill, prefill
+from mstar.agents.sampling.prefix_cache import select_rows
 from mstar.rewards.base import Attempt
 from mstar.rewards.models.process import Steps, steps_of
 
@@ -120,7 +120,7 @@ class StepJudge:
 
     def _judged(self, prompts: Sequence[Prompt], written: StepTokens) -> list[Steps]:
         """The scores of R responses, (S,) each and more on padding; short ones go together."""
-        read = read_prompts(self.backbone.network, self.backbone.encode(prompts))
+        read = prefill(self.backbone.network, self.backbone.encode(prompts))
         order = (written.step >= 0).sum(1).argsort()
         found: list[Steps] = [np.zeros(0, np.float32)] * len(order)
         for start in range(0, len(order), self.batch_rows):
@@ -140,7 +140,7 @@ class StepJudge:
             prompts: N prompts; neighbours with the same ``Prompt`` object share one reading of it.
             steps: N times one or more lines.
         """
-        different, owners = once(prompts)
+        different, owners = unique_prompts(prompts)
         tokens = step_tokens(self.backbone, steps, owners).to(self.backbone.device)
         found, _ = self.read(self.backbone.encode(different), tokens)
         return [row[: len(lines)] for row, lines in zip(found, steps, strict=True)]
@@ -158,9 +158,9 @@ class StepJudge:
             The logit of every step, (R, S), and the log-probability that the backbone gives each
             token, (R, T); what stands on padding means nothing.
         """
-        return self.judge(read_prompts(self.backbone.network, encoded), written)
+        return self.judge(prefill(self.backbone.network, encoded), written)
 
-    def judge(self, read: Read, written: StepTokens) -> tuple[torch.Tensor, torch.Tensor]:
+    def judge(self, read: Prefill, written: StepTokens) -> tuple[torch.Tensor, torch.Tensor]:
         """As ``read``, of prompts that were read."""
         given = (written.step >= 0).to(read.mask)
         places = torch.arange(1, given.shape[1] + 1, device=given.device)
@@ -168,7 +168,7 @@ class StepJudge:
             input_ids=written.tokens,
             attention_mask=torch.cat([read.mask[written.owners], given], dim=-1),
             position_ids=read.positions[..., written.owners, :] + places,
-            past_key_values=take_rows(read.cache, written.owners),
+            past_key_values=select_rows(read.cache, written.owners),
             use_cache=True,
             output_hidden_states=True,
         )

@@ -14,7 +14,7 @@ from mstar.agents.judges.step_judge import StepJudge
 from mstar.agents.judges.step_labels import Labelled, learned_from
 from mstar.agents.judges.step_tokens import StepTokens, step_tokens
 from mstar.agents.policy.policy import Policy
-from mstar.agents.sampling.local import Prompt
+from mstar.agents.sampling.base import Prompt
 
 
 @dataclass(frozen=True)

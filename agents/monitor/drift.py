@@ -8,8 +8,8 @@ from typing import Any
 
 from mstar.agents.policy.policy import Policy
 from mstar.agents.rollout import Rollout, ask
+from mstar.agents.sampling.base import Response
 from mstar.agents.sampling.likelihood import log_probabilities
-from mstar.agents.sampling.local import Response
 from mstar.envs.vector_env import ProblemVectorEnv
 
 RESPONSES = 32  # a round's state holds them, so that a killed run goes on with the same

@@ -7,7 +7,7 @@ from collections.abc import Collection
 from mstar.agents.config import Recipe
 from mstar.agents.policy import distributed
 from mstar.agents.rollout import Rollout, collect, distinct
-from mstar.agents.sampling.local import CountingSampler
+from mstar.agents.sampling.base import RolloutEngine
 from mstar.agents.seeds import mix
 from mstar.envs.vector_env import ProblemVectorEnv
 
@@ -21,7 +21,7 @@ class HeldOut:
         recipe: number of problems and samples, and the seed of the noise.
     """
 
-    def __init__(self, sampler: CountingSampler, env: ProblemVectorEnv, recipe: Recipe) -> None:
+    def __init__(self, sampler: RolloutEngine, env: ProblemVectorEnv, recipe: Recipe) -> None:
         self._sampler, self._env, self._recipe = sampler, env, recipe
         self._problems = distinct(env.draw(recipe.evaluation.validation_problems))
 

@@ -19,9 +19,9 @@ from mstar.agents.online.temperature import set_temperature
 from mstar.agents.online.trainers import Practising, grpo_trainer, rloo_trainer
 from mstar.agents.online.trl_bridge import Column, Exercise, Practice, column_weights, telling
 from mstar.agents.policy import distributed
-from mstar.agents.policy.forward import own_forward
+from mstar.agents.policy.forward import unwrap_forward
 from mstar.agents.policy.policy import Policy
-from mstar.agents.policy.sharding import name_layers
+from mstar.agents.policy.sharding import prune_no_split_modules
 from mstar.agents.rollout import together
 from mstar.agents.round import Round
 from mstar.agents.sft_trainer import Rounds, Tuned
@@ -85,7 +85,7 @@ class Online(Agent):
         """Let the trainer's thread end; nothing more can be learned then."""
         self._turns.close()
         if self.trainer is not None:
-            own_forward(self.policy.model)
+            unwrap_forward(self.policy.model)
 
     def go_back(self, checkpoint: Path | None) -> None:
         """As of every agent; a new trainer starts from there."""
@@ -105,7 +105,7 @@ class Online(Agent):
             self.folder,
             Rounds(self._turns, self._begin),
         )
-        name_layers(self.policy.model)
+        prune_no_split_modules(self.policy.model)
         name: Any = self.recipe.run.agent
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", "You are using 'rollout_func'", UserWarning)

@@ -8,7 +8,7 @@ from typing import Any
 from accelerate.utils import convert_outputs_to_fp32
 from trl.trainer.utils import add_fused_lm_head
 
-from mstar.agents.policy.forward import own_forward
+from mstar.agents.policy.forward import unwrap_forward
 from mstar.agents.policy.policy import Policy
 
 
@@ -35,7 +35,7 @@ def set_temperature(trainer: Any, policy: Policy, temperature: float) -> None:
 
 def _put_head(trainer: Any, network: Any, temperature: float, **measured: Any) -> None:
     """The head around the model's own forward, and around that the trainer's autocast, if any."""
-    own_forward(network)
+    unwrap_forward(network)
     add_fused_lm_head(network, temperature, **measured)
     if trainer.accelerator.native_amp:
         autocast = trainer.accelerator.autocast()

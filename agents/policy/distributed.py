@@ -1,8 +1,8 @@
-"""The processes of one run, as ``accelerate launch`` starts them; without it there is one.
+"""The processes of a run that ``accelerate launch`` has started; without it there is one.
 
-All of them run the same lines: what each decides, all decide. So they must come to ``gather``,
-``agreed``, ``total`` and ``wait`` equally often and in the same order. On a trainer's thread that
-holds too, since it and the thread of our loop strictly take turns.
+All processes execute the same code and take the same decisions, so each must call ``gather``,
+``agreed``, ``total`` and ``wait`` equally often and in the same order. That also holds on a
+trainer's thread, since it and the thread of the round loop strictly alternate.
 """
 
 from __future__ import annotations
@@ -18,49 +18,49 @@ from accelerate.utils import broadcast_object_list, gather_object
 
 Item = TypeVar("Item")
 
-# How long a process waits for the slowest: sampling is uneven, and 10 minutes are NCCL's default.
-PATIENCE = timedelta(hours=2)
+# How long a process waits for the slowest: sampling is uneven, and NCCL's default is 10 minutes.
+TIMEOUT = timedelta(hours=2)
 
 
 def _state() -> PartialState:
-    found = torch.accelerator.current_accelerator(check_available=True)
-    # Only if it is told of the CPU does accelerate join processes that have no GPU of their own.
-    return PartialState(cpu=found is None or found.type == "mps", timeout=PATIENCE)
+    accelerator = torch.accelerator.current_accelerator(check_available=True)
+    # accelerate connects processes without an accelerator of their own only if `cpu` is set.
+    return PartialState(cpu=accelerator is None or accelerator.type == "mps", timeout=TIMEOUT)
 
 
 def count() -> int:
-    """How many processes there are."""
+    """The number of processes."""
     return int(_state().num_processes)
 
 
 def is_main() -> bool:
-    """Whether this is the one that writes files and talks to the terminal."""
+    """Whether this process writes files and prints to the terminal."""
     return bool(_state().is_main_process)
 
 
 def device() -> torch.device:
-    """The device of this process: an accelerator of its own where there is one for each."""
+    """The device of this process: an accelerator of its own if there is one for each."""
     found: torch.device = _state().device
     return found
 
 
 def share(items: Sequence[Item]) -> list[Item]:
-    """This process's part of `items`: a stretch of them, which may be empty."""
+    """This process's contiguous part of `items`, which may be empty."""
     with _state().split_between_processes(list(items)) as part:
         return list(part)
 
 
 def gather(items: Sequence[Item]) -> list[Item]:
-    """The items of all processes, in the order of the processes, on each of them."""
+    """The items of all processes, in the order of the processes, on every process."""
     gathered: list[Item] = gather_object(list(items))
     return gathered
 
 
 def agreed(value: Item) -> Item:
-    """The main process's value: of what each has computed, where the last bits may decide."""
-    held = [value]
-    broadcast_object_list(held)
-    return held[0]
+    """The main process's value, on every process: rounding may make theirs differ."""
+    values = [value]
+    broadcast_object_list(values)
+    return values[0]
 
 
 def total(*numbers: int) -> list[int]:
@@ -69,7 +69,11 @@ def total(*numbers: int) -> list[int]:
 
 
 def part(batch: int, name: str = "batch") -> int:
-    """How much of a batch each process trains on, so that all together train on the batch.
+    """The size of each process's part of a batch.
+
+    Args:
+        batch: size of the whole batch.
+        name: of the batch, for the error message.
 
     Raises:
         ValueError: the processes cannot divide it evenly.
@@ -83,12 +87,12 @@ def part(batch: int, name: str = "batch") -> int:
 
 
 def wait() -> None:
-    """Go on once every process has come here."""
+    """Wait until every process has called this."""
     _state().wait_for_everyone()
 
 
 @atexit.register
 def leave() -> None:
-    """Part from the other processes, at the end of the program."""
+    """Leave the process group, at the end of the program."""
     if torch.distributed.is_available() and torch.distributed.is_initialized():
         torch.distributed.destroy_process_group()

@@ -1,4 +1,4 @@
-"""A model's own forward, and what trainers put around it: a scoring head, and autocast."""
+"""Evaluate a model without the wrappers that trainers put around its ``forward``."""
 
 from __future__ import annotations
 
@@ -8,33 +8,33 @@ from typing import Any
 
 from peft import PeftModel
 
-# Where TRL and accelerate put theirs, and the mark by which accelerate would pass a model over: the
-# next trainer of the same model would then train without autocast.
-PLACES = ("forward", "_original_forward", "_is_accelerate_prepared")
+# Attributes by which TRL (a fused scoring head) and accelerate (autocast) wrap a model, and the
+# mark by which accelerate would skip it: the next trainer would then train without autocast.
+WRAPPERS = ("forward", "_original_forward", "_is_accelerate_prepared")
 
 
 @contextmanager
 def evaluating(model: Any) -> Iterator[None]:
-    """Without dropout and by the model's own forward; afterwards the model is as it was.
+    """Put a model in eval mode, without wrappers, and restore it afterwards.
 
-    A policy that has met a trainer must still say what it says without one, to the last bit: a
-    resumed run samples before it trains.
+    A policy computes the same bits whether a trainer has wrapped it or not, so that a resumed run,
+    which samples before it trains, continues exactly.
     """
-    training, wrapped = model.training, own_forward(model)
+    training, wrapped = model.training, unwrap_forward(model)
     model.eval()
     try:
         yield
     finally:
         model.train(training)
-        for module, held in wrapped:
-            vars(module).update(held)
+        for module, attributes in wrapped:
+            vars(module).update(attributes)
 
 
-def own_forward(model: Any) -> list[tuple[Any, dict[str, Any]]]:
-    """Take away what trainers put around the forward of a model, and of the one inside a peft's.
+def unwrap_forward(model: Any) -> list[tuple[Any, dict[str, Any]]]:
+    """Remove the wrappers from a model, and from the base model inside a peft model.
 
     Returns:
-        Each model, with what it had in which place.
+        Each model with the attributes that were removed from it.
     """
     models = [model, model.get_base_model()] if isinstance(model, PeftModel) else [model]
-    return [(m, {p: vars(m).pop(p) for p in PLACES if p in vars(m)}) for m in models]
+    return [(m, {name: vars(m).pop(name) for name in WRAPPERS if name in vars(m)}) for m in models]

@@ -1,11 +1,11 @@
-"""A policy: a vision-language model, its processor, and how prompts become its inputs."""
+"""A policy: a vision-language model with its processor, loaded, saved and given prompts."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 import torch
 from peft import (
@@ -20,17 +20,13 @@ from transformers import (
     MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING,
     AutoConfig,
     AutoModelForImageTextToText,
-    AutoProcessor,
     BatchFeature,
 )
-from transformers.utils import is_torchvision_available
 
 from mstar.agents.policy import distributed
-from mstar.agents.policy.processors import QWEN_CONFIGS, QwenImageProcessor, register
-from mstar.agents.policy.sharding import fill
-
-if TYPE_CHECKING:  # the sampler imports this file
-    from mstar.agents.sampling.local import Prompt
+from mstar.agents.policy.processors import load_processor
+from mstar.agents.policy.sharding import copy_into_shard
+from mstar.agents.sampling.base import Prompt
 
 Precision = Literal["float32", "bfloat16"]
 
@@ -56,17 +52,17 @@ class Policy:
         dtype: Precision = "float32",
         adapter: str | None = None,
     ) -> Policy:
-        """Load a model and its processor; code that comes with a checkpoint is never run.
+        """Load a model and its processor; a checkpoint's own code is never run.
 
         Args:
             name: a folder, or a model on the Hugging Face hub. A folder that ``save`` wrote for a
                 policy with LoRA names its base model, which is loaded first.
-            device: ``"auto"`` takes an accelerator where there is one; else as torch names it.
+            device: ``"auto"`` for an accelerator if there is one, else a device of torch.
             dtype: of the weights.
-            adapter: a folder with a LoRA adapter to put on top.
+            adapter: folder of a LoRA adapter to add.
 
         Raises:
-            FileNotFoundError: there is no such folder, and no such model that can be reached.
+            FileNotFoundError: there is neither such a folder nor such a model on the hub.
             ValueError: not a vision-language model, or its weights are not safetensors.
         """
         if (Path(name) / "adapter_config.json").is_file():
@@ -78,18 +74,21 @@ class Policy:
         return cls(model.to(pick_device(device)).eval(), processor)
 
     def save(self, directory: str | Path) -> None:
-        """Write the processor and the weights, as safetensors; with LoRA only the adapter's."""
+        """Write the processor and the weights, as safetensors; with LoRA the adapter's only."""
         self.model.save_pretrained(directory)
         self.processor.save_pretrained(directory)
 
     def with_lora(self, rank: int, alpha: float | None = None) -> Policy:
         """The same model with LoRA on the linear layers outside the image tower and the head.
 
-        The layers are put into this policy's model: go on with the policy that is returned.
+        The layers are added to this policy's model in place; use the returned policy from then on.
 
         Args:
-            rank: of the two factors.
-            alpha: the update is scaled by alpha / rank; None takes 2 x rank.
+            rank: of the two factors, >= 1.
+            alpha: the update is scaled by alpha / rank; None is 2 x rank.
+
+        Raises:
+            ValueError: the rank is below 1.
         """
         if rank < 1:
             raise ValueError(f"LoRA rank is {rank}; it must be 1 or more")
@@ -104,12 +103,12 @@ class Policy:
 
     @property
     def network(self) -> Any:
-        """The transformers model itself; with LoRA, the one that holds the LoRA layers."""
+        """The transformers model itself, inside the peft model if there is one."""
         return self.model.get_base_model() if isinstance(self.model, PeftModel) else self.model
 
     @property
     def device(self) -> torch.device:
-        """Where the inputs go."""
+        """The device of the model's inputs."""
         device: torch.device = self.network.device
         return device
 
@@ -125,12 +124,12 @@ class Policy:
 
     @property
     def size(self) -> int:
-        """Number of weights, frozen ones included."""
+        """Number of weights, including frozen ones."""
         weights = self.model.parameters()
         return sum(getattr(weight, "ds_numel", weight.numel()) for weight in weights)
 
     def weights(self, device: str | None = None) -> dict[str, torch.Tensor]:
-        """A copy of the weights that training moves, where they are or on another device."""
+        """A copy of the trainable weights by name, on their device or another one."""
         return {
             name: weight.detach().to(device, copy=True)
             for name, weight in self.model.named_parameters()
@@ -138,35 +137,35 @@ class Policy:
         }
 
     def set_weights(self, weights: Mapping[str, torch.Tensor]) -> None:
-        """Put back a copy that ``weights`` made."""
+        """Restore a copy that ``weights`` made."""
         with torch.no_grad():
             for name, weight in self.model.named_parameters():
                 if weight.requires_grad:
-                    fill(weight, weights[name])
+                    copy_into_shard(weight, weights[name])
 
     def load_weights(self, directory: str | Path) -> None:
-        """Take over the weights that a policy of the same form has saved; the model stays."""
+        """Load the weights that a policy of the same architecture has saved, in place."""
         if isinstance(self.model, PeftModel):
-            held = get_peft_model_state_dict(self.model)
+            own = get_peft_model_state_dict(self.model)
             saved = load_peft_weights(str(directory), device="cpu")
         else:
             precision: Precision = "bfloat16" if self.model.dtype == torch.bfloat16 else "float32"
-            held = self.model.state_dict()
+            own = self.model.state_dict()
             saved = load_weights(str(directory), precision).state_dict()
         with torch.no_grad():
-            for name, weight in held.items():
-                fill(weight, saved[name])
+            for name, weight in own.items():
+                copy_into_shard(weight, saved[name])
 
     def plain(self, text: str) -> str:
-        """A user's text without the token of a picture, which would count as one more picture."""
+        """A text without the image token, which the model would take for one more image."""
         return text.replace(str(getattr(self.processor, "image_token", None) or "<image>"), "")
 
     def encode(self, prompts: Sequence[Prompt]) -> BatchFeature:
         """Prompts as tensors on the policy's device, padded on the left.
 
-        Each becomes one user turn of the chat template, its images first, then its text, followed
-        by the opening of the answer. ``input_ids`` and ``attention_mask`` are (N, T) int64; what
-        the images become depends on the model.
+        Each becomes one user turn of the chat template, images first, then text, followed by the
+        start of the assistant's turn. ``input_ids`` and ``attention_mask`` are (N, T) int64; the
+        tensors of the images depend on the model.
         """
         turns = [
             [
@@ -192,7 +191,12 @@ class Policy:
 
 
 def vision_language_config(name: str) -> Any:
-    """The configuration of a model, once it is known to read images and write text."""
+    """Load a model's configuration, and check that it is a vision-language model.
+
+    Raises:
+        FileNotFoundError: there is neither such a folder nor such a model on the hub.
+        ValueError: the model does not read images and write text.
+    """
     try:
         config = AutoConfig.from_pretrained(name, trust_remote_code=False)
     except OSError as error:
@@ -208,19 +212,12 @@ def vision_language_config(name: str) -> Any:
     return config
 
 
-def load_processor(name: str, config: Any) -> Any:
-    """The processor that belongs to a model, set to pad on the left."""
-    register()
-    loader = AutoProcessor
-    if isinstance(config, QWEN_CONFIGS) and not is_torchvision_available():
-        loader = QwenImageProcessor
-    processor = loader.from_pretrained(name, trust_remote_code=False)
-    processor.tokenizer.padding_side = "left"
-    return processor
-
-
 def load_weights(name: str, dtype: Precision) -> Any:
-    """The model with its weights, which must be safetensors: pickled ones can run code."""
+    """Load a model with its weights, which must be safetensors: pickled ones can run code.
+
+    Raises:
+        ValueError: there are no weights in safetensors.
+    """
     try:
         return AutoModelForImageTextToText.from_pretrained(
             name, dtype=getattr(torch, dtype), use_safetensors=True, trust_remote_code=False
@@ -233,7 +230,7 @@ def load_weights(name: str, dtype: Precision) -> Any:
 
 
 def pick_device(device: str) -> torch.device:
-    """``"auto"`` is the accelerator, this process's own if there are several, or else the CPU."""
+    """The device of a name; ``"auto"`` is this process's accelerator, or the CPU without one."""
     if device != "auto":
         return torch.device(device)
     if distributed.count() > 1:

@@ -1,6 +1,6 @@
-"""Weights that a launch keeps in pieces over the processes: cut, put together, filled.
+"""Shard, gather and load FSDP2 / ZeRO weights.
 
-They are whole until the first trainer starts, which has FSDP2 or ZeRO-3 cut them.
+Weights are whole on every process until the first trainer starts and shards them.
 """
 
 from __future__ import annotations
@@ -14,23 +14,23 @@ from torch.distributed.fsdp import FSDPModule
 from torch.distributed.tensor import DTensor, distribute_tensor
 
 
-def name_layers(model: Any) -> None:
-    """Leave only layers that are there in the list of those that FSDP is to cut.
+def prune_no_split_modules(model: Any) -> None:
+    """Drop layer classes that the model does not have from those that FSDP is to wrap.
 
-    It wants to find each of them. An image tower may come without some, and in a model that an
-    earlier trainer has had cut they have other names.
+    FSDP raises if it does not find one of them. An image tower may lack some, and in a model that
+    an earlier trainer has sharded they have other names.
     """
-    there = {type(module).__name__ for module in model.modules()}
-    model._no_split_modules = [name for name in model._no_split_modules if name in there]
+    present = {type(module).__name__ for module in model.modules()}
+    model._no_split_modules = [name for name in model._no_split_modules if name in present]
 
 
-def settle(model: Any) -> None:
-    """What a model that has been cut needs to be trained round by round; harmless to others.
+def prepare_for_round(model: Any) -> None:
+    """Set up a sharded model to be trained round by round; does nothing to others.
 
-    No part stays whole behind a forward pass, so that weights are always read and filled in pieces.
-    A weight that a batch did not use has a gradient of 0: a batch without pictures leaves out the
-    image tower, which the other processes would wait for, and torch does not resume an optimizer
-    that knows only some of the weights.
+    All weights are resharded after a forward pass, so that they are always read and loaded as
+    shards. A weight that a batch did not use gets a gradient of 0: a batch without images skips
+    the image tower, for which the other processes would wait, and torch cannot resume an optimizer
+    that has state for some of the weights only.
     """
     if isinstance(model, FSDPModule):
         model.set_reshard_after_forward(True)
@@ -38,27 +38,32 @@ def settle(model: Any) -> None:
 
 
 @contextmanager
-def whole(model: Any) -> Iterator[None]:
-    """While this lasts, this process has all weights; every process must come here.
+def gathered(model: Any) -> Iterator[None]:
+    """Gather all weights on every process for a while; all processes must enter together.
 
-    Each writes responses of its own, and cannot wait for the others at every layer.
+    Processes generate responses of different lengths, so they cannot gather layer by layer.
     """
-    parts = [module for module in model.modules() if isinstance(module, FSDPModule)]
-    for part in parts:
-        part.set_reshard_after_forward(False, recurse=False)
-        part.unshard()
+    sharded = [module for module in model.modules() if isinstance(module, FSDPModule)]
+    for module in sharded:
+        module.set_reshard_after_forward(False, recurse=False)
+        module.unshard()
     try:
         yield
     finally:
-        for part in parts:
-            part.reshard()
-            part.set_reshard_after_forward(True, recurse=False)
+        for module in sharded:
+            module.reshard()
+            module.set_reshard_after_forward(True, recurse=False)
 
 
-def fill(weight: torch.Tensor, value: torch.Tensor) -> None:
-    """Copy a value into a weight, or of a whole value this process's piece into its piece."""
+def copy_into_shard(weight: torch.Tensor, value: torch.Tensor) -> None:
+    """Copy a value into a weight in place; of a full value, this process's shard into its shard.
+
+    Args:
+        weight: full or sharded.
+        value: full, or sharded like the weight; the same shape.
+    """
     if isinstance(weight, DTensor) and not isinstance(value, DTensor):
         on_device = value.to(weight.device)
-        mesh, cut = weight.device_mesh, weight.placements
-        value = distribute_tensor(on_device, mesh, cut, src_data_rank=None)
+        mesh, placements = weight.device_mesh, weight.placements
+        value = distribute_tensor(on_device, mesh, placements, src_data_rank=None)
     weight.copy_(value)

@@ -1,4 +1,4 @@
-"""Reading prompts once and writing many responses from each, token by token."""
+"""Prefill prompts once, then decode many responses to each, token by token."""
 
 from __future__ import annotations
 
@@ -9,22 +9,21 @@ from typing import Any
 import torch
 from transformers import BatchFeature
 
-from mstar.agents.sampling.prefix_cache import SharedPrompts, can_share
-from mstar.agents.sampling.row_cache import take_rows
+from mstar.agents.sampling.prefix_cache import SharedPrompts, can_share, select_rows
 
-GIVE_UP = 0.75  # finished rows leave once no more than this share of the rows still writes
+COMPACT_AT = 0.75  # finished rows are dropped once no more than this share is still decoding
 
 
 @dataclass(frozen=True, slots=True)
-class Read:
+class Prefill:
     """P prompts after one forward pass.
 
     Attributes:
         cache: their keys and values.
         logits: (P, V), of the first token of a response.
         mask: (P, T) int64, 0 on padding.
-        positions: (..., P, 1) int64, of the last token; models with pictures in three dimensions
-            have one for each in front.
+        positions: (..., P, 1) int64, of the last token; models with three-dimensional positions
+            have an axis for them in front.
     """
 
     cache: Any
@@ -34,19 +33,19 @@ class Read:
 
     @property
     def padding(self) -> torch.Tensor | None:
-        """The mask, or None where nothing is padded, which attention is faster without."""
+        """The mask, or None if nothing is padded: attention is faster without a mask."""
         return None if bool(self.mask.all()) else self.mask
 
 
 @dataclass(frozen=True, slots=True)
-class Written:
-    """R responses as they come out of the decoding loop.
+class Decoded:
+    """R responses as tensors.
 
     Attributes:
-        tokens: (R, T) int64; a row counts up to its length.
+        tokens: (R, T) int64; a row is valid up to its length.
         lengths: (R,) int64.
-        sums: (3, R) float32: log-probability, entropy, certainty, summed over the tokens.
-        finished: (R,) bool.
+        sums: (3, R) float32: log-probability, entropy and certainty, summed over the tokens.
+        finished: (R,) bool, whether an end token was generated.
     """
 
     tokens: torch.Tensor
@@ -55,13 +54,13 @@ class Written:
     finished: torch.Tensor
 
 
-def read_prompts(network: Any, encoded: BatchFeature) -> Read:
-    """One forward pass over left-padded prompts, their images included."""
+def prefill(network: Any, encoded: BatchFeature) -> Prefill:
+    """Run one forward pass over left-padded prompts, including their images."""
     others = {name: value for name, value in encoded.items() if name != "input_ids"}
     # The one thing that differs between models, and that transformers has no public name for.
     positions = network._prepare_position_ids_for_generation(encoded["input_ids"], dict(others))
     out = network(**encoded, position_ids=positions, use_cache=True, logits_to_keep=1)
-    return Read(
+    return Prefill(
         cache=out.past_key_values,
         logits=out.logits[:, -1],
         mask=encoded["attention_mask"],
@@ -69,30 +68,30 @@ def read_prompts(network: Any, encoded: BatchFeature) -> Read:
     )
 
 
-def read_on(
-    network: Any, read: Read, owners: torch.Tensor, tokens: torch.Tensor, given: torch.Tensor
-) -> Read:
-    """What B texts leave behind that go on from prompts that were read, as if they were prompts.
+def extend(
+    network: Any, start: Prefill, owners: torch.Tensor, tokens: torch.Tensor, given: torch.Tensor
+) -> Prefill:
+    """Append B texts to prefilled prompts; the result counts as B prefilled prompts.
 
     Args:
-        network: that has read the prompts.
-        read: P prompts.
-        owners: (B,) int64, the prompt that each text goes on from.
+        network: that has prefilled the prompts.
+        start: P prompts.
+        owners: (B,) int64, index of the prompt that each text continues.
         tokens: (B, T) int64, padded on the right.
-        given: (B, T) int64, 0 on padding; each text has a token.
+        given: (B, T) int64, 0 on padding; every text has at least one token.
     """
-    mask = torch.cat([read.mask[owners], given], dim=-1)
+    mask = torch.cat([start.mask[owners], given], dim=-1)
     steps = torch.arange(1, tokens.shape[1] + 1, device=tokens.device)
-    positions = read.positions[..., owners, :] + steps
+    positions = start.positions[..., owners, :] + steps
     out = network(
         input_ids=tokens,
         attention_mask=mask,
         position_ids=positions,
-        past_key_values=take_rows(read.cache, owners),
+        past_key_values=select_rows(start.cache, owners),
         use_cache=True,
     )
     rows, last = torch.arange(len(tokens), device=tokens.device), given.sum(-1) - 1
-    return Read(
+    return Prefill(
         cache=out.past_key_values,
         logits=out.logits[rows, last],
         mask=mask,
@@ -100,37 +99,42 @@ def read_on(
     )
 
 
-class Rows:
-    """R responses that are being written at the same time.
+class DecodingBatch:
+    """The state of R responses that are decoded together.
 
-    They share their prompt's keys and values where the model allows it; otherwise each has a copy.
+    They share the keys and values of their prompts if the model allows it (see ``can_share``);
+    otherwise each row has a copy.
+
+    Args:
+        network: that has prefilled the prompts.
+        start: P prompts.
+        owners: (R,) index of each response's prompt, in rising order.
     """
 
-    def __init__(self, network: Any, read: Read, owners: torch.Tensor) -> None:
-        """Start from the prompts `owners` (R,), which rise; one prompt may start many rows."""
+    def __init__(self, network: Any, start: Prefill, owners: torch.Tensor) -> None:
         self.network = network
-        self.positions = read.positions[..., owners, :]
+        self.positions = start.positions[..., owners, :]
         self.shared, self.mask = None, None
-        if can_share(network, read.cache):
-            self.shared = SharedPrompts(read.cache, read.padding, owners)
+        if can_share(network, start.cache):
+            self.shared = SharedPrompts(start.cache, start.padding, owners)
         else:
-            self.cache = take_rows(read.cache, owners)
-            self.mask = None if read.padding is None else read.mask[owners]
+            self.cache = select_rows(start.cache, owners)
+            self.mask = None if start.padding is None else start.mask[owners]
 
-    def keep(self, rows: torch.Tensor) -> None:
-        """Go on with these rows alone; their numbers rise."""
+    def select(self, rows: torch.Tensor) -> None:
+        """Keep only these rows, in rising order."""
         self.positions = self.positions[..., rows, :]
         if self.shared is not None:
-            self.shared.keep(rows)
+            self.shared.select(rows)
         else:
-            self.cache = take_rows(self.cache, rows)
+            self.cache = select_rows(self.cache, rows)
             self.mask = None if self.mask is None else self.mask[rows]
 
     def append(self, tokens: torch.Tensor) -> torch.Tensor:
-        """Add one token (R,) to each row; the logits (R, V) of the next."""
+        """Append one token (R,) to each row, and return the logits (R, V) of the next one."""
         self.positions = self.positions + 1
         if self.shared is not None:
-            with self.shared.attending():
+            with self.shared.attention():
                 return self._forward(tokens, self.shared.cache)
         if self.mask is not None:
             self.mask = torch.cat([self.mask, self.mask.new_ones(len(tokens), 1)], dim=-1)
@@ -149,66 +153,73 @@ class Rows:
         return logits
 
 
-def write_responses(
-    rows: Rows,
+def decode(
+    batch: DecodingBatch,
     logits: torch.Tensor,
     temperatures: torch.Tensor,
     uniforms: torch.Tensor,
     ends: torch.Tensor,
-) -> Written:
-    """Write R responses until each has ended or is as long as there are uniform numbers.
+) -> Decoded:
+    """Decode R responses until each has ended or has T tokens.
 
     Args:
-        rows: R copies of their prompts.
-        logits: (R, V), of the first token.
-        temperatures: (R,); 0 takes the likeliest token.
+        batch: R responses without a token.
+        logits: (R, V), of their first tokens.
+        temperatures: (R,); 0 is greedy.
         uniforms: (R, T) in [0, 1), one for each token.
         ends: ids of the tokens that end a response.
     """
     count, limit = uniforms.shape
     device = logits.device
-    written = Written(
+    out = Decoded(
         tokens=torch.zeros(count, limit, dtype=torch.int64, device=device),
         lengths=torch.zeros(count, dtype=torch.int64, device=device),
         sums=torch.zeros(3, count, device=device),
         finished=torch.zeros(count, dtype=torch.bool, device=device),
     )
-    writing = torch.arange(count, device=device)  # the response that each row writes
-    done = written.finished.clone()
+    active = torch.arange(count, device=device)  # the response that each row of the batch holds
+    done = out.finished.clone()
     for step in range(limit):
-        tokens, measures = draw(logits.float(), temperatures[writing], uniforms[writing, step])
-        written.tokens[writing, step] = tokens
-        written.lengths[writing] += ~done
-        written.sums[:, writing] += measures * ~done
+        tokens, statistics = sample_tokens(
+            logits.float(), temperatures[active], uniforms[active, step]
+        )
+        out.tokens[active, step] = tokens
+        out.lengths[active] += ~done
+        out.sums[:, active] += statistics * ~done
         done = done | torch.isin(tokens, ends)
-        written.finished[writing] = done
+        out.finished[active] = done
         left = int((~done).sum())
         if left == 0 or step == limit - 1:
             break
-        if left <= GIVE_UP * len(done):
+        if left <= COMPACT_AT * len(done):
             kept = (~done).nonzero()[:, 0]
-            rows.keep(kept)
-            writing, tokens, done = writing[kept], tokens[kept], done[kept]
-        logits = rows.append(tokens)
-    return written
+            batch.select(kept)
+            active, tokens, done = active[kept], tokens[kept], done[kept]
+        logits = batch.append(tokens)
+    return out
 
 
-def draw(
+def sample_tokens(
     logits: torch.Tensor, temperatures: torch.Tensor, uniforms: torch.Tensor
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """One token (R,) for each row of logits (R, V), and its measures (3, R) at temperature 1."""
+    """Sample one token (R,) from each row of logits (R, V).
+
+    Returns:
+        The tokens, and their statistics (3, R) at temperature 1: log-probability, entropy,
+        certainty.
+    """
     logs = logits.log_softmax(-1)
     greedy = temperatures == 0
-    heated = (logits / torch.where(greedy, 1.0, temperatures)[:, None]).softmax(-1)
-    # Doubles, so that the borders between tokens stay where they are on a large vocabulary.
-    borders = heated.cumsum(-1, dtype=uniforms.dtype)
-    drawn = torch.searchsorted(borders, (uniforms * borders[:, -1])[:, None], right=True)[:, 0]
+    probabilities = (logits / torch.where(greedy, 1.0, temperatures)[:, None]).softmax(-1)
+    # In float64, so that the bounds between tokens are accurate for a large vocabulary.
+    bounds = probabilities.cumsum(-1, dtype=uniforms.dtype)
+    drawn = torch.searchsorted(bounds, (uniforms * bounds[:, -1])[:, None], right=True)[:, 0]
     tokens = torch.where(greedy, logits.argmax(-1), drawn.clamp(max=logits.shape[-1] - 1))
-    measures = torch.stack(
+    statistics = torch.stack(
         [
             logs.gather(-1, tokens[:, None])[:, 0],
             torch.special.entr(logs.exp()).sum(-1),
             -logs.mean(-1) - math.log(logits.shape[-1]),
         ]
     )
-    return tokens, measures
+    return tokens, statistics

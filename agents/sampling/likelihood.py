@@ -1,4 +1,4 @@
-"""How likely given responses are under a policy: for drift, and for rewards that hide the image."""
+"""Log-probabilities of given responses under a policy."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ import torch
 
 from mstar.agents.policy.forward import evaluating
 from mstar.agents.policy.policy import Policy
-from mstar.agents.sampling.decoding import Read, read_prompts
-from mstar.agents.sampling.local import Prompt, Response, once
-from mstar.agents.sampling.row_cache import take_rows
+from mstar.agents.sampling.base import Prompt, Response, unique_prompts
+from mstar.agents.sampling.decoding import Prefill, prefill
+from mstar.agents.sampling.prefix_cache import select_rows
 
 
 def log_probabilities(
@@ -21,58 +21,73 @@ def log_probabilities(
 ) -> list[float]:
     """Sum of the log-probabilities of each response's tokens after its prompt, at temperature 1.
 
-    The tokens are given to the model, nothing is sampled. Neighbours with the same ``Prompt``
-    object share one reading of it.
+    The tokens are given to the model; nothing is sampled. Neighbours with the same ``Prompt``
+    object are prefilled once.
 
     Args:
-        policy: whose probabilities; not necessarily the one that wrote the responses.
+        policy: under which responses are scored; not necessarily the one that generated them.
         prompts: one for each response.
         responses: whose ``tokens`` are scored; an empty one has log-probability 0.
-        batch_rows: responses in one forward pass; its logits take rows x tokens x vocabulary.
+        batch_rows: responses in one forward pass; its logits need rows x tokens x vocabulary.
+
+    Raises:
+        ValueError: the numbers of prompts and responses differ.
     """
     if len(prompts) != len(responses):
         raise ValueError(
             f"{len(prompts)} prompts were given for {len(responses)} responses; give one for each"
         )
-    found: list[float] = []
+    sums: list[float] = []
     with torch.no_grad(), evaluating(policy.model):
         for start in range(0, len(prompts), batch_rows):
-            asked = prompts[start : start + batch_rows]
-            tokens = [response.tokens for response in responses[start : start + batch_rows]]
-            found += score_batch(policy, asked, tokens)
-    return found
+            batch = slice(start, start + batch_rows)
+            sums += _score(policy, prompts[batch], [each.tokens for each in responses[batch]])
+    return sums
 
 
-def score_batch(
+def _score(
     policy: Policy, prompts: Sequence[Prompt], responses: Sequence[tuple[int, ...]]
 ) -> list[float]:
     """The log-probability of each of R responses, in one pass over prompts and one over them."""
-    different, owners = once(prompts)
+    unique, owners = unique_prompts(prompts)
     longest = max([1, *(len(response) for response in responses)])
     padded = [[*response, *[0] * (longest - len(response))] for response in responses]
     tokens = torch.tensor(padded, device=policy.device)
     given = torch.tensor([[j < len(r) for j in range(longest)] for r in responses]).to(tokens)
-    read = read_prompts(policy.model, policy.encode(different))
-    logits = following(policy, read, torch.tensor(owners, device=policy.device), tokens, given)
+    start = prefill(policy.model, policy.encode(unique))
+    logits = response_logits(
+        policy, start, torch.tensor(owners, device=policy.device), tokens, given
+    )
     chosen = logits.gather(-1, tokens[..., None])[..., 0] - logits.logsumexp(-1)
     scores: list[float] = (chosen * given).sum(-1).tolist()
     return scores
 
 
-def following(
-    policy: Policy, read: Read, owners: torch.Tensor, tokens: torch.Tensor, given: torch.Tensor
+def response_logits(
+    policy: Policy, start: Prefill, owners: torch.Tensor, tokens: torch.Tensor, given: torch.Tensor
 ) -> torch.Tensor:
-    """Logits (R, T, V) of each of the tokens (R, T), which are padded on the right."""
-    first = read.logits[owners][:, None].float()
+    """The logits from which each token of R responses would be drawn.
+
+    Args:
+        policy: that has prefilled the prompts.
+        start: P prompts.
+        owners: (R,) int64, index of each response's prompt.
+        tokens: (R, T) int64, padded on the right.
+        given: (R, T) int64, 0 on padding.
+
+    Returns:
+        (R, T, V) float32.
+    """
+    first = start.logits[owners][:, None].float()
     if tokens.shape[1] == 1:
         return first
     fed = tokens.shape[1] - 1
     steps = torch.arange(1, fed + 1, device=tokens.device)
     out = policy.model(
         input_ids=tokens[:, :-1],
-        attention_mask=torch.cat([read.mask[owners], given[:, :-1]], dim=-1),
-        position_ids=read.positions[..., owners, :] + steps,
-        past_key_values=take_rows(read.cache, owners),
+        attention_mask=torch.cat([start.mask[owners], given[:, :-1]], dim=-1),
+        position_ids=start.positions[..., owners, :] + steps,
+        past_key_values=select_rows(start.cache, owners),
         use_cache=True,
     )
     return torch.cat([first, out.logits.float()], dim=1)

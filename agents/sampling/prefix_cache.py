@@ -1,14 +1,15 @@
-"""Attention of many responses to one copy of their prompt's keys and values.
+"""Key-value caches: rows to select, room to grow, and one copy of a prompt for many responses.
 
-Each response keeps the keys and values of its own tokens only. Its attention is the softmax over
-both parts together, so it is exact; the prompt's part is one matrix product for all responses to
-it (the idea of Hydragen, Juravsky et al. 2024, arXiv:2402.05099).
+A ``RowLayer`` holds the keys and values of some rows. A ``SharedLayer`` holds those of responses
+apart from those of their prompts, which are stored once. Attention is then the softmax over both
+parts together, so it is exact; the prompt's part is one matrix product for all responses to it
+(the idea of Hydragen, Juravsky et al. 2024, arXiv:2402.05099).
 """
 
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -16,66 +17,131 @@ import torch
 from transformers.cache_utils import DynamicLayer
 from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS
 
-from mstar.agents.sampling.row_cache import RowLayer
+BLOCK = 128  # tokens by which the buffers grow
 
-Attention = Callable[..., tuple[torch.Tensor, None]]
+
+class RowLayer(DynamicLayer):
+    """Keys and values of one layer, (R, heads, T, size) each, in buffers with room for more.
+
+    A ``DynamicLayer`` copies everything for every new token; this copies once every ``BLOCK``.
+
+    Args:
+        keys: (P, heads, T, size).
+        values: (P, heads, T, size).
+        rows: (R,) indices into keys and values; an index may occur many times.
+    """
+
+    keys: torch.Tensor
+    values: torch.Tensor
+
+    def __init__(self, keys: torch.Tensor, values: torch.Tensor, rows: torch.Tensor) -> None:
+        super().__init__()
+        self.lazy_initialization(keys, values)
+        self._allocate(keys, values, rows)
+
+    def update(
+        self, key_states: torch.Tensor, value_states: torch.Tensor, *args: Any, **kwargs: Any
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Append (R, heads, new, size) to each, and return all keys and values."""
+        used = self.keys.shape[-2]
+        needed = used + key_states.shape[-2]
+        if needed > self.key_buffer.shape[-2]:
+            every = torch.arange(len(self.keys), device=self.keys.device)
+            self._allocate(self.keys, self.values, every, needed - used)
+        self.key_buffer[:, :, used:needed] = key_states
+        self.value_buffer[:, :, used:needed] = value_states
+        self.keys = self.key_buffer[:, :, :needed]
+        self.values = self.value_buffer[:, :, :needed]
+        return self.keys, self.values
+
+    def _allocate(
+        self, keys: torch.Tensor, values: torch.Tensor, rows: torch.Tensor, new: int = 0
+    ) -> None:
+        used = keys.shape[-2]
+        self.key_buffer = _buffer(keys, rows, new + BLOCK)
+        self.value_buffer = _buffer(values, rows, new + BLOCK)
+        self.keys, self.values = self.key_buffer[:, :, :used], self.value_buffer[:, :, :used]
+
+
+def _buffer(states: torch.Tensor, rows: torch.Tensor, room: int) -> torch.Tensor:
+    """Copy rows (R,) of (P, heads, T, size) to (R, heads, T + room, size)."""
+    _, heads, used, size = states.shape
+    buffer = states.new_empty(len(rows), heads, used + room, size)
+    buffer[:, :, :used] = states[rows]
+    return buffer
+
+
+def select_rows(cache: Any, rows: torch.Tensor) -> Any:
+    """A new cache with `rows` (R,) of `cache`, in that order; an index may occur many times.
+
+    Layers that keep a sliding window or a recurrent state keep their type.
+    """
+    selected = copy.copy(cache)
+    selected.layers = [_select_layer_rows(layer, rows) for layer in cache.layers]
+    return selected
+
+
+def _select_layer_rows(layer: Any, rows: torch.Tensor) -> Any:
+    if type(layer) in (DynamicLayer, RowLayer):
+        return RowLayer(layer.keys, layer.values, rows)
+    selected = copy.deepcopy(layer)
+    selected.reorder_cache(rows)
+    return selected
 
 
 class SharedLayer(RowLayer):
     """Keys and values of R responses, (R, heads, t, size), beside those of their P prompts.
+
+    Args:
+        layer: a ``SharedLayer``, or the prompts' ``DynamicLayer``; responses then start empty.
+        rows: (R,) indices of the responses, or of the prompts that they start from.
+        prompts: (P,) indices of prompts.
 
     Attributes:
         prompt_keys: (P, heads, T, size).
         prompt_values: (P, heads, T, size).
     """
 
-    def __init__(self, layer: Any, rows: torch.Tensor, prompts: torch.Tensor) -> None:
-        """Hold `rows` (R,) of a layer, and the `prompts` (P,) that they answer.
+    prompt_keys: torch.Tensor
+    prompt_values: torch.Tensor
 
-        Args:
-            layer: a ``SharedLayer``, or the prompts' ``DynamicLayer``, whose rows then start empty.
-            rows: numbers of responses, or of the prompts that they start from.
-            prompts: numbers of prompts.
-        """
-        begun = isinstance(layer, SharedLayer)
+    def __init__(self, layer: Any, rows: torch.Tensor, prompts: torch.Tensor) -> None:
         keys, values = layer.keys, layer.values
-        if begun:
+        if isinstance(layer, SharedLayer):
             super().__init__(keys, values, rows)
             keys, values = layer.prompt_keys, layer.prompt_values
         else:
             super().__init__(keys[:, :, :0], values[:, :, :0], rows)
-        all_stay = len(prompts) == len(keys)
-        self.prompt_keys = keys if all_stay else keys[prompts]
-        self.prompt_values = values if all_stay else values[prompts]
+        keep_all = len(prompts) == len(keys)
+        self.prompt_keys = keys if keep_all else keys[prompts]
+        self.prompt_values = values if keep_all else values[prompts]
 
     def get_seq_length(self) -> int:
-        """Tokens of the prompt, padding included, and of the response so far."""
+        """Tokens of the prompt, including padding, and of the response so far."""
         return int(self.prompt_keys.shape[-2] + self.keys.shape[-2])
 
 
 class SharedPrompts:
-    """The cache of R responses to P prompts, and the attention that goes with it.
+    """The cache of R responses to P prompts, and the attention that reads it.
+
+    Args:
+        cache: of the prompts; every layer a ``DynamicLayer``.
+        mask: (P, T), 0 on padding; None if there is none.
+        owners: (R,) index of each response's prompt, in rising order.
 
     Attributes:
         cache: what the model is given as its cache.
     """
 
     def __init__(self, cache: Any, mask: torch.Tensor | None, owners: torch.Tensor) -> None:
-        """Start responses to the prompts of a cache.
-
-        Args:
-            cache: of the prompts; every layer a ``DynamicLayer``.
-            mask: (P, T), 0 on padding; None where there is none.
-            owners: (R,) the prompt of each response, in rising order.
-        """
         self.cache, self.mask, self.owners = cache, mask, owners
-        self._keep(owners, owners)
+        self._select(owners, owners)
 
-    def keep(self, rows: torch.Tensor) -> None:
-        """Go on with these rows (R,) alone, in rising order, and with the prompts they answer."""
-        self._keep(rows, self.owners[rows])
+    def select(self, rows: torch.Tensor) -> None:
+        """Keep only the responses `rows` (R,), in rising order, and their prompts."""
+        self._select(rows, self.owners[rows])
 
-    def _keep(self, rows: torch.Tensor, owners: torch.Tensor) -> None:
+    def _select(self, rows: torch.Tensor, owners: torch.Tensor) -> None:
         prompts, self.owners = torch.unique(owners, return_inverse=True)
         cache = copy.copy(self.cache)
         cache.layers = [SharedLayer(layer, rows, prompts) for layer in self.cache.layers]
@@ -90,27 +156,27 @@ class SharedPrompts:
         self.slots = self.owners * self.width + rank
 
     @contextmanager
-    def attending(self) -> Iterator[None]:
-        """While this lasts, one forward pass of the model over one new token of each response.
+    def attention(self) -> Iterator[None]:
+        """Replace the attention for one forward pass over one new token of each response.
 
         Raises:
-            RuntimeError: the model did not attend through transformers' interface for attention.
+            RuntimeError: the model did not call transformers' attention interface.
         """
-        usual = ALL_ATTENTION_FUNCTIONS["sdpa"]
+        default = ALL_ATTENTION_FUNCTIONS["sdpa"]
         self.attended = 0
 
-        def attention(module: Any, query: Any, key: Any, *others: Any, **named: Any) -> Any:
+        def attention(module: Any, query: Any, key: Any, *others: Any, **options: Any) -> Any:
             layer = self.cache.layers[module.layer_idx] if hasattr(module, "layer_idx") else None
             if layer is None or key is not layer.keys:  # another model, in another thread
-                return usual(module, query, key, *others, **named)
+                return default(module, query, key, *others, **options)
             self.attended += 1
-            return self._attend(layer, query, named["scaling"]), None
+            return self._attend(layer, query, options["scaling"]), None
 
         ALL_ATTENTION_FUNCTIONS["sdpa"] = attention
         try:
             yield
         finally:
-            ALL_ATTENTION_FUNCTIONS["sdpa"] = usual
+            ALL_ATTENTION_FUNCTIONS["sdpa"] = default
         if self.attended != len(self.cache.layers):
             raise RuntimeError(
                 f"{self.attended} of {len(self.cache.layers)} layers attended to the shared "
@@ -118,43 +184,44 @@ class SharedPrompts:
             )
 
     def _attend(self, layer: SharedLayer, query: torch.Tensor, scaling: float) -> torch.Tensor:
-        """Attention of one query a response, (R, heads, 1, size), to both parts.
+        """Attention of one query per response, (R, heads, 1, size), to both parts.
 
-        Returns (R, 1, heads, size), as the interface has it.
+        Returns (R, 1, heads, size), as transformers' interface does.
 
-        Letters: g query heads share one of h key heads; k responses, at most, to one prompt.
+        Letters: g query heads share one of h key heads; at most k responses share a prompt.
         """
         rows, heads, _, size = query.shape
-        held, length = layer.prompt_keys.shape[1], layer.prompt_keys.shape[2]
-        query = query.reshape(rows, held, heads // held, size) * scaling
-        table = self._table(query)  # (P, h, k x g, size)
+        key_heads, length = layer.prompt_keys.shape[1], layer.prompt_keys.shape[2]
+        group = heads // key_heads
+        query = query.reshape(rows, key_heads, group, size) * scaling
+        table = self._by_prompt(query)  # (P, h, k x g, size)
         scores = table @ layer.prompt_keys.transpose(-1, -2)
         if self.mask is not None:
             scores = scores.masked_fill(self.mask[:, None, None] == 0, float("-inf"))
         own = query @ layer.keys.transpose(-1, -2)  # (R, h, g, t)
-        both = torch.cat([self._rows(scores, heads // held), own], dim=-1)
+        both = torch.cat([self._by_row(scores, group), own], dim=-1)
         precision = torch.promote_types(both.dtype, torch.float32)  # never less than 32 bits
         weights = both.softmax(-1, dtype=precision).to(query.dtype)
-        read = self._table(weights[..., :length]) @ layer.prompt_values
-        found = self._rows(read, heads // held) + weights[..., length:] @ layer.values
-        return found.reshape(rows, 1, heads, size)
+        from_prompt = self._by_prompt(weights[..., :length]) @ layer.prompt_values
+        out = self._by_row(from_prompt, group) + weights[..., length:] @ layer.values
+        return out.reshape(rows, 1, heads, size)
 
-    def _table(self, of_rows: torch.Tensor) -> torch.Tensor:
-        """(R, h, g, n), laid out by prompt as (P, h, k x g, n); empty places are 0."""
-        _, held, group, last = of_rows.shape
-        table = of_rows.new_zeros(self.prompts * self.width, held, group, last)
-        table[self.slots] = of_rows
-        table = table.view(self.prompts, self.width, held, group, last).transpose(1, 2)
-        return table.reshape(self.prompts, held, self.width * group, last)
+    def _by_prompt(self, by_row: torch.Tensor) -> torch.Tensor:
+        """(R, h, g, n) as (P, h, k x g, n), grouped by prompt; unused places are 0."""
+        _, heads, group, last = by_row.shape
+        table = by_row.new_zeros(self.prompts * self.width, heads, group, last)
+        table[self.slots] = by_row
+        table = table.view(self.prompts, self.width, heads, group, last).transpose(1, 2)
+        return table.reshape(self.prompts, heads, self.width * group, last)
 
-    def _rows(self, table: torch.Tensor, group: int) -> torch.Tensor:
-        """(P, h, k x g, n), back as (R, h, g, n)."""
-        _, held, _, last = table.shape
-        table = table.view(self.prompts, held, self.width, group, last).transpose(1, 2)
-        return table.reshape(-1, held, group, last)[self.slots]
+    def _by_row(self, table: torch.Tensor, group: int) -> torch.Tensor:
+        """(P, h, k x g, n) back as (R, h, g, n)."""
+        _, heads, _, last = table.shape
+        table = table.view(self.prompts, heads, self.width, group, last).transpose(1, 2)
+        return table.reshape(-1, heads, group, last)[self.slots]
 
 
 def can_share(network: Any, cache: Any) -> bool:
-    """Whether a model keeps all tokens in every layer and attends the way that is replaced here."""
-    usual = network.config.get_text_config()._attn_implementation == "sdpa"
-    return usual and all(type(layer) in (DynamicLayer, RowLayer) for layer in cache.layers)
+    """Whether a model uses SDPA attention and caches all tokens in every layer."""
+    sdpa = network.config.get_text_config()._attn_implementation == "sdpa"
+    return sdpa and all(type(layer) in (DynamicLayer, RowLayer) for layer in cache.layers)

@@ -17,7 +17,8 @@ from mstar.agents.judges.monte_carlo import Share, consensus, monte_carlo
 from mstar.agents.judges.step_labels import Labelled, bare, exact, labelled, slipped, whole
 from mstar.agents.judges.training import JudgeBatch, judge_batch, packed, unpacked
 from mstar.agents.rollout import ask
-from mstar.agents.sampling.local import LocalSampler, Prompt
+from mstar.agents.sampling.base import Prompt
+from mstar.agents.sampling.local import LocalSampler
 from mstar.envs.problem import Problem
 from mstar.envs.vector_env import ProblemVectorEnv
 from mstar.experiments.run.problems import open_env

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from mstar.agents.rollout import Rollout
-from mstar.agents.sampling.local import Response
+from mstar.agents.sampling.base import Response
 from mstar.envs.problem import Problem
 from mstar.envs.variants.phrasing import Phrasing, phrase
 from mstar.envs.vector_env import ProblemVectorEnv

@@ -17,7 +17,7 @@ from mstar.agents.config import Recipe
 from mstar.agents.policy import distributed
 from mstar.agents.policy.embedded import EMBEDDED
 from mstar.agents.policy.policy import Policy
-from mstar.agents.sampling.vllm import sampler_of
+from mstar.agents.sampling.catalog import sampler_of
 from mstar.agents.seeds import mix
 from mstar.envs.variants.phrasing import AXES, distinct_phrasings
 from mstar.experiments.rows import Row, read_rows, write_rows

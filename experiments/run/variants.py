@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 import numpy as np
 
 from mstar.agents.rollout import collect
-from mstar.agents.sampling.local import Sampler
+from mstar.agents.sampling.base import Sampler
 from mstar.envs.problem import Problem
 from mstar.envs.variants.phrasing import Phrasing, phrase
 from mstar.envs.variants.unlabelled import is_right

@@ -16,7 +16,8 @@ from tiny_runs import TINY, Even, agent_of, weights
 from mstar.agents.catalog import AGENTS
 from mstar.agents.config import AgentName, Recipe
 from mstar.agents.policy.policy import Policy
-from mstar.agents.sampling.local import LocalSampler, Prompt, Response
+from mstar.agents.sampling.base import Prompt, Response
+from mstar.agents.sampling.local import LocalSampler
 from mstar.agents.sft import Sft
 from mstar.agents.sft_trainer import Lesson, LiveTrainer, Tuned
 from mstar.envs.problem import Problem

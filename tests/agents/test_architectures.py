@@ -11,7 +11,8 @@ from tiny_models import Architecture, save_tiny_model
 from tiny_runs import TINY, tiny_agent, weights
 
 from mstar.agents.policy.policy import Policy
-from mstar.agents.sampling.local import LocalSampler, Prompt
+from mstar.agents.sampling.base import Prompt
+from mstar.agents.sampling.local import LocalSampler
 from mstar.envs.vector_env import ProblemVectorEnv
 from mstar.experiments.run.train import load_policy
 

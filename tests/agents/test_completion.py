@@ -15,8 +15,9 @@ from mstar.agents.judges.monte_carlo import consensus, monte_carlo
 from mstar.agents.judges.step_labels import Labelled, exact, labelled
 from mstar.agents.policy.embedded import EMBEDDED
 from mstar.agents.policy.policy import Policy
+from mstar.agents.sampling.base import Prompt, Response
 from mstar.agents.sampling.completion import complete
-from mstar.agents.sampling.local import LocalSampler, Prompt, Response
+from mstar.agents.sampling.local import LocalSampler
 from mstar.envs.families.catalog import FAMILIES
 from mstar.envs.problem import Problem
 from mstar.envs.task import INSTRUCTION
@@ -92,9 +93,9 @@ def test_a_prompt_is_read_once_for_all_its_beginnings(sampler: LocalSampler) -> 
 
 
 def test_what_cannot_be_gone_on_from_is_told(sampler: LocalSampler) -> None:
-    with pytest.raises(ValueError, match="beginning is empty"):
+    with pytest.raises(ValueError, match="prefix is empty"):
         complete(sampler, [asked(dice(0))], [[""]], 1, seed=0)
-    with pytest.raises(ValueError, match="1 lists of beginnings for 2"):
+    with pytest.raises(ValueError, match="1 lists of prefixes for 2"):
         complete(sampler, [asked(dice(0)), asked(dice(1))], [["a"]], 1, seed=0)
 
 

@@ -24,7 +24,8 @@ from mstar.agents.monitor.drift import RESPONSES, Anchor
 from mstar.agents.monitor.metrics import Spread, health_of, measure
 from mstar.agents.policy.policy import Policy
 from mstar.agents.rollout import Rollout, ask, collect
-from mstar.agents.sampling.local import LocalSampler, Prompt
+from mstar.agents.sampling.base import Prompt
+from mstar.agents.sampling.local import LocalSampler
 from mstar.envs.vector_env import ProblemVectorEnv
 from mstar.experiments.run.round_row import describe
 from mstar.rewards.diagnostics.calibration import calibration

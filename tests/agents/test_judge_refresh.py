@@ -15,7 +15,7 @@ from mstar.agents.judges.refresh import JudgeRefresh
 from mstar.agents.judges.step_judge import StepJudge
 from mstar.agents.policy.policy import Policy
 from mstar.agents.rollout import Rollout
-from mstar.agents.sampling.local import Response
+from mstar.agents.sampling.base import Response
 from mstar.envs.families.catalog import FAMILIES
 from mstar.envs.variants.unlabelled import unlabelled
 

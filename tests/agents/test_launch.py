@@ -7,7 +7,7 @@ import pytest
 from mstar.agents.config import AgentName, Recipe
 from mstar.agents.policy.launch import check_launch
 from mstar.agents.policy.policy import Policy
-from mstar.agents.sampling.vllm import sampler_of
+from mstar.agents.sampling.catalog import sampler_of
 
 SERVED = Recipe.of(server="http://localhost:8000", rank="reward", guards="watch")
 
@@ -43,7 +43,7 @@ def test_deepspeed_needs_a_server_and_one_trainer(monkeypatch: pytest.MonkeyPatc
         if runs:
             check_launch(recipe)
         else:
-            with pytest.raises(ValueError, match=f"agent '{agent}'. FSDP2 does all of it"):
+            with pytest.raises(ValueError, match=f"agent '{agent}'. FSDP2 has no such limits"):
                 check_launch(recipe)
     for refused in (SERVED.replace(server=""), SERVED.replace(guards="act")):
         with pytest.raises(ValueError, match="DeepSpeed keeps the weights to itself"):

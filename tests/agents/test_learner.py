@@ -15,7 +15,7 @@ from closeness import same_weights
 from tiny_runs import lessons, noise, weights
 
 from mstar.agents.policy.policy import Policy
-from mstar.agents.sampling.local import Prompt
+from mstar.agents.sampling.base import Prompt
 from mstar.agents.sft_trainer import Lesson, LiveTrainer, Tuning
 
 

@@ -19,8 +19,8 @@ from mstar.agents.online.agent import Online
 from mstar.agents.online.trl_bridge import RULE
 from mstar.agents.policy.policy import Policy
 from mstar.agents.rollout import Rollout
-from mstar.agents.sampling.decoding import read_prompts
-from mstar.agents.sampling.likelihood import following
+from mstar.agents.sampling.decoding import prefill
+from mstar.agents.sampling.likelihood import response_logits
 from mstar.experiments.run.problems import open_env
 from mstar.rewards.base import Attempt, RewardModel, Scores
 from mstar.rewards.panel import RewardPanel
@@ -185,8 +185,8 @@ def by_hand(policy: Policy, learner: Online, rollouts: Sequence[Rollout]) -> lis
     owners = torch.tensor([i // 2 for i in range(len(rollouts))])
     policy.model.eval()
     with torch.no_grad():
-        read = read_prompts(policy.network, learner.practice.encode(different))
-        logits = following(policy, read, owners, tokens, torch.ones_like(tokens))
+        read = prefill(policy.network, learner.practice.encode(different))
+        logits = response_logits(policy, read, owners, tokens, torch.ones_like(tokens))
     policy.model.train()
     tempered = (logits / rollouts[0].temperature).log_softmax(-1)
     sums: list[float] = tempered.gather(-1, tokens[..., None])[..., 0].sum(-1).tolist()

@@ -19,7 +19,7 @@ from mstar.agents.online.dpo import best_and_worst
 from mstar.agents.online.trl_bridge import telling
 from mstar.agents.policy.policy import Policy
 from mstar.agents.rollout import Rollout
-from mstar.agents.sampling.local import Response
+from mstar.agents.sampling.base import Response
 from mstar.envs.problem import Problem
 from mstar.experiments.run.run_folder import RunFolder
 from mstar.rewards.panel import RewardPanel

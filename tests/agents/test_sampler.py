@@ -15,9 +15,10 @@ from PIL import Image
 from tiny_models import ARCHITECTURES, save_tiny_model
 
 from mstar.agents.policy.policy import Policy
-from mstar.agents.sampling.decoding import read_prompts
+from mstar.agents.sampling.base import Prompt, Response
+from mstar.agents.sampling.decoding import prefill
 from mstar.agents.sampling.likelihood import log_probabilities
-from mstar.agents.sampling.local import LocalSampler, Prompt, Response
+from mstar.agents.sampling.local import LocalSampler
 from mstar.agents.sampling.prefix_cache import SharedPrompts
 
 NEW = 16  # tokens
@@ -269,9 +270,9 @@ def test_a_response_holds_the_end_token_but_its_text_does_not(llava: Policy) -> 
 def test_compaction_leaves_results_as_they_are(load: Load, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("llava", "qwen2_vl", "llava_window"):
         policy = ending_early(load(name), 1 / 8)
-        monkeypatch.setattr("mstar.agents.sampling.decoding.GIVE_UP", 0.0)
+        monkeypatch.setattr("mstar.agents.sampling.decoding.COMPACT_AT", 0.0)
         never = LocalSampler(policy, NEW).sample(questions(), 6, 1.0, seed=0)
-        monkeypatch.setattr("mstar.agents.sampling.decoding.GIVE_UP", 1.0)
+        monkeypatch.setattr("mstar.agents.sampling.decoding.COMPACT_AT", 1.0)
         always = LocalSampler(policy, NEW).sample(questions(), 6, 1.0, seed=0)
         assert tokens(always) == tokens(never)
     copying = ending_early(load("qwen2_vl", "eager"), 1 / 8)
@@ -281,7 +282,7 @@ def test_compaction_leaves_results_as_they_are(load: Load, monkeypatch: pytest.M
 def test_a_long_response_outgrows_the_first_block_of_the_cache(
     load: Load, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("mstar.agents.sampling.row_cache.BLOCK", 5)
+    monkeypatch.setattr("mstar.agents.sampling.prefix_cache.BLOCK", 5)
     for attention in ("sdpa", "eager"):
         policy = load("llava", attention)
         (prompt, *_) = questions()
@@ -376,10 +377,10 @@ def test_a_plan_that_makes_no_sense_is_refused(
 
 
 def test_a_model_that_hides_its_attention_is_refused(llava: Policy) -> None:
-    read = read_prompts(llava.network, llava.encode(questions(1)))
+    read = prefill(llava.network, llava.encode(questions(1)))
     shared = SharedPrompts(read.cache, None, torch.tensor([0, 0]))
     with (
         pytest.raises(RuntimeError, match='attn_implementation="eager"'),
-        shared.attending(),
+        shared.attention(),
     ):
         pass

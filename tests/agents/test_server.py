@@ -16,7 +16,8 @@ from vllm_stand_in import StandIn, serving, wire
 
 from mstar.agents.config import AgentName, Recipe
 from mstar.agents.policy.policy import Policy
-from mstar.agents.sampling.local import LocalSampler, Prompt
+from mstar.agents.sampling.base import Prompt
+from mstar.agents.sampling.local import LocalSampler
 from mstar.agents.sampling.vllm import ServerSampler
 from mstar.agents.sampling.vllm_client import Server, server_at
 from mstar.experiments.cli.main import main
@@ -170,7 +171,7 @@ def test_fewer_responses_than_asked_for_are_an_error_and_no_wrong_answers(
     policy: Policy, url: str, stand_in: StandIn
 ) -> None:
     stand_in.short = 1
-    with pytest.raises(ConnectionError, match=r"asked for 4 responses .* and gave 3"):
+    with pytest.raises(ConnectionError, match=r"asked for 4 responses .* and returned 3"):
         ServerSampler(policy, server_of(url), NEW).sample(questions(1), 4, 1.0, seed=0)
 
 

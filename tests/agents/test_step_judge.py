@@ -20,7 +20,7 @@ from mstar.agents.judges.step_judge import StepJudge
 from mstar.agents.judges.step_labels import bare, exact, labelled, learned_from, slipped, whole
 from mstar.agents.judges.training import JudgeFit, fit_judge, judge_batch, packed, unpacked
 from mstar.agents.policy.policy import Policy
-from mstar.agents.sampling.local import Prompt
+from mstar.agents.sampling.base import Prompt
 from mstar.envs.families.catalog import FAMILIES
 from mstar.envs.problem import Problem
 from mstar.experiments.judges.errors import error_table, family_table, first_error_f1
