@@ -1,4 +1,4 @@
-"""What every agent is: turns of practice, each measured on the same problems and paid for."""
+"""What every agent has in common: rounds, the same evaluation after each, and their cost."""
 
 from __future__ import annotations
 
@@ -8,48 +8,66 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from math import inf
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from PIL import Image
 
 from mstar.agents.config import Recipe
-from mstar.agents.cost import bill
-from mstar.agents.explore.catalog import CONTROLLERS, SamplingPlan
-from mstar.agents.explore.data_mix import MIXINGS
-from mstar.agents.explore.evidence import Evidence
+from mstar.agents.cost import add_cost
+from mstar.agents.explore.base import ExplorationController
+from mstar.agents.explore.catalog import CONTROLLERS, MIXINGS
+from mstar.agents.explore.data_mix import Mixing
+from mstar.agents.explore.samples import samples_of
+from mstar.agents.monitor.evaluation import Monitor
 from mstar.agents.monitor.guards import Guards
-from mstar.agents.monitor.held_out import HeldOut
-from mstar.agents.monitor.metrics import measure, samples_of
-from mstar.agents.monitor.watch import Watch
 from mstar.agents.policy import distributed
+from mstar.agents.policy.launch import check_launch
 from mstar.agents.policy.policy import Policy
 from mstar.agents.pseudo_labels import drawn_mixed
-from mstar.agents.rollout import Rollout, distinct
-from mstar.agents.round import Cost, Measuring, Round
+from mstar.agents.registry import resolve
+from mstar.agents.rollout import distinct
 from mstar.agents.sampling.base import Prompt
 from mstar.agents.sampling.catalog import sampler_of
 from mstar.agents.seeds import mix
-from mstar.agents.selection import Selection
-from mstar.agents.sft_trainer import Tuned
+from mstar.agents.types import (
+    Cost,
+    FinetuneResult,
+    Rollout,
+    Round,
+    RoundSamples,
+    SamplingPlan,
+    Selection,
+)
 from mstar.envs.problem import Problem
 from mstar.envs.variants.phrasing import phrase_all
 from mstar.envs.vector_env import ProblemVectorEnv
 
 
 class Agent(ABC):
-    """A policy and a way to make it better, round by round.
+    """A policy and a way to improve it, round by round.
 
-    A way to learn is one file with one subclass, whose ``turn`` does one round. What all of them
-    share is here: the held-out problems that every round ends with, the bill, and the state from
-    which a killed run goes on. Equal recipes so spend and measure alike, whatever the agent.
+    A learning algorithm is a subclass whose ``turn`` does one round; what it needs beside the
+    attributes below it makes in ``prepare``. Evaluation, cost and the state from which a killed run
+    resumes are the same for all of them, so that equal recipes spend and measure alike.
 
     Args:
         policy: trained in place.
         env: the problems that it learns from.
-        held_out: the problems that it is measured on.
+        held_out: the validation problems, which it is evaluated on after every round.
         recipe: all settings.
         folder: where trainers write their checkpoints.
+
+    Attributes:
+        sampler: of the policy.
+        controller, mixing, guards: what ``plan`` asks.
+        monitor: evaluates the policy.
+        drawn: the problems of the present round, before phrasing.
+        stage: what the agent does at present, for a display.
+        rounds_done: number of the last finished round; -1 before the base was evaluated.
+        cost: spent since the start of the run.
     """
+
+    one_trainer: ClassVar[bool] = True  # whether a single trainer lives through all rounds
 
     def __init__(
         self,
@@ -59,53 +77,63 @@ class Agent(ABC):
         recipe: Recipe,
         folder: Path,
     ) -> None:
+        self.check(recipe)
         self.policy, self.env, self.held_out, self.recipe = policy, env, held_out, recipe
         self.folder = folder
-        distributed.part(recipe.optim.batch)  # found now and not after a round of sampling
         self.sampler = sampler_of(policy, recipe)
-        self.controller = CONTROLLERS[recipe.exploration.controller](
-            SamplingPlan(
-                recipe.sampling.temperature,
-                recipe.sampling.samples,
-                recipe.selection.top_k,
-                recipe.selection.threshold,
-            ),
-            recipe,
+        first_plan = SamplingPlan(
+            temperature=recipe.sampling.temperature,
+            samples=recipe.sampling.samples,
+            top_k=recipe.selection.top_k,
+            threshold=recipe.selection.threshold,
         )
-        self.mixing = MIXINGS[recipe.mixing.rule](recipe)
+        self.controller: ExplorationController = resolve(
+            "controller", CONTROLLERS, recipe.exploration.controller
+        )(first_plan, recipe)
+        self.mixing: Mixing = resolve("mixing", MIXINGS, recipe.mixing.rule)(recipe)
         self.guards = Guards(recipe, (env.examiner.panel, held_out.examiner.panel))
-        self.watch = Watch(policy, held_out, self.guards)
-        self.measured = HeldOut(self.sampler, held_out, recipe)
-        self.drawn: list[Problem] = []  # of the present round, before phrasing
-        self.stage = "starting"  # for whoever watches
-        self.rounds_done = -1  # not even the base has been measured
+        self.monitor = Monitor(policy, self.sampler, held_out, recipe, self.guards)
+        self.drawn: list[Problem] = []
+        self.stage = "starting"
+        self.rounds_done = -1
         self.cost = Cost()
         self._checkpoint: Path | None = None
-        # On the CPU, where there is room, for a return to the base.
-        self._first = policy.weights("cpu") if recipe.run.guards == "act" else {}
-        self._laps: dict[str, float] = {}
+        # For a return to the base; on the CPU, where there is room.
+        self._base_weights = policy.weights("cpu") if recipe.run.guards == "act" else {}
+        self._seconds: dict[str, float] = {}
         self._clock = time.monotonic()
+        self.prepare()
+
+    @classmethod
+    def check(cls, recipe: Recipe) -> None:
+        """Raise ValueError where the agent cannot run the recipe, before anything is loaded."""
+        distributed.part(recipe.optim.batch)
+        check_launch(recipe, cls.one_trainer)
+
+    def prepare(self) -> None:  # noqa: B027 - most agents need nothing more
+        """Make what the subclass needs beside the attributes of every agent; called once."""
 
     @abstractmethod
     def turn(self, number: int) -> Round:
-        """Practise one round, the `number`-th; ends with ``finish``."""
+        """Do round `number`, and return what ``finish`` makes of it."""
 
     def close(self) -> None:
-        """Let go of threads and trainers; nothing more can be learned then."""
+        """End threads and trainers; the agent cannot learn afterwards."""
         self.stage = "closed"
 
     def learn(self, rounds: int | None = None) -> Iterator[Round]:
-        """Go on until `rounds` rounds are done; yields each, the measured base first.
+        """Go on until `rounds` rounds are done; yields each, the evaluated base first.
 
-        It ends sooner with the round in which practice reaches the recipe's token budget, and
-        where the guards stop the run. A round with a ``back_to`` wants ``go_back`` before the next.
+        It ends earlier with the round in which the tokens generated for training reach the
+        recipe's budget, and where the guards stop the run. After a round with a ``back_to``,
+        ``go_back`` must be called before the next.
 
         Args:
             rounds: in all, those done before included; the recipe's number if None.
 
         Raises:
             ValueError: more rounds than the recipe has, where its schedule ends.
-            RuntimeError: the policy was to go back, and was not taken there.
+            RuntimeError: ``go_back`` was not called.
         """
         last = self.recipe.run.rounds if rounds is None else rounds
         if last > self.recipe.run.rounds:
@@ -115,9 +143,8 @@ class Agent(ABC):
         if self.rounds_done < 0:
             self._start_clock()
             yield self.finish(0)
-        budget = self.recipe.run.token_budget or inf
         for number in range(self.rounds_done + 1, last + 1):
-            if self.cost.practice_tokens >= budget or self.guards.stopped:
+            if self.cost.training_tokens >= self._token_budget or self.guards.stopped:
                 return
             if self.guards.back_to is not None:
                 raise RuntimeError(
@@ -128,36 +155,47 @@ class Agent(ABC):
             yield self.turn(number)
 
     def go_back(self, checkpoint: Path | None) -> None:
-        """Take up an earlier round's weights, and where the trainer goes on, its optimizer.
+        """Return to an earlier round's weights and, where one trainer lives on, its optimizer.
 
         Args:
-            checkpoint: that was in force after the round; None for the base.
+            checkpoint: the newest one after that round; None for the base.
         """
         self.close()
         if checkpoint is None:
-            self.policy.set_weights(self._first)
+            self.policy.set_weights(self._base_weights)
         else:
             self.policy.load_weights(checkpoint)
         self._checkpoint = checkpoint
         self.guards.back_to = None
 
     def plan(self, number: int) -> SamplingPlan:
-        """How round `number` samples, by the controller, the mix and the guards."""
+        """How round `number` samples: the one place where controller, mix and guards meet.
+
+        The controller's plan gets its shares of unlabelled problems and worked examples from the
+        mix. While responses collapse the guards raise its temperature, for training samples alone:
+        the policy is evaluated at the controller's temperature (``evaluation_temperature``), so
+        that metrics, alarms and probes compare like with like, and the remedy does not hide the
+        collapse that it answers.
+        """
         return self.guards.plan(self.mixing.plan(number, self.controller.plan()))
 
+    @property
+    def evaluation_temperature(self) -> float:
+        """Temperature of the evaluation: that of the round, without what the guards added."""
+        return self.controller.plan().temperature
+
     def draw(self, number: int, plan: SamplingPlan, again: Sequence[Problem] = ()) -> list[Problem]:
-        """The problems of a round, each once, asked the way that the recipe lets vary.
+        """The problems of a round, each once, phrased as the recipe says.
 
         Args:
             number: of the round.
-            plan: says how many have no label.
-            again: problems that are asked once more, in the place of fresh ones.
+            plan: holds the share of problems without a label.
+            again: problems to ask once more, in the place of new ones.
         """
-        fresh = drawn_mixed(self.env, self.recipe.sampling.prompts - len(again), plan.unlabelled)
-        self.drawn = distinct([*again, *fresh])
-        return phrase_all(
-            self.drawn, self.recipe.data.phrasings, mix(self.recipe.run.seed, number, 5)
-        )
+        new = drawn_mixed(self.env, self.recipe.sampling.prompts - len(again), plan.unlabelled)
+        self.drawn = distinct([*again, *new])
+        seed = mix(self.recipe.run.seed, number, 5)
+        return phrase_all(self.drawn, self.recipe.data.phrasings, seed)
 
     def finish(
         self,
@@ -165,45 +203,53 @@ class Agent(ABC):
         plan: SamplingPlan | None = None,
         rollouts: Sequence[Rollout] = (),
         selection: Selection | None = None,
-        tuned: Tuned | None = None,
+        finetuned: FinetuneResult | None = None,
     ) -> Round:
-        """Measure the policy, let the controller adjust, and sum the round up."""
-        self.stage = "measuring"
-        temperature = self.controller.plan().temperature
-        wanted = self.controller.probes(number) if self._goes_on(number) else ()
-        probed, read = self.measured.look(number, temperature, wanted)
-        measured = measure(probed, self.guards.rank)
-        dynamics, alarms = self.watch.look(number, measured, probed, temperature)
-        self.lap("measure")
-        measuring = Measuring.of(probed, temperature, read, self._laps["measure"])
-        rank = self.recipe.selection.rank
-        evidence = Evidence(samples_of(probed, rank), samples_of(rollouts, rank))
-        self.controller.observe(number, dynamics, evidence)
-        present = [rollout for rollout in probed if rollout.temperature == temperature]
-        self.mixing.observe(present, self.guards.rank)
+        """Evaluate the policy, let controller and mix adjust, and sum up the round.
+
+        Metrics, controller and mix all rank by the score that the round selected by: the guards',
+        which is the recipe's unless it was frozen.
+        """
+        self.stage = "evaluating"
+        temperature, rank = self.evaluation_temperature, self.guards.rank
+        probes = self.controller.probes(number) if self._goes_on(number) else ()
+        evaluation = self.monitor.evaluate(number, temperature, probes)
+        self.record_time("measure")
+
+        validation = evaluation.rollouts
+        samples = RoundSamples(samples_of(validation, rank), samples_of(rollouts, rank))
+        self.controller.observe(number, evaluation.metrics, samples)
+        present = [rollout for rollout in validation if rollout.temperature == temperature]
+        self.mixing.observe(present, rank)
+
         self.rounds_done = number
-        self.cost = bill(
-            self.cost, self.sampler, self.policy.size, sum(self._laps.values()), tuned, measuring
-        )
-        laps = dict(self._laps)
-        return Round(
-            number,
-            plan,
-            rollouts,
-            selection,
-            tuned,
-            dynamics,
+        self.cost = add_cost(
             self.cost,
-            self.state(),
-            laps,
-            alarms,
-            self.guards.back_to,
+            self.sampler,
+            self.policy.size,
+            sum(self._seconds.values()),
+            self._seconds["measure"],
+            finetuned,
+            evaluation.cost,
+        )
+        return Round(
+            number=number,
+            plan=plan,
+            rollouts=rollouts,
+            selection=selection,
+            finetuned=finetuned,
+            metrics=evaluation.metrics,
+            cost=self.cost,
+            state=self.state(),
+            seconds=dict(self._seconds),
+            alarms=evaluation.alarms,
+            back_to=self.guards.back_to,
         )
 
-    def lap(self, stage: str) -> None:
-        """A stage of the round ends here."""
+    def record_time(self, stage: str) -> None:
+        """Add the time since the last call to a stage of the round."""
         now = time.monotonic()
-        self._laps[stage] = self._laps.get(stage, 0.0) + now - self._clock
+        self._seconds[stage] = self._seconds.get(stage, 0.0) + now - self._clock
         self._clock = now
 
     def state(self) -> dict[str, Any]:
@@ -215,11 +261,11 @@ class Agent(ABC):
             "mixing": self.mixing.state(),
             "cost": asdict(self.cost),
             "guards": self.guards.state(),
-            "watch": self.watch.state(),
+            "watch": self.monitor.state(),
         }
 
     def restore(self, state: Mapping[str, Any], checkpoint: Path | None) -> None:
-        """Go on after a committed round.
+        """Resume after a committed round.
 
         Args:
             state: of that round.
@@ -234,11 +280,11 @@ class Agent(ABC):
         self.mixing.restore(state["mixing"])
         self.cost = Cost(**state["cost"])
         self.guards.restore(state["guards"])
-        self.watch.restore(state["watch"])
+        self.monitor.restore(state["watch"])
         self._checkpoint = checkpoint
 
     def act(self, observations: Mapping[str, Any]) -> list[str]:
-        """Greedy answers to a batch of observations of the vector environment."""
+        """Greedy responses to a batch of N observations of the vector environment."""
         prompts = [
             Prompt(text=str(text), images=(Image.fromarray(image),), key=str(index))
             for index, (image, text) in enumerate(
@@ -247,11 +293,15 @@ class Agent(ABC):
         ]
         return [group[0].text for group in self.sampler.sample(prompts, 1, 0.0, 0)]
 
+    @property
+    def _token_budget(self) -> float:
+        return self.recipe.run.token_budget or inf
+
     def _start_clock(self) -> None:
-        self._clock, self._laps = time.monotonic(), {}
+        self._clock, self._seconds = time.monotonic(), {}
 
     def _goes_on(self, number: int) -> bool:
-        """Whether a round comes after this one; if not, no temperature is to be chosen for it."""
-        (written,) = distributed.total(self.sampler.tokens_generated)  # since the last bill
-        spent = self.cost.practice_tokens + written
-        return number < self.recipe.run.rounds and spent < (self.recipe.run.token_budget or inf)
+        """Whether another round comes; if not, no temperature needs to be chosen for it."""
+        (generated,) = distributed.total(self.sampler.tokens_generated)  # in this round
+        spent = self.cost.training_tokens + generated
+        return number < self.recipe.run.rounds and spent < self._token_budget

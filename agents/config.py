@@ -7,7 +7,6 @@ A setting has one short name, which is its flag on the command line, its key in 
 from __future__ import annotations
 
 import dataclasses
-import difflib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from math import inf
@@ -16,28 +15,22 @@ from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
 
 from tyro.conf import arg
 
-from mstar.agents.explore.catalog import Anneal, ControllerName
-from mstar.agents.explore.data_mix import MixingName
-from mstar.agents.explore.sample_allocation import Allocation
+from mstar.agents.catalog import AGENTS, ONLINE_AGENTS
+from mstar.agents.explore.catalog import CONTROLLERS, MIXINGS
+from mstar.agents.registry import check_name, unknown
 from mstar.envs.task import Form
 from mstar.envs.variants.phrasing import Axis
 from mstar.rewards.voting import VOTES, VoteName
 
 Schedule = Literal["constant", "constant_with_warmup", "linear", "cosine"]
 SelectionRule = Literal["all", "random-k", "top-k", "shortest-k", "threshold"]
-OnlineName = Literal["grpo", "dr-grpo", "dapo", "gspo", "rloo", "online-dpo"]
-AgentName = Literal["mstar", "continuous", "iterative-rft", "rest-em", "star", "sft", OnlineName]
-Inherit = Literal["policy+optimizer+schedule", "policy", "nothing"]
+Allocation = Literal["uniform", "by-prompt"]
+Anneal = Literal["linear", "cosine"]
 
-# What each agent inherits from one round to the next.
-INHERITS: dict[AgentName, Inherit] = {
-    "mstar": "policy+optimizer+schedule",
-    "continuous": "policy+optimizer+schedule",
-    "iterative-rft": "policy",
-    "rest-em": "nothing",
-    "star": "nothing",
-    "sft": "policy+optimizer+schedule",
-}
+
+def choice(names: Mapping[str, Any], flag: str | None = None) -> Any:
+    """How the command line shows a setting that is a key of `names`: with all of them."""
+    return arg(name=flag, metavar="{" + ",".join(names) + "}")
 
 
 @dataclass(frozen=True)
@@ -116,14 +109,15 @@ class SamplingConfig:
 class ExplorationConfig:
     """What moves the sampling temperature and the selection threshold between rounds."""
 
-    controller: ControllerName = "fixed"
-    """The exploration controller."""
+    controller: Annotated[str, choice(CONTROLLERS)] = "fixed"
+    """The exploration controller, or ``module:Class`` of your own."""
     last_temperature: float = 0.6
     """Temperature of the last round, for the controller ``schedule``."""
     anneal: Anneal = "linear"
     """The way there."""
 
     def __post_init__(self) -> None:
+        check_name("controller", CONTROLLERS, self.controller)
         _above_zero(self, "last_temperature")
 
 
@@ -136,7 +130,7 @@ class MixingConfig:
     such a problem decides which of them pass the gate."""
     vote: VoteName = "guarded"
     """That vote: ``vote`` as in the paper, or ``guarded``. Votes are weighted by ``rank``."""
-    rule: Annotated[MixingName, arg(name="mixing")] = "scheduled"
+    rule: Annotated[str, choice(MIXINGS, "mixing")] = "scheduled"
     """``scheduled``: by ``unlabelled_start``. ``adaptive``: unlabelled problems as far as the vote
     on validation problems proves right, worked examples as far as problems stay unsolved."""
     unlabelled_start: float = 0.0
@@ -148,6 +142,7 @@ class MixingConfig:
     """How many worked solutions there are to draw from."""
 
     def __post_init__(self) -> None:
+        check_name("mixing", MIXINGS, self.rule)
         _at_least(1, self, "worked_example_count")
         for name in ("unlabelled", "unlabelled_start"):
             if not 0 <= getattr(self, name) <= 1:
@@ -309,8 +304,8 @@ class EvaluationConfig:
 class RunConfig:
     """The agent, the length of the run, and its safeguards."""
 
-    agent: AgentName = "continuous"
-    """The learning algorithm."""
+    agent: Annotated[str, choice(AGENTS)] = "continuous"
+    """The learning algorithm, or ``module:Class`` of your own."""
     rounds: int = 6
     """Rounds of sample, judge, select, fine-tune, evaluate, adjust; the most there are."""
     token_budget: int = 0
@@ -329,8 +324,7 @@ class RunConfig:
     def __post_init__(self) -> None:
         _at_least(1, self, "rounds", "threads")
         _at_least(0, self, "seed", "token_budget")
-        if self.agent not in get_args(AgentName):
-            raise ValueError(unknown("agent", self.agent, get_args(AgentName)))
+        check_name("agent", AGENTS, self.agent)
 
 
 @dataclass(frozen=True)
@@ -391,7 +385,7 @@ class Recipe:
     @property
     def learns_online(self) -> bool:
         """Whether the agent learns from rewards, and not from selected responses."""
-        return self.run.agent in get_args(OnlineName)
+        return self.run.agent in ONLINE_AGENTS
 
     @property
     def reward_weights(self) -> dict[str, float]:
@@ -464,14 +458,6 @@ def stored_settings(stored: Mapping[str, Any]) -> dict[str, Any]:
         else:
             raise ValueError(unknown("setting", name, [*GROUPS, *SETTINGS]))
     return {name: tuple(v) if isinstance(v, list) else v for name, v in found.items()}
-
-
-def unknown(kind: str, name: str, known: Mapping[str, Any] | tuple[str, ...] | list[str]) -> str:
-    """The message for a name that is not known, with the nearest one and all that are."""
-    near = [each for each in known if sorted(each) == sorted(name)]  # letters in another order
-    near = near or difflib.get_close_matches(name, list(known), n=1)
-    hint = f"; did you mean {near[0]!r}?" if near else "."
-    return f"unknown {kind} {name!r}{hint} Known: {', '.join(known)}"
 
 
 def _at_least(least: int, config: Any, *names: str) -> None:

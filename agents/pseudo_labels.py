@@ -1,4 +1,4 @@
-"""Unlabelled problems: how many are asked, and what stands for their labels."""
+"""Unlabelled problems: how many are drawn, and the votes that stand in for their labels."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ from math import nan
 
 import numpy as np
 
-from mstar.agents.rollout import Rollout, by_problem
+from mstar.agents.rollout import by_problem
 from mstar.agents.selection import ranking_score
+from mstar.agents.types import Rollout
 from mstar.envs.problem import Problem
 from mstar.envs.variants.unlabelled import is_right
 from mstar.envs.vector_env import ProblemVectorEnv
@@ -20,14 +21,14 @@ SCORE = "pseudo"
 
 
 def pseudo_labelled(rollouts: Sequence[Rollout], vote: VoteName, rank: str) -> list[Rollout]:
-    """The rollouts with a ``pseudo`` score: 1 or 0 by their group's vote, NaN where it is silent.
+    """The rollouts with a ``pseudo`` score: 1 or 0 by their group's vote, NaN without a verdict.
 
-    Labelled problems have NaN there; where all are labelled the rollouts stay as they are.
+    It is NaN for labelled problems; where all are labelled the rollouts are returned unchanged.
 
     Args:
         rollouts: judged, of whole groups.
-        vote: how a group decides.
-        rank: the score that weighs the votes; ``reward`` is the combined one.
+        vote: the voting rule.
+        rank: the score that weights the votes; ``reward`` is the combined one.
     """
     if all(rollout.problem.answer is not None for rollout in rollouts):
         return list(rollouts)
@@ -43,7 +44,7 @@ def pseudo_labelled(rollouts: Sequence[Rollout], vote: VoteName, rank: str) -> l
 
 
 def elect(group: Sequence[Rollout], vote: VoteName, rank: str) -> Scores:
-    """The verdicts of a vote on the responses to one problem, (K,); NaN where it is silent."""
+    """The verdicts of a vote on the responses to one problem, (K,); NaN where there is none."""
     attempts = [r.problem.attempt(r.response.text) for r in group]
     scores = [ranking_score(r, rank) for r in group]  # -1 where the model abstained
     weights = vote_weights([score if score >= 0 else nan for score in scores])
@@ -52,15 +53,15 @@ def elect(group: Sequence[Rollout], vote: VoteName, rank: str) -> Scores:
 
 @dataclass(frozen=True, slots=True)
 class PseudoAccuracy:
-    """How well the pseudo-labels of a round stand to the withheld labels; nobody learns from this.
+    """How well the pseudo-labels of a round agree with the withheld labels; never learned from.
 
     Attributes:
-        problems: unlabelled ones whose withheld answer can be told.
+        problems: unlabelled ones whose withheld answer is known.
         labelled: share of them that got a pseudo-label.
         label_accuracy: share of the pseudo-labels that are right; NaN without any.
         reward_accuracy: share of the verdicts on single responses, of those problems, that are
-            those of the withheld labels; high already where wrong answers scatter (arXiv
-            2504.16084).
+            those of the withheld labels; high even for wrong labels if wrong answers scatter
+            (arXiv 2504.16084).
     """
 
     problems: int
@@ -97,8 +98,8 @@ def pseudo_accuracy(rollouts: Sequence[Rollout]) -> PseudoAccuracy | None:
 
 
 @dataclass(frozen=True, slots=True)
-class Labelled:
-    """What labelled problems show of solving and voting.
+class VoteRecord:
+    """How often labelled problems were solved, and voted on rightly.
 
     Attributes:
         problems: how many there were.
@@ -113,13 +114,13 @@ class Labelled:
     right: int = 0
 
 
-def labelled(rollouts: Sequence[Rollout], vote: VoteName, rank: str) -> Labelled:
+def vote_record(rollouts: Sequence[Rollout], vote: VoteName, rank: str) -> VoteRecord:
     """How the vote does where the label is known, and how many problems are solved.
 
     Args:
-        rollouts: judged, of whole groups; those of unlabelled problems are passed over.
-        vote: how a group decides.
-        rank: the score that weighs the votes.
+        rollouts: judged, of whole groups; those of unlabelled problems are ignored.
+        vote: the voting rule.
+        rank: the score that weights the votes.
     """
     groups = [[rollouts[i] for i in rows] for rows in by_problem(rollouts).values()]
     solved = voted = right = 0
@@ -130,16 +131,16 @@ def labelled(rollouts: Sequence[Rollout], vote: VoteName, rank: str) -> Labelled
         solved += any(correct)
         voted += bool(elected.any())
         right += any(was for was, won in zip(correct, elected, strict=True) if won)
-    return Labelled(len(known), solved, voted, right)
+    return VoteRecord(len(known), solved, voted, right)
 
 
 def drawn_mixed(env: ProblemVectorEnv, count: int, unlabelled: float | None) -> list[Problem]:
-    """The next problems, so many of them unlabelled; fewer where too few of a sort are found.
+    """The next problems, so many of them unlabelled; fewer where too few of either kind are found.
 
     Args:
         env: poses the problems.
-        count: how many.
-        unlabelled: share of those without a label; None takes the next ones as they come.
+        count: how many problems.
+        unlabelled: share of them without a label; None takes the next ones as they come.
 
     Raises:
         ValueError: labelled problems are wanted, and there are none.
@@ -149,7 +150,7 @@ def drawn_mixed(env: ProblemVectorEnv, count: int, unlabelled: float | None) -> 
     hidden = round(unlabelled * count)
     wanted = {True: hidden, False: count - hidden}  # by whether the answer is withheld
     found: list[Problem] = []
-    left = 100 * count  # a set without labels would be searched for ever
+    left = 100 * count  # bounds the search in a set that lacks one kind
     while (missing := sum(wanted.values())) and left > 0:
         left -= missing
         for problem in env.draw(missing):
@@ -158,7 +159,7 @@ def drawn_mixed(env: ProblemVectorEnv, count: int, unlabelled: float | None) -> 
                 found.append(problem)
     if wanted[False] and not any(problem.answer is not None for problem in found):
         raise ValueError(
-            f"{wanted[False]} labelled problems were wanted for a round, and the set has none; "
-            "lower --unlabelled, or leave --mix-in and --mixing as they are by default"
+            f"a round needs {wanted[False]} labelled problems, and the set has none; lower "
+            "--unlabelled, or leave --unlabelled-start and --mixing at their defaults"
         )
     return found

@@ -1,35 +1,20 @@
-"""Which of its own answers the policy learns from."""
+"""Selection: which of its own responses the policy learns from."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
 from mstar.agents.config import SelectionRule
-from mstar.agents.rollout import Rollout, by_problem
-
-
-@dataclass(frozen=True, slots=True)
-class Selection:
-    """What is kept of a round.
-
-    Attributes:
-        kept: indices of the kept rollouts, in the rollouts' order.
-        solved: share of the problems with at least one rollout that passes the gate.
-        passed: share of the rollouts that pass the gate.
-    """
-
-    kept: tuple[int, ...]
-    solved: float
-    passed: float
+from mstar.agents.rollout import by_problem
+from mstar.agents.types import Rollout, Selection
 
 
 def select(
     rollouts: Sequence[Rollout],
     rule: SelectionRule,
-    keep: int,
+    top_k: int,
     threshold: float,
     seed: int,
     gate: str = "correctness",
@@ -37,17 +22,18 @@ def select(
 ) -> Selection:
     """Keep the best of the rollouts that pass the gate, problem by problem.
 
-    M-STaR's selector H (Liu et al. 2024, arXiv 2412.17451): only right answers are kept, and among
-    the right ones of a problem the `keep` best by the ranking score. Of equal texts one is kept.
+    M-STaR's selector H (Liu et al. 2024, arXiv 2412.17451): only right responses are kept, and
+    among the right ones to a problem the `top_k` best by the ranking score. Of equal texts one is
+    kept.
 
     Args:
         rollouts: judged responses.
         rule: ``all`` that pass; ``random-k``, ``top-k`` by the ranking score or ``shortest-k`` of
             them; or ``threshold``, all whose ranking score is at least the threshold.
-        keep: k.
+        top_k: k.
         threshold: least ranking score under ``threshold``.
-        seed: of ``random-k`` and of ties.
-        gate: the score that must be 1; where it abstained, ``pseudo`` must be, if there is one.
+        seed: of ``random-k``, and of the order of ties.
+        gate: the score that must be 1; where it abstained, ``pseudo`` must be 1, if there is one.
         rank: the score that ranks; ``reward`` is the panel's combined reward.
     """
     rng = np.random.default_rng(seed)
@@ -61,14 +47,14 @@ def select(
         solved += bool(right)
         distinct = {rollouts[i].response.text: i for i in reversed(right)}
         candidates = sorted(distinct.values(), key=lambda i: order[i])
-        kept += _chosen(rollouts, candidates, rule, keep, threshold, rank)
+        kept += _chosen(rollouts, candidates, rule, top_k, threshold, rank)
     return Selection(
         tuple(sorted(kept)), solved / max(1, len(groups)), passed / max(1, len(rollouts))
     )
 
 
 def passes(rollout: Rollout, gate: str) -> bool:
-    """Whether a rollout may be learned from: by the gate, or by its pseudo-label without one."""
+    """Whether a rollout may be learned from: by the gate or, if it abstains, the pseudo-label."""
     verdict = rollout.scores[gate]
     return (rollout.scores.get("pseudo", verdict) if np.isnan(verdict) else verdict) == 1.0
 
@@ -83,7 +69,7 @@ def _chosen(
     rollouts: Sequence[Rollout],
     candidates: list[int],
     rule: SelectionRule,
-    keep: int,
+    top_k: int,
     threshold: float,
     rank: str,
 ) -> list[int]:
@@ -95,4 +81,4 @@ def _chosen(
         candidates = sorted(candidates, key=lambda i: -ranking_score(rollouts[i], rank))
     elif rule == "shortest-k":
         candidates = sorted(candidates, key=lambda i: len(rollouts[i].response.tokens))
-    return candidates[:keep]
+    return candidates[:top_k]

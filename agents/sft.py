@@ -1,21 +1,20 @@
-"""The yardstick of supervision: fine-tuning on worked solutions instead of on own answers."""
+"""Supervised fine-tuning on worked solutions, the reference for learning from own responses."""
 
 from __future__ import annotations
 
 from mstar.agents.rollout import ask
-from mstar.agents.round import Round
 from mstar.agents.self_evolving import SelfEvolving
-from mstar.agents.sft_trainer import Lesson
+from mstar.agents.types import Round, SFTExample
 
 
 class Sft(SelfEvolving):
-    """A policy that is shown the exact solutions of a round's problems and samples nothing.
+    """A policy that is fine-tuned on the exact solutions of a round's problems and samples nothing.
 
     It sees the problems that the self-evolving agents would, and makes as many updates a round.
     """
 
     def turn(self, number: int) -> Round:
-        """Fine-tune on the solutions of fresh problems, and measure.
+        """Fine-tune on the solutions of new problems, and evaluate.
 
         Raises:
             ValueError: no problem of the round has a worked solution.
@@ -26,9 +25,10 @@ class Sft(SelfEvolving):
         if not worked:
             raise ValueError(
                 f"sft needs worked solutions, and none of {len(problems)} problems of "
-                f"{self.recipe.data.env} has steps; take an agent that learns from its own answers"
+                f"{self.recipe.data.env} has steps; "
+                "take an agent that learns from its own responses"
             )
-        lessons = [Lesson(ask(self.env, problem), problem.solution) for problem in worked]
-        tuned = self.teach(lessons, number)
-        self.lap("fine-tune")
-        return self.finish(number, tuned=tuned)
+        examples = [SFTExample(ask(self.env, problem), problem.solution) for problem in worked]
+        finetuned = self.fine_tune(examples, number)
+        self.record_time("fine-tune")
+        return self.finish(number, finetuned=finetuned)

@@ -1,4 +1,4 @@
-"""STaR: what the policy cannot solve it explains with the answer at hand, and learns that too."""
+"""STaR: problems that the policy cannot solve are asked again with the answer as a hint."""
 
 from __future__ import annotations
 
@@ -6,32 +6,32 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from math import nan
 
-from mstar.agents.explore.catalog import SamplingPlan
-from mstar.agents.rollout import Rollout, by_problem, collect
+from mstar.agents.rollout import by_problem, collect
 from mstar.agents.sampling.base import Prompt, Response, Sampler
 from mstar.agents.seeds import mix
-from mstar.agents.self_evolving import SelfEvolving
+from mstar.agents.self_evolving import ReSTEM
+from mstar.agents.types import Rollout, SamplingPlan
 from mstar.envs.problem import Problem
 from mstar.rewards.verifier.extract import has_reasoning
 
 
-class Star(SelfEvolving):
+class Star(ReSTEM):
     """Self-taught reasoner with rationalisation (Zelikman et al. 2022, arXiv 2203.14465).
 
-    Problems that no sample got right are asked again with the gold as a hint. Right responses to
-    those that give reasons are learned from as if they had been found without it. Every round
-    restarts from the base.
+    Problems that no sample got right are asked again with the reference answer as a hint. Right
+    responses to those are learned from as if they had been found without it, if they give reasons.
+    Every round restarts from the base.
 
-    The paper's few-shot prompts show rationales behind hints, so the policy writes one as well; one
-    that is only told the answer may repeat it. The embedded model does: in the first round 58 % of
-    its right responses to a hint are the bare answer, 23 % of those without one (mean over
-    problems). They would teach it to guess, so the gate abstains from a hinted response without
-    reasons. Reasons can still be made to fit the answer, which is why ReST-EM leaves hints out
-    (Singh et al. 2023, arXiv 2312.06585); nothing sure is gained over it, says the study ``hints``.
+    The paper's few-shot prompts show a rationale after each hint, so that the policy writes one as
+    well; a policy that only gets the answer may repeat it. The embedded model does: in the first
+    round 58 % of its right responses to a hint are the bare answer, against 23 % without a hint
+    (mean over problems). They would teach it to guess, so the gate abstains on a hinted response
+    without reasons. Reasons can still be made to fit the answer, which is why ReST-EM leaves hints
+    out (Singh et al. 2023, arXiv 2312.06585); the study ``hints`` finds no sure gain over it.
     """
 
     def sample(self, number: int, plan: SamplingPlan) -> list[Rollout]:
-        """The rollouts of a round, and behind them those with a hint.
+        """The rollouts of a round, followed by those with a hint.
 
         Only a hinted rollout's problem has more than ``plan.samples`` of them.
         """
@@ -39,16 +39,16 @@ class Star(SelfEvolving):
         unsolved = self._unsolved(rollouts)
         if not unsolved:
             return rollouts
-        told = {problem.id: self._told(problem) for problem in unsolved}
+        texts = {problem.id: self._text_with_hint(problem) for problem in unsolved}
         hinted = collect(
-            Hinting(self.sampler, told),
+            HintingSampler(self.sampler, texts),
             self.env,
             unsolved,
             [plan.temperature] * plan.samples,
             seed=mix(self.recipe.run.seed, number, 4),
             version=number - 1,
         )
-        return rollouts + [self._explained(rollout) for rollout in hinted]
+        return rollouts + [self._with_reasons(rollout) for rollout in hinted]
 
     def _unsolved(self, rollouts: Sequence[Rollout]) -> list[Problem]:
         """Problems with an answer and without a right response."""
@@ -60,26 +60,26 @@ class Star(SelfEvolving):
             and not any(rollout.scores[self.guards.gate] == 1.0 for rollout in group)
         ]
 
-    def _told(self, problem: Problem) -> str:
-        """The problem as it is asked, with its answer."""
+    def _text_with_hint(self, problem: Problem) -> str:
+        """The text of the prompt with the answer in it."""
         assert problem.answer is not None
         question = with_hint(problem.question, problem.answer.value)
         return self.env.prompt(replace(problem, question=question))
 
-    def _explained(self, hinted: Rollout) -> Rollout:
-        """A hinted rollout; of one without reasons the gate has nothing to say."""
+    def _with_reasons(self, hinted: Rollout) -> Rollout:
+        """A hinted rollout; the gate abstains on one without reasons."""
         scores = hinted.scores
         if not has_reasoning(hinted.response.text):
             scores = {**scores, self.guards.gate: nan}
         return replace(hinted, scores=scores, extra=True)
 
 
-class Hinting:
-    """A sampler that gives the answer away to the policy, and to nobody else.
+class HintingSampler:
+    """A sampler that puts the hint into the prompt alone: problem and rollout stay without it.
 
     Args:
-        sampler: writes the responses.
-        texts: what is asked in place of the text of a prompt, by its key.
+        sampler: samples the responses.
+        texts: by the key of a prompt, what replaces its text.
     """
 
     def __init__(self, sampler: Sampler, texts: Mapping[str, str]) -> None:
@@ -98,7 +98,7 @@ class Hinting:
 
 
 def with_hint(question: str, answer: str) -> str:
-    r"""How the gold is given away: in the question, before the instruction to reason.
+    r"""The question with the answer behind it, before the instruction to reason.
 
     >>> with_hint("How many are red?", "7")
     'How many are red?\nThe answer is 7.'

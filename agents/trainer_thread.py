@@ -1,23 +1,28 @@
-"""Two threads that strictly take turns: our loop over rounds, and a trainer's own loop."""
+"""A trainer's own loop on its own thread, handed one task per round by our loop over rounds."""
 
 from __future__ import annotations
 
 import queue
 import threading
 from collections.abc import Callable
-from typing import Generic, TypeVar
+from pathlib import Path
+from typing import Any, Generic, TypeVar
 
 import torch
+from transformers import TrainerCallback
+
+from mstar.agents.policy.sharding import prepare_for_round
+from mstar.agents.types import FinetuneResult
 
 Task = TypeVar("Task")
 Result = TypeVar("Result")
 
 
-class Turns(Generic[Task, Result]):
-    """Hands a round's task to a trainer's thread and its result back; one side always waits.
+class TrainerThread(Generic[Task, Result]):
+    """Hands a round's task to a trainer's thread and takes its result; one side always waits.
 
     TRL's trainers own their loop and ours must own the rounds, so ``train()`` runs on a thread of
-    its own and asks for a task at the head of each round.
+    its own and asks for a task at the start of each round.
 
     Args:
         name: of the thread.
@@ -36,23 +41,23 @@ class Turns(Generic[Task, Result]):
 
     @property
     def started(self) -> bool:
-        """Whether the other thread has been started."""
+        """Whether the thread has been started."""
         return self._thread is not None
 
     def start(self, train: Callable[[], object], ended: str) -> None:
-        """Start the other thread.
+        """Start the thread.
 
         Args:
-            train: what it runs; calls ``receive`` and ``answer`` in turn.
-            ended: what whoever asks for another round is told once `train` has returned.
+            train: what it runs; calls ``receive`` and ``reply`` in turn.
+            ended: the message of the error that ``run`` raises once `train` has returned.
         """
         self._thread = threading.Thread(
             target=self._run, args=(train, ended), name=self._name, daemon=True
         )
         self._thread.start()
 
-    def ask(self, task: Task) -> Result:
-        """Have the other thread do a task, and wait for the result.
+    def run(self, task: Task) -> Result:
+        """Have the trainer do a task, and wait for the result.
 
         Raises:
             EndedError: there are no more rounds.
@@ -61,18 +66,18 @@ class Turns(Generic[Task, Result]):
         self._tasks.put(task)
         result = self._results.get()
         if isinstance(result, BaseException):
-            self._results.put(result)  # the thread has ended: whoever asks again is told the same
+            self._results.put(result)  # the thread has ended: further calls raise the same
             raise result
         return result
 
     def close(self) -> None:
-        """Let the other thread end at the head of the next round; harmless twice."""
+        """Let the thread end at the start of the next round; a second call does nothing."""
         if self._thread is not None:
             self._tasks.put(None)
             self._thread.join()
 
     def receive(self) -> Task:
-        """On the other thread: hand over the last result, and wait for the next task.
+        """On the trainer's thread: hand over the last result, and wait for the next task.
 
         Raises:
             EndedError: there will be none.
@@ -80,14 +85,14 @@ class Turns(Generic[Task, Result]):
         self._hand_over()
         task = self._tasks.get()
         if task is None:
-            raise EndedError("this trainer was closed; a new one goes on from its checkpoint")
+            raise EndedError("this trainer was closed; a new one resumes from its checkpoint")
         return task
 
-    def answer(self, result: Result) -> None:
-        """On the other thread: the result of the task; handed over once this thread waits or ends.
+    def reply(self, result: Result) -> None:
+        """On the trainer's thread: the result of the task.
 
-        Until then the trainer may still speak with its twins in other processes, and who speaks
-        next must be the same in all of them.
+        It is handed over only once this thread waits or ends: until then the trainer may still
+        communicate with its other processes, and the order of that must be the same in all of them.
         """
         self._held = [result]
 
@@ -111,3 +116,43 @@ class Turns(Generic[Task, Result]):
 
 class EndedError(RuntimeError):
     """No more rounds: the horizon is reached, or the trainer was closed between two of them."""
+
+
+class RoundCallback(TrainerCallback, Generic[Task]):
+    """Makes a round of a trainer's epoch: a task in at its start, the result out at its checkpoint.
+
+    Args:
+        thread: that the trainer runs on.
+        begin: makes a task the present one; returns how many responses the round trains on.
+    """
+
+    def __init__(
+        self, thread: TrainerThread[Task, FinetuneResult], begin: Callable[[Task], int]
+    ) -> None:
+        self._thread, self._begin = thread, begin
+        self._losses: list[float] = []
+        self._examples = 0
+
+    def on_epoch_begin(self, args: Any, state: Any, control: Any, **parts: Any) -> None:
+        """Wait for the round's task."""
+        self._examples = self._begin(self._thread.receive())
+        self._losses.clear()
+        parts["model"].train()
+        prepare_for_round(parts["model"])
+
+    def on_log(self, args: Any, state: Any, control: Any, logs: Any = None, **_: Any) -> None:
+        """Keep a loss."""
+        if logs and "loss" in logs:
+            self._losses.append(float(logs["loss"]))
+
+    def on_save(self, args: Any, state: Any, control: Any, **parts: Any) -> None:
+        """Reply with the result of the round, whose checkpoint is written."""
+        self._thread.reply(
+            FinetuneResult(
+                loss=sum(self._losses) / max(1, len(self._losses)),
+                updates=state.global_step,
+                learning_rate=float(parts["lr_scheduler"].get_last_lr()[0]),
+                examples=self._examples,
+                checkpoint=Path(args.output_dir) / f"checkpoint-{state.global_step}",
+            )
+        )

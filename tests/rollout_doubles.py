@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from mstar.agents.rollout import Rollout
 from mstar.agents.sampling.base import Response
+from mstar.agents.types import Rollout
 from mstar.envs.problem import Problem
 from mstar.rewards.base import Answer
 

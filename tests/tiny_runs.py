@@ -11,12 +11,12 @@ import torch
 from PIL import Image
 
 from mstar.agents.agent import Agent
-from mstar.agents.catalog import AGENTS
+from mstar.agents.catalog import agent_class
 from mstar.agents.config import Recipe
 from mstar.agents.policy.policy import Policy
 from mstar.agents.sampling.base import Prompt
 from mstar.agents.self_evolving import SelfEvolving
-from mstar.agents.sft_trainer import Lesson
+from mstar.agents.types import SFTExample
 from mstar.envs.problem import Split
 from mstar.envs.vector_env import ProblemVectorEnv
 from mstar.rewards.base import Attempt, Scores
@@ -75,7 +75,10 @@ def tiny_agent(
     def problems(split: Split) -> ProblemVectorEnv:
         return ProblemVectorEnv(source="BarChart", panel=panel, split=split, size=96, seed=0)
 
-    return SelfEvolving(policy, problems("train"), problems("validation"), recipe, folder)
+    made: SelfEvolving = agent_class(recipe.run.agent)(
+        policy, problems("train"), problems("validation"), recipe, folder
+    )
+    return made
 
 
 def agent_of(policy: Policy, folder: Path, panel: RewardPanel, **changes: Any) -> Agent:
@@ -89,15 +92,16 @@ def agent_of(policy: Policy, folder: Path, panel: RewardPanel, **changes: Any) -
             source="BarChart", panel=panel, split=split, size=96, seed=0, unlabelled=hidden
         )
 
-    return AGENTS[recipe.run.agent](
+    made: Agent = agent_class(recipe.run.agent)(
         policy, problems("train"), problems("validation"), recipe, folder
     )
+    return made
 
 
-def lessons(start: int, count: int = 4) -> list[Lesson]:
-    """Lessons number `start` and on; each has a picture and an answer of its own."""
+def sft_examples(start: int, count: int = 4) -> list[SFTExample]:
+    """Examples number `start` and on; each has an image and an answer of its own."""
     return [
-        Lesson(Prompt(f"what is {i}? ", (noise(i),), f"{i}"), f"it is {i}")
+        SFTExample(Prompt(f"what is {i}? ", (noise(i),), f"{i}"), f"it is {i}")
         for i in range(start, start + count)
     ]
 

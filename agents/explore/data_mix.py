@@ -1,19 +1,15 @@
-"""What a round consists of: labelled problems, unlabelled ones, and gold among the lessons."""
+"""What a round consists of: labelled and unlabelled problems, and worked examples."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from math import sqrt
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from typing import Any
 
-from mstar.agents.explore.base import SamplingPlan
-
-if TYPE_CHECKING:  # recipes name mixings, and the command line reads recipes without torch
-    from mstar.agents.config import Recipe
-    from mstar.agents.rollout import Rollout
-
-MixingName = Literal["scheduled", "adaptive"]
+from mstar.agents.config import Recipe
+from mstar.agents.pseudo_labels import vote_record
+from mstar.agents.types import Rollout, SamplingPlan
 
 TRUST = 0.8  # of the votes must be right before unlabelled problems take the place of labelled ones
 STEP = 0.25  # of a round, up or down
@@ -21,90 +17,77 @@ MOST = 0.75  # of a round; some labels stay in it
 Z = 1.96  # of a 95 % interval
 
 
-class Mixing(Protocol):
-    """Completes a round's plan; all it knows is JSON."""
+class Mixing:
+    """Adds to a round's plan the shares of unlabelled problems and of worked examples.
+
+    Args:
+        recipe: all settings.
+    """
+
+    def __init__(self, recipe: Recipe) -> None:
+        self._recipe = recipe
 
     def plan(self, number: int, plan: SamplingPlan) -> SamplingPlan:
-        """The plan of round `number` with the mix in it."""
-        ...
+        """The plan of round `number` with the shares in it."""
+        return plan
 
     def observe(self, rollouts: Sequence[Rollout], rank: str) -> None:
-        """Take note of responses to the held-out problems; `rank` is what weighs their votes."""
-        ...
+        """Take rollouts of the validation problems into account; votes are weighted by `rank`."""
 
     def state(self) -> dict[str, Any]:
         """All that ``restore`` needs, as JSON values."""
-        ...
-
-    def restore(self, state: Mapping[str, Any]) -> None:
-        """Go on from a state."""
-        ...
-
-
-class Scheduled:
-    """M-STaR's T_mixin: labelled problems only, then all as they come (arXiv 2412.17451).
-
-    Args:
-        recipe: ``mix_in`` is the share of the rounds before; ``gold`` stays what it is.
-    """
-
-    def __init__(self, recipe: Recipe) -> None:
-        self._last = (
-            recipe.mixing.unlabelled_start * recipe.run.rounds if recipe.mixing.unlabelled else 0.0
-        )
-        self._gold = recipe.mixing.worked_examples
-
-    def plan(self, number: int, plan: SamplingPlan) -> SamplingPlan:
-        """No unlabelled problem up to the last labelled round."""
-        return replace(plan, unlabelled=0.0 if number <= self._last else None, gold=self._gold)
-
-    def observe(self, rollouts: Sequence[Rollout], rank: str) -> None:
-        """Nothing moves it."""
-
-    def state(self) -> dict[str, Any]:
-        """Nothing: the recipe says it all."""
         return {}
 
     def restore(self, state: Mapping[str, Any]) -> None:
-        """Nothing to restore."""
+        """Resume from a state."""
 
 
-class Adaptive:
-    """As many unlabelled problems as the vote deserves, and as much gold as there are gaps.
+class Scheduled(Mixing):
+    """M-STaR's T_mixin: labelled problems only, then all as they come (arXiv 2412.17451).
 
-    The held-out problems are voted on as if they had no label. Once the vote is surely right often
-    enough, a step more of the next round is unlabelled, and a step less once it surely is not; in
-    between nothing moves. Sure is what the Wilson interval (Wilson 1927) says. So learning begins
-    with labels, as with T_mixin, but the vote decides when it ends. Problems that were learned from
-    would not do: votes on them are right by memory.
+    The share of worked examples is the recipe's throughout.
+    """
 
-    Worked solutions stand in for what the policy cannot solve: their share is that of the held-out
-    problems without any right response, and no more than the recipe's.
+    def plan(self, number: int, plan: SamplingPlan) -> SamplingPlan:
+        """No unlabelled problem up to the last labelled round."""
+        mixing = self._recipe.mixing
+        last = mixing.unlabelled_start * self._recipe.run.rounds if mixing.unlabelled else 0.0
+        unlabelled = 0.0 if number <= last else None
+        return replace(plan, unlabelled=unlabelled, worked_examples=mixing.worked_examples)
 
-    Args:
-        recipe: ``gold`` is the greatest share; without ``unlabelled`` problems only gold moves.
+
+class Adaptive(Mixing):
+    """As many unlabelled problems as the vote deserves, and worked examples for unsolved problems.
+
+    The validation problems are voted on as if they had no label. Once the vote is surely right
+    often enough, a step more of the next round is unlabelled, and a step less once it surely is
+    not; in between nothing moves. Sure means by the Wilson interval (Wilson 1927). So learning
+    begins with labels, as with T_mixin, but the vote decides when that ends. Votes on problems
+    that were learned from would not do: they are right by memory.
+
+    Worked examples stand in for what the policy cannot solve: their share is that of the
+    validation problems without any right response, up to the recipe's. Without ``unlabelled``
+    problems in the recipe only this share moves.
     """
 
     def __init__(self, recipe: Recipe) -> None:
-        self._vote = recipe.mixing.vote
-        self._most_gold = self._gold = recipe.mixing.worked_examples
+        super().__init__(recipe)
+        self._worked_examples = recipe.mixing.worked_examples
         self._unlabelled = 0.0 if recipe.mixing.unlabelled else None
 
     def plan(self, number: int, plan: SamplingPlan) -> SamplingPlan:
-        """The present mix."""
-        return replace(plan, unlabelled=self._unlabelled, gold=self._gold)
+        """The present shares."""
+        return replace(plan, unlabelled=self._unlabelled, worked_examples=self._worked_examples)
 
     def observe(self, rollouts: Sequence[Rollout], rank: str) -> None:
         """Move a step where the vote is surely better or worse than wanted."""
-        from mstar.agents.pseudo_labels import labelled
-
-        seen = labelled(rollouts, self._vote, rank)
-        if seen.problems:
-            gaps = 1 - seen.solved / seen.problems
-            self._gold = round(min(self._most_gold, gaps), 6)
-        if self._unlabelled is None or not seen.voted:
+        record = vote_record(rollouts, self._recipe.mixing.vote, rank)
+        if record.problems:
+            unsolved = 1 - record.solved / record.problems
+            self._worked_examples = round(min(self._recipe.mixing.worked_examples, unsolved), 6)
+        if self._unlabelled is None or not record.voted:
             return
-        low, high = wilson(seen.right, seen.voted)
+        low, high = wilson(record.right, record.voted)
         if low >= TRUST:
             self._unlabelled = min(MOST, self._unlabelled + STEP)
         elif high < TRUST:
@@ -112,17 +95,11 @@ class Adaptive:
 
     def state(self) -> dict[str, Any]:
         """The present shares."""
-        return {"unlabelled": self._unlabelled, "gold": self._gold}
+        return {"unlabelled": self._unlabelled, "gold": self._worked_examples}
 
     def restore(self, state: Mapping[str, Any]) -> None:
-        """Go on with the shares."""
-        self._unlabelled, self._gold = state["unlabelled"], float(state["gold"])
-
-
-MIXINGS: dict[MixingName, Callable[[Recipe], Mixing]] = {
-    "scheduled": Scheduled,
-    "adaptive": Adaptive,
-}
+        """Resume with the shares."""
+        self._unlabelled, self._worked_examples = state["unlabelled"], float(state["gold"])
 
 
 def wilson(right: int, count: int) -> tuple[float, float]:

@@ -1,31 +1,30 @@
-"""Exploration that knows its noise and its price: few paired probes, pooled, a margin to move."""
+"""M-STaR's rule with less noise at a lower price: few paired probes, pooled, a margin to move."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
-from mstar.agents.explore.base import COOLEST, HOTTEST, SamplingPlan
-from mstar.agents.explore.evidence import Evidence, Samples, reward_pass_2_at
+from mstar.agents.config import Recipe
+from mstar.agents.explore.base import COOLEST, HOTTEST, ExplorationController
+from mstar.agents.explore.samples import reward_pass_2_at
 from mstar.agents.explore.temperature_belief import Comparison, Prior, posterior, surprise
+from mstar.agents.types import NO_SAMPLES, Metrics, RoundSamples, Samples, SamplingPlan
 
-if TYPE_CHECKING:
-    from mstar.agents.monitor.metrics import Dynamics
-
-START = (0.3, 0.5, 0.75, 1.1, 1.6)  # a coarse look at the base policy
-AROUND = (1 / 1.5, 1.5)  # then two probes, as factors of the present temperature
+START = (0.3, 0.5, 0.75, 1.1, 1.6)  # probes of the base policy
+AROUND = (1 / 1.5, 1.5)  # later probes, as factors of the present temperature
 GRID = np.exp(np.linspace(np.log(COOLEST), np.log(HOTTEST), 35))  # candidates, 5 % apart
-OF = 4  # at most; Reward-Pass@2 is estimated out of so many samples
+SUBSET = 4  # Reward-Pass@2 is estimated out of at most so many samples
 WINDOW = 16  # rounds; older comparisons are dropped
 PRIOR = Prior(height=0.06, width=0.65, memory=40.0)
-SHOCK = 3.0  # standard deviations of surprise after which all that was believed is dropped
+SHOCK = 3.0  # standard deviations of surprise after which all comparisons are dropped
 
 
-class Paired:
-    """Chooses the temperature by Reward-Pass@2 as M-STaR does, with its noise in view.
+class Paired(ExplorationController):
+    """Chooses the temperature by Reward-Pass@2 as M-STaR does, and accounts for noise.
 
     The paper's rule (arXiv 2412.17451) takes the highest of 14 figures, each of them a few points
     off. This one compares temperatures on the same problems by the same uniform numbers, so that
@@ -33,28 +32,36 @@ class Paired:
     problem's samples or so, averaged over all such subsets, which halves the noise and hardly
     moves the optimum; pools comparisons over rounds and neighbouring temperatures, see
     ``posterior``; moves only where the expected gain is worth `margin` of its own standard
-    deviation; and forgets everything when a comparison contradicts what is believed.
+    deviation; and drops all comparisons when a new one contradicts them.
 
-    Probes cost samples that could have been practice. It looks at five temperatures before the
-    first round, then at two beside the present one: in the round after a move, else in every second
+    Probes cost samples that could have been training. It probes five temperatures before the
+    first round, then two beside the present one: in the round after a move, else in every second
     one. Widths, memory, margin and probes were tuned on simulated runs, see ``mstar bench
     exploration``.
 
-    The threshold follows, as slowly, the ranking score that lets `keep` right answers of a solved
-    problem pass; only the ``threshold`` rule of selection looks at it.
+    The threshold follows, as slowly, the ranking score that lets ``top_k`` right responses of a
+    solved problem pass; only the selection rule ``threshold`` uses it.
 
     Args:
-        plan: of the first round, brought into the range of the paper's sweep.
+        plan: of the first round; its temperature is brought into the range of the paper's sweep.
+        recipe: all settings.
         prior: of the score over temperature.
         margin: expected gain that a move needs, in standard deviations of that gain.
     """
 
-    def __init__(self, plan: SamplingPlan, prior: Prior = PRIOR, margin: float = 0.3) -> None:
+    def __init__(
+        self,
+        plan: SamplingPlan,
+        recipe: Recipe,
+        *,
+        prior: Prior = PRIOR,
+        margin: float = 0.3,
+    ) -> None:
         temperature = min(HOTTEST, max(COOLEST, plan.temperature))
-        self._plan = replace(plan, temperature=temperature)
+        super().__init__(replace(plan, temperature=temperature), recipe)
         self._prior, self._margin = prior, margin
-        self._seen: list[Comparison] = []
-        self._due = 0  # the round of the next look
+        self._comparisons: list[Comparison] = []
+        self._due = 0  # the round of the next probes
 
     def probes(self, round_number: int) -> tuple[float, ...]:
         """The present temperature and its neighbours; before the first round, the whole range."""
@@ -67,20 +74,19 @@ class Paired:
         return tuple(sorted({*near, present}))
 
     def observe(
-        self, round_number: int, dynamics: Dynamics, evidence: Evidence | None = None
+        self, round_number: int, metrics: Metrics, samples: RoundSamples = NO_SAMPLES
     ) -> None:
         """Add a comparison, and move where that pays."""
-        if evidence is None:
-            return
-        if (new := compared(round_number, evidence.probed)) is not None:
-            if self._seen and surprise(self._prior, self._seen, new) > SHOCK:
-                self._seen = []
-            self._seen = [c for c in self._seen if c.round_number > round_number - WINDOW]
-            self._seen.append(new)
+        if (new := compared(round_number, samples.validation)) is not None:
+            known = self._comparisons
+            if known and surprise(self._prior, known, new) > SHOCK:
+                known = []
+            recent = [c for c in known if c.round_number > round_number - WINDOW]
+            self._comparisons = [*recent, new]
             best = self._best(round_number + 1)
             self._due = round_number + (1 if best != self._plan.temperature else 2)
             self._plan = replace(self._plan, temperature=best)
-        threshold = passing(evidence.practised, self._plan.keep)
+        threshold = passing(samples.training, self._plan.top_k)
         if threshold is not None:
             moved = self._plan.threshold + 0.3 * (threshold - self._plan.threshold)
             self._plan = replace(self._plan, threshold=round(moved, 6))
@@ -88,7 +94,8 @@ class Paired:
     def _best(self, now: int) -> float:
         """The candidate that promises most, or the present temperature."""
         present = self._plan.temperature
-        mean, covariance = posterior(self._prior, self._seen, np.append(GRID, present), now)
+        grid = np.append(GRID, present)
+        mean, covariance = posterior(self._prior, self._comparisons, grid, now)
         variance = np.diag(covariance) + covariance[-1, -1] - 2 * covariance[-1]
         gain = mean - mean[-1]
         best = int(np.argmax(gain))
@@ -96,24 +103,20 @@ class Paired:
             return present
         return float(round(GRID[best], 4))
 
-    def plan(self) -> SamplingPlan:
-        """The first plan at the chosen temperature and threshold."""
-        return self._plan
-
     def state(self) -> dict[str, Any]:
-        """What was chosen, the comparisons that it rests on, and when the next look is due."""
+        """What was chosen, the comparisons behind it, and when the next probes are due."""
         return {
-            "temperature": self._plan.temperature,
+            **super().state(),
             "threshold": self._plan.threshold,
             "due": self._due,
-            "seen": [asdict(comparison) for comparison in self._seen],
+            "seen": [asdict(comparison) for comparison in self._comparisons],
         }
 
     def restore(self, state: Mapping[str, Any]) -> None:
-        """Go on from the comparisons that were made."""
-        temperature, threshold = float(state["temperature"]), float(state["threshold"])
-        self._plan = replace(self._plan, temperature=temperature, threshold=threshold)
-        self._seen = [Comparison.restored(comparison) for comparison in state["seen"]]
+        """Resume with the comparisons that were made."""
+        super().restore(state)
+        self._plan = replace(self._plan, threshold=float(state["threshold"]))
+        self._comparisons = [Comparison.restored(comparison) for comparison in state["seen"]]
         self._due = int(state["due"])
 
 
@@ -127,22 +130,22 @@ def compared(round_number: int, probed: tuple[Samples, ...]) -> Comparison | Non
     fewest = min(int((~np.isnan(s.right)).sum(axis=1).max()) for s in probed)
     if fewest < 2:
         return None
-    k = max(2, min(OF, fewest - 1))
+    k = max(2, min(SUBSET, fewest - 1))
     scores = [reward_pass_2_at(samples, k) for samples in probed]
     return Comparison.of(round_number, [s.temperature for s in probed], scores)
 
 
-def passing(practised: tuple[Samples, ...], keep: int) -> float | None:
-    """The threshold that lets `keep` right answers of a solved problem pass, on average.
+def passing(samples: tuple[Samples, ...], top_k: int) -> float | None:
+    """The threshold that lets `top_k` right responses of a solved problem pass, on average.
 
     None where nothing was right.
     """
-    if not practised:
+    if not samples:
         return None
-    right = np.concatenate([(s.right == 1).ravel() for s in practised])
-    rank = np.concatenate([s.rank.ravel() for s in practised])[right]
-    solved = np.any([(s.right == 1).any(axis=1) for s in practised], axis=0).sum()
+    right = np.concatenate([(s.right == 1).ravel() for s in samples])
+    rank = np.concatenate([s.rank.ravel() for s in samples])[right]
+    solved = np.any([(s.right == 1).any(axis=1) for s in samples], axis=0).sum()
     if not len(rank):
         return None
-    wanted = min(len(rank), int(keep * solved))
+    wanted = min(len(rank), int(top_k * solved))
     return float(np.sort(rank)[::-1][wanted - 1])

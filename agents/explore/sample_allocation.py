@@ -1,65 +1,77 @@
-"""Which problems get more samples once a few of each were seen, and which are asked again later."""
+"""Allocation of a round's samples: a few of every problem, then more where right ones are missing.
+
+``next_wave`` decides how many, ``RetryQueue`` which problems are asked again in a later round, and
+``SampleAllocation`` carries it out.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Literal
+from dataclasses import dataclass, field, replace
+from typing import Any
 
-Allocation = Literal["uniform", "by-prompt"]
+from mstar.agents.config import Recipe
+from mstar.agents.rollout import ask, by_problem, collect, combined, judged, sample_shared
+from mstar.agents.sampling.base import Sampler
+from mstar.agents.seeds import mix
+from mstar.agents.types import Rollout, SamplingPlan
+from mstar.envs.problem import Problem
+from mstar.envs.vector_env import ProblemVectorEnv
 
 MOST = 2  # times the even share: no problem gets more
 WAIT = 2  # rounds until an unsolved problem is asked again; twice as long every further time
 AGAIN = 8  # at most one in so many problems of a round is asked again
-REMEMBERED = 256  # unsolved problems; the oldest are given up for lost
+REMEMBERED = 256  # unsolved problems; the oldest are given up
+
+Groups = list[list[Rollout]]  # one group per problem
 
 
-def next_wave(scores: Sequence[Sequence[float]], keep: int, samples: int, left: int) -> list[int]:
-    """How many more samples each problem gets: twice its own where it still lacks right ones.
+def next_wave(scores: Sequence[Sequence[float]], top_k: int, samples: int, left: int) -> list[int]:
+    """How many more samples each problem gets: as many as it has, while it lacks right ones.
 
-    Problems with `keep` right samples have what is learned from, so more of them would be wasted,
-    be they always right or mixed; so would be more than ``MOST`` times `samples` of one that may
-    be out of reach. Where nobody knows what is right, a problem gets its even share. On stored
-    samples of the embedded model, waves to problems that lack gave more lessons from more problems
-    than an even share did, and waves to mixed problems alone gave fewer: see
+    Problems with `top_k` right samples have what is learned from, so that more would be wasted,
+    whether they are always right or mixed; so would be more than ``MOST`` times `samples` of one
+    that may be out of reach. Where no label tells what is right, a problem gets its even share. On
+    stored samples of the embedded model, waves to problems that lack gave more training examples
+    from more problems than an even share did, and waves to mixed problems alone gave fewer: see
     ``results/exploration-bench``.
 
     Args:
-        scores: the gate's, of the samples of each of N problems so far; 1 is right, NaN says that
-            nobody knows.
-        keep: right ones that a problem needs.
+        scores: the gate's, of the samples of each of N problems so far; 1 is right, NaN unknown.
+        top_k: right ones that a problem needs.
         samples: the even share.
-        left: samples to give away; where they don't do for all, the earlier problems get one more.
+        left: samples to give away; where they are too few, all get equally many of them, and the
+            earlier problems one more.
 
     Returns:
-        (N,) numbers of samples, their sum at most `left`; all 0 where nobody lacks any.
+        (N,) numbers of samples, their sum at most `left`; all 0 where no problem lacks any.
 
-    >>> next_wave([[1.0, 1.0], [1.0, 0.0], [0.0, 0.0]], keep=2, samples=8, left=9)
+    >>> next_wave([[1.0, 1.0], [1.0, 0.0], [0.0, 0.0]], top_k=2, samples=8, left=9)
     [0, 2, 2]
-    >>> next_wave([[1.0, 1.0], [1.0, 0.0], [0.0, 0.0]], keep=2, samples=8, left=3)
+    >>> next_wave([[1.0, 1.0], [1.0, 0.0], [0.0, 0.0]], top_k=2, samples=8, left=3)
     [0, 2, 1]
     """
     more = []
     for own in scores:
         known = [score for score in own if score == score]
         most = samples * MOST if known else samples
-        lacks = sum(score == 1.0 for score in own) < keep
+        lacks = sum(score == 1.0 for score in own) < top_k
         more.append(max(0, min(len(own), most - len(own))) if lacks else 0)
-    asking = [place for place, wanted in enumerate(more) if wanted]
+    lacking = [index for index, wanted in enumerate(more) if wanted]
     if sum(more) > left:
-        for rank, place in enumerate(asking):
-            more[place] = min(more[place], left // len(asking) + (rank < left % len(asking)))
+        for rank, index in enumerate(lacking):
+            more[index] = min(more[index], left // len(lacking) + (rank < left % len(lacking)))
     return more
 
 
 def unsolved(scores: Sequence[float]) -> bool:
-    """Whether all samples are known to be not right."""
+    """Whether all samples are known to be wrong."""
     return all(score < 1.0 for score in scores)
 
 
 @dataclass
 class RetryQueue:
-    """Unsolved problems, until they are asked again: the policy may have learned meanwhile.
+    """Unsolved problems, to be asked again: the policy may have learned meanwhile.
 
     Attributes:
         waiting: by id, the round in which a problem is due and how long it waited for it.
@@ -72,16 +84,118 @@ class RetryQueue:
         ready = [name for name, (due, _) in self.waiting.items() if due <= round_number]
         return sorted(ready, key=lambda name: self.waiting[name][0])[:most]
 
-    def note(self, round_number: int, found: Mapping[str, Sequence[float]]) -> None:
-        """Queue what is unsolved, and forget what no longer is.
+    def note(self, round_number: int, results: Mapping[str, Sequence[float]]) -> None:
+        """Queue what is unsolved, and drop what no longer is.
 
         Args:
             round_number: the present one.
-            found: the gate's scores of all samples of each problem, by its id.
+            results: the gate's scores of all samples of each problem, by its id.
         """
-        for name, scores in found.items():
+        for name, scores in results.items():
             _, waited = self.waiting.pop(name, (0, WAIT // 2))
             if unsolved(scores):
                 self.waiting[name] = (round_number + 2 * waited, 2 * waited)
         for name in list(self.waiting)[: -REMEMBERED or None]:
             del self.waiting[name]
+
+
+class SampleAllocation:
+    """Samples a round under the allocation ``by-prompt``.
+
+    Every problem gets a few samples, and those with fewer than ``top_k`` right ones get more in
+    waves, as long as the round's samples last; problems without a right one are asked again in a
+    later round. So how many samples a problem gets depends on what was sampled, and the share of
+    right ones among all rollouts is no estimate of what the policy can do: hard problems have more
+    of them. Only the first few are; the others are marked ``extra``. Selection, which takes right
+    responses problem by problem, is not biased by it.
+
+    Args:
+        sampler: of the policy as it is now.
+        env: poses and judges the problems.
+        recipe: ``initial_samples`` is how many a few are, and the ``gate`` says what is right.
+    """
+
+    def __init__(self, sampler: Sampler, env: ProblemVectorEnv, recipe: Recipe) -> None:
+        self._sampler, self._env, self._recipe = sampler, env, recipe
+        self._queue = RetryQueue()
+        self._queued: dict[str, Problem] = {}  # as they were drawn
+
+    def due(self, number: int) -> list[Problem]:
+        """The problems to ask again in a round; a resumed run finds them by their ids."""
+        find = self._env.examiner.find
+        names = self._queue.due(number, self._recipe.sampling.prompts // AGAIN)
+        return [self._queued.get(name) or find(name) for name in names]
+
+    def sample(self, number: int, problems: Sequence[Problem], plan: SamplingPlan) -> list[Rollout]:
+        """Judged responses to N problems, problem by problem; at most N x ``plan.samples``."""
+        few = min(self._recipe.sampling.initial_samples, plan.samples)
+        rollouts = collect(
+            self._sampler,
+            self._env,
+            problems,
+            [plan.temperature] * few,
+            seed=mix(self._recipe.run.seed, number, 0),
+            version=number - 1,
+        )
+        groups = [rollouts[start : start + few] for start in range(0, len(rollouts), few)]
+        left = len(problems) * plan.samples - len(rollouts)
+        while any(more := next_wave(self._gated(groups), plan.top_k, plan.samples, left)):
+            left -= sum(more)
+            seed = mix(self._recipe.run.seed, number, 6, left)
+            groups = self._extended(groups, more, plan.temperature, seed)
+        sampled = [
+            replace(rollout, extra=place >= few)
+            for group in groups
+            for place, rollout in enumerate(group)
+        ]
+        return combined(sampled, self._env)
+
+    def note(self, number: int, drawn: Sequence[Problem], rollouts: Sequence[Rollout]) -> None:
+        """Queue the problems of a round that had no right response.
+
+        Args:
+            number: of the round.
+            drawn: its problems, before phrasing.
+            rollouts: the responses to them.
+        """
+        groups = by_problem(rollouts)
+        scores = self._gated([[rollouts[i] for i in rows] for rows in groups.values()])
+        self._queue.note(number, dict(zip(groups, scores, strict=True)))
+        known = self._queued | {problem.id: problem for problem in drawn}
+        self._queued = {name: known[name] for name in self._queue.waiting if name in known}
+
+    def state(self) -> dict[str, Any]:
+        """All that ``restore`` needs, as JSON values."""
+        return {"aside": self._queue.waiting}
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Resume from a state."""
+        waiting = {name: (due, waited) for name, (due, waited) in state["aside"].items()}
+        self._queue = RetryQueue(waiting)
+
+    def _gated(self, groups: Sequence[Sequence[Rollout]]) -> list[list[float]]:
+        """The gate's score of each rollout."""
+        gate = self._recipe.selection.gate
+        return [[rollout.scores[gate] for rollout in group] for group in groups]
+
+    def _extended(
+        self, groups: Groups, more: Sequence[int], temperature: float, seed: int
+    ) -> Groups:
+        """The groups with so many more rollouts each; extended groups are judged as a whole."""
+        longer = [i for i, count in enumerate(more) if count]
+        problems = [groups[i][0].problem for i in longer]
+        prompts = [ask(self._env, problem) for problem in problems]
+        counts = [more[i] for i in longer]
+        written = sample_shared(self._sampler, prompts, counts, temperature, seed)
+        responses = [
+            [rollout.response for rollout in groups[i]] + new
+            for i, new in zip(longer, written, strict=True)
+        ]
+        temperatures = [[temperature] * len(group) for group in responses]
+        version = groups[0][0].version
+        rollouts = judged(self._env, problems, responses, temperatures, version)
+        extended = dict(zip(longer, by_problem(rollouts).values(), strict=True))
+        return [
+            [rollouts[row] for row in extended[i]] if i in extended else group
+            for i, group in enumerate(groups)
+        ]

@@ -1,4 +1,4 @@
-"""What is believed of a score over temperature: differences pooled over rounds and neighbours."""
+"""A score as a Gaussian process over temperature, from differences pooled over rounds."""
 
 from __future__ import annotations
 
@@ -20,7 +20,8 @@ class Comparison:
         round_number: when.
         temperatures: (J,), J >= 2.
         values: (J,), means over the problems.
-        covariance: (J, J) of these means; problems that are hard at all temperatures show in it.
+        covariance: (J, J) of these means; it holds what the temperatures have in common, such as
+            problems that are hard at all of them.
     """
 
     round_number: int
@@ -40,7 +41,7 @@ class Comparison:
         table = table[:, ~np.isnan(table).any(axis=0)] if len(table) > 1 else table
         if len(table) < 2 or table.shape[1] < 2:
             return None
-        # Half a problem more of each outcome: a score without spread is not known for certain.
+        # As if half a problem more had each outcome: no spread does not mean no uncertainty.
         floor = 0.25 / table.shape[1] ** 2
         noise = np.cov(table) / table.shape[1] + floor * np.eye(len(table))
         return cls(
@@ -52,7 +53,7 @@ class Comparison:
 
     @classmethod
     def restored(cls, state: Mapping[str, Any]) -> Comparison:
-        """From its fields as JSON gives them back."""
+        """From its fields as JSON values."""
         return cls(
             int(state["round_number"]),
             tuple(state["temperatures"]),
@@ -63,12 +64,12 @@ class Comparison:
 
 @dataclass(frozen=True, slots=True)
 class Prior:
-    """How much the score is expected to vary, before anything was seen.
+    """How much the score is expected to vary, before any comparison.
 
     Attributes:
         height: standard deviation over temperatures, in shares of problems.
         width: of a bump, in natural logarithms of temperature.
-        memory: rounds after which a comparison counts for a third of what it did.
+        memory: rounds after which the correlation has fallen to 1 / e.
     """
 
     height: float
@@ -77,39 +78,39 @@ class Prior:
 
 
 def posterior(
-    prior: Prior, seen: Sequence[Comparison], grid: Floats, now: int
+    prior: Prior, comparisons: Sequence[Comparison], grid: Floats, now: int
 ) -> tuple[Floats, Floats]:
     """Mean (G,) and covariance (G, G) of the score over a grid of temperatures, up to its level.
 
     Gaussian process regression (Rasmussen and Williams 2006, equations 2.25 and 2.26) with the
     kernel height^2 exp(-(log T - log T')^2 / (2 width^2)) exp(-|r - r'| / memory) over temperature
-    T and round r. The level of each comparison is unknown on its own, a policy that gets better
-    being no reason to move, so that only differences within a comparison count.
+    T and round r. Each comparison has an unknown level of its own, so that only differences within
+    a comparison count: that the policy gets better is no reason to move.
 
     Args:
         prior: of the score.
-        seen: comparisons, in any order.
+        comparisons: in any order.
         grid: (G,) temperatures.
-        now: the round that is asked about.
+        now: the round that the score is predicted for.
     """
-    places = np.log(grid)
-    grown = _kernel(prior, places, places, np.zeros((len(grid), len(grid))))
-    if not seen:
-        return np.zeros(len(grid)), grown
-    heat = np.log(np.concatenate([c.temperatures for c in seen]))
-    when = np.concatenate([[float(c.round_number)] * len(c.temperatures) for c in seen])
-    owner = np.concatenate([[float(i)] * len(c.temperatures) for i, c in enumerate(seen)])
-    values = np.concatenate([np.array(c.values) - np.mean(c.values) for c in seen])
-    total = _kernel(prior, heat, heat, when[:, None] - when[None, :])
+    at = np.log(grid)
+    before = _kernel(prior, at, at, np.zeros((len(grid), len(grid))))
+    if not comparisons:
+        return np.zeros(len(grid)), before
+    known = np.log(np.concatenate([c.temperatures for c in comparisons]))
+    when = np.concatenate([[float(c.round_number)] * len(c.temperatures) for c in comparisons])
+    owner = np.concatenate([[float(i)] * len(c.temperatures) for i, c in enumerate(comparisons)])
+    values = np.concatenate([np.array(c.values) - np.mean(c.values) for c in comparisons])
+    total = _kernel(prior, known, known, when[:, None] - when[None, :])
     total += np.equal.outer(owner, owner)  # an unknown level, of standard deviation 1
     start = 0
-    for comparison in seen:
+    for comparison in comparisons:
         stop = start + len(comparison.temperatures)
         total[start:stop, start:stop] += np.array(comparison.covariance)
         start = stop
-    shared = _kernel(prior, places, heat, (now - when)[None, :])
-    gained = np.linalg.solve(total, np.column_stack([values, shared.T]))
-    return shared @ gained[:, 0], grown - shared @ gained[:, 1:]
+    shared = _kernel(prior, at, known, (now - when)[None, :])
+    solved = np.linalg.solve(total, np.column_stack([values, shared.T]))
+    return shared @ solved[:, 0], before - shared @ solved[:, 1:]
 
 
 def _kernel(prior: Prior, one: Floats, other: Floats, rounds: Floats) -> Floats:
@@ -118,14 +119,14 @@ def _kernel(prior: Prior, one: Floats, other: Floats, rounds: Floats) -> Floats:
     return near
 
 
-def surprise(prior: Prior, seen: Sequence[Comparison], new: Comparison) -> float:
-    """How far a comparison lies from what was believed, in standard deviations too many.
+def surprise(prior: Prior, comparisons: Sequence[Comparison], new: Comparison) -> float:
+    """How far a new comparison lies from what the earlier ones predict, in standard deviations.
 
     The squared Mahalanobis distance of its J - 1 differences is chi-squared with as many degrees of
-    freedom where the belief holds; of that the mean is taken off, and the rest divided by the
-    standard deviation, sqrt(2 (J - 1)).
+    freedom where the prediction holds. Its mean is subtracted and the rest divided by its standard
+    deviation, sqrt(2 (J - 1)).
     """
-    mean, covariance = posterior(prior, seen, np.array(new.temperatures), new.round_number)
+    mean, covariance = posterior(prior, comparisons, np.array(new.temperatures), new.round_number)
     contrast = np.eye(len(mean))[1:] - np.eye(len(mean))[:-1]  # neighbours, (J - 1, J)
     off = contrast @ (np.array(new.values) - mean)
     spread = contrast @ (covariance + np.array(new.covariance)) @ contrast.T

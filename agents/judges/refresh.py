@@ -15,9 +15,10 @@ from mstar.agents.judges.step_judge import STEP_JUDGE, StepJudge
 from mstar.agents.judges.step_labels import Labelled, exact, labelled, slipped, whole
 from mstar.agents.judges.training import JudgeBatch, JudgeFit, fit_judge, judge_batch
 from mstar.agents.policy import distributed
-from mstar.agents.rollout import Rollout, by_problem
+from mstar.agents.rollout import by_problem
 from mstar.agents.sampling.base import Prompt
 from mstar.agents.seeds import mix
+from mstar.agents.types import Rollout
 
 PROBLEMS = 16  # of one update
 GENTLE = JudgeFit(learning_rate=1e-4, warmup=4)  # it must not forget what it was made for

@@ -1,4 +1,4 @@
-"""What can go wrong with a run, and by which signs it is known."""
+"""What can go wrong with a run, and the signs by which it shows."""
 
 from __future__ import annotations
 
@@ -6,15 +6,12 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from math import isnan, nan, sqrt
 from types import MappingProxyType
-from typing import Any, Literal
+from typing import Any
 
-from mstar.agents.monitor.metrics import Dynamics
+from mstar.agents.types import AlarmName, Metrics, Remedy
 
-AlarmName = Literal["collapse", "over-confidence", "proxy gaming", "drift"]
-Remedy = Literal["explore", "roll back", "freeze", "stop"]
-
-# One remedy each. A frozen weight pays for a proxy no longer; exploring raises the temperature;
-# rolling back returns to the best round; stopping ends the run.
+# One remedy each. Freezing sets the weight of a gamed reward model to 0; exploring raises the
+# temperature; rolling back returns to the best round; stopping ends the run.
 REMEDIES: Mapping[AlarmName, Remedy] = MappingProxyType(
     {
         "collapse": "explore",
@@ -24,42 +21,21 @@ REMEDIES: Mapping[AlarmName, Remedy] = MappingProxyType(
     }
 )
 
-LEFT = 0.25  # of the base's entropy, or of its distinct answers beyond the first: less is collapse
-OVER = 0.15  # rise in over-confidence of the majority, above the base's
-FAR = 2.0  # times the base's entropy: its own responses cost the policy three times what they did
+# Collapse is less than this share of the base's entropy, or of its distinct answers but one.
+LEFT = 0.25
+# Over-confidence is a rise by this much in over-confidence of the majority.
+OVER = 0.15
+# Drift is a distance of so many times the base's entropy: the base's responses have three times the
+# negative log-likelihood under the policy that they had under the base.
+FAR = 2.0
 
 
 @dataclass(frozen=True, slots=True)
-class Alarm:
-    """Something went wrong, and what is done about it.
+class BaseMetrics:
+    """The metrics of the base policy that later rounds are compared with.
 
     Attributes:
-        name: what.
-        round: after which it was found.
-        reason: one sentence with the figures.
-        remedy: what answers it.
-        acted: whether it was done.
-        why_not: what kept it from being done.
-    """
-
-    name: AlarmName
-    round: int
-    reason: str
-    remedy: Remedy
-    acted: bool
-    why_not: str = ""
-
-    def __str__(self) -> str:
-        answer = f"-> {self.remedy}" if self.acted else f"(no {self.remedy}: {self.why_not})"
-        return f"ALARM {self.name}: {self.reason} {answer}"
-
-
-@dataclass(frozen=True, slots=True)
-class Start:
-    """The base's figures, which later rounds are held against.
-
-    Attributes:
-        greedy: share of the held-out problems that the greedy answer gets right.
+        greedy: share of the validation problems that the greedy response gets right.
         entropy: of a token, in nats.
         distinct: answers of a problem.
         over: over-confidence of the majority, in [-1, 1].
@@ -71,54 +47,56 @@ class Start:
     over: float
 
     @classmethod
-    def of(cls, base: Dynamics, temperature: float) -> Start:
-        """Taken from the first measurement."""
-        spread = base.spread[temperature]
-        return cls(base.greedy, spread.entropy, spread.distinct, spread.majority.over)
+    def of(cls, metrics: Metrics, temperature: float) -> BaseMetrics:
+        """Taken from the first evaluation."""
+        sampled = metrics.by_temperature[temperature]
+        return cls(metrics.greedy, sampled.entropy, sampled.distinct, sampled.majority.over)
 
     def state(self) -> dict[str, Any]:
         """As JSON values."""
         return asdict(self)
 
     @classmethod
-    def from_state(cls, state: Mapping[str, float | None]) -> Start:
-        """The figures that ``state`` came from; JSON has null for NaN."""
+    def from_state(cls, state: Mapping[str, float | None]) -> BaseMetrics:
+        """The metrics that ``state`` returned; JSON has null for NaN."""
         return cls(**{name: nan if value is None else value for name, value in state.items()})
 
 
-def signs(now: Dynamics, start: Start, temperature: float) -> dict[AlarmName, str]:
-    """A sentence for each alarm but that of proxies, which takes more than one measurement.
+def signs(now: Metrics, base: BaseMetrics, temperature: float) -> dict[AlarmName, str]:
+    """The alarms that one evaluation calls for, with a sentence each; proxy gaming takes several.
 
     Collapse: entropy or distinct answers down to a quarter without a gain in greedy accuracy, the
     signature of majority rewards that have run away (arXiv 2505.21444). Over-confidence: the
     majority's share rose above its accuracy, as by pseudo-labels that confirm themselves. Drift:
-    far from the base and no better than it. Held-out problems without labels raise the first and
-    the last by the fall and the distance alone, and never the second.
+    far from the base and no better than it. On validation problems without labels there is no
+    accuracy: collapse and drift then depend on the fall and the distance alone, and
+    over-confidence is never found.
     """
-    spread, noise = now.spread[temperature], sqrt(0.5 / max(1, now.problems))
+    sampled, noise = now.by_temperature[temperature], sqrt(0.5 / max(1, now.problems))
     found: dict[AlarmName, str] = {}
     # Noise is at least the standard error of a difference of two shares. NaN is no gain.
-    gained = now.greedy - start.greedy > noise
-    greedy = f"greedy accuracy went from {start.greedy:.3f} to {now.greedy:.3f}"
-    if isnan(start.greedy) or isnan(now.greedy):
+    gained = now.greedy - base.greedy > noise
+    greedy = f"greedy accuracy went from {base.greedy:.3f} to {now.greedy:.3f}"
+    if isnan(base.greedy) or isnan(now.greedy):
         greedy = "greedy accuracy is not known"
-    fell = spread.entropy < LEFT * start.entropy or spread.distinct - 1 < LEFT * (
-        start.distinct - 1
+    fell = sampled.entropy < LEFT * base.entropy or sampled.distinct - 1 < LEFT * (
+        base.distinct - 1
     )
     if fell and not gained:
         found["collapse"] = (
-            f"entropy fell from {start.entropy:.3f} to {spread.entropy:.3f} nats and distinct "
-            f"answers from {start.distinct:.2f} to {spread.distinct:.2f}, while {greedy}."
+            f"entropy fell from {base.entropy:.3f} to {sampled.entropy:.3f} nats and distinct "
+            f"answers from {base.distinct:.2f} to {sampled.distinct:.2f}, while {greedy}."
         )
-    if spread.majority.over - start.over > max(OVER, 2 * noise):
+    majority = sampled.majority
+    if majority.over - base.over > max(OVER, 2 * noise):
         found["over-confidence"] = (
-            f"the majority's share is {spread.majority.said:.3f} and right are "
-            f"{spread.majority.right:.3f} of the majorities: {spread.majority.over:+.3f} apart, "
-            f"at the start {start.over:+.3f}."
+            f"the majority's share is {majority.said:.3f} and right are "
+            f"{majority.right:.3f} of the majorities: {majority.over:+.3f} apart, "
+            f"at the start {base.over:+.3f}."
         )
-    if now.drift > FAR * start.entropy and not gained:
+    if now.drift > FAR * base.entropy and not gained:
         found["drift"] = (
             f"the policy is {now.drift:.2f} nats a token away from the base, whose entropy was "
-            f"{start.entropy:.2f}, while {greedy}."
+            f"{base.entropy:.2f}, while {greedy}."
         )
     return found

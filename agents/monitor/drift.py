@@ -1,4 +1,4 @@
-"""How far the policy has moved from the base, measured on responses that the base once gave."""
+"""How far the policy has moved from the base, measured on responses that the base gave."""
 
 from __future__ import annotations
 
@@ -7,23 +7,24 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from mstar.agents.policy.policy import Policy
-from mstar.agents.rollout import Rollout, ask
+from mstar.agents.rollout import ask
 from mstar.agents.sampling.base import Response
 from mstar.agents.sampling.likelihood import log_probabilities
+from mstar.agents.types import Rollout
 from mstar.envs.vector_env import ProblemVectorEnv
 
-RESPONSES = 32  # a round's state holds them, so that a killed run goes on with the same
+RESPONSES = 32  # stored in every round's state, so that a killed run resumes with the same
 
 
 @dataclass(frozen=True)
-class Anchor:
-    """Fixed responses of the base to held-out problems.
+class BaseResponses:
+    """Fixed responses of the base to validation problems.
 
     The drift is the mean over their tokens of log p_base - log p_now. For responses sampled at
     temperature 1 that is the plain Monte-Carlo estimate of KL(base || policy) a token: unbiased,
     and below 0 by chance only where there is next to no drift. At another temperature it is a
     mean log-probability ratio and no KL. This direction grows where the policy gives up what the
-    base would say, and needs no second model in memory. Its few forward passes are not billed.
+    base would say, and needs no second model in memory. Its few forward passes count as no cost.
 
     Attributes:
         problems: their ids.
@@ -36,20 +37,20 @@ class Anchor:
     logprobs: tuple[float, ...] = ()
 
     @classmethod
-    def drop(
+    def of(
         cls, policy: Policy, env: ProblemVectorEnv, rollouts: Sequence[Rollout], temperature: float
-    ) -> Anchor:
-        """Anchor at the policy as it is, by the first response at a temperature to each problem."""
+    ) -> BaseResponses:
+        """The first response at a temperature to each problem, with its likelihood now."""
         first: dict[str, Rollout] = {}
         for rollout in rollouts:
             if rollout.temperature == temperature:
                 first.setdefault(rollout.problem.id, rollout)
         kept = list(first.values())[:RESPONSES]
-        anchor = cls(
+        base = cls(
             tuple(rollout.problem.id for rollout in kept),
             tuple(rollout.response.tokens for rollout in kept),
         )
-        return replace(anchor, logprobs=tuple(anchor._likelihoods(policy, env, rollouts)))
+        return replace(base, logprobs=tuple(base._likelihoods(policy, env, rollouts)))
 
     def drift(self, policy: Policy, env: ProblemVectorEnv, rollouts: Sequence[Rollout]) -> float:
         """In nats a token; 0 for the base, NaN without responses.
@@ -57,7 +58,7 @@ class Anchor:
         Args:
             policy: as it is now.
             env: poses the problems.
-            rollouts: of the same problems, whatever their responses.
+            rollouts: hold the same problems; their responses do not matter.
         """
         count = sum(map(len, self.tokens))
         if not count:
@@ -66,12 +67,12 @@ class Anchor:
         return (sum(self.logprobs) - sum(now)) / count
 
     def state(self) -> dict[str, Any]:
-        """Everything as JSON values; ``from_state`` reads it back."""
+        """All that ``from_state`` needs, as JSON values."""
         return asdict(self)
 
     @classmethod
-    def from_state(cls, state: Mapping[str, Any]) -> Anchor:
-        """The anchor that ``state`` came from."""
+    def from_state(cls, state: Mapping[str, Any]) -> BaseResponses:
+        """The responses that ``state`` returned."""
         tokens = tuple(tuple(response) for response in state["tokens"])
         return cls(tuple(state["problems"]), tokens, tuple(state["logprobs"]))
 

@@ -13,22 +13,19 @@ import datasets
 from transformers import PrinterCallback
 
 from mstar.agents.agent import Agent
-from mstar.agents.config import OnlineName, Recipe
+from mstar.agents.config import Recipe
 from mstar.agents.online.dpo import dpo_trainer
 from mstar.agents.online.temperature import set_temperature
 from mstar.agents.online.trainers import Practising, grpo_trainer, rloo_trainer
 from mstar.agents.online.trl_bridge import Column, Exercise, Practice, column_weights, telling
 from mstar.agents.policy import distributed
 from mstar.agents.policy.forward import unwrap_forward
-from mstar.agents.policy.policy import Policy
 from mstar.agents.policy.sharding import prune_no_split_modules
 from mstar.agents.rollout import together
-from mstar.agents.round import Round
-from mstar.agents.sft_trainer import Rounds, Tuned
-from mstar.agents.trainer_thread import Turns
-from mstar.envs.vector_env import ProblemVectorEnv
+from mstar.agents.trainer_thread import RoundCallback, TrainerThread
+from mstar.agents.types import FinetuneResult, Round
 
-TRAINERS: dict[OnlineName, Callable[[Practising, list[Column], datasets.Dataset], Any]] = {
+TRAINERS: dict[str, Callable[[Practising, list[Column], datasets.Dataset], Any]] = {
     "grpo": grpo_trainer,
     "dr-grpo": grpo_trainer,
     "dapo": grpo_trainer,
@@ -48,19 +45,22 @@ class Online(Agent):
     The number of samples is the recipe's throughout: TRL fixes the size of a group.
     """
 
-    def __init__(
-        self,
-        policy: Policy,
-        env: ProblemVectorEnv,
-        held_out: ProblemVectorEnv,
-        recipe: Recipe,
-        folder: Path,
-    ) -> None:
+    @classmethod
+    def check(cls, recipe: Recipe) -> None:
+        """As of every agent; and the responses of a round must fill whole batches of whole groups.
+
+        Raises:
+            ValueError: with what must divide what.
+        """
         check_batches(recipe)
-        super().__init__(policy, env, held_out, recipe, folder)
-        self.practice = Practice(policy, self.sampler, env, recipe.run.seed, self.lap)
-        self._turns: Turns[Exercise, Tuned] = Turns("online-trainer")
-        # Taken now: a resumed policy is no longer the base.
+        super().check(recipe)
+
+    def prepare(self) -> None:
+        """Make what stands between the trainer and our sampler, and the trainer's thread."""
+        recipe, policy = self.recipe, self.policy
+        self.practice = Practice(policy, self.sampler, self.env, recipe.run.seed, self.record_time)
+        self._thread: TrainerThread[Exercise, FinetuneResult] = TrainerThread("online-trainer")
+        # Copied now: a resumed policy is no longer the base.
         self._base = copy.deepcopy(policy.model) if recipe.run.agent == "online-dpo" else None
         self.trainer: Any = None
 
@@ -74,23 +74,23 @@ class Online(Agent):
         exercise = Exercise(number, slots, recipe.sampling.samples, plan.temperature)
         if self.trainer is None:
             self._start(exercise)
-        tuned = self._turns.ask(exercise)
+        finetuned = self._thread.run(exercise)
         self.policy.model.eval()
-        self.lap("update")
+        self.record_time("update")
         rollouts = together(self.practice.rollouts, problems)
         selection = telling(rollouts, recipe.sampling.samples, recipe.selection.gate)
-        return self.finish(number, plan, rollouts, selection, self._billed(tuned))
+        return self.finish(number, plan, rollouts, selection, self._with_scored(finetuned))
 
     def close(self) -> None:
         """Let the trainer's thread end; nothing more can be learned then."""
-        self._turns.close()
+        self._thread.close()
         if self.trainer is not None:
             unwrap_forward(self.policy.model)
 
     def go_back(self, checkpoint: Path | None) -> None:
         """As of every agent; a new trainer starts from there."""
         super().go_back(checkpoint)
-        self.trainer, self._turns = None, Turns("online-trainer")
+        self.trainer, self._thread = None, TrainerThread("online-trainer")
 
     def _start(self, first: Exercise) -> None:
         self.practice.begin(first)  # the trainer looks into a row to see that there are images
@@ -103,7 +103,7 @@ class Online(Agent):
             self.recipe,
             self.practice,
             self.folder,
-            Rounds(self._turns, self._begin),
+            RoundCallback(self._thread, self._begin),
         )
         prune_no_split_modules(self.policy.model)
         name: Any = self.recipe.run.agent
@@ -112,7 +112,7 @@ class Online(Agent):
             self.trainer = TRAINERS[name](practising, columns, table)
         self.trainer.remove_callback(PrinterCallback)  # the run has its own display
         resume = str(self._checkpoint) if self._checkpoint else None
-        self._turns.start(
+        self._thread.start(
             lambda: self.trainer.train(resume_from_checkpoint=resume),
             f"all {self.recipe.run.rounds} rounds have been trained",
         )
@@ -125,12 +125,12 @@ class Online(Agent):
         set_temperature(self.trainer, self.policy, exercise.temperature)
         return len(exercise.problems) * exercise.samples
 
-    def _billed(self, tuned: Tuned) -> Tuned:
+    def _with_scored(self, finetuned: FinetuneResult) -> FinetuneResult:
         """With the responses that the trainer read again to score them: before, and by the base."""
         stale = self.recipe.online.minibatches > 1 or self.recipe.run.agent == "rloo"
         before = stale and self.recipe.run.agent != "online-dpo"
         by_base = self.recipe.run.agent == "online-dpo" or self.trainer.beta > 0
-        return replace(tuned, scored=tuned.lessons * (before + by_base))
+        return replace(finetuned, scored=finetuned.examples * (before + by_base))
 
 
 def check_batches(recipe: Recipe) -> None:

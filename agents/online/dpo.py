@@ -12,7 +12,7 @@ from trl.import_utils import TRLExperimentalWarning
 
 from mstar.agents.online.trainers import Practising
 from mstar.agents.online.trl_bridge import Column, Practice
-from mstar.agents.rollout import Rollout
+from mstar.agents.types import Rollout
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore", TRLExperimentalWarning)  # its only home

@@ -11,14 +11,14 @@ import datasets
 from transformers import TrainerCallback
 from trl import GRPOConfig, GRPOTrainer, RLOOConfig, RLOOTrainer
 
-from mstar.agents.config import OnlineName, Recipe
+from mstar.agents.config import Recipe
 from mstar.agents.online.trl_bridge import Column, Message, Practice, column_weights
 from mstar.agents.policy import distributed
 from mstar.agents.policy.policy import Policy
 
 # What makes GRPOTrainer the algorithm of each paper. TRL has no dynamic sampling, which DAPO also
 # asks for: groups that are all right or all wrong stay, without a gradient.
-GRPO_SETTINGS: dict[OnlineName, dict[str, Any]] = {
+GRPO_SETTINGS: dict[str, dict[str, Any]] = {
     # Shao et al. 2024, arXiv 2402.03300
     "grpo": {"loss_type": "grpo", "scale_rewards": "group", "epsilon": 0.2},
     # Liu et al. 2025, arXiv 2503.20783: neither the length nor the deviation divides
@@ -42,7 +42,7 @@ GRPO_SETTINGS: dict[OnlineName, dict[str, Any]] = {
 }
 
 # The pull to the base policy, where the recipe leaves it open: the papers', or TRL's for the last.
-BETAS: dict[OnlineName, float] = {
+BETAS: dict[str, float] = {
     "grpo": 0.04,
     "dr-grpo": 0.0,
     "dapo": 0.0,

@@ -11,10 +11,10 @@ import torch
 
 from mstar.agents.policy import distributed
 from mstar.agents.policy.policy import Policy
-from mstar.agents.rollout import Rollout, ask, collect_alone
+from mstar.agents.rollout import ask, collect_alone
 from mstar.agents.sampling.base import Prompt, Sampler
 from mstar.agents.seeds import mix
-from mstar.agents.selection import Selection
+from mstar.agents.types import Rollout, Selection
 from mstar.envs.problem import Problem
 from mstar.envs.vector_env import ProblemVectorEnv
 

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import os
 
-from mstar.agents.config import INHERITS, Inherit, Recipe
-
-ALL: Inherit = "policy+optimizer+schedule"
+from mstar.agents.config import Recipe
 
 # FSDP1 shards differently; CPU-efficient loading leaves all processes but one without weights to
 # sample from; FSDP's own checkpointing renames the layers.
@@ -19,8 +17,12 @@ FSDP = {
 }
 
 
-def check_launch(recipe: Recipe) -> None:
+def check_launch(recipe: Recipe, one_trainer: bool) -> None:
     """Check the FSDP or DeepSpeed options of this launch against a recipe.
+
+    Args:
+        recipe: all settings.
+        one_trainer: whether one trainer lives through all rounds.
 
     Raises:
         ValueError: with the options, of the launch or the recipe, that would work.
@@ -33,7 +35,7 @@ def check_launch(recipe: Recipe) -> None:
                     "fsdp2.yaml, and save memory by --gradient-checkpointing or --lora-rank"
                 )
     # ZeRO's shards belong to DeepSpeed's engine: no other code can gather or re-shard them.
-    restarts = INHERITS.get(recipe.run.agent, ALL) != ALL or recipe.run.guards == "act"
+    restarts = not one_trainer or recipe.run.guards == "act"
     if os.environ.get("ACCELERATE_USE_DEEPSPEED") == "true" and (
         restarts or not recipe.sampling.server
     ):

@@ -6,7 +6,6 @@ from collections.abc import Callable
 from pkgutil import resolve_name
 
 from mstar.agents.config import Recipe, SamplingConfig
-from mstar.agents.policy.launch import check_launch
 from mstar.agents.policy.policy import Policy
 from mstar.agents.sampling.base import RolloutEngine
 
@@ -22,9 +21,7 @@ def sampler_of(policy: Policy, recipe: Recipe) -> RolloutEngine:
 
     Raises:
         ConnectionError: there is no server at the recipe's address.
-        ValueError: the run cannot be done with the sharding that the launch asks for.
     """
-    check_launch(recipe)
     name = "vllm" if recipe.sampling.server else "local"
     engine: Callable[[Policy, SamplingConfig], RolloutEngine] = resolve_name(ENGINES[name])
     return engine(policy, recipe.sampling)

@@ -13,7 +13,8 @@ from typing import Annotated
 import tyro
 from rich.console import Console
 
-from mstar.agents.config import Recipe, unknown
+from mstar.agents.config import Recipe
+from mstar.agents.registry import unknown
 from mstar.experiments.cli.options import current_names, recipe_text, start_recipe
 from mstar.experiments.run.recipes import RECIPES
 from mstar.experiments.terminal import printable

@@ -13,7 +13,8 @@ from typing import Any, get_type_hints
 
 import yaml
 
-from mstar.agents.config import RENAMED, SETTINGS, Recipe, unknown
+from mstar.agents.config import RENAMED, SETTINGS, Recipe
+from mstar.agents.registry import unknown
 from mstar.experiments.run.recipes import RECIPES, recipe_for
 
 

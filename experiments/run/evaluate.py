@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from mstar.agents.rollout import Rollout, by_problem, collect
+from mstar.agents.rollout import by_problem, collect
 from mstar.agents.sampling.base import Sampler
+from mstar.agents.types import Rollout
 from mstar.envs.problem import Problem
 from mstar.envs.vector_env import ProblemVectorEnv
 from mstar.experiments.rows import Row

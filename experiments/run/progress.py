@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.text import Text
 
 from mstar.agents.agent import Agent
-from mstar.agents.round import Round
+from mstar.agents.types import Round
 
 
 class Progress:
@@ -38,8 +38,8 @@ class Progress:
 
     def finished(self, done: Round) -> None:
         """Leave a line for a committed round."""
-        dynamics = done.dynamics
-        spread = next(iter(dynamics.spread.values()))
+        dynamics = done.metrics
+        spread = next(iter(dynamics.by_temperature.values()))
         self._accuracy = f"greedy {100 * dynamics.greedy:.1f} %"
         kept = f"{len(done.selection.kept):5d} kept" if done.selection else "          "
         kept = kept if done.number else "   the base"

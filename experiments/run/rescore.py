@@ -16,9 +16,10 @@ from numpy.typing import NDArray
 from mstar.agents.config import Recipe
 from mstar.agents.judges.catalog import check_names, reward_models
 from mstar.agents.pseudo_labels import pseudo_labelled
-from mstar.agents.rollout import Rollout, score_table
+from mstar.agents.rollout import score_table
 from mstar.agents.seeds import mix
 from mstar.agents.selection import select
+from mstar.agents.types import Rollout
 from mstar.experiments.rows import Row, write_rows
 from mstar.experiments.run.problems import open_env
 from mstar.experiments.run.rescore_options import RescoreOptions

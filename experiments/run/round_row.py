@@ -6,9 +6,8 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
-from mstar.agents.monitor.metrics import Dynamics
 from mstar.agents.pseudo_labels import pseudo_accuracy
-from mstar.agents.round import Round
+from mstar.agents.types import Metrics, Round, SamplingPlan
 from mstar.experiments.rows import Row
 
 
@@ -19,7 +18,7 @@ def describe(done: Round) -> Row:
     row: Row = {
         "number": done.number,
         "problems": len({r.problem.id for r in done.rollouts}),
-        "plan": asdict(done.plan) if done.plan else None,
+        "plan": _plan(done.plan) if done.plan else None,
         "selection": {
             "kept": len(done.selection.kept),
             "solved": done.selection.solved,
@@ -29,34 +28,54 @@ def describe(done: Round) -> Row:
         else None,
         "reward": sum(rewards) / len(rewards) if rewards else None,
         "tuned": {
-            "loss": done.tuned.loss,
-            "updates": done.tuned.updates,
-            "learning_rate": done.tuned.learning_rate,
+            "loss": done.finetuned.loss,
+            "updates": done.finetuned.updates,
+            "learning_rate": done.finetuned.learning_rate,
         }
-        if done.tuned
+        if done.finetuned
         else None,
         "pseudo": asdict(pseudo) if pseudo else None,
-        "dynamics": _dynamics(done.dynamics),
+        "dynamics": _dynamics(done.metrics),
         "alarms": [{**asdict(alarm), "text": str(alarm)} for alarm in done.alarms],
         "back_to": done.back_to,
         "cost": asdict(done.cost),
         "seconds": dict(done.seconds),
         "state": dict(done.state),
     }
-    told: Row = _told(row)
-    return told
+    valid: Row = _without_nan(row)
+    return valid
 
 
-def _dynamics(measured: Dynamics) -> Row:
-    row = asdict(measured)
-    row["spread"] = {str(t): {**row["spread"][t], "gap": measured.gap(t)} for t in measured.spread}
-    return row
+def _plan(plan: SamplingPlan) -> Row:
+    """With the names that the columns had first."""
+    return {
+        "temperature": plan.temperature,
+        "samples": plan.samples,
+        "keep": plan.top_k,
+        "threshold": plan.threshold,
+        "unlabelled": plan.unlabelled,
+        "gold": plan.worked_examples,
+    }
 
 
-def _told(value: Any) -> Any:
-    """The same JSON value with null for what is NaN, which JSON does not know."""
+def _dynamics(metrics: Metrics) -> Row:
+    """With the names that the columns had first."""
+    row = asdict(metrics)
+    spread = row.pop("by_temperature")
+    health, agreement, drift = row.pop("health"), row.pop("agreement"), row.pop("drift")
+    return {
+        **row,
+        "spread": {str(t): {**spread[t], "gap": metrics.gap(t)} for t in spread},
+        "health": health,
+        "agreement": agreement,
+        "drift": drift,
+    }
+
+
+def _without_nan(value: Any) -> Any:
+    """The same JSON value with null for NaN, which JSON does not have."""
     if isinstance(value, Mapping):
-        return {key: _told(part) for key, part in value.items()}
+        return {key: _without_nan(part) for key, part in value.items()}
     if isinstance(value, list | tuple):
-        return [_told(part) for part in value]
+        return [_without_nan(part) for part in value]
     return None if isinstance(value, float) and value != value else value

@@ -21,8 +21,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from mstar.agents.config import SETTINGS, Recipe, stored_settings
-from mstar.agents.rollout import Rollout
-from mstar.agents.round import Round
+from mstar.agents.types import Rollout, Round
 from mstar.envs.variants.unlabelled import is_right
 from mstar.experiments.rows import Row, read_rows, write_rows, write_whole
 from mstar.experiments.run.environment_info import surroundings
@@ -143,10 +142,10 @@ class RunFolder:
         if done.rollouts:
             kept = set(done.selection.kept) if done.selection else set()
             write_rollouts(self.path / "rollouts" / f"{name}.parquet", done.rollouts, kept)
-        if done.tuned:
+        if done.finetuned:
             target = self.checkpoint(done.number)
             shutil.rmtree(target, ignore_errors=True)
-            shutil.move(done.tuned.checkpoint, target)
+            shutil.move(done.finetuned.checkpoint, target)
         row = describe(done)
         rows = [*self.rounds(), row]
         write_rows(self.path / "rounds.jsonl", rows)

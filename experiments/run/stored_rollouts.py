@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from mstar.agents.rollout import Rollout
 from mstar.agents.sampling.base import Response
+from mstar.agents.types import Rollout
 from mstar.envs.problem import Problem
 from mstar.envs.variants.phrasing import Phrasing, phrase
 from mstar.envs.vector_env import ProblemVectorEnv

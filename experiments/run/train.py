@@ -12,7 +12,7 @@ import torch
 from rich.console import Console
 from transformers.utils import logging
 
-from mstar.agents.catalog import AGENTS
+from mstar.agents.catalog import agent_class
 from mstar.agents.config import Recipe
 from mstar.agents.policy import distributed
 from mstar.agents.policy.embedded import EMBEDDED
@@ -57,7 +57,7 @@ def train(recipe: Recipe, out: Path, console: Console, base_test: Path | None = 
     progress = Progress(console)
     with live(console, progress, per_second=4):
         progress.warn(warned)
-        agent = AGENTS[recipe.run.agent](policy, env, held_out, recipe, folder.trainer)
+        agent = agent_class(recipe.run.agent)(policy, env, held_out, recipe, folder.trainer)
         if rounds := folder.rounds():
             agent.restore(rounds[-1]["state"], folder.newest_checkpoint())
             progress.say(f"going on after round {rounds[-1]['number']}")

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any, get_args
 
-from mstar.agents.config import OnlineName
-from mstar.agents.explore.catalog import ControllerName
+from mstar.agents.catalog import ONLINE_AGENTS
+from mstar.agents.explore.catalog import CONTROLLERS
 from mstar.experiments.run.recipes import CONTINUOUS, RECIPES
 from mstar.experiments.studies.study import Study, Tuning
 from mstar.rewards.voting import VoteName
@@ -117,7 +117,7 @@ ONLINE = Study(
         "iterative-rft": {"agent": "iterative-rft"},
         "rest-em": {"agent": "rest-em"},
         "star": {"agent": "star"},
-        **{name: {"agent": name, **ONLINE_BATCHES} for name in get_args(OnlineName)},
+        **{name: {"agent": name, **ONLINE_BATCHES} for name in ONLINE_AGENTS},
     },
     baseline="continuous",
     optional=("mstar-paired", "star", "gspo", "dr-grpo", "online-dpo"),
@@ -196,7 +196,7 @@ EXPLORATION = Study(
         **{key: apart("mstar")[key] for key in ("panel", "rank", "selection")},
     ),
     arms={
-        **{name: {"controller": name} for name in get_args(ControllerName)},
+        **{name: {"controller": name} for name in CONTROLLERS},
         "cool": {"temperature": 0.6},
         "by-prompt": {"controller": "paired", "budget": "by-prompt"},
     },

@@ -1,11 +1,11 @@
-"""Every agent by its name: two rounds, weights that move, one bill, one error for a wrong name."""
+"""Every agent by its name: two rounds, weights that move, one cost, one error for a wrong name."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,13 +13,14 @@ from closeness import same_weights
 from tiny_models import save_tiny_model
 from tiny_runs import TINY, Even, agent_of, weights
 
-from mstar.agents.catalog import AGENTS
-from mstar.agents.config import AgentName, Recipe
+from mstar.agents.catalog import AGENTS, ONLINE_AGENTS
+from mstar.agents.config import Recipe
 from mstar.agents.policy.policy import Policy
 from mstar.agents.sampling.base import Prompt, Response
 from mstar.agents.sampling.local import LocalSampler
 from mstar.agents.sft import Sft
-from mstar.agents.sft_trainer import Lesson, LiveTrainer, Tuned
+from mstar.agents.sft_trainer import LiveTrainer
+from mstar.agents.types import FinetuneResult, SFTExample
 from mstar.envs.problem import Problem
 from mstar.envs.vector_env import ProblemVectorEnv
 from mstar.experiments.cli.main import main
@@ -48,7 +49,7 @@ def loaded(tmp_path_factory: pytest.TempPathFactory) -> Policy:
 
 @pytest.mark.parametrize("agent", AGENTS)
 def test_every_agent_learns_for_two_rounds_and_says_what_it_did(
-    policy: Policy, loaded: Policy, tmp_path: Path, agent: AgentName
+    policy: Policy, loaded: Policy, tmp_path: Path, agent: str
 ) -> None:
     whole: dict[str, Any] = {"controller": "reward-pass@2", "rank": "process"}
     learner = agent_of(
@@ -61,24 +62,24 @@ def test_every_agent_learns_for_two_rounds_and_says_what_it_did(
     )
     base, *rounds = learner.learn()
     learner.close()
-    assert base.tuned is None
+    assert base.finetuned is None
     assert [done.number for done in rounds] == [1, 2]
     assert not same_weights(weights(policy), weights(loaded))
     before = base.cost
     for done in rounds:
-        assert done.tuned is not None
-        assert list(done.tuned.checkpoint.glob("*.safetensors"))
-        sampled = done.dynamics.samples * len(done.dynamics.spread)
-        measured = done.dynamics.problems * (1 + sampled)
+        assert done.finetuned is not None
+        assert list(done.finetuned.checkpoint.glob("*.safetensors"))
+        sampled = done.metrics.samples * len(done.metrics.by_temperature)
+        measured = done.metrics.problems * (1 + sampled)
         assert done.cost.responses - before.responses == measured + len(done.rollouts)
         assert done.cost.tokens > before.tokens
-        assert done.cost.flops - before.flops > 6 * policy.size * done.tuned.lessons
+        assert done.cost.flops - before.flops > 6 * policy.size * done.finetuned.examples
         assert len(done.rollouts) >= (0 if agent == "sft" else 8)
         before = done.cost
 
 
 def test_the_table_holds_every_name_once() -> None:
-    assert set(AGENTS) == set(get_args(AgentName))
+    assert set(ONLINE_AGENTS) < set(AGENTS)
 
 
 def test_an_unknown_agent_is_named_beside_the_known_ones(
@@ -117,11 +118,11 @@ def test_an_agent_starts_from_the_recipe_of_its_name(
 
 
 class Watched:
-    """The prompts that were sampled from and the lessons that were learned."""
+    """The prompts that were sampled from and the examples that were learned."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.asked: list[list[str]] = []
-        self.lessons: list[list[Lesson]] = []
+        self.examples: list[list[SFTExample]] = []
         sample, fine_tune = LocalSampler.sample, LiveTrainer.fine_tune
 
         def sampled(
@@ -134,9 +135,9 @@ class Watched:
             self.asked.append([prompt.text for prompt in prompts])
             return sample(sampler, prompts, samples, temperature, seed)
 
-        def tuned(live: LiveTrainer, lessons: Sequence[Lesson]) -> Tuned:
-            self.lessons.append(list(lessons))
-            return fine_tune(live, lessons)
+        def tuned(live: LiveTrainer, examples: Sequence[SFTExample]) -> FinetuneResult:
+            self.examples.append(list(examples))
+            return fine_tune(live, examples)
 
         monkeypatch.setattr(LocalSampler, "sample", sampled)
         monkeypatch.setattr(LiveTrainer, "fine_tune", tuned)
@@ -191,12 +192,12 @@ def test_star_hints_at_the_answer_of_what_it_missed_and_learns_without_the_hint(
         text.replace("\nReason", f"\nThe answer is {gold}.\nReason")
         for text, gold in zip(first, golds.values(), strict=True)
     ]
-    (lessons,) = watched.lessons
-    assert {lesson.prompt.text for lesson in lessons} == set(first)
+    (examples,) = watched.examples
+    assert {example.prompt.text for example in examples} == set(first)
     assert done.selection is not None
     assert min(done.selection.kept) >= 8  # only what was found with a hint is right
     responses = [done.rollouts[i].response.text for i in done.selection.kept]
-    assert sorted(lesson.response for lesson in lessons) == sorted(responses)
+    assert sorted(example.response for example in examples) == sorted(responses)
 
 
 def test_star_does_not_learn_to_say_an_answer_that_it_was_given(
@@ -207,8 +208,8 @@ def test_star_does_not_learn_to_say_an_answer_that_it_was_given(
     star = agent_of(policy, tmp_path, RewardPanel([Second()]), agent="star", rounds=1)
     _, done = star.learn()
     star.close()
-    (lessons,) = watched.lessons
-    assert [lesson.response for lesson in lessons] == ["red is 3\nAnswer: 3"] * 4
+    (examples,) = watched.examples
+    assert [example.response for example in examples] == ["red is 3\nAnswer: 3"] * 4
     bare = [r for r in done.rollouts if r.response.text == "Answer: 3"]
     assert len(bare) == 4
     assert all(r.extra and np.isnan(r.scores["correctness"]) for r in bare)
@@ -234,10 +235,10 @@ def test_sft_learns_the_worked_solutions_of_the_problems_that_the_loop_would_sam
     _, done = sft.learn()
     sft.close()
     assert len(watched.asked) == 2  # it measures and never samples to learn
-    (lessons,) = watched.lessons
-    assert [lesson.response for lesson in lessons] == [p.solution for p in problems]
-    assert done.tuned is not None
-    assert done.tuned.updates == TINY.optim.updates
+    (examples,) = watched.examples
+    assert [example.response for example in examples] == [p.solution for p in problems]
+    assert done.finetuned is not None
+    assert done.finetuned.updates == TINY.optim.updates
 
 
 def test_sft_without_worked_solutions_is_an_error_that_says_so(

@@ -38,17 +38,17 @@ def test_a_round_trains_and_its_checkpoint_loads_again(
     evolving = tiny_agent(policy, tmp_path / "trainer", lora_rank=rank, rounds=1)
     *_, done = evolving.learn()
     evolving.close()
-    assert done.tuned is not None
-    assert done.tuned.loss > 0
+    assert done.finetuned is not None
+    assert done.finetuned.loss > 0
     assert not same_weights(weights(policy), base)
     if rank:
         frozen = {name for name in base if "lora_" not in name}
         assert all(torch.equal(base[name], weights(policy)[name]) for name in frozen)
         assert not any("vision" in name or "visual" in name for name in base.keys() - frozen)
-    again = load_policy(recipe, done.tuned.checkpoint)
+    again = load_policy(recipe, done.finetuned.checkpoint)
     assert same_weights(weights(again), weights(policy))
     assert answers(again) == answers(policy)
-    alone = Policy.load(str(done.tuned.checkpoint), device="cpu")
+    alone = Policy.load(str(done.finetuned.checkpoint), device="cpu")
     assert answers(alone) == answers(policy)
 
 

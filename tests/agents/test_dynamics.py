@@ -18,14 +18,14 @@ from tiny_runs import TINY, tiny_agent
 
 from mstar.agents.agent import Agent
 from mstar.agents.catalog import AGENTS
-from mstar.agents.explore.catalog import ControllerName
 from mstar.agents.judges.catalog import panel_of
-from mstar.agents.monitor.drift import RESPONSES, Anchor
-from mstar.agents.monitor.metrics import Spread, health_of, measure
+from mstar.agents.monitor.drift import RESPONSES, BaseResponses
+from mstar.agents.monitor.metrics import health_of, measure
 from mstar.agents.policy.policy import Policy
-from mstar.agents.rollout import Rollout, ask, collect
+from mstar.agents.rollout import ask, collect
 from mstar.agents.sampling.base import Prompt
 from mstar.agents.sampling.local import LocalSampler
+from mstar.agents.types import Rollout, SamplingMetrics
 from mstar.envs.vector_env import ProblemVectorEnv
 from mstar.experiments.run.round_row import describe
 from mstar.rewards.diagnostics.calibration import calibration
@@ -41,13 +41,13 @@ def groups(least: int = 1, most: int = 6) -> st.SearchStrategy[list[Group]]:
     )
 
 
-def spread(made: list[Group]) -> Spread:
+def spread(made: list[Group]) -> SamplingMetrics:
     rollouts = [
         rollout(f"p{number}", right=float(right), reward=reward)
         for number, group in enumerate(made)
         for right, reward in group
     ]
-    return measure(rollouts, "reward").spread[1.0]
+    return measure(rollouts, "reward").by_temperature[1.0]
 
 
 @given(groups())
@@ -87,8 +87,8 @@ def test_the_rank_names_the_score_that_ranks() -> None:
         rollout(right=0.0, reward=1.0, judge=0.1),
         rollout(right=0.0, reward=1.0, judge=0.2),
     ]
-    assert measure(rollouts, "reward").spread[1.0].reward_pass_2 == 0.0
-    assert measure(rollouts, "judge").spread[1.0].reward_pass_2 == 1.0
+    assert measure(rollouts, "reward").by_temperature[1.0].reward_pass_2 == 0.0
+    assert measure(rollouts, "judge").by_temperature[1.0].reward_pass_2 == 1.0
 
 
 def measured() -> list[Rollout]:
@@ -110,9 +110,9 @@ def measured() -> list[Rollout]:
 def test_greedy_answers_and_temperatures_are_told_apart() -> None:
     found = measure(measured(), "reward")
     assert (found.problems, found.samples, found.greedy) == (2, 2, 0.5)
-    assert sorted(found.spread) == [0.5, 1.0]
-    assert [found.spread[t].pass_1 for t in (0.5, 1.0)] == [0.5, 0.25]
-    assert [found.spread[t].pass_k for t in (0.5, 1.0)] == [0.5, 0.5]
+    assert sorted(found.by_temperature) == [0.5, 1.0]
+    assert [found.by_temperature[t].pass_1 for t in (0.5, 1.0)] == [0.5, 0.25]
+    assert [found.by_temperature[t].pass_k for t in (0.5, 1.0)] == [0.5, 0.5]
     assert found.gap(1.0) == 0.0
 
 
@@ -124,17 +124,17 @@ def test_what_nobody_can_tell_is_no_wrong_answer() -> None:
     found, beside = measure(measured(), "reward"), measure([*measured(), *unknown], "reward")
     assert (beside.problems, beside.greedy) == (3, found.greedy)
     for heat in (0.5, 1.0):
-        assert beside.spread[heat].pass_1 == found.spread[heat].pass_1
-        assert beside.spread[heat].pass_k == found.spread[heat].pass_k
-        assert beside.spread[heat].reward_pass_2 == found.spread[heat].reward_pass_2
+        assert beside.by_temperature[heat].pass_1 == found.by_temperature[heat].pass_1
+        assert beside.by_temperature[heat].pass_k == found.by_temperature[heat].pass_k
+        assert beside.by_temperature[heat].reward_pass_2 == found.by_temperature[heat].reward_pass_2
     alone = measure(unknown, "reward")
-    told = [alone.greedy, alone.gap(1.0), *astuple(alone.spread[1.0])[:3]]
+    told = [alone.greedy, alone.gap(1.0), *astuple(alone.by_temperature[1.0])[:3]]
     assert all(math.isnan(share) for share in told)
 
 
 @pytest.mark.parametrize("controller", ["reward-pass@2", "balance", "paired"])
 def test_without_held_out_labels_a_run_stays_where_it_is_and_can_be_resumed(
-    loaded: Policy, tmp_path: Path, controller: ControllerName
+    loaded: Policy, tmp_path: Path, controller: str
 ) -> None:
     recipe = TINY.replace(rounds=2, controller=controller, held_out_samples=3)
 
@@ -156,26 +156,26 @@ def test_without_held_out_labels_a_run_stays_where_it_is_and_can_be_resumed(
     whole = agent("whole")
     _, first, second = whole.learn()
     whole.close()
-    assert math.isnan(second.dynamics.greedy)
+    assert math.isnan(second.metrics.greedy)
     assert second.plan is not None
     assert second.plan.temperature == recipe.sampling.temperature
     resumed = agent("resumed")
     state = json.loads(json.dumps(describe(first)))["state"]
-    resumed.restore(state, first.tuned.checkpoint if first.tuned else None)
+    resumed.restore(state, first.finetuned.checkpoint if first.finetuned else None)
     (again,) = resumed.learn()
     resumed.close()
     assert [r.response.text for r in again.rollouts] == [r.response.text for r in second.rollouts]
-    assert str(again.dynamics) == str(second.dynamics)  # NaN is not NaN
+    assert str(again.metrics) == str(second.metrics)  # NaN is not NaN
 
 
 def test_distinct_counts_final_answers_and_not_wordings() -> None:
-    found = measure(measured(), "reward").spread
+    found = measure(measured(), "reward").by_temperature
     assert found[0.5].distinct == 1.5
     assert found[1.0].distinct == 2.0
 
 
 def test_entropy_and_length_are_means_over_responses() -> None:
-    found = measure(measured(), "reward").spread[0.5]
+    found = measure(measured(), "reward").by_temperature[0.5]
     assert (found.entropy, found.length) == (1.0, 4.0)
 
 
@@ -186,7 +186,7 @@ def test_a_majority_is_as_confident_as_its_share_and_right_or_wrong() -> None:
         *(rollout("b", "Answer: 1", right=0.0) for _ in range(4)),
         *(rollout("c", "", right=0.0) for _ in range(4)),
     ]
-    majority = measure(made, "reward").spread[1.0].majority
+    majority = measure(made, "reward").by_temperature[1.0].majority
     assert (majority.said, majority.right) == pytest.approx(((0.75 + 1 + 0) / 3, 1 / 3))
     assert majority.over == pytest.approx(0.25)
     assert majority.brier == pytest.approx((0.25**2 + 1 + 0) / 3)
@@ -195,18 +195,18 @@ def test_a_majority_is_as_confident_as_its_share_and_right_or_wrong() -> None:
 
 def test_what_nobody_can_tell_right_from_wrong_is_not_calibrated() -> None:
     unknown = [rollout("a", "Answer: 3", right=math.nan) for _ in range(4)]
-    found = measure(unknown, "reward").spread[1.0]
+    found = measure(unknown, "reward").by_temperature[1.0]
     assert math.isnan(found.majority.over)
     assert math.isnan(found.confidence.ece)
     known = [rollout("b", "Answer: 3", right=1.0) for _ in range(4)]
-    both = measure([*unknown, *known], "reward").spread[1.0]
-    assert both.majority == measure(known, "reward").spread[1.0].majority
+    both = measure([*unknown, *known], "reward").by_temperature[1.0]
+    assert both.majority == measure(known, "reward").by_temperature[1.0].majority
     assert (both.majority.said, both.majority.right) == (1.0, 1.0)
 
 
 def test_confidence_is_the_geometric_mean_of_a_responses_tokens() -> None:
     made = [rollout(right=1.0, length=2), rollout(right=0.0, length=2)]  # -1 nat each
-    confidence = measure(made, "reward").spread[1.0].confidence
+    confidence = measure(made, "reward").by_temperature[1.0].confidence
     assert confidence.said == pytest.approx(math.exp(-0.5))
     assert confidence.ece == pytest.approx(math.exp(-0.5) - 0.5)
 
@@ -241,7 +241,7 @@ def test_reward_models_are_held_to_the_verifier_and_to_each_other() -> None:
 
 def test_drift_is_zero_for_the_base_and_grows_with_training(policy: Policy, tmp_path: Path) -> None:
     agent = tiny_agent(policy, tmp_path, rounds=2)
-    drift = [done.dynamics.drift for done in agent.learn()]
+    drift = [done.metrics.drift for done in agent.learn()]
     agent.close()
     assert drift[0] == 0.0
     assert min(drift[1:]) > 0.1
@@ -261,7 +261,7 @@ def test_drift_estimates_the_divergence_of_what_the_base_would_say(
     sampled = []
     for start in range(40):
         drop = [base[i * 40 + start] for i in range(len(asked))]
-        anchor = Anchor.drop(loaded, env, drop, 1.0)
+        anchor = BaseResponses.of(loaded, env, drop, 1.0)
         sampled.append(anchor.drift(policy, env, drop))
     error = np.std(sampled) / np.sqrt(len(sampled))
     assert abs(np.mean(sampled) - np.mean(exact)) < 4 * error
@@ -279,4 +279,4 @@ def test_without_greedy_answers_there_is_no_greedy_accuracy() -> None:
     found = measure([r for r in measured() if r.temperature], "reward")
     assert math.isnan(found.greedy)
     assert found.samples == 2
-    assert found.spread == pytest.approx(measure(measured(), "reward").spread)
+    assert found.by_temperature == pytest.approx(measure(measured(), "reward").by_temperature)

@@ -8,9 +8,9 @@ import pytest
 from tiny_runs import TINY, Even, agent_of
 
 from mstar.agents.catalog import AGENTS
-from mstar.agents.config import AgentName, Recipe
+from mstar.agents.config import Recipe
 from mstar.agents.policy.policy import Policy
-from mstar.agents.round import Cost
+from mstar.agents.types import Cost
 from mstar.envs.families.catalog import FAMILIES
 from mstar.envs.source import Subset
 from mstar.experiments.run.problems import exams, open_env
@@ -19,15 +19,15 @@ from mstar.rewards.panel import RewardPanel
 
 @pytest.mark.parametrize("agent", [name for name in AGENTS if name not in ("mstar", "sft", "star")])
 def test_practice_is_what_was_sampled_to_learn_from(
-    policy: Policy, tmp_path: Path, agent: AgentName
+    policy: Policy, tmp_path: Path, agent: str
 ) -> None:
     learner = agent_of(policy, tmp_path, RewardPanel([Even()]), agent=agent, rounds=2)
-    practised = 0
+    training = 0
     for done in learner.learn():
-        practised += sum(len(r.response.tokens) for r in done.rollouts)
+        training += sum(len(r.response.tokens) for r in done.rollouts)
         cost = done.cost
-        assert cost.practice_tokens == practised
-        measured = done.dynamics.problems * (1 + done.dynamics.samples)
+        assert cost.training_tokens == training
+        measured = done.metrics.problems * (1 + done.metrics.samples)
         assert cost.measured_responses == (done.number + 1) * measured
         assert 0 < cost.measured_flops < cost.flops + 1e-6
         assert 0 < cost.measured_seconds <= cost.seconds
@@ -42,11 +42,11 @@ def test_the_temperatures_that_a_controller_asks_for_are_practice(
     _, _, swept, last = learner.learn()
     learner.close()
     sampled = sum(len(r.response.tokens) for r in swept.rollouts) * 2  # of two like rounds, about
-    assert len(swept.dynamics.spread) == 14
-    common = 3 * swept.dynamics.problems * (1 + swept.dynamics.samples)
+    assert len(swept.metrics.by_temperature) == 14
+    common = 3 * swept.metrics.problems * (1 + swept.metrics.samples)
     assert swept.cost.measured_responses == common
-    assert swept.cost.practice_tokens > sampled
-    assert len(last.dynamics.spread) == 1
+    assert swept.cost.training_tokens > sampled
+    assert len(last.metrics.by_temperature) == 1
 
 
 @pytest.mark.parametrize(
@@ -61,25 +61,25 @@ def test_no_temperature_is_probed_for_a_round_that_does_not_come(
     last = list(learner.learn())[-1]
     learner.close()
     assert last.number == 2, "a round in which the controller would sweep"
-    assert len(last.dynamics.spread) == 1
+    assert len(last.metrics.by_temperature) == 1
 
 
 @pytest.mark.parametrize("agent", ["continuous", "rest-em", "grpo"])
 def test_a_run_ends_with_the_round_that_reaches_its_budget(
-    policy: Policy, tmp_path: Path, agent: AgentName
+    policy: Policy, tmp_path: Path, agent: str
 ) -> None:
     panel = RewardPanel([Even()])
     budget = 4 * 2 * TINY.sampling.max_new_tokens + 1  # more than one round can write
     learner = agent_of(policy, tmp_path, panel, agent=agent, rounds=9, token_budget=budget)
     rounds = list(learner.learn())
-    assert rounds[-2].cost.practice_tokens < budget <= rounds[-1].cost.practice_tokens
+    assert rounds[-2].cost.training_tokens < budget <= rounds[-1].cost.training_tokens
     assert list(learner.learn()) == []  # as for a run that is started again
     learner.close()
 
 
 def test_an_older_bill_without_measuring_can_be_gone_on_with() -> None:
     older = {"responses": 3, "tokens": 5, "flops": 7.0, "seconds": 1.0}
-    assert Cost(**older).practice_tokens == 5  # type: ignore[arg-type]
+    assert Cost(**older).training_tokens == 5  # type: ignore[arg-type]
 
 
 def test_a_pool_comes_round() -> None:

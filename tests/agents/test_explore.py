@@ -6,7 +6,6 @@ import json
 import math
 from dataclasses import replace
 from itertools import combinations
-from typing import get_args
 
 import numpy as np
 import pytest
@@ -16,34 +15,28 @@ from rollout_doubles import rollout
 
 from mstar.agents.config import Recipe
 from mstar.agents.explore.balance import Balance, balance
-from mstar.agents.explore.catalog import (
-    CONTROLLERS,
-    SWEEP,
-    ControllerName,
-    ExplorationController,
-    Fixed,
-    RewardPass2,
-    SamplingPlan,
-)
+from mstar.agents.explore.base import SWEEP, ExplorationController, Fixed
+from mstar.agents.explore.catalog import CONTROLLERS
 from mstar.agents.explore.entropy import Entropy
-from mstar.agents.explore.evidence import Evidence, Samples, pass_at, reward_pass_2_at
 from mstar.agents.explore.paired import START, Paired, passing
+from mstar.agents.explore.samples import pass_at, reward_pass_2_at, samples_of
 from mstar.agents.explore.schedule import Schedule
-from mstar.agents.explore.sweep import PassK
-from mstar.agents.monitor.metrics import Dynamics, Spread, samples_of
+from mstar.agents.explore.sweep import PassK, RewardPass2
+from mstar.agents.registry import resolve
+from mstar.agents.types import Metrics, RoundSamples, Samples, SamplingMetrics, SamplingPlan
 
-PLAN = SamplingPlan(temperature=0.8, samples=4, keep=1, threshold=0.25)
-NAMES = list(get_args(ControllerName))
+PLAN = SamplingPlan(temperature=0.8, samples=4, top_k=1, threshold=0.25)
+NAMES = list(CONTROLLERS)
 
 
-def dynamics(reward_pass_2: dict[float, float], entropy: float = 1.0) -> Dynamics:
+def metrics(reward_pass_2: dict[float, float], entropy: float = 1.0) -> Metrics:
     """A measurement with the given Reward-Pass@2 by temperature, and Pass@K one minus it."""
-    return Dynamics(
+    return Metrics(
         problems=10,
         samples=4,
         greedy=0.5,
-        spread={
-            t: Spread(0.2, 1 - value, value, entropy, 2.0, 30.0)
+        by_temperature={
+            t: SamplingMetrics(0.2, 1 - value, value, entropy, 2.0, 30.0)
             for t, value in reward_pass_2.items()
         },
     )
@@ -55,7 +48,7 @@ def samples(temperature: float, groups: list[list[tuple[float, float]]]) -> Samp
     return Samples(temperature, table[..., 0], table[..., 1])
 
 
-def drawn(best: float, probes: tuple[float, ...], seed: int, problems: int = 60) -> Evidence:
+def drawn(best: float, probes: tuple[float, ...], seed: int, problems: int = 60) -> RoundSamples:
     """What probes see where the share of right samples is highest at `best`."""
     rng = np.random.default_rng(seed)
     uniform, rank = rng.random((problems, 4)), rng.random((problems, 4))
@@ -63,18 +56,23 @@ def drawn(best: float, probes: tuple[float, ...], seed: int, problems: int = 60)
     for heat in probes:
         share = 0.5 * math.exp(-(math.log(heat / best) ** 2) / 0.5)
         found.append(Samples(heat, (uniform < share).astype(float), rank))
-    return Evidence(probed=tuple(found), practised=(found[0],))
+    return RoundSamples(validation=tuple(found), training=(found[0],))
 
 
 def look(controller: ExplorationController, number: int, best: float, seed: int = 0) -> None:
     """One round: what the controller asks for is drawn and shown to it."""
-    evidence = drawn(best, controller.probes(number), seed + number)
-    means = {s.temperature: float(reward_pass_2_at(s, 4).mean()) for s in evidence.probed}
-    controller.observe(number, dynamics(means, entropy=0.5 / (1 + number)), evidence)
+    samples = drawn(best, controller.probes(number), seed + number)
+    means = {s.temperature: float(reward_pass_2_at(s, 4).mean()) for s in samples.validation}
+    controller.observe(number, metrics(means, entropy=0.5 / (1 + number)), samples)
+
+
+def controller_of(name: str, plan: SamplingPlan) -> ExplorationController:
+    made: ExplorationController = resolve("controller", CONTROLLERS, name)(plan, Recipe())
+    return made
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"temperature": 0.0}, {"temperature": 10.0}, {"samples": 0}, {"keep": 0}]
+    "wrong", [{"temperature": 0.0}, {"temperature": 10.0}, {"samples": 0}, {"top_k": 0}]
 )
 def test_a_plan_that_cannot_be_followed_is_refused(wrong: dict[str, float]) -> None:
     with pytest.raises(ValueError, match="must"):
@@ -84,16 +82,12 @@ def test_a_plan_that_cannot_be_followed_is_refused(wrong: dict[str, float]) -> N
 # Every controller
 
 
-def test_every_name_of_a_recipe_is_a_controller() -> None:
-    assert set(CONTROLLERS) == set(NAMES)
-
-
 @pytest.mark.parametrize("name", NAMES)
-def test_a_controller_goes_on_from_its_state(name: ControllerName) -> None:
-    whole = CONTROLLERS[name](PLAN, Recipe())
+def test_a_controller_goes_on_from_its_state(name: str) -> None:
+    whole = controller_of(name, PLAN)
     for number in range(3):
         look(whole, number, best=1.2)
-    again = CONTROLLERS[name](PLAN, Recipe())
+    again = controller_of(name, PLAN)
     again.restore(json.loads(json.dumps(whole.state())))
     for number in range(3, 7):
         assert again.plan() == whole.plan()
@@ -106,10 +100,8 @@ def test_a_controller_goes_on_from_its_state(name: ControllerName) -> None:
 @pytest.mark.parametrize("name", NAMES)
 @settings(max_examples=10, deadline=None)
 @given(start=st.floats(0.3, 1.6), best=st.floats(0.05, 9.0), seed=st.integers(0, 99))
-def test_no_controller_leaves_the_range(
-    name: ControllerName, start: float, best: float, seed: int
-) -> None:
-    controller = CONTROLLERS[name](SamplingPlan(start, samples=4), Recipe())
+def test_no_controller_leaves_the_range(name: str, start: float, best: float, seed: int) -> None:
+    controller = controller_of(name, SamplingPlan(start, samples=4))
     for number in range(6):
         present = controller.plan().temperature
         probes = controller.probes(number)
@@ -119,21 +111,21 @@ def test_no_controller_leaves_the_range(
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_only_temperature_and_threshold_are_moved(name: ControllerName) -> None:
-    controller = CONTROLLERS[name](PLAN, Recipe())
+def test_only_temperature_and_threshold_are_moved(name: str) -> None:
+    controller = controller_of(name, PLAN)
     for number in range(4):
         look(controller, number, best=1.4)
-    assert (controller.plan().samples, controller.plan().keep) == (4, 1)
+    assert (controller.plan().samples, controller.plan().top_k) == (4, 1)
 
 
 # What is known beforehand
 
 
 def test_fixed_never_moves() -> None:
-    controller = Fixed(PLAN)
+    controller = Fixed(PLAN, Recipe())
     for number in range(5):
         assert controller.probes(number) == (0.8,)
-        controller.observe(number, dynamics({0.8: 0.1, 1.2: 0.9}))
+        controller.observe(number, metrics({0.8: 0.1, 1.2: 0.9}))
         assert controller.plan() == PLAN
 
 
@@ -144,11 +136,12 @@ def test_fixed_never_moves() -> None:
 def test_a_schedule_goes_from_the_first_temperature_to_the_last(
     shape: str, expected: list[float]
 ) -> None:
-    controller = Schedule(SamplingPlan(1.0), rounds=5, last=0.6, shape=shape)  # type: ignore[arg-type]
+    recipe = Recipe.of(rounds=5, last_temperature=0.6, anneal=shape)
+    controller = Schedule(SamplingPlan(1.0), recipe)
     found = []
     for number in range(6):
         found.append(controller.plan().temperature)
-        controller.observe(number, dynamics({found[-1]: 0.5}))
+        controller.observe(number, metrics({found[-1]: 0.5}))
     # After round 0, which samples nothing, the first round is still to come.
     assert found == [1.0, *expected]
 
@@ -161,14 +154,14 @@ def test_the_sweep_is_the_papers() -> None:
 
 
 def test_reward_pass_2_sweeps_every_second_round() -> None:
-    controller = RewardPass2(PLAN)
+    controller = RewardPass2(PLAN, Recipe())
     probes = [controller.probes(number) for number in range(5)]
     assert probes == [(0.8,), (0.8,), SWEEP, (0.8,), SWEEP]
-    assert RewardPass2(PLAN, at_start=True).probes(0) == SWEEP
+    assert RewardPass2(PLAN, Recipe(), at_start=True).probes(0) == SWEEP
 
 
 def test_the_present_temperature_is_always_among_the_probes() -> None:
-    controller = RewardPass2(SamplingPlan(temperature=0.85), sweep=(0.5, 1.0), every=3)
+    controller = RewardPass2(SamplingPlan(temperature=0.85), Recipe(), sweep=(0.5, 1.0), every=3)
     assert [controller.probes(number) for number in (1, 2, 3)] == [
         (0.85,),
         (0.85,),
@@ -177,29 +170,29 @@ def test_the_present_temperature_is_always_among_the_probes() -> None:
 
 
 def test_reward_pass_2_takes_the_best_and_changes_nothing_else() -> None:
-    controller = RewardPass2(PLAN)
-    controller.observe(2, dynamics({0.4: 0.3, 0.8: 0.5, 1.3: 0.6}))
-    assert controller.plan() == SamplingPlan(1.3, samples=4, keep=1, threshold=0.25)
+    controller = RewardPass2(PLAN, Recipe())
+    controller.observe(2, metrics({0.4: 0.3, 0.8: 0.5, 1.3: 0.6}))
+    assert controller.plan() == SamplingPlan(1.3, samples=4, top_k=1, threshold=0.25)
     assert controller.probes(3) == (1.3,)
 
 
 def test_pass_k_takes_the_temperature_that_explores_most() -> None:
-    controller = PassK(PLAN)
-    controller.observe(2, dynamics({0.4: 0.3, 0.8: 0.5, 1.3: 0.6}))
+    controller = PassK(PLAN, Recipe())
+    controller.observe(2, metrics({0.4: 0.3, 0.8: 0.5, 1.3: 0.6}))
     assert controller.plan().temperature == 0.4
 
 
 def test_of_equal_temperatures_the_nearest_to_the_present_is_taken() -> None:
-    controller = RewardPass2(PLAN)
-    controller.observe(2, dynamics({0.3: 0.6, 0.7: 0.6, 0.8: 0.5, 1.6: 0.6}))
+    controller = RewardPass2(PLAN, Recipe())
+    controller.observe(2, metrics({0.3: 0.6, 0.7: 0.6, 0.8: 0.5, 1.6: 0.6}))
     assert controller.plan().temperature == 0.7
-    controller.observe(4, dynamics({0.3: 0.6, 0.7: 0.6, 1.6: 0.6}))
+    controller.observe(4, metrics({0.3: 0.6, 0.7: 0.6, 1.6: 0.6}))
     assert controller.plan().temperature == 0.7
 
 
 def test_one_temperature_is_no_sweep() -> None:
-    controller = RewardPass2(PLAN)
-    controller.observe(1, dynamics({1.5: 1.0}))
+    controller = RewardPass2(PLAN, Recipe())
+    controller.observe(1, metrics({1.5: 1.0}))
     assert controller.plan() == PLAN
 
 
@@ -225,8 +218,8 @@ def test_the_balance_score_is_that_of_the_paper() -> None:
 def test_balance_moves_temperature_and_threshold_together() -> None:
     cool = samples(0.5, [[(1, 0.8), (0, 0.2)], [(1, 0.8), (0, 0.2)]])
     hot = samples(1.2, [[(0, 0.8), (0, 0.2)], [(1, 0.2), (0, 0.8)]])
-    controller = Balance(SamplingPlan(1.0, samples=2, keep=1))
-    controller.observe(0, dynamics({0.5: 0.5, 1.2: 0.5}), Evidence(probed=(cool, hot)))
+    controller = Balance(SamplingPlan(1.0, samples=2, top_k=1), Recipe())
+    controller.observe(0, metrics({0.5: 0.5, 1.2: 0.5}), RoundSamples(validation=(cool, hot)))
     assert (controller.plan().temperature, controller.plan().threshold) == (0.5, 0.8)
 
 
@@ -234,15 +227,15 @@ def test_balance_moves_temperature_and_threshold_together() -> None:
 
 
 def test_entropy_samples_hotter_when_the_policy_grows_sure() -> None:
-    controller = Entropy(SamplingPlan(1.0), gain=0.5)
-    controller.observe(0, dynamics({1.0: 0.5}, entropy=0.4))
+    controller = Entropy(SamplingPlan(1.0), Recipe(), gain=0.5)
+    controller.observe(0, metrics({1.0: 0.5}, entropy=0.4))
     assert controller.plan().temperature == 1.0  # the base's entropy is the target
-    controller.observe(1, dynamics({1.0: 0.5}, entropy=0.3))
+    controller.observe(1, metrics({1.0: 0.5}, entropy=0.3))
     assert controller.plan().temperature == pytest.approx((0.4 / 0.3) ** 0.5, abs=1e-4)
     present = controller.plan().temperature
-    controller.observe(2, dynamics({present: 0.5}, entropy=0.4))
+    controller.observe(2, metrics({present: 0.5}, entropy=0.4))
     assert controller.plan().temperature == present
-    controller.observe(3, dynamics({present: 0.5}, entropy=0.8))
+    controller.observe(3, metrics({present: 0.5}, entropy=0.8))
     assert controller.plan().temperature == pytest.approx(present / 2**0.5, abs=1e-3)
 
 
@@ -250,7 +243,7 @@ def test_entropy_samples_hotter_when_the_policy_grows_sure() -> None:
 
 
 def test_paired_looks_far_before_the_first_round_then_near() -> None:
-    controller = Paired(PLAN)
+    controller = Paired(PLAN, Recipe())
     assert controller.probes(0) == tuple(sorted({*START, 0.8}))
     assert controller.probes(1) == (0.5333, 0.8, 1.2)
 
@@ -262,16 +255,18 @@ def test_paired_looks_again_after_a_move_and_every_second_round_without_one() ->
             asked = controller.probes(number)
             looked += [number] if len(asked) > 1 else []
             seen = tuple(replace(same, temperature=heat) for heat in asked)
-            controller.observe(number, dynamics(dict.fromkeys(asked, 0.5)), Evidence(probed=seen))
+            controller.observe(
+                number, metrics(dict.fromkeys(asked, 0.5)), RoundSamples(validation=seen)
+            )
         return looked
 
     same = Samples(0.8, np.tile([1.0, 0.0, 0.0, 1.0], (20, 1)), np.tile([4.0, 3, 2, 1], (20, 1)))
-    controller = Paired(PLAN)
+    controller = Paired(PLAN, Recipe())
     assert asks(controller, range(6)) == [0, 2, 4]
-    resumed = Paired(PLAN)
+    resumed = Paired(PLAN, Recipe())
     resumed.restore(json.loads(json.dumps(controller.state())))
     assert asks(resumed, range(6, 10)) == [6, 8]
-    moved = Paired(SamplingPlan(1.0, samples=4))
+    moved = Paired(SamplingPlan(1.0, samples=4), Recipe())
     look(moved, 0, best=0.4)
     assert moved.plan().temperature < 0.8
     assert len(moved.probes(1)) == 3
@@ -279,24 +274,24 @@ def test_paired_looks_again_after_a_move_and_every_second_round_without_one() ->
 
 @pytest.mark.parametrize("best", [0.4, 0.8, 1.4])
 def test_paired_goes_where_the_score_is_best_and_stays(best: float) -> None:
-    controller = Paired(SamplingPlan(1.0, samples=4))
+    controller = Paired(SamplingPlan(1.0, samples=4), Recipe())
     for number in range(8):
         look(controller, number, best)
     assert abs(math.log(controller.plan().temperature / best)) < 0.2
 
 
 def test_paired_stays_where_nothing_speaks_for_a_move() -> None:
-    controller = Paired(PLAN)
+    controller = Paired(PLAN, Recipe())
     same = Samples(0.8, np.tile([1.0, 0.0, 0.0, 1.0], (20, 1)), np.tile([4.0, 3, 2, 1], (20, 1)))
     other = Samples(1.2, same.right, same.rank)
-    controller.observe(1, dynamics({0.8: 0.5, 1.2: 0.5}), Evidence(probed=(same, other)))
+    controller.observe(1, metrics({0.8: 0.5, 1.2: 0.5}), RoundSamples(validation=(same, other)))
     assert controller.plan().temperature == 0.8
-    controller.observe(2, dynamics({0.8: 0.5}))
+    controller.observe(2, metrics({0.8: 0.5}))
     assert controller.plan().temperature == 0.8
 
 
 def test_paired_forgets_when_the_policy_becomes_another() -> None:
-    controller = Paired(SamplingPlan(1.0, samples=4))
+    controller = Paired(SamplingPlan(1.0, samples=4), Recipe())
     for number in range(8):
         look(controller, number, best=0.4)
     for number in range(8, 14):
@@ -314,11 +309,11 @@ def test_the_threshold_follows_what_lets_as_many_pass_as_are_kept() -> None:
             [(0, 0.9), (0, 0.9), (0, 0.9), (0, 0.9)],
         ],
     )
-    assert passing((seen,), keep=1) == 0.8
-    assert passing((seen,), keep=5) == 0.6
-    assert passing((samples(1.0, [[(0, 0.9)]]),), keep=1) is None
-    controller = Paired(SamplingPlan(1.0, samples=4, keep=1, threshold=0.3))
-    controller.observe(1, dynamics({1.0: 0.5}), Evidence(practised=(seen,)))
+    assert passing((seen,), top_k=1) == 0.8
+    assert passing((seen,), top_k=5) == 0.6
+    assert passing((samples(1.0, [[(0, 0.9)]]),), top_k=1) is None
+    controller = Paired(SamplingPlan(1.0, samples=4, top_k=1, threshold=0.3), Recipe())
+    controller.observe(1, metrics({1.0: 0.5}), RoundSamples(training=(seen,)))
     assert controller.plan().threshold == pytest.approx(0.3 + 0.3 * (0.8 - 0.3))
 
 

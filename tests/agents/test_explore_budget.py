@@ -34,24 +34,24 @@ SCORES = st.lists(
 
 @given(SCORES, st.integers(1, 3), st.integers(0, 40))
 def test_no_more_is_given_than_there_is_and_only_where_right_ones_lack(
-    scores: list[list[float]], keep: int, left: int
+    scores: list[list[float]], top_k: int, left: int
 ) -> None:
-    more = next_wave(scores, keep, samples=4, left=left)
+    more = next_wave(scores, top_k, samples=4, left=left)
     assert len(more) == len(scores)
     assert 0 <= sum(more) <= left
     for own, count in zip(scores, more, strict=True):
         known = [score for score in own if not math.isnan(score)]
         most = 4 * MOST if known else 4
-        lacks = sum(score == 1.0 for score in known) < keep and len(own) < most
+        lacks = sum(score == 1.0 for score in known) < top_k and len(own) < most
         assert 0 <= count <= (min(len(own), most - len(own)) if lacks else 0)
-    wanted = next_wave(scores, keep, samples=4, left=10_000)
+    wanted = next_wave(scores, top_k, samples=4, left=10_000)
     assert (sum(more) == 0) == (sum(wanted) == 0 or left == 0)
 
 
 def test_waves_double_until_there_are_enough_right_ones_or_twice_the_even_share() -> None:
     sizes = []
     scores = [[0.0, 1.0], [0.0, 0.0]]
-    while any(more := next_wave(scores, keep=2, samples=8, left=100)):
+    while any(more := next_wave(scores, top_k=2, samples=8, left=100)):
         scores = [
             own + [1.0 if i == 0 else 0.0] * n
             for i, (own, n) in enumerate(zip(scores, more, strict=True))
@@ -62,8 +62,8 @@ def test_waves_double_until_there_are_enough_right_ones_or_twice_the_even_share(
 
 def test_where_nobody_knows_a_problem_gets_its_even_share() -> None:
     unknown = [math.nan] * 4
-    assert next_wave([unknown], keep=2, samples=8, left=99) == [4]
-    assert next_wave([unknown * 2], keep=2, samples=8, left=99) == [0]
+    assert next_wave([unknown], top_k=2, samples=8, left=99) == [4]
+    assert next_wave([unknown * 2], top_k=2, samples=8, left=99) == [0]
     assert not unsolved(unknown)
 
 
@@ -143,7 +143,7 @@ def test_a_run_goes_on_from_its_state(
         rounds = list(evolving.learn(2 if name == "killed" else None))
         evolving.close()
         if name == "killed":
-            tuned = rounds[-1].tuned or rounds[-2].tuned
+            tuned = rounds[-1].finetuned or rounds[-2].finetuned
             policy = Policy(copy.deepcopy(loaded.model), loaded.processor)
             evolving = tiny_agent(policy, tmp_path / "again", agent="rest-em", **settings)
             state = json.loads(json.dumps(rounds[-1].state))
@@ -152,7 +152,7 @@ def test_a_run_goes_on_from_its_state(
             evolving.close()
         texts = [[(r.problem.id, r.response.text) for r in done.rollouts] for done in rounds]
         runs.append(
-            (texts, [str(done.dynamics) for done in rounds], weights(policy))
+            (texts, [str(done.metrics) for done in rounds], weights(policy))
         )  # NaN is not NaN
         assert [done.plan.temperature for done in rounds if done.plan]
     assert runs[0][0] == runs[1][0]

@@ -17,13 +17,13 @@ from rich.console import Console
 from rollout_doubles import rollout
 from tiny_runs import TINY, Even, agent_of, weights
 
-from mstar.agents.config import AgentName
-from mstar.agents.monitor.alarms import REMEDIES, AlarmName, Remedy
+from mstar.agents.monitor.alarms import REMEDIES
 from mstar.agents.monitor.guards import Guards
 from mstar.agents.policy.policy import Policy
 from mstar.agents.rollout import score_table
 from mstar.agents.seeds import mix
 from mstar.agents.selection import select
+from mstar.agents.types import AlarmName, Remedy
 from mstar.experiments.run.round_row import describe
 from mstar.experiments.run.train import train
 from mstar.rewards import RewardPanel, SelfCertainty
@@ -34,9 +34,9 @@ def test_a_proxy_that_rises_alone_is_frozen(policy: Policy, tmp_path: Path) -> N
     agent = sure_of_itself(policy, tmp_path, rounds=4, learning_rate=3e-3)
     rounds = list(agent.learn())
     agent.close()
-    certainty = [done.dynamics.health["self_certainty"].mean for done in rounds]
+    certainty = [done.metrics.health["self_certainty"].mean for done in rounds]
     assert certainty[3] > certainty[0] + 0.03
-    assert {done.dynamics.greedy for done in rounds} == {0.0}
+    assert {done.metrics.greedy for done in rounds} == {0.0}
     assert [[alarm.name for alarm in done.alarms] for done in rounds[:3]] == [[], [], []]
     (alarm,) = (alarm for alarm in rounds[3].alarms if alarm.name == "proxy gaming")
     assert (alarm.remedy, alarm.acted) == ("freeze", True)
@@ -61,7 +61,7 @@ def test_answers_that_collapse_are_sampled_warmer(policy: Policy, tmp_path: Path
     agent = sure_of_itself(policy, tmp_path, rounds=3)
     rounds = list(agent.learn())
     agent.close()
-    entropy = [done.dynamics.spread[1.0].entropy for done in rounds]
+    entropy = [done.metrics.by_temperature[1.0].entropy for done in rounds]
     assert entropy[2] < entropy[0] / 4
     assert [[alarm.name for alarm in done.alarms] for done in rounds[:2]] == [[], []]
     (alarm,) = rounds[2].alarms
@@ -86,9 +86,9 @@ def test_a_policy_that_has_drifted_away_is_stopped(policy: Policy, tmp_path: Pat
     rounds = list(agent.learn())
     agent.close()
     assert 1 < len(rounds) < 6
-    drift = [done.dynamics.drift for done in rounds]
+    drift = [done.metrics.drift for done in rounds]
     assert drift[0] == within_rounding(0)
-    assert drift[-1] > 2 * rounds[0].dynamics.spread[1.0].entropy
+    assert drift[-1] > 2 * rounds[0].metrics.by_temperature[1.0].entropy
     (alarm,) = (alarm for alarm in rounds[-1].alarms if alarm.name == "drift")
     assert (alarm.remedy, alarm.acted) == ("stop", True)
     assert list(agent.learn()) == []
@@ -105,12 +105,12 @@ def test_a_wrong_majority_takes_the_policy_back_to_its_best_round(
     learning = agent.learn()
     for done in learning:
         after[done.number] = weights(policy)
-        if done.tuned:
-            checkpoints[done.number] = done.tuned.checkpoint
-            updates[done.number] = done.tuned.updates
+        if done.finetuned:
+            checkpoints[done.number] = done.finetuned.checkpoint
+            updates[done.number] = done.finetuned.updates
         if done.back_to is not None:
             break
-    majority = done.dynamics.spread[1.0].majority
+    majority = done.metrics.by_temperature[1.0].majority
     assert majority.said > majority.right == 0.0
     (alarm,) = (alarm for alarm in done.alarms if alarm.name == "over-confidence")
     assert (alarm.remedy, alarm.acted) == ("roll back", True)
@@ -122,28 +122,28 @@ def test_a_wrong_majority_takes_the_policy_back_to_its_best_round(
     assert same_weights(weights(policy), after[best])
     following = next(agent.learn())
     agent.close()
-    assert following.tuned is not None
-    assert following.tuned.updates == updates[best] + 4  # Adam and schedule went back as well
+    assert following.finetuned is not None
+    assert following.finetuned.updates == updates[best] + 4  # Adam and schedule went back as well
     agent.go_back(None)
     assert same_weights(weights(policy), weights(loaded))
 
 
 @pytest.mark.parametrize("agent", ["grpo", "iterative-rft", "rest-em"])
-def test_every_agent_can_go_back(policy: Policy, tmp_path: Path, agent: AgentName) -> None:
+def test_every_agent_can_go_back(policy: Policy, tmp_path: Path, agent: str) -> None:
     learner = agent_of(policy, tmp_path, RewardPanel([Even()]), agent=agent, rounds=3, guards="act")
     learning = learner.learn()
     _, first = next(learning), next(learning)
     after = weights(policy)
     second = next(learning)
     assert not same_weights(weights(policy), after)
-    assert first.tuned is not None
-    assert second.tuned is not None
-    learner.go_back(first.tuned.checkpoint)
+    assert first.finetuned is not None
+    assert second.finetuned is not None
+    learner.go_back(first.finetuned.checkpoint)
     assert same_weights(weights(policy), after)
     third = next(learner.learn())
     learner.close()
-    assert third.tuned is not None
-    assert third.tuned.updates == second.tuned.updates
+    assert third.finetuned is not None
+    assert third.finetuned.updates == second.finetuned.updates
 
 
 def test_the_best_round_is_not_left_for_a_worse_one(policy: Policy, tmp_path: Path) -> None:
@@ -152,12 +152,12 @@ def test_the_best_round_is_not_left_for_a_worse_one(policy: Policy, tmp_path: Pa
     agent.close()
     guards = Guards(replace(agent.recipe, guards="act"), [agent.held_out.examiner.panel])
     table = score_table([rollout("p", right=0.0, self_certainty=0.5)])
-    guards.observe(0, base.dynamics, 1.0, table)
-    better = replace(last.dynamics, greedy=base.dynamics.greedy + 0.01)
+    guards.observe(0, base.metrics, 1.0, table)
+    better = replace(last.metrics, greedy=base.metrics.greedy + 0.01)
     (alarm,) = (a for a in guards.observe(1, better, 1.0, table) if a.name == "over-confidence")
     assert (alarm.acted, alarm.why_not) == (False, "no round was as good")
     assert (guards.back_to, guards.best) == (None, 1)
-    guards.observe(2, last.dynamics, 1.0, table)
+    guards.observe(2, last.metrics, 1.0, table)
     assert (guards.back_to, guards.best) == (1, 1)
 
 

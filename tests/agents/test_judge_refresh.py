@@ -14,8 +14,8 @@ from mstar.agents.judges.catalog import step_judge_of
 from mstar.agents.judges.refresh import JudgeRefresh
 from mstar.agents.judges.step_judge import StepJudge
 from mstar.agents.policy.policy import Policy
-from mstar.agents.rollout import Rollout
 from mstar.agents.sampling.base import Response
+from mstar.agents.types import Rollout
 from mstar.envs.families.catalog import FAMILIES
 from mstar.envs.variants.unlabelled import unlabelled
 

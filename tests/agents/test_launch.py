@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from mstar.agents.config import AgentName, Recipe
-from mstar.agents.policy.launch import check_launch
-from mstar.agents.policy.policy import Policy
-from mstar.agents.sampling.catalog import sampler_of
+from mstar.agents.agent import Agent
+from mstar.agents.catalog import agent_class
+from mstar.agents.config import Recipe
 
 SERVED = Recipe.of(server="http://localhost:8000", rank="reward", guards="watch")
 
@@ -22,29 +21,30 @@ SERVED = Recipe.of(server="http://localhost:8000", rank="reward", guards="watch"
         ("FSDP_ACTIVATION_CHECKPOINTING", "true"),
     ],
 )
-def test_fsdp_is_as_a_run_needs_it(
-    policy: Policy, monkeypatch: pytest.MonkeyPatch, name: str, given: str
-) -> None:
+def test_fsdp_is_as_a_run_needs_it(monkeypatch: pytest.MonkeyPatch, name: str, given: str) -> None:
     monkeypatch.setenv("ACCELERATE_USE_FSDP", "true")
-    sampler_of(policy, Recipe())
+    Agent.check(Recipe())
     monkeypatch.setenv(name, given)
     with pytest.raises(ValueError, match=f"{name.lower()}: {given}.*launch with fsdp2.yaml"):
-        sampler_of(policy, Recipe())
+        Agent.check(Recipe())
     monkeypatch.delenv("ACCELERATE_USE_FSDP")
-    sampler_of(policy, Recipe())
+    Agent.check(Recipe())
 
 
 def test_deepspeed_needs_a_server_and_one_trainer(monkeypatch: pytest.MonkeyPatch) -> None:
-    agents: dict[AgentName, bool] = {"continuous": True, "grpo": True, "rest-em": False}
-    check_launch(Recipe())
+    def check(recipe: Recipe) -> None:
+        agent_class(recipe.run.agent).check(recipe)
+
+    agents: dict[str, bool] = {"continuous": True, "grpo": True, "rest-em": False}
+    check(Recipe())
     monkeypatch.setenv("ACCELERATE_USE_DEEPSPEED", "true")
     for agent, runs in agents.items():
         recipe = SERVED.replace(agent=agent)
         if runs:
-            check_launch(recipe)
+            check(recipe)
         else:
             with pytest.raises(ValueError, match=f"agent '{agent}'. FSDP2 has no such limits"):
-                check_launch(recipe)
+                check(recipe)
     for refused in (SERVED.replace(server=""), SERVED.replace(guards="act")):
-        with pytest.raises(ValueError, match="DeepSpeed keeps the weights to itself"):
-            check_launch(refused)
+        with pytest.raises(ValueError, match="under DeepSpeed only its trainer"):
+            check(refused)

@@ -12,24 +12,31 @@ from typing import Any
 import pytest
 import torch
 from closeness import same_weights
-from tiny_runs import lessons, noise, weights
+from tiny_runs import noise, sft_examples, weights
 
+from mstar.agents.config import OptimConfig
 from mstar.agents.policy.policy import Policy
 from mstar.agents.sampling.base import Prompt
-from mstar.agents.sft_trainer import Lesson, LiveTrainer, Tuning
+from mstar.agents.sft_trainer import LiveTrainer
+from mstar.agents.types import SFTExample
 
 
-def tuning(**changes: Any) -> Tuning:
+def live_trainer(
+    policy: Policy,
+    folder: Path,
+    rounds: int = 3,
+    resume: Path | None = None,
+    **optim: Any,
+) -> LiveTrainer:
     plain: dict[str, Any] = {
-        "rounds": 3,
         "updates": 2,
         "batch": 2,
         "learning_rate": 1e-2,
         "schedule": "cosine",
         "warmup": 2,
-        "seed": 0,
     }
-    return Tuning(**{**plain, **changes})
+    config = OptimConfig(**{**plain, **optim})
+    return LiveTrainer(policy, config, folder, rounds=rounds, seed=0, resume=resume)
 
 
 def rates(live: LiveTrainer) -> list[float]:
@@ -53,23 +60,21 @@ def trainer_threads() -> list[str]:
 def test_three_rounds_are_one_long_training(
     policy: Policy, loaded: Policy, tmp_path: Path, schedule: str
 ) -> None:
-    live = LiveTrainer(policy, tuning(schedule=schedule), tmp_path / "rounds")
+    live = live_trainer(policy, tmp_path / "rounds", schedule=schedule)
     for number in (1, 2, 3):
-        tuned = live.fine_tune(lessons(4 * number))
+        result = live.fine_tune(sft_examples(4 * number))
         assert live.trainer is not None
-        assert live.trainer.state.global_step == tuned.updates == 2 * number
+        assert live.trainer.state.global_step == result.updates == 2 * number
         assert {int(kept["step"]) for kept in moments(live)} == {2 * number}
-        assert math.isfinite(tuned.loss)
-        assert tuned.loss > 0
+        assert math.isfinite(result.loss)
+        assert result.loss > 0
     once = Policy(copy.deepcopy(loaded.model), loaded.processor)
-    straight = LiveTrainer(
-        once, tuning(schedule=schedule, rounds=1, updates=6), tmp_path / "straight"
-    )
-    straight.fine_tune(lessons(4, 12))
+    straight = live_trainer(once, tmp_path / "straight", schedule=schedule, rounds=1, updates=6)
+    straight.fine_tune(sft_examples(4, 12))
     assert rates(live) == rates(straight)
     assert rates(live)[:3] == [0.0, 5e-3, 1e-2]
     assert 1e-2 > rates(live)[3] > rates(live)[4] > rates(live)[5] > 0
-    assert tuned.learning_rate == pytest.approx(0, abs=1e-9)
+    assert result.learning_rate == pytest.approx(0, abs=1e-9)
     for kept, expected in zip(moments(live), moments(straight), strict=True):
         assert torch.equal(kept["exp_avg"], expected["exp_avg"])
         assert torch.equal(kept["exp_avg_sq"], expected["exp_avg_sq"])
@@ -80,25 +85,25 @@ def test_three_rounds_are_one_long_training(
 
 
 def test_the_warm_up_comes_once(policy: Policy, tmp_path: Path) -> None:
-    live = LiveTrainer(policy, tuning(schedule="constant_with_warmup", warmup=3), tmp_path)
+    live = live_trainer(policy, tmp_path, schedule="constant_with_warmup", warmup=3)
     for number in (1, 2, 3):
-        tuned = live.fine_tune(lessons(number))
+        result = live.fine_tune(sft_examples(number))
     live.close()
     assert rates(live) == pytest.approx([0, 1e-2 / 3, 2e-2 / 3, 1e-2, 1e-2, 1e-2])
-    assert tuned.learning_rate == 1e-2
+    assert result.learning_rate == 1e-2
 
 
 def test_resuming_from_a_checkpoint_gives_the_weights_of_a_run_never_stopped(
     policy: Policy, loaded: Policy, tmp_path: Path
 ) -> None:
-    live = LiveTrainer(policy, tuning(), tmp_path / "first")
-    kept = shutil.move(live.fine_tune(lessons(0)).checkpoint, tmp_path / "kept")
-    live.fine_tune(lessons(4))
-    live.fine_tune(lessons(8))
+    live = live_trainer(policy, tmp_path / "first")
+    kept = shutil.move(live.fine_tune(sft_examples(0)).checkpoint, tmp_path / "kept")
+    live.fine_tune(sft_examples(4))
+    live.fine_tune(sft_examples(8))
     again = Policy(copy.deepcopy(loaded.model), loaded.processor)
     again.load_weights(kept)
-    resumed = LiveTrainer(again, tuning(), tmp_path / "second", Path(kept))
-    assert [resumed.fine_tune(lessons(start)).updates for start in (4, 8)] == [4, 6]
+    resumed = live_trainer(again, tmp_path / "second", resume=Path(kept))
+    assert [resumed.fine_tune(sft_examples(start)).updates for start in (4, 8)] == [4, 6]
     assert same_weights(weights(again), weights(policy))
     assert rates(resumed) == rates(live)
     for one, other in zip(moments(resumed), moments(live), strict=True):
@@ -107,28 +112,28 @@ def test_resuming_from_a_checkpoint_gives_the_weights_of_a_run_never_stopped(
     resumed.close()
 
 
-def test_fewer_lessons_than_slots_are_repeated_and_more_are_cut(
+def test_fewer_examples_than_slots_are_repeated_and_more_are_cut(
     policy: Policy, loaded: Policy, tmp_path: Path
 ) -> None:
-    few = LiveTrainer(policy, tuning(rounds=1), tmp_path / "few")
-    few.fine_tune(lessons(0, 2))
+    few = live_trainer(policy, tmp_path / "few", rounds=1)
+    few.fine_tune(sft_examples(0, 2))
     other = Policy(copy.deepcopy(loaded.model), loaded.processor)
-    many = LiveTrainer(other, tuning(rounds=1), tmp_path / "many")
-    many.fine_tune([*lessons(0, 2), *lessons(0, 2), *lessons(9, 5)])
+    many = live_trainer(other, tmp_path / "many", rounds=1)
+    many.fine_tune([*sft_examples(0, 2), *sft_examples(0, 2), *sft_examples(9, 5)])
     assert same_weights(weights(policy), weights(other))
 
 
 def test_a_round_needs_a_lesson(policy: Policy, tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="at least one lesson"):
-        LiveTrainer(policy, tuning(), tmp_path).fine_tune([])
+    with pytest.raises(ValueError, match="at least one example"):
+        live_trainer(policy, tmp_path).fine_tune([])
     assert trainer_threads() == []
 
 
 def test_what_the_trainer_raises_reaches_the_caller_every_time(
     policy: Policy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    live = LiveTrainer(policy, tuning(), tmp_path)
-    live.fine_tune(lessons(0))
+    live = live_trainer(policy, tmp_path)
+    live.fine_tune(sft_examples(0))
 
     def fail(*_: Any, **__: Any) -> None:
         raise MemoryError("no room for the batch")
@@ -136,14 +141,14 @@ def test_what_the_trainer_raises_reaches_the_caller_every_time(
     monkeypatch.setattr(live.trainer, "training_step", fail)
     for _ in range(2):
         with pytest.raises(MemoryError, match="no room"):
-            live.fine_tune(lessons(4))
+            live.fine_tune(sft_examples(4))
     live.close()
     assert trainer_threads() == []
 
 
 def test_closing_between_rounds_ends_the_thread(policy: Policy, tmp_path: Path) -> None:
-    live = LiveTrainer(policy, tuning(), tmp_path)
-    live.fine_tune(lessons(0))
+    live = live_trainer(policy, tmp_path)
+    live.fine_tune(sft_examples(0))
     trained = weights(policy)
     assert trainer_threads() == ["live-trainer"]
     live.close()
@@ -151,22 +156,22 @@ def test_closing_between_rounds_ends_the_thread(policy: Policy, tmp_path: Path) 
     assert trainer_threads() == []
     assert same_weights(weights(policy), trained)
     with pytest.raises(RuntimeError, match="was closed"):
-        live.fine_tune(lessons(4))
+        live.fine_tune(sft_examples(4))
 
 
 def test_no_round_comes_after_the_last(policy: Policy, tmp_path: Path) -> None:
-    live = LiveTrainer(policy, tuning(rounds=1), tmp_path)
-    live.fine_tune(lessons(0))
+    live = live_trainer(policy, tmp_path, rounds=1)
+    live.fine_tune(sft_examples(0))
     with pytest.raises(RuntimeError, match="all 1 rounds"):
-        live.fine_tune(lessons(4))
+        live.fine_tune(sft_examples(4))
     live.close()
 
 
 def test_lora_trains_and_keeps_the_adapter_alone(policy: Policy, tmp_path: Path) -> None:
     adapted = policy.with_lora(4)
     before = weights(adapted)
-    live = LiveTrainer(adapted, tuning(rounds=1), tmp_path)
-    checkpoint = live.fine_tune(lessons(0)).checkpoint
+    live = live_trainer(adapted, tmp_path, rounds=1)
+    checkpoint = live.fine_tune(sft_examples(0)).checkpoint
     live.close()
     moved = {n for n, weight in weights(adapted).items() if not torch.equal(weight, before[n])}
     assert moved
@@ -178,7 +183,7 @@ def test_lora_trains_and_keeps_the_adapter_alone(policy: Policy, tmp_path: Path)
 def test_a_response_that_spells_the_token_of_a_picture_can_be_learned_from(
     policy: Policy, tmp_path: Path
 ) -> None:
-    live = LiveTrainer(policy, tuning(rounds=1), tmp_path)
-    lesson = Lesson(Prompt("what <image> is it? ", (noise(0),), "0"), "it is <image> 3")
-    assert math.isfinite(live.fine_tune([lesson]).loss)
+    live = live_trainer(policy, tmp_path, rounds=1)
+    example = SFTExample(Prompt("what <image> is it? ", (noise(0),), "0"), "it is <image> 3")
+    assert math.isfinite(live.fine_tune([example]).loss)
     live.close()

@@ -13,19 +13,19 @@ import torch
 from closeness import same_weights, within_rounding
 from tiny_runs import Even, agent_of, weights
 
-from mstar.agents.config import AgentName, Recipe
-from mstar.agents.explore.catalog import Fixed, SamplingPlan
+from mstar.agents.config import Recipe
+from mstar.agents.explore.base import Fixed
 from mstar.agents.online.agent import Online
 from mstar.agents.online.trl_bridge import RULE
 from mstar.agents.policy.policy import Policy
-from mstar.agents.rollout import Rollout
 from mstar.agents.sampling.decoding import prefill
 from mstar.agents.sampling.likelihood import response_logits
+from mstar.agents.types import Rollout, SamplingPlan
 from mstar.experiments.run.problems import open_env
 from mstar.rewards.base import Attempt, RewardModel, Scores
 from mstar.rewards.panel import RewardPanel
 
-ONLINE: tuple[AgentName, ...] = ("grpo", "rloo", "online-dpo")  # one of each trainer
+ONLINE: tuple[str, ...] = ("grpo", "rloo", "online-dpo")  # one of each trainer
 
 
 class Judge:
@@ -56,7 +56,7 @@ def codes(attempt: Attempt) -> float:
 @pytest.mark.parametrize("agent", ONLINE)
 @pytest.mark.parametrize("wanted", [1.0, -1.0])
 def test_what_is_rewarded_becomes_more_frequent(
-    policy: Policy, tmp_path: Path, agent: AgentName, wanted: float
+    policy: Policy, tmp_path: Path, agent: str, wanted: float
 ) -> None:
     judge = Judge("correctness", lambda a: codes(a) if wanted > 0 else 1 - codes(a))
     changes: dict[str, Any] = {"prompts": 16, "samples": 8, "batch": 16, "rounds": 3}
@@ -81,7 +81,7 @@ def test_an_abstention_is_no_zero(
     policy: Policy,
     loaded: Policy,
     tmp_path: Path,
-    agent: AgentName,
+    agent: str,
     worths: tuple[Callable[[Attempt], float], Callable[[Attempt], float]],
 ) -> None:
     first, second = worths
@@ -101,9 +101,7 @@ def test_an_abstention_is_no_zero(
 
 
 @pytest.mark.parametrize("agent", ["grpo", "rloo"])
-def test_each_reward_model_is_a_column_of_trl(
-    policy: Policy, tmp_path: Path, agent: AgentName
-) -> None:
+def test_each_reward_model_is_a_column_of_trl(policy: Policy, tmp_path: Path, agent: str) -> None:
     half = Judge("half", lambda a: 0.5 if even(a) else np.nan)
     learner = online(policy, tmp_path, Even(), half, agent=agent, rounds=1, minibatches=4)
     learner.env.examiner.panel.weights["half"] = 3.0
@@ -124,28 +122,28 @@ def test_the_recipe_weighs_the_panel_and_online_agents_learn_from_the_gate() -> 
     loop, grpo = Recipe(), Recipe.of(agent="grpo")
     assert loop.reward_weights == {"correctness": 1.0, "format": 1.0, "self_certainty": 1.0}
     assert grpo.reward_weights == {"correctness": 1.0, "format": 0.0, "self_certainty": 0.0}
-    told = replace(grpo, weights=(1.0, 0.2, 0.0))
+    told = grpo.replace(weights=(1.0, 0.2, 0.0))
     assert open_env(told, "train").examiner.panel.weights == told.reward_weights
     assert told.reward_weights["format"] == 0.2
     with pytest.raises(ValueError, match="2 weights are given for the panel"):
-        replace(grpo, weights=(1.0, 0.2))
+        grpo.replace(weights=(1.0, 0.2))
     with pytest.raises(ValueError, match="not all 0"):
-        replace(grpo, weights=(0.0, 0.0, 0.0))
+        grpo.replace(weights=(0.0, 0.0, 0.0))
 
 
 class Rising(Fixed):
     """Doubles the temperature after every round."""
 
-    def observe(self, round_number: int, dynamics: Any, evidence: Any = None) -> None:
+    def observe(self, round_number: int, metrics: Any, samples: Any = None) -> None:
         self._plan = replace(self._plan, temperature=2.0 * self._plan.temperature)
 
 
 @pytest.mark.parametrize("agent", ["grpo", "rloo"])
 def test_a_new_temperature_reaches_sampling_and_scoring(
-    policy: Policy, tmp_path: Path, agent: AgentName
+    policy: Policy, tmp_path: Path, agent: str
 ) -> None:
     learner = online(policy, tmp_path, Even(), agent=agent, rounds=2, beta=0.1, minibatches=4)
-    learner.controller = Rising(SamplingPlan(0.5, 2))  # measured once: 1, then 2
+    learner.controller = Rising(SamplingPlan(0.5, 2), learner.recipe)  # measured once: 1, then 2
     scored: list[tuple[list[float], list[float], bool]] = []
 
     plain_begin = learner._begin

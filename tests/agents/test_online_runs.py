@@ -13,18 +13,17 @@ import torch
 from killed_runs import Killed, came_to, raise_at, run
 from tiny_runs import TINY, Even, agent_of, weights
 
-from mstar.agents.config import AgentName
 from mstar.agents.online import trl_bridge as practices
 from mstar.agents.online.dpo import best_and_worst
 from mstar.agents.online.trl_bridge import telling
 from mstar.agents.policy.policy import Policy
-from mstar.agents.rollout import Rollout
 from mstar.agents.sampling.base import Response
+from mstar.agents.types import Rollout
 from mstar.envs.problem import Problem
 from mstar.experiments.run.run_folder import RunFolder
 from mstar.rewards.panel import RewardPanel
 
-ONLINE: tuple[AgentName, ...] = ("grpo", "rloo", "online-dpo")  # one of each trainer
+ONLINE: tuple[str, ...] = ("grpo", "rloo", "online-dpo")  # one of each trainer
 
 
 def killed_while_sampling(patch: pytest.MonkeyPatch) -> None:
@@ -41,7 +40,7 @@ def killed_before_the_commit(patch: pytest.MonkeyPatch) -> None:
 def test_a_killed_run_goes_on_to_the_same_end(
     model: str,
     tmp_path: Path,
-    agent: AgentName,
+    agent: str,
     kill: Callable[[pytest.MonkeyPatch], None],
     lora_rank: int,
 ) -> None:
@@ -58,7 +57,7 @@ def test_a_killed_run_goes_on_to_the_same_end(
 
 
 @pytest.mark.parametrize("agent", ONLINE)
-def test_lora_trains_the_adapter_alone(policy: Policy, tmp_path: Path, agent: AgentName) -> None:
+def test_lora_trains_the_adapter_alone(policy: Policy, tmp_path: Path, agent: str) -> None:
     adapted = policy.with_lora(4)
     before = weights(adapted)
     learner = agent_of(adapted, tmp_path, RewardPanel([Even()]), agent=agent, rounds=1)
@@ -68,8 +67,8 @@ def test_lora_trains_the_adapter_alone(policy: Policy, tmp_path: Path, agent: Ag
     moved = {name for name in before if not torch.equal(after[name], before[name])}
     assert moved
     assert all("lora_" in name for name in moved)
-    assert done.tuned is not None
-    assert (done.tuned.checkpoint / "adapter_model.safetensors").exists()
+    assert done.finetuned is not None
+    assert (done.finetuned.checkpoint / "adapter_model.safetensors").exists()
 
 
 def test_the_model_gets_its_own_forward_back_and_the_thread_ends(

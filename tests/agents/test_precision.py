@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 import torch
 from killed_runs import Killed, after_fine_tuning, came_to, run
-from tiny_runs import TINY, Even, agent_of, lessons, weights
+from tiny_runs import TINY, Even, agent_of, sft_examples, weights
 
-from mstar.agents.config import AgentName
+from mstar.agents.config import OptimConfig
 from mstar.agents.policy.policy import Policy
-from mstar.agents.sft_trainer import LiveTrainer, Tuning
+from mstar.agents.sft_trainer import LiveTrainer
 from mstar.experiments.run.train import load_policy
 from mstar.rewards.panel import RewardPanel
 
@@ -41,7 +41,7 @@ def watch(policy: Policy) -> Seen:
 @pytest.mark.parametrize("lora_rank", [0, 2])
 @pytest.mark.parametrize("changes", SETTINGS)
 def test_every_way_to_save_memory_trains_and_its_checkpoint_loads(
-    model: str, tmp_path: Path, agent: AgentName, lora_rank: int, changes: dict[str, Any]
+    model: str, tmp_path: Path, agent: str, lora_rank: int, changes: dict[str, Any]
 ) -> None:
     recipe = TINY.replace(model=model, agent=agent, lora_rank=lora_rank, **changes)
     policy = load_policy(recipe)
@@ -51,8 +51,8 @@ def test_every_way_to_save_memory_trains_and_its_checkpoint_loads(
     learner = agent_of(policy, tmp_path, RewardPanel([Even()]), **settings)
     _, done = learner.learn()
     learner.close()
-    assert done.tuned is not None
-    assert math.isfinite(done.tuned.loss)
+    assert done.finetuned is not None
+    assert math.isfinite(done.finetuned.loss)
     plain = torch.bfloat16 if recipe.model.dtype == "bfloat16" else torch.float32
     # It is sampled as it is, and trained in the precision that was asked for.
     assert {dtype for trains, dtype in seen if not trains} <= {plain, torch.bfloat16}
@@ -62,14 +62,14 @@ def test_every_way_to_save_memory_trains_and_its_checkpoint_loads(
     moved = {name for name in before if not torch.equal(after[name], before[name])}
     assert moved
     assert all("lora_" in name for name in moved) == bool(lora_rank)
-    again = weights(load_policy(recipe, done.tuned.checkpoint))
+    again = weights(load_policy(recipe, done.finetuned.checkpoint))
     assert all(torch.equal(again[name], after[name]) for name in again)  # TRL adds a reference
     assert {weight.dtype for name, weight in after.items() if "lora_" not in name} == {plain}
 
 
 @pytest.mark.parametrize("agent", ["continuous", "grpo"])
 def test_gradient_checkpointing_computes_every_layer_once_more(
-    loaded: Policy, tmp_path: Path, agent: AgentName
+    loaded: Policy, tmp_path: Path, agent: str
 ) -> None:
     def passes(checkpointing: bool) -> int:
         """How often a layer computes with gradients in a round."""
@@ -113,8 +113,14 @@ def test_bfloat16_weights_lose_small_updates_and_lora_does_not(
 ) -> None:
     policy = load_policy(TINY.replace(model=model, dtype="bfloat16", lora_rank=lora_rank))
     before = policy.weights()
-    live = LiveTrainer(policy, Tuning(1, 3, 2, 1e-5, "constant", 0, 0), tmp_path)
-    live.fine_tune(lessons(0))
+    live = LiveTrainer(
+        policy,
+        OptimConfig(updates=3, batch=2, learning_rate=1e-5, schedule="constant", warmup=0),
+        tmp_path,
+        rounds=1,
+        seed=0,
+    )
+    live.fine_tune(sft_examples(0))
     live.close()
     after = policy.weights()
     moved = sum(int((after[name] != before[name]).sum()) for name in after)

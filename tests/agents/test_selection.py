@@ -24,7 +24,7 @@ def test_only_a_full_score_passes_the_gate(rule: SelectionRule) -> None:
         rollout("a", "unlabelled", right=math.nan, reward=1.0),
         rollout("b", "wrong too", right=0.0),
     ]
-    chosen = select(rollouts, rule, keep=4, threshold=0.0, seed=0)
+    chosen = select(rollouts, rule, top_k=4, threshold=0.0, seed=0)
     assert chosen.kept == (0,)
     assert (chosen.solved, chosen.passed) == (1 / 2, 1 / 5)
 
@@ -43,7 +43,7 @@ def test_of_equal_texts_the_first_is_kept_and_problems_do_not_share_texts() -> N
 def test_no_more_than_k_of_a_problem_are_kept() -> None:
     rollouts = [rollout(p, f"{p}{i}") for p in ("a", "b", "c") for i in range(5)]
     rollouts.append(rollout("d", "alone"))
-    chosen = select(rollouts, "random-k", keep=2, threshold=0.0, seed=1)
+    chosen = select(rollouts, "random-k", top_k=2, threshold=0.0, seed=1)
     groups = [rollouts[i].problem.id for i in chosen.kept]
     assert groups == ["a", "a", "b", "b", "c", "c", "d"]
 

@@ -14,11 +14,12 @@ from closeness import same_weights
 from tiny_runs import Even, Weights, tiny_agent, weights
 
 from mstar.agents import agent as agents_agent
-from mstar.agents.explore.catalog import SWEEP
-from mstar.agents.monitor.metrics import Dynamics, measure
+from mstar.agents.explore.base import SWEEP
+from mstar.agents.monitor.metrics import measure
 from mstar.agents.policy.policy import Policy
-from mstar.agents.rollout import Rollout, by_problem
-from mstar.agents.sft_trainer import Lesson, LiveTrainer, Tuned
+from mstar.agents.rollout import by_problem
+from mstar.agents.sft_trainer import LiveTrainer
+from mstar.agents.types import FinetuneResult, Metrics, Rollout, SFTExample
 from mstar.envs.vector_env import ProblemVectorEnv
 
 
@@ -29,13 +30,13 @@ class Watched:
         self.before: list[Weights] = []
         self.after: list[Weights] = []
         self.steps: list[set[int]] = []
-        self.lessons: list[int] = []
+        self.examples: list[int] = []
         plain = LiveTrainer.fine_tune
 
-        def fine_tune(live: LiveTrainer, lessons: Sequence[Lesson]) -> Tuned:
-            self.lessons.append(len(lessons))
+        def fine_tune(live: LiveTrainer, examples: Sequence[SFTExample]) -> FinetuneResult:
+            self.examples.append(len(examples))
             self.before.append(weights(policy))
-            tuned = plain(live, lessons)
+            tuned = plain(live, examples)
             self.after.append(weights(policy))
             assert live.trainer is not None
             kept = live.trainer.optimizer.state.values()
@@ -61,7 +62,7 @@ def test_each_agent_inherits_what_it_says(
     evolving = tiny_agent(policy, tmp_path, agent=agent)
     rounds = list(evolving.learn())
     evolving.close()
-    assert [done.tuned.updates for done in rounds if done.tuned] == steps
+    assert [done.finetuned.updates for done in rounds if done.finetuned] == steps
     assert watched.steps == [{step} for step in steps]
     base = weights(loaded)
     assert same_weights(watched.before[0], base)
@@ -78,11 +79,11 @@ def test_rounds_hold_fresh_problems_and_keep_what_passes(
     evolving = tiny_agent(policy, tmp_path, keep=1)
     base, *rounds = evolving.learn()
     evolving.close()
-    assert (base.number, base.plan, base.selection, base.tuned) == (0, None, None, None)
+    assert (base.number, base.plan, base.selection, base.finetuned) == (0, None, None, None)
     assert len(base.rollouts) == 0
     assert [done.number for done in rounds] == [1, 2, 3]
     asked: set[str] = set()
-    for done, learned in zip(rounds, watched.lessons, strict=True):
+    for done, learned in zip(rounds, watched.examples, strict=True):
         groups = by_problem(done.rollouts)
         assert [len(members) for members in groups.values()] == [2] * 4
         assert asked.isdisjoint(groups)
@@ -95,7 +96,7 @@ def test_rounds_hold_fresh_problems_and_keep_what_passes(
         solved = [members for members in groups.values() if any(right[i] for i in members)]
         assert done.selection.solved == len(solved) / 4
         assert learned == len(done.selection.kept) == len(solved)
-        assert done.dynamics.problems == done.dynamics.samples == 2
+        assert done.metrics.problems == done.metrics.samples == 2
 
 
 def test_one_seed_gives_one_run(loaded: Policy, tmp_path: Path) -> None:
@@ -116,18 +117,18 @@ def test_where_nothing_is_kept_the_policy_stays_and_the_loop_goes_on(
     evolving = tiny_agent(policy, tmp_path, Even(strict=True))
     rounds = list(evolving.learn())
     assert [done.number for done in rounds] == [0, 1, 2, 3]
-    assert [done.tuned for done in rounds] == [None] * 4
+    assert [done.finetuned for done in rounds] == [None] * 4
     assert same_weights(weights(policy), weights(loaded))
     assert evolving._trainer is None
 
 
-def test_adam_goes_on_after_a_round_without_lessons(policy: Policy, tmp_path: Path) -> None:
+def test_adam_goes_on_after_a_round_without_examples(policy: Policy, tmp_path: Path) -> None:
     judge = Even()
     evolving = tiny_agent(policy, tmp_path, judge)
     updates = []
     for done in evolving.learn():
         judge.strict = done.number == 1  # in round 2, nothing is right
-        updates.append(done.tuned.updates if done.tuned else None)
+        updates.append(done.finetuned.updates if done.finetuned else None)
     evolving.close()
     assert updates == [None, 2, None, 4]
 
@@ -153,17 +154,24 @@ def test_costs_add_up(policy: Policy, tmp_path: Path) -> None:
 def test_the_sweep_of_every_second_round_decides_the_next_temperature(
     policy: Policy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def measured(rollouts: Sequence[Rollout], rank: str) -> Dynamics:
+    def measured(rollouts: Sequence[Rollout], rank: str) -> Metrics:
         """As it is, with 0.5 made the best temperature."""
         found = measure(rollouts, rank)
-        spread = {t: replace(s, reward_pass_2=float(t == 0.5)) for t, s in found.spread.items()}
+        spread = {
+            t: replace(s, reward_pass_2=float(t == 0.5)) for t, s in found.by_temperature.items()
+        }
         return replace(found, spread=spread)
 
     monkeypatch.setattr(agents_agent, "measure", measured)
     evolving = tiny_agent(policy, tmp_path, controller="reward-pass@2")
     rounds = list(evolving.learn())
     evolving.close()
-    assert [tuple(done.dynamics.spread) for done in rounds] == [(1.0,), (1.0,), SWEEP, (0.5,)]
+    assert [tuple(done.metrics.by_temperature) for done in rounds] == [
+        (1.0,),
+        (1.0,),
+        SWEEP,
+        (0.5,),
+    ]
     assert [done.plan.temperature for done in rounds if done.plan] == [1.0, 1.0, 0.5]
     assert {r.temperature for r in rounds[3].rollouts} == {0.5}
     assert [done.state["controller"] for done in rounds][1:3] == [
@@ -203,10 +211,10 @@ def test_a_state_is_json_and_goes_on_where_it_was_taken(policy: Policy, tmp_path
     evolving = tiny_agent(policy, tmp_path / "one", rounds=1)
     *_, done = evolving.learn()
     evolving.close()
-    assert done.tuned is not None
+    assert done.finetuned is not None
     state: dict[str, Any] = dict(done.state)
     again = tiny_agent(policy, tmp_path / "other", rounds=1)
-    again.restore(state, done.tuned.checkpoint)
+    again.restore(state, done.finetuned.checkpoint)
     assert again.rounds_done == 1
     assert [p.id for p in again.env.draw(2)] == [p.id for p in evolving.env.draw(2)]
     assert list(again.learn()) == []

@@ -14,7 +14,7 @@ from closeness import rounding, same_weights, within_rounding
 from tiny_runs import Even, agent_of, noise, weights
 from vllm_stand_in import StandIn, serving, wire
 
-from mstar.agents.config import AgentName, Recipe
+from mstar.agents.config import Recipe
 from mstar.agents.policy.policy import Policy
 from mstar.agents.sampling.base import Prompt
 from mstar.agents.sampling.local import LocalSampler
@@ -133,7 +133,7 @@ def test_the_server_gets_the_weights_before_it_writes(
 
 @pytest.mark.parametrize("agent", ["continuous", "grpo"])
 def test_an_agent_learns_by_a_server_and_the_server_follows(
-    policy: Policy, url: str, stand_in: StandIn, tmp_path: Path, agent: AgentName
+    policy: Policy, url: str, stand_in: StandIn, tmp_path: Path, agent: str
 ) -> None:
     before = weights(policy)
     rates = {"learning_rate": 1e-2, "online_learning_rate": 1e-2, "warmup": 0}

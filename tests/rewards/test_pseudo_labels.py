@@ -15,20 +15,18 @@ from rollout_doubles import rollout
 from tiny_runs import TINY, Even, agent_of
 
 from mstar.agents.config import Recipe
-from mstar.agents.explore.base import SamplingPlan
 from mstar.agents.explore.data_mix import Adaptive, Scheduled
 from mstar.agents.policy.policy import Policy
 from mstar.agents.pseudo_labels import (
-    Labelled,
+    VoteRecord,
     drawn_mixed,
-    labelled,
     pseudo_accuracy,
     pseudo_labelled,
+    vote_record,
 )
-from mstar.agents.rollout import Rollout
 from mstar.agents.selection import select
-from mstar.agents.sft_trainer import Lesson
-from mstar.agents.worked_examples import Gold
+from mstar.agents.types import Rollout, SamplingPlan, SFTExample
+from mstar.agents.worked_examples import WorkedExamples
 from mstar.envs.problem import Problem
 from mstar.envs.variants.unlabelled import withhold
 from mstar.envs.vector_env import ProblemVectorEnv
@@ -156,9 +154,9 @@ def test_unlabelled_problems_are_mixed_in_from_a_share_of_the_rounds(mix_in: flo
 
 
 def test_mixing_in_later_needs_labels_to_begin_with() -> None:
-    with pytest.raises(ValueError, match="no labelled problems for mix_in"):
+    with pytest.raises(ValueError, match="no labelled problems for unlabelled_start"):
         Recipe.of(unlabelled=1.0, mix_in=0.5)
-    with pytest.raises(ValueError, match="2 labelled problems were wanted"):
+    with pytest.raises(ValueError, match="a round needs 2 labelled problems"):
         drawn_mixed(problems(1.0), 2, 0.0)
 
 
@@ -185,8 +183,8 @@ def voted(right: int, wrong: int, unsolved: int = 0) -> list[Rollout]:
 
 
 def test_votes_on_labelled_problems_are_held_to_their_labels() -> None:
-    seen = labelled([*voted(3, 2, 1), *rollouts("3", "3", "3")], "guarded", "reward")
-    assert seen == Labelled(problems=6, solved=5, voted=5, right=3)
+    seen = vote_record([*voted(3, 2, 1), *rollouts("3", "3", "3")], "guarded", "reward")
+    assert seen == VoteRecord(problems=6, solved=5, voted=5, right=3)
 
 
 def test_unlabelled_problems_come_as_the_vote_proves_right_and_go_as_it_proves_wrong() -> None:
@@ -204,21 +202,21 @@ def test_unlabelled_problems_come_as_the_vote_proves_right_and_go_as_it_proves_w
 
 def test_gold_stands_in_for_what_is_not_solved() -> None:
     mixing, plan = Adaptive(Recipe.of(gold=0.3, mixing="adaptive")), SamplingPlan()
-    assert mixing.plan(1, plan).gold == 0.3
+    assert mixing.plan(1, plan).worked_examples == 0.3
     mixing.observe(voted(30, 0, unsolved=70), "reward")
-    assert mixing.plan(2, plan).gold == 0.3
+    assert mixing.plan(2, plan).worked_examples == 0.3
     mixing.observe(voted(90, 0, unsolved=10), "reward")
-    assert mixing.plan(3, plan).gold == pytest.approx(0.1)
+    assert mixing.plan(3, plan).worked_examples == pytest.approx(0.1)
     assert mixing.plan(3, plan).unlabelled is None
     mixing.observe(rollouts("3"), "reward")  # without a label nothing can be told
-    assert mixing.plan(4, plan).gold == pytest.approx(0.1)
+    assert mixing.plan(4, plan).worked_examples == pytest.approx(0.1)
 
 
 @pytest.mark.parametrize(
     ("wrong", "said"),
     [
-        ({"unlabelled": 1.0}, "no labelled problems for mix_in, gold or adaptive mixing"),
-        ({"unlabelled": 0.5, "mix_in": 0.5}, "finds out by itself"),
+        ({"unlabelled": 1.0}, "no labelled problems for unlabelled_start"),
+        ({"unlabelled": 0.5, "mix_in": 0.5}, "decides by itself"),
         ({}, "nothing to mix"),
     ],
 )
@@ -260,8 +258,11 @@ def test_a_run_without_labels_learns_from_its_votes_and_tells_their_accuracy(
     assert row["label_accuracy"] == 0.0  # a random model's majority is wrong
 
 
-def lessons(count: int) -> list[Lesson]:
-    return [Lesson(Gold(problems(0.0), GOLDEN).lessons[0].prompt, f"own {i}") for i in range(count)]
+def examples(count: int) -> list[SFTExample]:
+    return [
+        SFTExample(WorkedExamples(problems(0.0), GOLDEN).examples[0].prompt, f"own {i}")
+        for i in range(count)
+    ]
 
 
 GOLDEN = TINY.replace(gold=0.25, gold_set=3, updates=4, batch=4)
@@ -269,34 +270,34 @@ GOLDEN = TINY.replace(gold=0.25, gold_set=3, updates=4, batch=4)
 
 @pytest.mark.parametrize("own", [1, 12, 40])
 def test_gold_has_its_share_of_the_lessons(own: int) -> None:
-    gold = Gold(problems(0.5), GOLDEN)
-    mixed = gold.mixed_into(lessons(own), 0.25, 1)
-    golden = [lesson for lesson in mixed if not lesson.response.startswith("own")]
+    gold = WorkedExamples(problems(0.5), GOLDEN)
+    mixed = gold.mixed_into(examples(own), 0.25, 1)
+    golden = [example for example in mixed if not example.response.startswith("own")]
     assert (len(mixed), len(golden)) == (16, 4)
-    assert {lesson.response for lesson in golden} <= {g.response for g in gold.lessons}
+    assert {example.response for example in golden} <= {g.response for g in gold.examples}
     assert [m.response for m in mixed] == [
-        m.response for m in gold.mixed_into(lessons(own), 0.25, 1)
+        m.response for m in gold.mixed_into(examples(own), 0.25, 1)
     ]
     assert [m.response for m in mixed] != [
-        m.response for m in gold.mixed_into(lessons(own), 0.25, 2)
+        m.response for m in gold.mixed_into(examples(own), 0.25, 2)
     ]
 
 
 def test_gold_is_verified_labelled_and_worked() -> None:
-    gold = Gold(problems(0.5), GOLDEN).lessons
-    assert len({lesson.prompt.key for lesson in gold}) == 3
+    gold = WorkedExamples(problems(0.5), GOLDEN).examples
+    assert len({example.prompt.key for example in gold}) == 3
     env = problems(0.5)
-    for lesson in gold:
-        problem = env.examiner.find(lesson.prompt.key)
-        assert lesson.response == problem.solution
+    for example in gold:
+        problem = env.examiner.find(example.prompt.key)
+        assert example.response == problem.solution
     assert all(one.prompt.key != other.prompt.key for one, other in pairwise(gold))
 
 
 def test_without_gold_the_lessons_are_as_they_were() -> None:
-    own = lessons(2)
-    assert Gold(problems(1.0), TINY).mixed_into(own, 0.0, 1) == own
+    own = examples(2)
+    assert WorkedExamples(problems(1.0), TINY).mixed_into(own, 0.0, 1) == own
 
 
 def test_gold_that_is_not_there_is_named() -> None:
     with pytest.raises(ValueError, match="gave 0 labelled problems"):
-        _ = Gold(problems(1.0), GOLDEN).lessons
+        _ = WorkedExamples(problems(1.0), GOLDEN).examples

@@ -46,7 +46,7 @@ def test_a_liar_loses_its_weight_and_a_friend_keeps_it(policy: Policy, tmp_path:
     agent = judged_agent(policy, tmp_path / "one", weighting="agreement")
     base, done = agent.learn()
     agent.close()
-    assert base.dynamics.health["liar"].agreement == -1.0
+    assert base.metrics.health["liar"].agreement == -1.0
     for env in (agent.env, agent.held_out):
         weights = env.examiner.panel.weights
         assert (weights["correctness"], weights["liar"]) == (1.0, 0.0)

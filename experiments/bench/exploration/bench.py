@@ -12,15 +12,12 @@ from pathlib import Path
 import numpy as np
 
 from mstar.agents.config import Recipe
-from mstar.agents.explore.catalog import (
-    CONTROLLERS,
-    ControllerName,
-    ExplorationController,
-    RewardPass2,
-    SamplingPlan,
-)
-from mstar.agents.explore.evidence import Evidence, Samples, reward_pass_2_at
-from mstar.agents.monitor.metrics import Dynamics, Spread
+from mstar.agents.explore.base import ExplorationController
+from mstar.agents.explore.catalog import CONTROLLERS
+from mstar.agents.explore.samples import reward_pass_2_at
+from mstar.agents.explore.sweep import RewardPass2
+from mstar.agents.registry import resolve
+from mstar.agents.types import Metrics, RoundSamples, Samples, SamplingMetrics, SamplingPlan
 from mstar.experiments.bench.exploration.figures import write_figures
 from mstar.experiments.bench.exploration.scenarios import REPORTED, ROUNDS, TUNING, varied
 from mstar.experiments.bench.exploration.simulated_policy import (
@@ -60,8 +57,9 @@ def contenders() -> dict[str, Contender]:
     """Every controller as a run would have it, and the paper's sweep in three strengths."""
     recipe = Recipe().replace(rounds=ROUNDS)
 
-    def named(name: ControllerName) -> Contender:
-        return Contender(lambda plan: CONTROLLERS[name](plan, recipe))
+    def named(name: str) -> Contender:
+        made = resolve("controller", CONTROLLERS, name)
+        return Contender(lambda plan: made(plan, recipe))
 
     return {
         "fixed": named("fixed"),
@@ -69,9 +67,9 @@ def contenders() -> dict[str, Contender]:
         "pass@k": named("pass@k"),
         "balance": named("balance"),
         "entropy": named("entropy"),
-        PUBLISHED: Contender(lambda plan: RewardPass2(plan), paired=False),
+        PUBLISHED: Contender(lambda plan: RewardPass2(plan, recipe), paired=False),
         "reward-pass@2, paired": named("reward-pass@2"),
-        STRONGEST: Contender(lambda plan: RewardPass2(plan, at_start=True)),
+        STRONGEST: Contender(lambda plan: RewardPass2(plan, recipe, at_start=True)),
         "paired": named("paired"),
     }
 
@@ -120,16 +118,16 @@ def run_course(
         probes = controller.probes(number)
         extra += PROBLEMS * samples * (len(probes) - 1)
         probed = held_out.sample(policy, probes)
-        controller.observe(number, _dynamics(policy, probed), Evidence(probed))
+        controller.observe(number, _dynamics(policy, probed), RoundSamples(probed))
     return Course(tuple(regret), tuple(temperatures), extra)
 
 
-def _dynamics(policy: Policy, probed: Sequence[Samples]) -> Dynamics:
+def _dynamics(policy: Policy, probed: Sequence[Samples]) -> Metrics:
     surprise = entropy(policy)
     spread = {}
     for part in probed:
         k = part.right.shape[1]
-        spread[part.temperature] = Spread(
+        spread[part.temperature] = SamplingMetrics(
             pass_1=float(part.right.mean()),
             pass_k=float(part.right.any(axis=1).mean()),
             reward_pass_2=float(reward_pass_2_at(part, k).mean()),
@@ -137,7 +135,7 @@ def _dynamics(policy: Policy, probed: Sequence[Samples]) -> Dynamics:
             distinct=float("nan"),
             length=float("nan"),
         )
-    return Dynamics(PROBLEMS, probed[0].right.shape[1], float("nan"), spread)
+    return Metrics(PROBLEMS, probed[0].right.shape[1], float("nan"), spread)
 
 
 def bench_exploration(

@@ -14,10 +14,11 @@ import tyro
 from rich.console import Console
 
 from mstar.agents.config import Recipe
-from mstar.agents.rollout import Rollout, by_problem, collect
+from mstar.agents.rollout import by_problem, collect
 from mstar.agents.sampling.local import LocalSampler
 from mstar.agents.seeds import mix
 from mstar.agents.selection import ranking_score
+from mstar.agents.types import Rollout
 from mstar.experiments.rows import Row, write_rows
 from mstar.experiments.run.problems import open_env
 from mstar.experiments.run.train import load_policy, prepare_torch

@@ -24,7 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mstar.agents.explore.base import COOLEST, HOTTEST
-from mstar.agents.explore.evidence import Samples
+from mstar.agents.types import Samples
 
 Floats = NDArray[np.float64]
 

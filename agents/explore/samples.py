@@ -1,43 +1,42 @@
-"""What a round shows an exploration controller: which samples were right and how they ranked."""
+"""Rollouts as arrays of right and rank by temperature, and unbiased estimates from them."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
 from math import comb
 
 import numpy as np
 from numpy.typing import NDArray
 
+from mstar.agents.rollout import by_problem
+from mstar.agents.selection import ranking_score
+from mstar.agents.types import Rollout, Samples
 
-@dataclass(frozen=True, slots=True)
-class Samples:
-    """Up to K samples of each of N problems at one temperature.
 
-    Attributes:
-        temperature: that they were sampled at.
-        right: (N, K), 1 right, 0 not, NaN where nobody knows or a problem has fewer than K.
-        rank: (N, K), the ranking score, -1 where its model abstained.
+def samples_of(rollouts: Sequence[Rollout], rank: str) -> tuple[Samples, ...]:
+    """Rollouts by temperature, ascending; greedy and extra ones are left out.
+
+    Args:
+        rollouts: of N problems.
+        rank: the ranking score.
     """
-
-    temperature: float
-    right: NDArray[np.float64]
-    rank: NDArray[np.float64]
-
-
-@dataclass(frozen=True, slots=True)
-class Evidence:
-    """All samples of a round; row i is one problem at all temperatures of a part.
-
-    Attributes:
-        probed: on the held-out problems, the same ones after every round.
-        practised: for training, on problems that the policy had not yet learned from.
-    """
-
-    probed: tuple[Samples, ...] = ()
-    practised: tuple[Samples, ...] = ()
+    plain = [r for r in rollouts if r.temperature > 0 and not r.extra]
+    groups = [[plain[i] for i in members] for members in by_problem(plain).values()]
+    found = []
+    for temperature in sorted({r.temperature for r in plain}):
+        rows = [[r for r in group if r.temperature == temperature] for group in groups]
+        right = np.full((len(rows), max(map(len, rows))), np.nan)
+        ranks = np.full(right.shape, -1.0)
+        for place, row in enumerate(rows):
+            right[place, : len(row)] = [_right(r) for r in row]
+            ranks[place, : len(row)] = [ranking_score(r, rank) for r in row]
+        found.append(Samples(temperature, right, ranks))
+    return tuple(found)
 
 
-NOTHING = Evidence()
+def _right(rollout: Rollout) -> float:
+    score = rollout.scores["correctness"]
+    return score if np.isnan(score) else float(score == 1.0)
 
 
 def pass_at(samples: Samples, k: int) -> NDArray[np.float64]:
