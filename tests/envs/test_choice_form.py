@@ -22,7 +22,7 @@ def drawn(name: str, count: int = 12) -> list[Problem]:
 
 
 @pytest.mark.parametrize("name", FAMILIES)
-def test_options_are_sound_and_hold_the_gold_once(name: str) -> None:
+def test_options_are_distinct_and_hold_the_answer_once(name: str) -> None:
     for problem in drawn(name):
         chosen = as_choice(problem)
         assert problem.answer
@@ -44,7 +44,7 @@ def test_options_are_sound_and_hold_the_gold_once(name: str) -> None:
             assert twin.value != chosen.answer.value
 
 
-def test_nothing_that_can_be_seen_without_the_picture_betrays_the_gold() -> None:
+def test_neither_place_nor_size_of_an_option_reveals_the_answer() -> None:
     hits: dict[str, list[float]] = {"first": [], "longest": [], "2nd": [], "3rd": [], "largest": []}
     for name in ("BarChart", "Counting", "Dice", "Table", "Ruler", "Clock"):
         for problem in drawn(name, 100):
@@ -65,14 +65,14 @@ def test_nothing_that_can_be_seen_without_the_picture_betrays_the_gold() -> None
 
 
 @pytest.mark.parametrize("name", FAMILIES)
-def test_no_blind_strategy_that_learns_from_other_problems_finds_the_gold(name: str) -> None:
+def test_no_blind_strategy_beats_chance_by_much(name: str) -> None:
     level = 1 + list(FAMILIES).index(name) % len(LEVELS)
     found = measure_blind_baselines(FAMILIES[name](level), 400)
     assert max(found.open, found.place, found.look, found.frequent, found.telling) <= 0.35, found
     assert found.two_ways <= 0.6, found
 
 
-def test_a_strategy_that_works_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_blind_strategy_that_works_is_detected(monkeypatch: pytest.MonkeyPatch) -> None:
     class Betraying(BarChart):
         def vary(self, latent: Any, rng: np.random.Generator) -> Any:
             values = rng.permutation(100)[: self.bars]
@@ -83,14 +83,14 @@ def test_a_strategy_that_works_is_found(monkeypatch: pytest.MonkeyPatch) -> None
     assert min(found.frequent, found.telling, found.look) > 0.35, found
 
 
-def test_the_seed_decides_the_options() -> None:
+def test_the_seed_determines_the_options() -> None:
     problem = drawn("Table", 1)[0]
     assert as_choice(problem).answer == as_choice(problem).answer
     others = Counter(str(as_choice(problem, seed).answer) for seed in range(6))
     assert len(others) > 3
 
 
-def test_a_question_of_two_answers_gets_two_options_and_one_without_any_stays() -> None:
+def test_a_question_with_two_answers_gets_two_options_and_one_without_any_stays_open() -> None:
     yes = Problem("p", (), "Is it?", Answer("yes_no", "yes"), distractors=("no",))
     answer = as_choice(yes).answer
     assert answer
@@ -101,7 +101,7 @@ def test_a_question_of_two_answers_gets_two_options_and_one_without_any_stays() 
     assert len(as_choice(number, options=5).answer.choices) == 5  # type: ignore[union-attr, arg-type]
 
 
-def test_options_that_are_letters_are_shown_without_letters() -> None:
+def test_options_that_are_letters_are_listed_without_letters() -> None:
     assert layout_for(("red", "blue")) == "(A)"
     assert layout_for(("E", "A")) == "-"
     question = join_question(split_question("Which?", ()), ("E", "A"), "-")
@@ -113,7 +113,7 @@ def test_too_few_or_too_many_options_are_refused() -> None:
         as_choice(drawn("Dice", 1)[0], options=1)
 
 
-def test_an_environment_asks_in_choice_form_and_finds_its_problems_again() -> None:
+def test_an_environment_poses_multiple_choice_and_finds_its_problems_by_id() -> None:
     env = gymnasium.make("mstar/BarChart-v0", form="choice", size=96)
     observation, info = env.reset(seed=4)
     posed: Problem = env.get_wrapper_attr("problem")

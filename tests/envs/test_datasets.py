@@ -65,7 +65,7 @@ def charts(count: int) -> list[dict[str, Any]]:
 
 
 def write(folder: Path, rows: Sequence[Mapping[str, Any]], name: str = "problems.jsonl") -> str:
-    """A file of rows with their pictures beside it."""
+    """Write a file of rows, with their images beside it."""
     (folder / "images").mkdir(exist_ok=True)
     lines = []
     for number, row in enumerate(rows):
@@ -90,7 +90,7 @@ def only(row: Mapping[str, Any], fields: Any = None) -> Problem:
 # The order and the splits
 
 
-def test_every_problem_of_a_split_is_posed_once_in_an_epoch_and_the_next_is_shuffled_anew() -> None:
+def test_an_epoch_poses_every_problem_of_a_split_once_and_each_epoch_is_reshuffled() -> None:
     source = DatasetSource.load(charts(60))
     count = len(source.problems["train"])
     first = [source.problem("train", 3, i).id for i in range(count)]
@@ -102,7 +102,7 @@ def test_every_problem_of_a_split_is_posed_once_in_an_epoch_and_the_next_is_shuf
 
 
 @pytest.mark.parametrize("count", [3, 10, 60, 1000])
-def test_without_splits_of_its_own_a_set_is_divided_by_hash_and_no_split_is_empty(
+def test_a_set_without_splits_is_divided_by_hash_and_no_split_is_empty(
     count: int,
 ) -> None:
     again = [DatasetSource.load(rows) for rows in (charts(count), charts(count)[::-1])]
@@ -113,7 +113,7 @@ def test_without_splits_of_its_own_a_set_is_divided_by_hash_and_no_split_is_empt
     assert len(again[0].problems["train"]) >= count / 2 - 1
 
 
-def test_problems_about_one_picture_stay_in_one_split() -> None:
+def test_problems_about_the_same_image_stay_in_one_split() -> None:
     rows = [chart(n, image=png(n // 4)) for n in range(120)]
     source = DatasetSource.load(rows)
     pictures = [
@@ -124,7 +124,7 @@ def test_problems_about_one_picture_stay_in_one_split() -> None:
     assert not pictures[0] & pictures[2]
 
 
-def test_a_set_keeps_the_splits_it_has_and_a_missing_one_is_taken_from_train() -> None:
+def test_a_set_keeps_its_splits_and_a_missing_one_is_taken_from_train() -> None:
     rows = [chart(n, split="train" if n < 50 else "test") for n in range(60)]
     source = DatasetSource.load(rows)
     assert {p.answer.value for p in source.problems["test"] if p.answer} == {
@@ -134,7 +134,7 @@ def test_a_set_keeps_the_splits_it_has_and_a_missing_one_is_taken_from_train() -
     assert source.problems["validation"]
 
 
-def test_names_of_files_say_the_split(tmp_path: Path) -> None:
+def test_the_split_is_inferred_from_file_names(tmp_path: Path) -> None:
     write(tmp_path, charts(20), "problems_train.jsonl")
     write(tmp_path, [chart(n) for n in range(20, 23)], "dev-00000-of-00001.jsonl")
     write(tmp_path, [chart(n) for n in range(30, 34)], "testmini.jsonl")
@@ -142,7 +142,7 @@ def test_names_of_files_say_the_split(tmp_path: Path) -> None:
     assert counts == {"train": 20, "validation": 3, "test": 4}
 
 
-def test_nothing_of_a_benchmark_is_for_training() -> None:
+def test_a_benchmark_is_not_used_for_training() -> None:
     source = DatasetSource.load([chart(n, split="test") for n in range(5)])
     assert len(source.problems["test"]) == 5
     with pytest.raises(ValueError, match=r"no problem in split 'train'.*fields=\{'split': '=all'"):
@@ -151,7 +151,7 @@ def test_nothing_of_a_benchmark_is_for_training() -> None:
     assert divided.problem("train", 0, 0).answer is not None
 
 
-def test_what_train_shares_with_test_is_left_out_of_train() -> None:
+def test_problems_shared_by_train_and_test_are_left_out_of_train() -> None:
     rows = [chart(n, split="train") for n in range(20)]
     rows += [chart(n, split="test") for n in (3, 30)]
     with pytest.warns(UserWarning, match="1 problems appear again in a later split"):
@@ -161,18 +161,18 @@ def test_what_train_shares_with_test_is_left_out_of_train() -> None:
     assert "How high is bar 3?" in asked[2]
 
 
-def test_the_revision_in_an_id_changes_with_the_problems_only() -> None:
+def test_the_revision_in_an_id_changes_only_with_the_problems() -> None:
     first, again = (DatasetSource.load(charts(5)).revision for _ in range(2))
     other = DatasetSource.load([*charts(4), chart(4, answer=5)]).revision
     assert first == again != other
     assert f"rows@{first}/" in all_problems(DatasetSource.load(charts(5)))[0].id
 
 
-# What a row may look like
+# Forms of a row
 
 
 @pytest.mark.parametrize("ending", ["jsonl", "json", "csv", "tsv", "parquet", "keyed.json"])
-def test_every_kind_of_file_gives_the_same_problems(ending: str, tmp_path: Path) -> None:
+def test_every_file_format_gives_the_same_problems(ending: str, tmp_path: Path) -> None:
     rows = [chart(n, choices=["4", "5", "6"], answer=str(n)) for n in (4, 5, 6)]
     write(tmp_path, rows)
     rows = [{**row, "image": f"images/{i}.png"} for i, row in enumerate(rows)]
@@ -208,20 +208,20 @@ def test_every_kind_of_file_gives_the_same_problems(ending: str, tmp_path: Path)
     ],
     ids=["bytes", "struct", "PIL", "base64"],
 )
-def test_a_picture_may_be_held_in_any_form(held: Any) -> None:
+def test_an_image_may_be_stored_in_any_form(held: Any) -> None:
     picture = only(chart(1, image=held)).pictures[0]
     assert picture.render().getpixel((0, 0)) == (7, 0, 255)
     assert picture.render(112).size == (8, 6)  # stored pictures keep their size
 
 
-def test_several_pictures_come_from_a_list_or_from_numbered_columns() -> None:
+def test_several_images_come_from_a_list_or_from_numbered_columns() -> None:
     assert len(only(chart(1, image=[png(1), png(2)])).pictures) == 2
     row = {"question": "Alike?", "answer": "yes", "image_1": png(1), "image_2": png(2)}
     assert len(only({**row, "image_3": None}).pictures) == 2
 
 
 @pytest.mark.parametrize("nested", [False, True])
-def test_pictures_inside_parquet_are_read_when_asked_for(nested: bool, tmp_path: Path) -> None:
+def test_images_inside_parquet_are_read_on_demand(nested: bool, tmp_path: Path) -> None:
     pa = pytest.importorskip("pyarrow")
     parquet = pytest.importorskip("pyarrow.parquet")
     held = [{"bytes": png(n), "path": f"{n}.png"} for n in range(5)]
@@ -237,7 +237,7 @@ def test_pictures_inside_parquet_are_read_when_asked_for(nested: bool, tmp_path:
     assert len(pickle.dumps(found)) < 5_000
 
 
-def test_a_datasets_table_is_taken_live_and_from_disk(tmp_path: Path) -> None:
+def test_a_datasets_table_is_read_from_memory_and_from_disk(tmp_path: Path) -> None:
     datasets = pytest.importorskip("datasets")
     features = datasets.Features(
         {
@@ -266,7 +266,7 @@ def test_a_datasets_table_is_taken_live_and_from_disk(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("mode", "seen"), [("RGBA", (255, 255, 255)), ("P", None), ("L", (9, 9, 9)), ("1", None)]
 )
-def test_every_mode_of_picture_becomes_rgb(mode: str, seen: tuple[int, ...] | None) -> None:
+def test_every_image_mode_becomes_rgb(mode: str, seen: tuple[int, ...] | None) -> None:
     file = io.BytesIO()
     color = (9, 9, 9, 0) if mode == "RGBA" else 9 if mode == "L" else 1
     Image.new(mode, (4, 4), color).save(file, "PNG")
@@ -275,7 +275,7 @@ def test_every_mode_of_picture_becomes_rgb(mode: str, seen: tuple[int, ...] | No
     assert seen is None or image.getpixel((0, 0)) == seen
 
 
-def test_gray_of_16_bits_keeps_its_shades() -> None:
+def test_16_bit_gray_keeps_its_shades() -> None:
     file = io.BytesIO()
     Image.fromarray(np.array([[0, 128 * 256, 255 * 256]] * 3, np.uint16)).save(file, "PNG")
     image = StoredImage(file.getvalue(), "it").render()
@@ -283,7 +283,7 @@ def test_gray_of_16_bits_keeps_its_shades() -> None:
     assert shades == [(0, 0, 0), (128, 128, 128), (255, 255, 255)]
 
 
-# Options and golds
+# Options and answers
 
 
 @pytest.mark.parametrize(
@@ -304,11 +304,11 @@ def test_gray_of_16_bits_keeps_its_shades() -> None:
         ("", ()),
     ],
 )
-def test_options_are_read_however_they_are_written(cell: Any, expected: tuple[str, ...]) -> None:
+def test_options_are_parsed_from_any_notation(cell: Any, expected: tuple[str, ...]) -> None:
     assert parse_options(cell) == expected
 
 
-def test_code_among_options_is_not_run(tmp_path: Path) -> None:
+def test_code_in_options_is_not_executed(tmp_path: Path) -> None:
     victim = tmp_path / "run"
     assert parse_options(f"[open({str(victim)!r}, 'w'), 2]")
     assert not victim.exists()
@@ -349,7 +349,7 @@ def test_options_are_found_in_the_question(question: str, expected: tuple[str, .
         ("²", "index", None),
     ],
 )
-def test_a_gold_means_one_option(gold: str, form: Any, index: int | None) -> None:
+def test_an_answer_names_one_option(gold: str, form: Any, index: int | None) -> None:
     assert resolve_option(gold, ("red", "dark red", "blue"), form) == index
 
 
@@ -362,13 +362,13 @@ def test_a_gold_means_one_option(gold: str, form: Any, index: int | None) -> Non
         ([("A", ["cat", "dog"]), ("B", ["1", "2"])], "letter"),
     ],
 )
-def test_the_form_of_the_golds_is_told_from_all_rows(
+def test_the_form_of_the_answers_is_inferred_from_all_rows(
     golds: list[tuple[str, list[str]]], form: str
 ) -> None:
     assert infer_answer_form(golds) == form
 
 
-def test_indices_of_numeric_options_are_not_taken_for_their_texts() -> None:
+def test_indices_of_numeric_options_are_not_read_as_their_texts() -> None:
     rows = [
         chart(n, choices=["3", "2", "1", "0"] if n else ["a", "b", "c", "d"], answer=n % 4)
         for n in range(12)
@@ -382,7 +382,7 @@ def test_indices_of_numeric_options_are_not_taken_for_their_texts() -> None:
     assert forced.answer.value == "2"
 
 
-def test_lettered_options_are_shown_exactly_once() -> None:
+def test_options_are_added_to_the_question_once() -> None:
     assert with_options("Which?", ["red", "blue"]) == "Which?\n(A) red (B) blue"
     for shown in ("Which?\n(A) red (B) blue", "Which? A. red B. blue", "Which?\nA: red, B: blue"):
         assert with_options(shown, ["red", "blue"]) == shown
@@ -414,14 +414,14 @@ def test_lettered_options_are_shown_exactly_once() -> None:
         ("7 apples", "", "text", "7 apples", None),
     ],
 )
-def test_the_type_of_a_gold_is_inferred(
+def test_the_type_of_an_answer_is_inferred(
     gold: str, question: str, type_: str, value: str, unit: str | None
 ) -> None:
     answer = infer_answer(gold, question=question)
     assert (answer.type, answer.value, answer.unit) == (type_, value, unit)
 
 
-def test_type_unit_and_tolerance_can_be_said_for_all_rows_or_by_a_column() -> None:
+def test_type_unit_and_tolerance_come_from_a_constant_or_a_column() -> None:
     said = {"type": "chart_number", "unit": "=cm", "tolerance": 0.05}
     answer = only(chart(12), said).answer
     assert answer is not None
@@ -431,7 +431,7 @@ def test_type_unit_and_tolerance_can_be_said_for_all_rows_or_by_a_column() -> No
     assert (answer.type, answer.unit) == ("number", "kg")
 
 
-def test_a_map_can_be_written_as_plain_text_as_on_the_command_line() -> None:
+def test_a_field_map_may_hold_texts_as_on_the_command_line() -> None:
     row = {"question": "How?", "left": png(1), "right": png(2), "x": "so", "y": "no", "answer": "B"}
     found = only(row, {"image": "left, right", "choices": "x,y"})
     assert len(found.pictures) == 2
@@ -442,7 +442,7 @@ def test_a_map_can_be_written_as_plain_text_as_on_the_command_line() -> None:
     assert answer.tolerance == 0.05
 
 
-def test_placeholders_and_hints_are_not_shown() -> None:
+def test_placeholders_and_hints_are_removed() -> None:
     shown = only(chart(1, question="<image>\nWhat is <image 1> worth?")).question
     assert shown == "What is the picture worth?"
     both = chart(1, question="Is <image1> like <image2>?", image=[png(1), png(2)])
@@ -450,18 +450,18 @@ def test_placeholders_and_hints_are_not_shown() -> None:
 
 
 @pytest.mark.parametrize("said", ["The answer is 7.5", "Answer: 7.5", "$7.5$", "\\boxed{7.5}"])
-def test_a_gold_is_taken_out_of_its_sentence(said: str) -> None:
+def test_an_answer_is_extracted_from_its_sentence(said: str) -> None:
     answer = only(chart(1, answer=said)).answer
     assert answer is not None
     assert answer.value == "7.5"
 
 
-def test_a_row_without_a_gold_is_an_unlabelled_problem() -> None:
+def test_a_row_without_an_answer_is_an_unlabelled_problem() -> None:
     assert only(chart(1, answer=None)).answer is None
     assert only(chart(1, answer="")).answer is None
 
 
-# What is refused
+# Errors
 
 
 def load_error(source: Any, **options: Any) -> str:
@@ -470,14 +470,14 @@ def load_error(source: Any, **options: Any) -> str:
     return str(raised.value)
 
 
-def test_unknown_columns_are_named_with_an_example_of_a_map() -> None:
+def test_unknown_columns_are_listed_with_an_example_of_a_field_map() -> None:
     message = load_error([{"ask": "Why?", "image": png(), "reply": "so"}])
     assert "can't tell which column is the question and the answer" in message
     assert "Columns found: 'ask', 'image', 'reply'" in message
     assert "fields={'question': 'COLUMN', 'image': 'image', 'answer': 'COLUMN'}" in message
 
 
-def test_a_map_to_a_column_that_is_not_there_is_named() -> None:
+def test_a_field_mapped_to_a_missing_column_is_an_error() -> None:
     message = load_error(charts(2), fields={"question": "qestion"})
     assert "maps 'question' to 'qestion', which is no column; did you mean 'question'?" in message
     assert "no field 'qestion' to map" in load_error(charts(2), fields={"qestion": "question"})
@@ -499,7 +499,7 @@ def test_a_map_to_a_column_that_is_not_there_is_named() -> None:
     ],
     ids=["broken", "not UTF-8", "no object", "deep", "digits", "twice"],
 )
-def test_a_broken_line_is_named_with_its_file_and_number(
+def test_the_error_of_a_broken_line_names_file_and_line(
     line: bytes, words: str, tmp_path: Path
 ) -> None:
     path = Path(write(tmp_path, charts(2)))
@@ -507,7 +507,7 @@ def test_a_broken_line_is_named_with_its_file_and_number(
     assert f"{path} {words}" in load_error(str(path))
 
 
-def test_a_line_of_a_gigabyte_is_refused_in_bounded_memory(tmp_path: Path) -> None:
+def test_a_line_of_one_gigabyte_is_refused_in_bounded_memory(tmp_path: Path) -> None:
     for name in ("problems.jsonl", "problems.csv", "problems.json"):
         with (tmp_path / name).open("wb") as file:
             file.write(b'["')
@@ -533,13 +533,15 @@ def test_a_line_of_a_gigabyte_is_refused_in_bounded_memory(tmp_path: Path) -> No
         ("a.xlsx", "", r"ends in one of .parquet, .jsonl"),
     ],
 )
-def test_broken_files_are_named(name: str, text: str, words: str, tmp_path: Path) -> None:
+def test_the_error_of_a_broken_file_names_it(
+    name: str, text: str, words: str, tmp_path: Path
+) -> None:
     (tmp_path / name).write_text(text)
     assert words in load_error(str(tmp_path / name))
 
 
 @pytest.mark.parametrize("each", [40 * 2**20, 2**20], ids=["a large row", "many alike"])
-def test_a_table_that_unpacks_to_far_more_is_refused_in_bounded_memory(
+def test_a_parquet_decompression_bomb_is_refused_in_bounded_memory(
     each: int, tmp_path: Path
 ) -> None:
     texts = [f"{number}{'x' * each}" for number in range(1 + 2**27 // each if each < 2**25 else 1)]
@@ -550,7 +552,7 @@ def test_a_table_that_unpacks_to_far_more_is_refused_in_bounded_memory(
     assert f"{path} unpacks to" in load_error(str(path))
 
 
-def test_many_large_rows_are_not_held_to_tell_the_columns() -> None:
+def test_few_large_rows_are_read_to_determine_the_columns() -> None:
     taken: list[int] = []
 
     def large() -> Iterator[dict[str, Any]]:
@@ -562,7 +564,7 @@ def test_many_large_rows_are_not_held_to_tell_the_columns() -> None:
     assert len(taken) < 8
 
 
-def test_a_folder_without_a_table_says_what_is_missing(tmp_path: Path) -> None:
+def test_the_error_of_a_folder_without_a_table_says_what_is_missing(tmp_path: Path) -> None:
     (tmp_path / "1.png").write_bytes(png())
     assert "Images need a table beside them" in load_error(str(tmp_path))
 
@@ -585,7 +587,7 @@ def test_a_folder_without_a_table_says_what_is_missing(tmp_path: Path) -> None:
         (None, "no image in 'image'"),
     ],
 )
-def test_pictures_from_elsewhere_are_refused(path: Any, words: str, tmp_path: Path) -> None:
+def test_images_from_outside_the_folder_are_refused(path: Any, words: str, tmp_path: Path) -> None:
     (tmp_path / "secret.png").write_bytes(png())
     folder = tmp_path / "set"
     folder.mkdir()
@@ -596,7 +598,7 @@ def test_pictures_from_elsewhere_are_refused(path: Any, words: str, tmp_path: Pa
     assert "line 2" in message
 
 
-def test_pictures_may_lie_in_a_folder_that_is_named(tmp_path: Path) -> None:
+def test_images_may_be_in_a_folder_that_is_given(tmp_path: Path) -> None:
     (tmp_path / "set").mkdir()
     (tmp_path / "elsewhere").mkdir()
     (tmp_path / "elsewhere" / "1.png").write_bytes(png())
@@ -606,7 +608,7 @@ def test_pictures_may_lie_in_a_folder_that_is_named(tmp_path: Path) -> None:
 
 
 def png_of(width: int, height: int) -> bytes:
-    """The header of a picture of any size, and next to nothing behind it."""
+    """A PNG whose header claims any size, with almost no data."""
 
     def chunk(kind: bytes, data: bytes) -> bytes:
         check = zlib.crc32(kind + data)
@@ -635,9 +637,7 @@ def png_of(width: int, height: int) -> bytes:
     ],
     ids=["bomb", "large", "strip", "truncated", "cut", "EPS", "empty", "SVG"],
 )
-def test_hostile_pictures_are_refused_with_the_row_and_little_memory(
-    data: bytes, words: str
-) -> None:
+def test_hostile_images_are_refused_by_row_in_little_memory(data: bytes, words: str) -> None:
     tracemalloc.start()
     message = load_error([chart(1), chart(2, image=data)])
     peak = tracemalloc.get_traced_memory()[1]
@@ -647,7 +647,7 @@ def test_hostile_pictures_are_refused_with_the_row_and_little_memory(
     assert peak < 20 * 2**20
 
 
-def test_faulty_rows_are_listed_up_to_five_with_their_total_or_skipped() -> None:
+def test_up_to_five_faulty_rows_are_listed_or_all_are_skipped() -> None:
     rows = charts(20) + [chart(n, choices=["1", "2"], answer="9") for n in range(20, 27)]
     message = load_error(rows)
     assert "7 of 27 rows hold no problem that can be posed and checked" in message
@@ -671,11 +671,11 @@ def test_faulty_rows_are_listed_up_to_five_with_their_total_or_skipped() -> None
         (chart(1, choices=["3", "4"], answer="C"), "is none of the options"),
     ],
 )
-def test_rows_that_can_not_be_asked_say_why(row: Mapping[str, Any], words: str) -> None:
+def test_the_error_of_a_row_says_what_is_wrong(row: Mapping[str, Any], words: str) -> None:
     assert words in load_error([row])
 
 
-def test_a_gold_that_does_not_verify_against_itself_is_refused() -> None:
+def test_an_answer_that_does_not_verify_against_itself_is_refused() -> None:
     assert "apple" in load_error([chart(1, answer="apple")], fields={"type": "number"})
 
 
@@ -698,7 +698,7 @@ def test_a_file_is_an_environment_by_its_path(tmp_path: Path) -> None:
     assert batch.reset(seed=1)[0]["prompt"][0] == observation["prompt"]
 
 
-def test_a_registered_data_set_is_made_by_its_id_and_by_its_spec(tmp_path: Path) -> None:
+def test_a_registered_data_set_is_made_from_its_id_and_its_spec(tmp_path: Path) -> None:
     path = write(tmp_path, [{"ask": f"Bar {n}?", **chart(n)} for n in range(30)])
     register_dataset("me/Charts-v0", path, fields={"question": "ask"})
     try:
@@ -716,7 +716,7 @@ def test_a_registered_data_set_is_made_by_its_id_and_by_its_spec(tmp_path: Path)
         del gymnasium.registry["me/Charts-v0"]
 
 
-def test_registering_refuses_what_could_not_be_kept(tmp_path: Path) -> None:
+def test_registering_refuses_missing_paths_and_values_other_than_json(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="no such file or folder"):
         register_dataset("me/None-v0", str(tmp_path / "none.jsonl"))
     with pytest.raises(ValueError, match="must be JSON values"):
@@ -738,12 +738,12 @@ def test_families_are_opened_by_name_and_by_id(name: str) -> None:
         ("CartPole-v1", "not one of this package's environments"),
     ],
 )
-def test_names_that_mean_nothing_come_with_what_is_known(name: str, words: str) -> None:
+def test_the_error_of_an_unknown_name_lists_known_names(name: str, words: str) -> None:
     with pytest.raises(ValueError, match=words):
         open_source(name)
 
 
-def test_a_hub_that_can_not_be_reached_is_an_error_with_its_name(
+def test_the_error_of_an_unreachable_hub_names_the_data_set(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     datasets = pytest.importorskip("datasets")
@@ -762,7 +762,7 @@ def test_a_hub_that_can_not_be_reached_is_an_error_with_its_name(
 # The report
 
 
-def test_the_report_counts_what_is_there_and_finds_what_is_wrong() -> None:
+def test_the_report_counts_problems_and_finds_errors() -> None:
     rows = [chart(n, split="train") for n in range(10)]
     rows += [chart(3, split="test", id="leak"), chart(30, split="test")]
     rows += [chart(5, split="train", answer=6, id="torn")]
@@ -790,7 +790,7 @@ def test_the_report_counts_what_is_there_and_finds_what_is_wrong() -> None:
     assert "not ok" in report.text()
 
 
-def test_the_report_of_a_sound_set_says_so() -> None:
+def test_the_report_of_a_sound_set_is_ok() -> None:
     report = validate_dataset(
         [chart(n, choices=["1", "2"], answer="AB"[n % 3 == 0]) for n in range(30)]
     )
@@ -801,7 +801,7 @@ def test_the_report_of_a_sound_set_says_so() -> None:
     assert report.text().endswith("ok")
 
 
-def test_a_gold_that_fails_lowers_the_rate_of_self_verification() -> None:
+def test_an_answer_that_fails_lowers_the_self_verification_rate() -> None:
     report = validate_dataset([chart(1), chart(2), chart(3, answer="nothing")], {"type": "number"})
     assert report.gold_rate == pytest.approx(2 / 3)
     assert [f.kind for f in report.findings] == ["golds"]
@@ -809,7 +809,7 @@ def test_a_gold_that_fails_lowers_the_rate_of_self_verification() -> None:
 
 @pytest.mark.skipif(not SAMPLES.is_dir(), reason="the real samples are not beside the repository")
 @pytest.mark.parametrize("name", ["algopuzzlevqa", "nlvr", "puzzlevqa", "tabmwp"])
-def test_real_problems_load_with_their_golds(name: str) -> None:
+def test_real_problems_load_with_their_answers(name: str) -> None:
     path = SAMPLES / name / "problems.jsonl"
     rows = [json.loads(line) for line in path.read_text().splitlines()]
     source = DatasetSource.load(str(path))
@@ -822,7 +822,7 @@ def test_real_problems_load_with_their_golds(name: str) -> None:
         assert found[row["id"]].pictures[0].render().size == tuple(row["image_size"])
 
 
-def test_options_that_are_letters_are_shown_without_and_told_by_the_other_golds() -> None:
+def test_letters_as_options_are_listed_plainly_and_resolved_by_other_answers() -> None:
     unclear = chart(1, choices=["B", "A"], answer="A")
     sure = [chart(n, choices=["5", "6"], answer="A") for n in range(2, 9)]
     assert validate_dataset([unclear, *sure]).ok

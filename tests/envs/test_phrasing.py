@@ -1,4 +1,4 @@
-"""The same problem asked another way."""
+"""The same problem phrased differently."""
 
 import numpy as np
 import pytest
@@ -41,7 +41,7 @@ def test_every_wording_of_a_family_asks_for_the_same_answer(name: str) -> None:
 
 
 @pytest.mark.parametrize("letters", OPTION_LAYOUTS)
-def test_the_verifier_takes_the_letters_that_are_shown(letters: str) -> None:
+def test_the_verifier_accepts_every_option_layout(letters: str) -> None:
     problem = as_choice(FAMILIES["BarChart"](1).problem("train", 0, 1))
     other = phrase(problem, Phrasing(letters=letters, order=3))  # type: ignore[arg-type]
     assert other.answer is not None
@@ -56,7 +56,7 @@ def test_the_verifier_takes_the_letters_that_are_shown(letters: str) -> None:
     assert not verify(f"Answer: {other.distractors[0]}", other.answer).correct
 
 
-def test_the_gold_follows_its_option_and_the_twin_too() -> None:
+def test_the_answer_follows_its_option_and_so_does_the_counterfactual() -> None:
     moved = 0
     for index in range(30):
         problem = as_choice(FAMILIES["Counting"](2).problem("train", 0, index))
@@ -74,7 +74,7 @@ def test_the_gold_follows_its_option_and_the_twin_too() -> None:
     assert moved > 20
 
 
-def test_options_of_a_data_set_are_found_in_its_own_words() -> None:
+def test_options_are_found_in_the_questions_of_a_data_set() -> None:
     problem = stored(
         "Which? Choices: A. red, B. dark red, C. blue\nThink.", ("red", "dark red", "blue"), "B"
     )
@@ -94,7 +94,9 @@ def test_options_of_a_data_set_are_found_in_its_own_words() -> None:
         ("Which, red or blue?", ("red", "blue")),
     ],
 )
-def test_options_that_must_not_move_stay(question: str, choices: tuple[str, ...]) -> None:
+def test_options_that_must_not_move_keep_their_order(
+    question: str, choices: tuple[str, ...]
+) -> None:
     problem = stored(question, choices, choices[0])
     other = phrase(problem, Phrasing(order=4))
     assert (other.question, other.answer) == (problem.question, problem.answer)
@@ -111,13 +113,13 @@ def test_the_instruction_reaches_the_prompt_in_its_language() -> None:
     assert env.prompt(phrase(problem, Phrasing(instruction="none"))) == problem.question
 
 
-def test_every_language_has_every_style_and_names_a_form_that_the_verifier_reads() -> None:
+def test_every_language_has_every_style_in_a_form_that_the_verifier_reads() -> None:
     for styles in INSTRUCTIONS.values():
         assert set(styles) == set(STYLES)
         assert all("Answer: ..." in t or r"\boxed{}" in t or t == "" for t in styles.values())
 
 
-def test_a_label_says_what_was_applied_and_asks_the_same_again() -> None:
+def test_a_label_reproduces_the_phrasing() -> None:
     source = Mixture([FAMILIES[name](2) for name in ("Venn", "Tree", "SpatialScene", "Clock")])
     for index in range(24):
         problem = source.problem("train", 0, index)
@@ -132,7 +134,7 @@ def test_a_label_says_what_was_applied_and_asks_the_same_again() -> None:
         )
 
 
-def test_only_the_axes_that_are_on_vary_and_the_seed_decides() -> None:
+def test_only_the_given_axes_vary_and_the_seed_determines_how() -> None:
     problems = [FAMILIES["Venn"](1).problem("train", 0, i) for i in range(20)]
     assert phrase_all(problems, (), 1) == problems
     varied = phrase_all(problems, ("instruction",), 1)
@@ -149,7 +151,7 @@ def test_an_unlabelled_problem_is_reworded_without_its_label() -> None:
     assert phrase(problem, Phrasing(wording=1)).answer is None
 
 
-def test_variants_are_distinct_and_begin_as_drawn() -> None:
+def test_phrasings_are_distinct_and_start_with_the_default() -> None:
     found = distinct_phrasings(8, AXES)
     assert len(set(found)) == 8
     assert found[0] == Phrasing()
@@ -165,7 +167,7 @@ def test_variants_are_distinct_and_begin_as_drawn() -> None:
         ({"order": -1}, "0 or"),
     ],
 )
-def test_a_phrasing_that_there_is_not_is_refused(wrong: dict[str, object], says: str) -> None:
+def test_an_unknown_phrasing_is_refused(wrong: dict[str, object], says: str) -> None:
     with pytest.raises(ValueError, match=says):
         Phrasing(**wrong)  # type: ignore[arg-type]
 
@@ -181,7 +183,7 @@ def test_accuracy_by_variant_and_consistency_are_counted() -> None:
     assert [line.estimate.mean for line in consistency(rows)] == [0.75, 0.5]
 
 
-def test_training_is_told_by_each_value_of_a_phrasing() -> None:
+def test_training_accuracy_is_reported_by_each_value_of_a_phrasing() -> None:
     rows = [
         {"problem": "p", "phrasing": "wording=1 language=fr", "oracle": True},
         {"problem": "p", "phrasing": "wording=1 language=fr", "oracle": False},

@@ -1,4 +1,4 @@
-"""Rows of further published sets, as they are published: what they are read as by general rules."""
+"""Rows of further published sets, read by the general rules without a schema of their own."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def png(shade: int = 0) -> bytes:
     return file.getvalue()
 
 
-IMAGE = {"bytes": png(), "path": None}  # as the tables of the hub hold it
+IMAGE = {"bytes": png(), "path": None}  # as in tables of the hub
 NONE: dict[str, Any] = {}
 IN_BASE64 = "data:image/png;base64," + base64.b64encode(png()).decode()
 LETTERS = {"A": "Left", "B": "Right"}
@@ -366,7 +366,7 @@ def only(source: Any) -> Problem:
 
 
 @pytest.mark.parametrize("name", ROWS)
-def test_a_row_is_read_as_it_is_meant(name: str) -> None:
+def test_a_row_of_a_published_set_is_read(name: str) -> None:
     row, kind, value, shown = ROWS[name]
     found = only([row])
     assert found.answer is not None
@@ -375,7 +375,7 @@ def test_a_row_is_read_as_it_is_meant(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", FILES)
-def test_a_file_is_read_as_it_is_published(name: str, tmp_path: Path) -> None:
+def test_a_file_of_a_published_set_is_read(name: str, tmp_path: Path) -> None:
     file, held, picture, kind, value = FILES[name]
     (tmp_path / picture).parent.mkdir(exist_ok=True, parents=True)
     (tmp_path / picture).write_bytes(png())
@@ -397,13 +397,13 @@ def test_a_file_is_read_as_it_is_published(name: str, tmp_path: Path) -> None:
         ({"question": "Text only?", "image": None, "answer": "4"}, "--fields on_error=skip"),
     ],
 )
-def test_what_can_not_be_told_says_what_to_map(row: dict[str, Any], words: str) -> None:
+def test_the_error_of_an_unclear_row_says_what_to_map(row: dict[str, Any], words: str) -> None:
     with pytest.raises(ValueError, match="rows") as raised:
         DatasetSource.load([row])
     assert words in str(raised.value)
 
 
-def test_a_list_of_texts_is_one_answer_where_its_type_says_so() -> None:
+def test_a_list_is_one_answer_if_its_type_says_so() -> None:
     row = {"question": "Which?", "image": IMAGE, "answer": "['red', 'blue']"}
     loaded = DatasetSource.load([row], {"type": "set"})
     (found,) = [problem for split in loaded.problems.values() for problem in split]

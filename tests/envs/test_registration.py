@@ -55,7 +55,7 @@ print(json.dumps([info["problem_id"], env.step(env.unwrapped.problem.solution)[1
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """Where a user's modules lie; what they register is forgotten."""
+    """A folder for a user's modules; what they register is removed afterwards."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "path", [*sys.path])
     families, ids, modules = set(FAMILIES), set(gymnasium.registry), set(sys.modules)
@@ -69,7 +69,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 
 
 def installed(folder: Path, value: str) -> None:
-    """A distribution as pip would leave it, whose entry point has this value."""
+    """Install metadata of a distribution whose entry point has this value."""
     described = folder / "lamps-1.0.dist-info"
     described.mkdir()
     (described / "METADATA").write_text("Metadata-Version: 2.1\nName: lamps\nVersion: 1.0\n")
@@ -86,7 +86,7 @@ def python(folder: Path, code: str) -> subprocess.CompletedProcess[str]:
 @pytest.mark.parametrize(
     ("text", "value"), [(LAMPS, "lamps_of_mine:Lamps"), (REGISTERED, "lamps_of_mine")]
 )
-def test_an_installed_package_brings_its_families_along(
+def test_families_of_an_installed_package_are_registered(
     text: str, value: str, tmp_path: Path
 ) -> None:
     (tmp_path / "lamps_of_mine.py").write_text(text)
@@ -96,7 +96,7 @@ def test_an_installed_package_brings_its_families_along(
     assert json.loads(done.stdout) == ["Lamps-v0/train/L2/3/0", 1.0]
 
 
-def test_a_package_that_can_not_be_loaded_is_named_and_takes_nothing_else_along(
+def test_a_package_that_fails_to_load_is_named_and_disables_nothing_else(
     tmp_path: Path,
 ) -> None:
     (tmp_path / "lamps_of_mine.py").write_text("raise OSError('no such lamp')")
@@ -134,8 +134,6 @@ def test_a_family_is_opened_by_the_name_of_its_module(folder: Path) -> None:
         (type("Other", (BarChart,), {}), ValueError, "name 'BarChart' is already taken"),
     ],
 )
-def test_what_is_no_family_of_its_own_is_refused(
-    family: Any, error: type[Exception], words: str
-) -> None:
+def test_invalid_families_are_refused(family: Any, error: type[Exception], words: str) -> None:
     with pytest.raises(error, match=words):
         register_family(family)

@@ -1,4 +1,4 @@
-"""Small rows in the published form of each set: which column is what, and what is asked."""
+"""Small rows in the form of each published set: the fields and the problem that result."""
 
 import base64
 import io
@@ -22,7 +22,7 @@ def png(shade: int = 0) -> bytes:
 
 
 def held(shade: int = 0) -> dict[str, Any]:
-    """A picture as the tables of the hub hold it."""
+    """A picture as in tables of the hub."""
     return {"bytes": png(shade), "path": None}
 
 
@@ -352,7 +352,7 @@ def test_nlvr(tmp_path: Path) -> None:
     assert found.answer == Answer("yes_no", "true")
 
 
-def test_a_schema_is_a_start_that_single_fields_change() -> None:
+def test_single_fields_override_a_schema() -> None:
     row = {**mathvista(), "gold": "7"}
     changed = choose_fields({"schema": "mathvista", "answer": "gold"}, list(row), "rows")
     assert (changed.answer, changed.unit) == ("gold", "unit")
@@ -373,7 +373,7 @@ def test_a_schema_is_a_start_that_single_fields_change() -> None:
         ({"question": "How?", "image": held(), "options": "['so', 'no']", "answer": "A"}, "How?\n"),
     ],
 )
-def test_sets_of_no_known_form_are_told_by_the_names_of_their_columns(
+def test_the_fields_of_an_unknown_form_are_guessed_from_column_names(
     row: dict[str, Any], question: str
 ) -> None:
     (found,) = problems([row])

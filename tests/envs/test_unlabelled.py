@@ -1,4 +1,4 @@
-"""Problems whose answers are withheld."""
+"""Problems with hidden answers."""
 
 from dataclasses import fields
 
@@ -30,7 +30,7 @@ def test_no_part_of_the_label_reaches_an_attempt(name: str) -> None:
         _ = hidden.solution
 
 
-def test_prompt_observation_and_info_are_those_of_the_labelled_problem() -> None:
+def test_observation_and_info_equal_those_of_the_labelled_problem() -> None:
     env = gymnasium.make("mstar/Dice-v0", unlabelled=1.0, size=96, panel=PANEL)
     labelled = gymnasium.make("mstar/Dice-v0", size=96, panel=PANEL)
     (seen, info), (other, told) = env.reset(seed=3), labelled.reset(seed=3)
@@ -47,7 +47,7 @@ def test_prompt_observation_and_info_are_those_of_the_labelled_problem() -> None
     assert env.get_wrapper_attr("problem").answer is None
 
 
-def test_the_oracle_knows_and_says_whether_a_response_is_right() -> None:
+def test_the_oracle_still_judges_responses_to_hidden_answers() -> None:
     problem = FAMILIES["Counting"](1).problem("train", 0, 0)
     hidden = withhold(problem)
     assert oracle(hidden) == problem.answer == oracle(problem)
@@ -56,7 +56,7 @@ def test_the_oracle_knows_and_says_whether_a_response_is_right() -> None:
     assert withhold(hidden) is hidden
 
 
-def test_agreement_is_read_by_the_type_of_the_withheld_answer() -> None:
+def test_agreement_uses_the_type_of_the_hidden_answer() -> None:
     problem = as_choice(FAMILIES["BarChart"](1).problem("train", 0, 0))
     assert problem.answer is not None
     assert problem.answer.choices is not None
@@ -68,7 +68,7 @@ def test_agreement_is_read_by_the_type_of_the_withheld_answer() -> None:
     assert np.array_equal(table.scores, env.judge([problem] * 4, said).scores)
 
 
-def test_the_share_is_told_by_the_id_and_grows_by_inclusion() -> None:
+def test_a_larger_share_hides_all_that_a_smaller_one_hides() -> None:
     family = FAMILIES["Dice"](1)
 
     def hidden(share: float) -> set[str]:
