@@ -1,4 +1,4 @@
-"""Which option does an answer pick?"""
+"""The answer type ``choice``: the option that a text selects."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from mstar.rewards.verifier.parsing.prose import (
 )
 from mstar.rewards.verifier.parsing.quantities import Quantity, read_quantity
 from mstar.rewards.verifier.sequence import read_sequence, same_sequence
-from mstar.rewards.verifier.text import Words, essence, read_truth, words
+from mstar.rewards.verifier.text import essence, read_truth, words
 from mstar.rewards.verifier.time import read_clock, same_clock
 
 _LETTER = re.compile(r"[(\[]?([A-Za-z])[)\]]?[.:)]?")
@@ -41,132 +41,137 @@ _LETTER_LAST = re.compile(
 
 
 def read_choice(text: str, answer: Answer) -> int | None:
-    """The place of the one option that is picked, from 0; None if none or several.
+    """The index of the one option that is selected, from 0; None if none or several.
 
-    An option's text goes before its letter, and both must agree where both stand there. A number
-    picks the one option that equals it. A number is never a place, and nothing is picked because
-    it looks similar.
+    An option's text takes precedence over its letter, and both must agree if both are given. A
+    number selects the one option that equals it; it is never an index. Options are not matched by
+    similarity.
     """
-    said = plain(text).replace("{", "").replace("}", "").strip(" *'\"")
-    if not said or BIDI.search(text) or said.endswith("?"):
+    plain_text = plain(text).replace("{", "").replace("}", "").strip(" *'\"")
+    if not plain_text or BIDI.search(text) or plain_text.endswith("?"):
         return None
-    if len({mark.upper() for mark in _LISTED.findall(text)}) > 1:  # the options said again
+    if len({mark.upper() for mark in _LISTED.findall(text)}) > 1:  # the options are repeated
         return None
     options = answer.choices or ()
     if not options:
         return _letter(
-            _LETTER.fullmatch(said) or _NAMED.fullmatch(said) or _LABELLED.fullmatch(said), 26
+            _LETTER.fullmatch(plain_text)
+            or _NAMED.fullmatch(plain_text)
+            or _LABELLED.fullmatch(plain_text),
+            26,
         )
-    place = _as_text(said, options)
-    if place is None:
-        place = _letter(_LETTER.fullmatch(said) or _NAMED.fullmatch(said), len(options))
-    if place is not None:
-        return place
-    lettered = _lettered(said, options)
+    index = _as_text(plain_text, options)
+    if index is None:
+        index = _letter(_LETTER.fullmatch(plain_text) or _NAMED.fullmatch(plain_text), len(options))
+    if index is not None:
+        return index
+    lettered = _lettered(plain_text, options)
     if lettered is not None:
         return lettered if lettered >= 0 else None
-    place = _as_value(said, options)
-    return _mentioned(text, options) if place is None else place
+    index = _as_value(plain_text, options)
+    return _mentioned(text, options) if index is None else index
 
 
-def same_choice(gold: int, said: int, answer: Answer) -> MatchResult:
-    """The same option."""
-    return MatchResult(gold == said, "same option" if gold == said else "other option")
+def same_choice(reference: int, predicted: int, answer: Answer) -> MatchResult:
+    """Whether both are the same option."""
+    return MatchResult(
+        reference == predicted, "same option" if reference == predicted else "other option"
+    )
 
 
-def _letter(found: re.Match[str] | None, count: int) -> int | None:
-    if found is None:
+def _letter(match: re.Match[str] | None, count: int) -> int | None:
+    if match is None:
         return None
-    letter = next(group for group in found.groups() if group is not None)
-    place = ord(letter.upper()) - ord("A")
-    return place if place < count else None
+    letter = next(group for group in match.groups() if group is not None)
+    index = ord(letter.upper()) - ord("A")
+    return index if index < count else None
 
 
-def _as_text(said: str, options: tuple[str, ...]) -> int | None:
-    bare = said.replace(" ", "")
+def _as_text(text: str, options: tuple[str, ...]) -> int | None:
+    bare = text.replace(" ", "")
     exact = [i for i, option in enumerate(options) if plain(option).replace(" ", "") == bare]
     if len(exact) == 1:
         return exact[0]
-    for spelled in dict.fromkeys((words(said), essence(words(said)))):
-        places = [i for i, option in enumerate(options) if spelled and words(option) == spelled]
-        if len(places) == 1:
-            return places[0]
+    for spelled in dict.fromkeys((words(text), essence(words(text)))):
+        indices = [i for i, option in enumerate(options) if spelled and words(option) == spelled]
+        if len(indices) == 1:
+            return indices[0]
     return None
 
 
-def _as_value(said: str, options: tuple[str, ...]) -> int | None:
-    """The one option that says the same as an amount, a time or a verdict."""
-    quantity = stated_quantity(said)
-    places: list[int] = []
+def _as_value(text: str, options: tuple[str, ...]) -> int | None:
+    """The one option that is the same amount, time, formula or yes/no answer."""
+    quantity = stated_quantity(text)
+    indices: list[int] = []
     if quantity is not None and quantity.writing != "unevaluated":
-        places = [i for i, o in enumerate(options) if _same_amount(read_quantity(o), quantity)]
-    question = Answer("time", "")
-    clock = read_clock(said, question)
-    if not places and clock is not None and (quantity is None or quantity.unit is None):
-        clocks = [read_clock(option, question) for option in options]
-        places = [i for i, c in enumerate(clocks) if c and same_clock(c, clock, question).same]
-    if not places:
-        places = _as_formula(said, options)
-    truths = [read_truth(option, question) for option in options]
+        indices = [i for i, o in enumerate(options) if _same_amount(read_quantity(o), quantity)]
+    spec = Answer("time", "")
+    clock = read_clock(text, spec)
+    if not indices and clock is not None and (quantity is None or quantity.unit is None):
+        clocks = [read_clock(option, spec) for option in options]
+        indices = [i for i, c in enumerate(clocks) if c and same_clock(c, clock, spec).same]
+    if not indices:
+        indices = _as_formula(text, options)
+    truths = [read_truth(option, spec) for option in options]
     verdicts = truths.count(True) == truths.count(False) == 1
-    if not places and verdicts and not mentions(said, options)[0]:
-        verdict = read_truth(said, question)
-        places = [i for i, truth in enumerate(truths) if truth is not None and truth == verdict]
-    return places[0] if len(places) == 1 else None
+    if not indices and verdicts and not mentions(text, options)[0]:
+        verdict = read_truth(text, spec)
+        indices = [i for i, truth in enumerate(truths) if truth is not None and truth == verdict]
+    return indices[0] if len(indices) == 1 else None
 
 
-def _as_formula(said: str, options: tuple[str, ...]) -> list[int]:
-    """The options that are the same point, or the same expression with letters."""
-    if "," in said or " and " in said:
+def _as_formula(text: str, options: tuple[str, ...]) -> list[int]:
+    """The options that are the same point, or the same expression with variables."""
+    if "," in text or " and " in text:
         point = Answer("tuple", "")
-        pair = read_sequence(said, point)
+        pair = read_sequence(text, point)
         pairs = [read_sequence(o, point) if o[:1] in "([" else None for o in map(plain, options)]
         return [i for i, o in enumerate(pairs) if o and pair and same_sequence(o, pair, point).same]
-    if not _OPERATOR.search(said) or not all(map(_OPERATOR.search, map(plain, options))):
+    if not _OPERATOR.search(text) or not all(map(_OPERATOR.search, map(plain, options))):
         return []
-    question = Answer("expression", "")
-    formula = read_formula(said, question)
+    spec = Answer("expression", "")
+    formula = read_formula(text, spec)
     if formula is None or not formula.sides:
         return []
-    formulas = [read_formula(option, question) for option in options]
+    formulas = [read_formula(option, spec) for option in options]
     return [
         i
         for i, each in enumerate(formulas)
-        if each and each.sides and same_formula(each, formula, question).same
+        if each and each.sides and same_formula(each, formula, spec).same
     ]
 
 
-def _same_amount(option: Quantity | None, said: Quantity) -> bool:
+def _same_amount(option: Quantity | None, predicted: Quantity) -> bool:
     if option is None or (
-        option.noun and said.noun and not option.unit and option.noun != said.noun
+        option.noun and predicted.noun and not option.unit and option.noun != predicted.noun
     ):
         return False
-    return bool(same_amount(option, said, Answer("text", "")).same)
+    return bool(same_amount(option, predicted, Answer("text", "")).same)
 
 
-def _lettered(said: str, options: tuple[str, ...]) -> int | None:
-    """The option of a letter with words beside it; -1 where the two contradict."""
-    first, last = _LETTER_FIRST.fullmatch(said), _LETTER_LAST.fullmatch(said)
+def _lettered(text: str, options: tuple[str, ...]) -> int | None:
+    """The option of a letter with text beside it; -1 if the two contradict each other."""
+    first, last = _LETTER_FIRST.fullmatch(text), _LETTER_LAST.fullmatch(text)
     if first is not None:
-        place, rest = _letter(first, len(options)), first[3]
-        bare = first[2] is not None and said[first.end(2)] == " "
+        index, rest = _letter(first, len(options)), first[3]
+        bare = first[2] is not None and text[first.end(2)] == " "
     elif last is not None:
-        place, rest, bare = ord(last[2]) - ord("A"), last[1], True
-        place = place if place < len(options) else None
+        index, rest, bare = ord(last[2]) - ord("A"), last[1], True
+        index = index if index < len(options) else None
     else:
         return None
-    if place is None:
+    if index is None:
         return None
     picked = _as_text(rest.strip(" ."), options)
     picked = _as_value(rest, options) if picked is None else picked
     if picked is None:
         if bare:
-            return place if rest.startswith(("because", "since")) else None
-        others = mentions(without_reason(rest), options)[0] - {place}
-        return -1 if read_quantity(rest) is not None or others or denied_by(rest) else place
-    if bare and picked != place and said[0] in "Aa" and rest[0].isalnum():  # an article
+            return index if rest.startswith(("because", "since")) else None
+        others = mentions(without_reason(rest), options)[0] - {index}
+        return -1 if read_quantity(rest) is not None or others or denied_by(rest) else index
+    if bare and picked != index and text[0] in "Aa" and rest[0].isalnum():  # an article
         return None
-    return place if picked == place else -1
+    return index if picked == index else -1
 
 
 def _mentioned(text: str, options: tuple[str, ...]) -> int | None:
@@ -175,8 +180,3 @@ def _mentioned(text: str, options: tuple[str, ...]) -> int | None:
         return None
     named, firm = mentions(parts[-1], options)
     return next(iter(firm)) if len(named) == 1 and firm else None
-
-
-def keys(options: tuple[str, ...]) -> list[Words]:
-    """The options in one spelling, to find those that can't be told apart."""
-    return [words(option) for option in options]

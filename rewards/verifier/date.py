@@ -1,4 +1,4 @@
-"""Dates, weekdays and months as people write them."""
+"""The answer type ``date``: dates, weekdays and months."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _SIDES = listed("before after until since by any every")
 
 @dataclass(frozen=True, slots=True)
 class Day:
-    """A date as far as it was written; None where it was not."""
+    """The parts of a date that were given; None for the others."""
 
     year: int | None = None
     month: int | None = None
@@ -39,30 +39,30 @@ class Day:
 
 
 def read_day(text: str, answer: Answer) -> Day | None:
-    """The one date, weekday or month that a text gives; ``1/5/2020`` has the month first."""
-    said = plain(without_denial(without_reason(text))).casefold().strip(" .{}")
-    if (REFUSED | _SIDES) & set(said.split()) or BIDI.search(text):
+    """The one date, weekday or month in a text; ``1/5/2020`` has the month first."""
+    plain_text = plain(without_denial(without_reason(text))).casefold().strip(" .{}")
+    if (REFUSED | _SIDES) & set(plain_text.split()) or BIDI.search(text):
         return None
-    short = _SHORT.fullmatch(said)
+    short = _SHORT.fullmatch(plain_text)
     if short:
         days = [_checked(_part(short))]
     else:
-        days = [_checked(_numeric(date)) for date in _DAY.finditer(said)]
-        days.append(_checked(_in_words(_ORDINAL.sub(_in_digits, _DAY.sub(" ", said)))))
-    found: dict[str, set[int]] = {field.name: set() for field in fields(Day)}
+        days = [_checked(_numeric(date)) for date in _DAY.finditer(plain_text)]
+        days.append(_checked(_in_words(_ORDINAL.sub(_in_digits, _DAY.sub(" ", plain_text)))))
+    parts: dict[str, set[int]] = {field.name: set() for field in fields(Day)}
     for day in days:
         if day is None:
             return None
-        for name, values in found.items():
+        for name, values in parts.items():
             values |= {getattr(day, name)} - {None}
-    if any(len(values) > 1 for values in found.values()):
+    if any(len(values) > 1 for values in parts.values()):
         return None
-    day = Day(**{name: values.pop() for name, values in found.items() if values})
+    day = Day(**{name: values.pop() for name, values in parts.items() if values})
     return day if day != Day() and (day.month or day.day is None) else None
 
 
 def _checked(day: Day | None) -> Day | None:
-    """The day where the calendar has such a month and day."""
+    """The date if its month and day are in range, else None."""
     if day is None or not 1 <= (day.month or 1) <= 12 or not 1 <= (day.day or 1) <= 31:
         return None
     return day
@@ -77,7 +77,7 @@ def _numeric(date: re.Match[str]) -> Day:
 
 
 def _part(short: re.Match[str]) -> Day:
-    """A date without its year, or without its day."""
+    """A date without a year, or without a day."""
     if short[1]:
         first, second = int(short[1]), int(short[2])
         return Day(None, second, first) if first > 12 else Day(None, first, second)
@@ -90,27 +90,27 @@ def _in_digits(ordinal: re.Match[str]) -> str:
     return str(tens + (last or ORDINALS.index(ordinal[2]) + 1))
 
 
-def _in_words(said: str) -> Day | None:
-    """The month, day, year and weekday of a text; None where it has two of one."""
-    found: dict[str, set[int]] = {field.name: set() for field in fields(Day)}
-    for word in re.findall(r"[a-z]+|\d+", said):
-        _note(ALIASES.get(word, word), found)
-    if any(len(values) > 1 for values in found.values()):
+def _in_words(text: str) -> Day | None:
+    """The month, day, year and weekday in a text; None if it has two of one of them."""
+    parts: dict[str, set[int]] = {field.name: set() for field in fields(Day)}
+    for word in re.findall(r"[a-z]+|\d+", text):
+        _note(ALIASES.get(word, word), parts)
+    if any(len(values) > 1 for values in parts.values()):
         return None
-    return Day(**{name: values.pop() for name, values in found.items() if values})
+    return Day(**{name: values.pop() for name, values in parts.items() if values})
 
 
-def _note(word: str, found: dict[str, set[int]]) -> None:
+def _note(word: str, parts: dict[str, set[int]]) -> None:
     if word in MONTHS:
-        found["month"].add(MONTHS.index(word) + 1)
+        parts["month"].add(MONTHS.index(word) + 1)
     elif word in WEEKDAYS:
-        found["weekday"].add(WEEKDAYS.index(word))
+        parts["weekday"].add(WEEKDAYS.index(word))
     elif word.isascii() and word.isdigit() and len(word) in (1, 2, 4):
-        found["year" if len(word) == 4 else "day"].add(int(word))
+        parts["year" if len(word) == 4 else "day"].add(int(word))
 
 
-def same_day(gold: Day, said: Day, answer: Answer) -> MatchResult:
-    """All that the gold says is said, and equal."""
+def same_day(reference: Day, predicted: Day, answer: Answer) -> MatchResult:
+    """Whether all parts of the reference are given, and equal."""
     names = [field.name for field in fields(Day)]
-    same = all(getattr(gold, n) in (None, getattr(said, n)) for n in names)
+    same = all(getattr(reference, n) in (None, getattr(predicted, n)) for n in names)
     return MatchResult(same, "same date" if same else "other date")

@@ -1,4 +1,4 @@
-"""Expressions and equations: the same whatever the letters stand for?"""
+"""The answer types ``expression`` and ``equation``: formulas with variables."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ from mstar.rewards.verifier.parsing.prose import stated_quantity
 from mstar.rewards.verifier.parsing.quantities import Quantity
 from mstar.rewards.verifier.parsing.symbolic import same_symbolically
 
-LONGEST, LETTERS = 300, 8
-NEEDED = 3  # points at which both are defined
-# Values of the first letter, the second and so on; half the points have signs of both kinds, so
-# that the root of a square is not taken for its base.
+LONGEST, LETTERS = 300, 8  # characters; distinct variables
+NEEDED = 3  # points at which both sides are defined
+# Values of the first variable, the second and so on; half of the points mix signs, so that the
+# root of a square is not taken for its base.
 _POINTS = tuple(
     tuple(
         Fraction((-1) ** (sign * (i + k)) * (2 * i + 3 * k + 5), 3 * i + k + 4)
@@ -52,13 +52,13 @@ _LABEL = re.compile(r"^\s*[a-zA-Z](?:_\{?\w{1,8}\}?|'|\([a-zA-Z]\))?\s*=\s*(?!=)
 
 @dataclass(frozen=True, slots=True)
 class Formula:
-    """An expression (one side) or an equation (two) as it was read.
+    """An expression (one side) or an equation (two sides).
 
     Attributes:
         text: in plain form.
-        sides: the trees; () where our parser does not know the notation.
-        amount: for an expression without letters: its number and unit.
-        intervals: for an inequality: what it leaves of the number line.
+        sides: the parsed trees; () if the parser does not know the notation.
+        amount: the number and unit of an expression without variables.
+        intervals: the solution set of an inequality.
     """
 
     text: str
@@ -68,50 +68,50 @@ class Formula:
 
 
 def read_formula(text: str, answer: Answer) -> Formula | None:
-    """An expression or equation; None if it is empty, too long, or several."""
-    said = _INTRODUCED.sub("", plain(text).rstrip(" ."))
-    if not said or len(said) > LONGEST or BIDI.search(text) or said.endswith("?"):
+    """The expression or equation in a text; None if it is empty, too long, or several."""
+    plain_text = _INTRODUCED.sub("", plain(text).rstrip(" ."))
+    if not plain_text or len(plain_text) > LONGEST or BIDI.search(text) or plain_text.endswith("?"):
         return None
-    intervals = read_interval(said, answer) if re.search("[<>]", said) else None
+    intervals = read_interval(plain_text, answer) if re.search("[<>]", plain_text) else None
     if intervals is not None:
-        return Formula(said, intervals=intervals)
-    exact, *rounded = said.rsplit("≈", 1)
-    said = exact.strip() if rounded and stated_quantity(text) is not None else said
+        return Formula(plain_text, intervals=intervals)
+    exact, *rounded = plain_text.rsplit("≈", 1)
+    plain_text = exact.strip() if rounded and stated_quantity(text) is not None else plain_text
     if answer.type == "equation":
-        said = _FUNCTION.sub("y", said)
-    label = _LABEL.match(said)
-    if answer.type == "expression" and label and said.count("=") == 1:
-        said = said[label.end() :]
-    sides = tuple(map(_tree, said.split("=")))
+        plain_text = _FUNCTION.sub("y", plain_text)
+    label = _LABEL.match(plain_text)
+    if answer.type == "expression" and label and plain_text.count("=") == 1:
+        plain_text = plain_text[label.end() :]
+    sides = tuple(map(_tree, plain_text.split("=")))
     if None in sides or len(sides) != (2 if answer.type == "equation" else 1):
         amount = stated_quantity(text) if answer.type == "expression" else None
-        return None if _WORD.search(said) else Formula(said, amount=amount)
+        return None if _WORD.search(plain_text) else Formula(plain_text, amount=amount)
     trees = tuple(side for side in sides if side is not None)
-    amount = stated_quantity(said) if len(trees) == 1 else None
-    return Formula(said, trees, amount)
+    amount = stated_quantity(plain_text) if len(trees) == 1 else None
+    return Formula(plain_text, trees, amount)
 
 
-def same_formula(gold: Formula, said: Formula, answer: Answer) -> MatchResult:
-    """Equal as written, as amounts, at points of our own, or by computer algebra, in that order."""
-    if gold.text.replace(" ", "") == said.text.replace(" ", ""):
+def same_formula(reference: Formula, predicted: Formula, answer: Answer) -> MatchResult:
+    """Compare as text, as amounts, at fixed points, or by computer algebra, in that order."""
+    if reference.text.replace(" ", "") == predicted.text.replace(" ", ""):
         return MatchResult(True, "as written")
-    if gold.intervals or said.intervals:
-        return same_interval(gold.intervals, said.intervals, answer)
-    if gold.amount is not None and not (gold.sides and letters(gold.sides[0])):
-        if said.amount is None:
+    if reference.intervals or predicted.intervals:
+        return same_interval(reference.intervals, predicted.intervals, answer)
+    if reference.amount is not None and not (reference.sides and letters(reference.sides[0])):
+        if predicted.amount is None:
             return MatchResult(False, "not equal")
-        if said.amount.writing == "unevaluated" != gold.amount.writing:
+        if predicted.amount.writing == "unevaluated" != reference.amount.writing:
             return MatchResult(False, "unevaluated")
-        return same_amount(gold.amount, said.amount, answer)
-    if gold.text.count("=") != said.text.count("="):
+        return same_amount(reference.amount, predicted.amount, answer)
+    if reference.text.count("=") != predicted.text.count("="):
         return MatchResult(False, "an equation is no expression")
-    if gold.sides and said.sides:
-        same = _identical(gold.sides, said.sides)
+    if reference.sides and predicted.sides:
+        same = _identical(reference.sides, predicted.sides)
         if same is not None:
             return MatchResult(same, "equal at all points" if same else "differs at a point")
-    if gold.sides and KNOWN_COMMANDS.issuperset(_COMMAND.findall(said.text)):
+    if reference.sides and KNOWN_COMMANDS.issuperset(_COMMAND.findall(predicted.text)):
         return MatchResult(False, "no formula")
-    decided = same_symbolically(gold.text, said.text)
+    decided = same_symbolically(reference.text, predicted.text)
     reason = {True: "equal by algebra", False: "not equal by algebra", None: "undecided"}[decided]
     return MatchResult(decided, reason)
 
@@ -123,32 +123,32 @@ def _tree(text: str) -> Tree | None:
         return None
 
 
-def _identical(gold: tuple[Tree, ...], said: tuple[Tree, ...]) -> bool | None:
-    """Whether two expressions agree, or two equations differ by a factor; None if unknown."""
-    names = sorted(frozenset().union(*map(letters, gold)))
-    others = frozenset().union(*map(letters, said))
+def _identical(reference: tuple[Tree, ...], predicted: tuple[Tree, ...]) -> bool | None:
+    """Whether two expressions are equal, or two equations up to a factor; None if unknown."""
+    names = sorted(frozenset().union(*map(letters, reference)))
+    others = frozenset().union(*map(letters, predicted))
     if len(names) > LETTERS or not others <= set(names):
         return False
     ratios: list[Decimal] = []
     for point in _POINTS:
-        here, there = _at(gold, names, point), _at(said, names, point)
-        if (here is None) != (there is None):
+        left, right = _at(reference, names, point), _at(predicted, names, point)
+        if (left is None) != (right is None):
             return False
-        if here is None or there is None:
+        if left is None or right is None:
             continue
-        if abs(here) < Decimal("1e-25") or abs(there) < Decimal("1e-25"):
-            if abs(here - there) > Decimal("1e-20"):
+        if abs(left) < Decimal("1e-25") or abs(right) < Decimal("1e-25"):
+            if abs(left - right) > Decimal("1e-20"):
                 return False
             continue
-        ratios.append(there / here)
+        ratios.append(right / left)
     if len(ratios) < NEEDED:
         return None
-    base = ratios[0] if len(gold) == 2 else Decimal(1)
+    base = ratios[0] if len(reference) == 2 else Decimal(1)
     return all(abs(ratio - base) <= abs(base) * Decimal("1e-10") for ratio in ratios)
 
 
 def _at(sides: tuple[Tree, ...], names: Sequence[str], point: Sequence[Fraction]) -> Decimal | None:
-    """The value at a point, left side minus right; None where it is undefined."""
+    """The value at a point, left side minus right side; None if it is undefined."""
     values: dict[str, Value] = dict(zip(names, point, strict=False))
     try:
         total = decimal(evaluate(sides[0], values))

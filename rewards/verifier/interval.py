@@ -1,4 +1,4 @@
-"""Intervals and inequalities on the number line."""
+"""The answer type ``interval``: intervals and inequalities on the number line."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from mstar.rewards.verifier.parsing.characters import BIDI
 from mstar.rewards.verifier.parsing.formula import UnreadableError, parse
 from mstar.rewards.verifier.parsing.latex import plain
 
-LONGEST, PARTS = 400, 8
+LONGEST, PARTS = 400, 8  # characters; intervals in a union
 _MEMBER = re.compile(r"^[a-zA-Zα-ω]\s*(?:∈|=|:|\bin\b)\s*(?=[(\[\]]|\{?R\b)")
 _RELATION = re.compile(r"<=|>=|<|>")
 _UNION = re.compile(r"∪|\bor\b|\bU\b")
@@ -22,7 +22,7 @@ _EVERYTHING = frozenset(("r", "{r}", "all real numbers", "all reals", "{all real
 
 
 class Interval(NamedTuple):
-    """From `low` to `high`; None is infinity, and its end is open."""
+    """The interval from `low` to `high`; None is infinity, and that end is open."""
 
     low: Value | None
     low_closed: bool
@@ -31,33 +31,33 @@ class Interval(NamedTuple):
 
 
 def read_interval(text: str, answer: Answer) -> tuple[Interval, ...] | None:
-    """The intervals of a union, from left to right; None if the text is none."""
+    """The intervals of a union, from left to right; None if the text is not one."""
     if len(text) > LONGEST or BIDI.search(text):
         return None
-    said = re.sub(r"\{\s*(or|and)\s*\}", r" \1 ", plain(text).rstrip(" ."))
-    said = _SUCH_THAT.sub(r"\1", said)
-    if _MEMBER.sub("", said).casefold() in _EVERYTHING:
+    plain_text = re.sub(r"\{\s*(or|and)\s*\}", r" \1 ", plain(text).rstrip(" ."))
+    plain_text = _SUCH_THAT.sub(r"\1", plain_text)
+    if _MEMBER.sub("", plain_text).casefold() in _EVERYTHING:
         return (Interval(None, False, None, False),)
-    said = _MEMBER.sub("", said)
-    parts = _UNION.split(said)
-    found: list[Interval] = []
+    plain_text = _MEMBER.sub("", plain_text)
+    parts = _UNION.split(plain_text)
+    intervals: list[Interval] = []
     for part in parts[: PARTS + 1]:
         interval = _bracketed(part.strip()) or _related(part.strip()) or _overlap(part)
         if interval is None:
             return None
-        found.append(interval)
-    if len(found) > PARTS:
+        intervals.append(interval)
+    if len(intervals) > PARTS:
         return None
     return tuple(
-        sorted(found, key=lambda each: (each.low is not None, decimal(each.low or _zero())))
+        sorted(intervals, key=lambda each: (each.low is not None, decimal(each.low or _zero())))
     )
 
 
 def same_interval(
-    gold: tuple[Interval, ...], said: tuple[Interval, ...], answer: Answer
+    reference: tuple[Interval, ...], predicted: tuple[Interval, ...], answer: Answer
 ) -> MatchResult:
-    """Equal ends, open where the gold is open."""
-    same = len(gold) == len(said) and all(map(_equal, gold, said))
+    """Whether all ends are equal, and open or closed as in the reference."""
+    same = len(reference) == len(predicted) and all(map(_equal, reference, predicted))
     return MatchResult(same, "same interval" if same else "other interval")
 
 
@@ -110,7 +110,7 @@ def _related(part: str) -> Interval | None:
 
 
 def _overlap(part: str) -> Interval | None:
-    """``x >= 1 and x < 3``, where one ends below and the other above."""
+    """``x >= 1 and x < 3``: one lower and one upper bound."""
     halves = [_related(half.strip()) for half in _BOTH.split(part)]
     if len(halves) != 2 or halves[0] is None or halves[1] is None:
         return None
@@ -127,7 +127,7 @@ def _is_letter(text: str) -> bool:
 
 
 def _end(text: str, sign: str) -> tuple[Value | None] | None:
-    """One end in a tuple, None inside it for the infinity of that sign."""
+    """One end in a tuple, with None for infinity of that sign; None if it can't be read."""
     text = text.strip()
     if "∞" in text or text.lower().lstrip("+-") in ("inf", "infinity", "oo"):
         return (None,) if sign and text.startswith("-") == (sign == "-") else None

@@ -1,4 +1,4 @@
-"""Lists, sets and tuples: several answers in one."""
+"""The answer types ``list``, ``set`` and ``tuple``."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from mstar.rewards.verifier.parsing.characters import BIDI
 from mstar.rewards.verifier.parsing.latex import plain
 from mstar.rewards.verifier.text import read_text, same_text
 
-LONGEST, ITEMS = 2_000, 200
+LONGEST, ITEMS = 2_000, 200  # characters; items
 _OPENING, _CLOSING = "([{", ")]}"
 _NAME = re.compile(r"\s*([a-zA-Z](?:_\{?\w{1,3}\}?)?)\s*=\s*(?!=)")
 _HEDGE = re.compile(r"[?]|\b(?:or|maybe|perhaps|either|not|any)\b", re.IGNORECASE)
@@ -31,11 +31,12 @@ _NO_ITEMS = frozenset(("{}", "[]", "()", "\\{\\}", "\\emptyset", "\\varnothing",
 
 @dataclass(frozen=True, slots=True)
 class Sequence:
-    """Items in brackets, or without.
+    """Items, with or without brackets.
 
     Attributes:
-        brackets: the pair around them, such as ``()``; "" where there is none.
-        splits: ways to tell the items apart, the likeliest first: ``1,234`` may be two or one.
+        brackets: the pair around the items, such as ``()``; "" if there is none.
+        splits: possible ways to split the text into items, the likeliest first: ``1,234`` may be
+            two items or one.
     """
 
     brackets: str
@@ -43,26 +44,26 @@ class Sequence:
 
 
 def read_sequence(text: str, answer: Answer) -> Sequence | None:
-    """The items of a list, set or tuple; None where it hedges or is too long."""
+    """The items of a list, set or tuple; None if the text hedges or is too long."""
     if len(text) > LONGEST or BIDI.search(text):
         return None
     if text.replace(" ", "").strip("$.") in _NO_ITEMS:
         return Sequence("", ())
-    said = _JOINING_WORD.sub(_spaced, plain(text).rstrip(" .")).replace("&", "and")
-    said = _LABEL.sub("", said).strip()
-    if answer.type == "set" and _SOLUTIONS.fullmatch(said):
-        said = said.replace(" or ", ", ")
-    if not said or _HEDGE.search(said):
+    plain_text = _JOINING_WORD.sub(_spaced, plain(text).rstrip(" .")).replace("&", "and")
+    plain_text = _LABEL.sub("", plain_text).strip()
+    if answer.type == "set" and _SOLUTIONS.fullmatch(plain_text):
+        plain_text = plain_text.replace(" or ", ", ")
+    if not plain_text or _HEDGE.search(plain_text):
         return None
     brackets = ""
-    if said[0] == "{" and answer.type != "set" and _is_wrapped(said[1:-1].strip()):
-        said = said[1:-1].strip()
-    if _is_wrapped(said):
-        brackets, said = said[0] + said[-1], said[1:-1].strip()
-    if answer.type == "set" and said.count("±") == 1:
-        said = f"{said.replace('±', '-')}, {said.replace('±', '')}"
+    if plain_text[0] == "{" and answer.type != "set" and _is_wrapped(plain_text[1:-1].strip()):
+        plain_text = plain_text[1:-1].strip()
+    if _is_wrapped(plain_text):
+        brackets, plain_text = plain_text[0] + plain_text[-1], plain_text[1:-1].strip()
+    if answer.type == "set" and plain_text.count("±") == 1:
+        plain_text = f"{plain_text.replace('±', '-')}, {plain_text.replace('±', '')}"
     splits = dict.fromkeys(
-        tuple(_named_in_order(_top_level(said, marks)))
+        tuple(_named_in_order(_top_level(plain_text, marks)))
         for marks in (
             (",", ";"),
             (",", ";", " and "),
@@ -72,24 +73,24 @@ def read_sequence(text: str, answer: Answer) -> Sequence | None:
             ("\n",),
             (" ",),
         )
-        if marks != (" ",) or re.fullmatch(r"[-+\d./\s]+|(?:[a-zA-Z] +)+[a-zA-Z]", said)
+        if marks != (" ",) or re.fullmatch(r"[-+\d./\s]+|(?:[a-zA-Z] +)+[a-zA-Z]", plain_text)
     )
     readable = tuple(split for split in splits if all(split) and len(split) <= ITEMS)
-    return Sequence(brackets, readable) if readable or not said else None
+    return Sequence(brackets, readable) if readable or not plain_text else None
 
 
-def _spaced(found: re.Match[str]) -> str:
-    return f"{found[1]} " if found[1] in ",;" else f" {found[1]} "
+def _spaced(match: re.Match[str]) -> str:
+    return f"{match[1]} " if match[1] in ",;" else f" {match[1]} "
 
 
-def same_sequence(gold: Sequence, said: Sequence, answer: Answer) -> MatchResult:
-    """Item by item; in any order, and each once, for a set."""
-    if answer.type == "tuple" and said.brackets == "{}":
+def same_sequence(reference: Sequence, predicted: Sequence, answer: Answer) -> MatchResult:
+    """Compare item by item; for a set in any order, without counting duplicates."""
+    if answer.type == "tuple" and predicted.brackets == "{}":
         return MatchResult(False, "a set is no tuple")
-    if not gold.splits or not said.splits:
-        return MatchResult(gold.splits == said.splits, "empty")
-    items = gold.splits[0]
-    for split in said.splits:
+    if not reference.splits or not predicted.splits:
+        return MatchResult(reference.splits == predicted.splits, "empty")
+    items = reference.splits[0]
+    for split in predicted.splits:
         if answer.type == "set":
             same = _covers(items, split, answer) and _covers(split, items, answer)
         else:
@@ -101,17 +102,24 @@ def same_sequence(gold: Sequence, said: Sequence, answer: Answer) -> MatchResult
     return MatchResult(False, "other items")
 
 
-def same_item(gold: str, said: str, answer: Answer) -> bool:
-    """Whether two items are the same amount, the same items again, or the same words."""
-    if gold[:1] in _OPENING and _is_wrapped(gold) and "," in gold:
+def same_item(reference: str, predicted: str, answer: Answer) -> bool:
+    """Whether two items are the same amount, the same nested list, or the same words."""
+    if reference[:1] in _OPENING and _is_wrapped(reference) and "," in reference:
         inner = replace(answer, type="list")
-        here, there = read_sequence(gold, inner), read_sequence(said, inner)
-        return bool(here and there and same_sequence(here, there, inner).same)
-    number = Answer("number", gold, unit=answer.unit, tolerance=answer.tolerance)
-    one, other = read_amount(gold, number), read_amount(said, number)
+        reference_items, predicted_items = (
+            read_sequence(reference, inner),
+            read_sequence(predicted, inner),
+        )
+        return bool(
+            reference_items
+            and predicted_items
+            and same_sequence(reference_items, predicted_items, inner).same
+        )
+    number = Answer("number", reference, unit=answer.unit, tolerance=answer.tolerance)
+    one, other = read_amount(reference, number), read_amount(predicted, number)
     if one is not None:
         return other is not None and bool(same_amount(one, other, number).same)
-    words, others = read_text(gold, answer), read_text(said, answer)
+    words, others = read_text(reference, answer), read_text(predicted, answer)
     return bool(words and others and same_text(words, others, answer).same)
 
 
@@ -119,37 +127,37 @@ def _covers(items: tuple[str, ...], others: tuple[str, ...], answer: Answer) -> 
     return all(any(same_item(item, other, answer) for other in others) for item in items)
 
 
-def _is_wrapped(said: str) -> bool:
-    """Whether one pair of brackets is around it all."""
-    if len(said) < 2 or said[0] not in _OPENING or said[-1] not in _CLOSING:
+def _is_wrapped(text: str) -> bool:
+    """Whether one pair of brackets encloses the whole text."""
+    if len(text) < 2 or text[0] not in _OPENING or text[-1] not in _CLOSING:
         return False
     depth = 0
-    for place, sign in enumerate(said):
+    for index, sign in enumerate(text):
         depth += (sign in _OPENING) - (sign in _CLOSING)
         if depth == 0:
-            return place == len(said) - 1
+            return index == len(text) - 1
     return False
 
 
-def _top_level(said: str, marks: tuple[str, ...]) -> list[str]:
-    """The parts between marks that no bracket encloses."""
-    parts, depth, start, place = [], 0, 0, 0
-    while place < len(said):
-        depth += (said[place] in _OPENING) - (said[place] in _CLOSING)
-        mark = next((m for m in marks if depth == 0 and said.startswith(m, place)), None)
-        if mark is not None and (mark not in (",", ";") or said[start:place].strip()):
-            parts.append(said[start:place])
-            place += len(mark)
-            start = place
+def _top_level(text: str, marks: tuple[str, ...]) -> list[str]:
+    """The parts between separators that are outside of all brackets."""
+    parts, depth, start, position = [], 0, 0, 0
+    while position < len(text):
+        depth += (text[position] in _OPENING) - (text[position] in _CLOSING)
+        mark = next((m for m in marks if depth == 0 and text.startswith(m, position)), None)
+        if mark is not None and (mark not in (",", ";") or text[start:position].strip()):
+            parts.append(text[start:position])
+            position += len(mark)
+            start = position
         else:
-            place += 1
-    parts.append(said[start:])
+            position += 1
+    parts.append(text[start:])
     items = [part.strip().removeprefix("and ").strip(" \"'") for part in parts]
     return items[:-1] if len(items) > 1 and not items[-1] else [item for item in items if item]
 
 
 def _named_in_order(items: list[str]) -> list[str]:
-    """Named coordinates in the order of their names, without them."""
+    """The values of named coordinates, in the order of the names; other items as they are."""
     named = [_NAME.match(item) for item in items]
     if not items or not all(named):
         return items

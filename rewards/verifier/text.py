@@ -1,4 +1,4 @@
-"""Words as answers: text, and verdicts of yes and no."""
+"""The answer types ``text`` and ``yes_no``."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from mstar.rewards.verifier.parsing.vocabulary import (
 
 Words = tuple[str, ...]
 
-_WORDY = 2_000  # characters that are read of a text
+_LONGEST = 2_000  # characters of a text that are read
 _DOTTED = re.compile(r"\b(?:[a-zA-Z]\.){2,}")
 _RATIO = re.compile(r"(?<=\d)\s*:\s*(?=\d)")
 _PREPOSITION = re.compile(r"^(?:in|on|at|by)\s+(?=\S)", re.IGNORECASE)
@@ -33,39 +33,39 @@ _ARTICLE = re.compile(r"^\"?(?:a|an|the)\s+(?=[^\s(\[])")
 _IS = re.compile(r"(?:^|\s)(?:is|was|are|were|equals)(?: called| named)?\s|:\s")
 
 _OPTION = re.compile(r"(?:\([a-z]\)|\b[a-z][).:]) ?(yes|no|true|false)\b", re.IGNORECASE)
-_STEP = re.compile(r"\bright(?= \d)", re.IGNORECASE)  # "right 1, down 2" is a way, not a verdict
+_STEP = re.compile(r"\bright(?= \d)", re.IGNORECASE)  # "right 1, down 2" is a path, not a verdict
 
 _LETTERS = {"y": True, "t": True, "n": False, "f": False}
 
 
 def words(text: str) -> Words:
-    """The words of a text in one spelling: small, no article before them, numbers in digits.
+    """The words of a text in one spelling: lower case, no leading article, numbers in digits.
 
     >>> words("The Reardon Corporation.")
     ('reardon', 'corporation')
     >>> words("twenty-one")
     ('21',)
     """
-    composed = unicodedata.normalize("NFD", text[:_WORDY])
+    composed = unicodedata.normalize("NFD", text[:_LONGEST])
     bare = plain("".join(sign for sign in composed if not unicodedata.combining(sign)))
     bare = bare.replace("{", "").replace("}", "").replace("'", "").replace("&", " and ")
-    bare = _DOTTED.sub(lambda found: found[0].replace(".", ""), bare)
+    bare = _DOTTED.sub(lambda tokens: tokens[0].replace(".", ""), bare)
     bare = _RATIO.sub(":", bare.strip(" *.").casefold())
     bare = _ARTICLE.sub("", bare)
-    found = [ALIASES.get(token, token) for token in _TOKEN.findall(bare)]
+    tokens = [ALIASES.get(token, token) for token in _TOKEN.findall(bare)]
     spoken = (
-        number_words(" ".join(found)) if found and set(found) <= NUMBER_WORDS | {"and"} else None
+        number_words(" ".join(tokens)) if tokens and set(tokens) <= NUMBER_WORDS | {"and"} else None
     )
-    return (str(spoken),) if spoken is not None else tuple(found)
+    return (str(spoken),) if spoken is not None else tuple(tokens)
 
 
-def essence(said: Words) -> Words:
-    """The words without those that only name the kind of thing: ``red`` of ``the color red``."""
-    return tuple(word for word in said if word not in KIND_NAMES)
+def essence(tokens: Words) -> Words:
+    """The words without generic nouns: ``red`` for ``the color red``."""
+    return tuple(word for word in tokens if word not in KIND_NAMES)
 
 
 def read_text(text: str, answer: Answer) -> tuple[Words, ...] | None:
-    """The ways to take a text: as it stands, and what it says after ``... is``; None if empty."""
+    """The possible readings of a text: as it is, and what follows ``... is``; None if empty."""
     whole = words(text)
     if not whole or BIDI.search(text):
         return None
@@ -82,27 +82,33 @@ def read_text(text: str, answer: Answer) -> tuple[Words, ...] | None:
     return tuple(dict.fromkeys(reading for reading in readings if reading))
 
 
-def same_text(gold: tuple[Words, ...], said: tuple[Words, ...], answer: Answer) -> MatchResult:
-    """Equal words; amounts are equal where their values and units are."""
-    if gold[0] in said or said[0] in gold or _joined(gold[0]) in map(_joined, said):
+def same_text(
+    reference: tuple[Words, ...], predicted: tuple[Words, ...], answer: Answer
+) -> MatchResult:
+    """Whether the words are equal, or the amounts in value and unit."""
+    if (
+        reference[0] in predicted
+        or predicted[0] in reference
+        or _joined(reference[0]) in map(_joined, predicted)
+    ):
         return MatchResult(True, "same words")
-    here, there = (read_quantity(" ".join(each[0])) for each in (gold, said))
-    if here is None or there is None or "unevaluated" in (here.writing, there.writing):
+    left, right = (read_quantity(" ".join(each[0])) for each in (reference, predicted))
+    if left is None or right is None or "unevaluated" in (left.writing, right.writing):
         return MatchResult(False, "other words")
-    alike = here.noun == there.noun or (here.unit is not None and there.unit is not None)
-    if alike and same_amount(here, there, answer).same:
+    alike = left.noun == right.noun or (left.unit is not None and right.unit is not None)
+    if alike and same_amount(left, right, answer).same:
         return MatchResult(True, "same amount")
     return MatchResult(False, "other words")
 
 
-def _joined(said: Words) -> str:
-    """Words run together, since ``north-west`` is ``northwest``; not letters or numbers."""
-    apart = any(len(word) < 3 or not word.isalpha() for word in said)
-    return (" " if apart else "").join(said)
+def _joined(tokens: Words) -> str:
+    """The words without spaces, since ``north-west`` is ``northwest``; not letters or numbers."""
+    apart = any(len(word) < 3 or not word.isalpha() for word in tokens)
+    return (" " if apart else "").join(tokens)
 
 
 def read_truth(text: str, answer: Answer) -> bool | None:
-    """Whether a text says yes or no; None where it says neither, both or perhaps.
+    """Whether a text says yes or no; None if it says neither, both or perhaps.
 
     >>> read_truth("The statement is not true.", Answer("yes_no", "no"))
     False
@@ -120,7 +126,7 @@ def read_truth(text: str, answer: Answer) -> bool | None:
         return _LETTERS[first]
     if first not in YES | NO:
         claim = plain(without_reason(text)).casefold()
-        return _judged(re.findall(r"[a-z']+|,", (sentences(claim) or [claim])[-1]))
+        return _verdict(re.findall(r"[a-z']+|,", (sentences(claim) or [claim])[-1]))
     verdict = first in YES
     opposite = NO if verdict else YES
     rest = parts[0][1:4]
@@ -128,37 +134,43 @@ def read_truth(text: str, answer: Answer) -> bool | None:
         return None
     if set(rest[:1]) & (opposite | UNDECIDED):
         return None
-    if any(_judged(part) is not verdict for part in (parts[0][1:], *parts[1:]) if _speaks(part)):
+    if any(
+        _verdict(part) is not verdict
+        for part in (parts[0][1:], *parts[1:])
+        if _ends_in_verdict(part)
+    ):
         return None
     if rest and rest[0] in ("and", "but") and set(rest) & opposite:
         return None
     return verdict
 
 
-def _speaks(said: list[str]) -> bool:
+def _ends_in_verdict(tokens: list[str]) -> bool:
     """Whether the last word of a sentence is a verdict."""
-    return said[-1:] != [] and said[-1] in YES | NO
+    return tokens[-1:] != [] and tokens[-1] in YES | NO
 
 
-def _judged(said: list[str]) -> bool | None:
+def _verdict(tokens: list[str]) -> bool | None:
     """The verdict of a sentence such as ``the statement is not true``."""
-    if UNDECIDED & set(said):
+    if UNDECIDED & set(tokens):
         return None
-    for place in range(len(said) - 3):  # it is not the case that ...
-        if said[place : place + 3] == ["not", "the", "case"]:
-            inner = _judged(said[place + 3 :])
+    for index in range(len(tokens) - 3):  # it is not the case that ...
+        if tokens[index : index + 3] == ["not", "the", "case"]:
+            inner = _verdict(tokens[index + 3 :])
             return None if inner is None else not inner
     verdicts = set()
-    for place, word in enumerate(said):
-        bare_no = word == "no" and place < len(said) - 1
+    for index, word in enumerate(tokens):
+        bare_no = word == "no" and index < len(tokens) - 1
         if word in YES | NO and not bare_no:
-            before = said[max(0, place - 3) : place]
+            before = tokens[max(0, index - 3) : index]
             clause = before[len(before) - before[::-1].index(",") :] if "," in before else before
             negated = bool(NEGATIONS & set(clause))
             verdicts.add((word in YES) ^ negated)
     return verdicts.pop() if len(verdicts) == 1 else None
 
 
-def same_truth(gold: bool, said: bool, answer: Answer) -> MatchResult:
-    """Equal verdicts."""
-    return MatchResult(gold == said, "same verdict" if gold == said else "other verdict")
+def same_truth(reference: bool, predicted: bool, answer: Answer) -> MatchResult:
+    """Whether the verdicts are equal."""
+    return MatchResult(
+        reference == predicted, "same verdict" if reference == predicted else "other verdict"
+    )

@@ -1,4 +1,4 @@
-"""Times of day and durations as people write them."""
+"""The answer types ``time`` and ``duration``."""
 
 from __future__ import annotations
 
@@ -49,11 +49,11 @@ _COLON = re.compile(r"(\d{1,3}):(\d{2})(?::00)?(?:\s?(?:h|hours?|hrs?))?")
 
 @dataclass(frozen=True, slots=True)
 class Clock:
-    """A time of day as it was written.
+    """A time of day.
 
     Attributes:
         minutes: hour x 60 + minute, in [0, 1440).
-        half: whether morning or afternoon was said: ``am``, ``pm``, or "" where neither was.
+        half: ``am`` or ``pm`` if the text says so, else "".
     """
 
     minutes: int
@@ -61,74 +61,76 @@ class Clock:
 
     @property
     def of_day(self) -> int | None:
-        """Minutes since midnight; None where the half of the day is open."""
+        """Minutes since midnight; None if it may be morning or afternoon."""
         if self.half:
             return self.minutes % HALF_DAY + (HALF_DAY if self.half == "pm" else 0)
         return self.minutes if not 60 <= self.minutes < 780 else None
 
 
 def read_clock(text: str, answer: Answer) -> Clock | None:
-    """The one time of day that a text gives; None if none or several."""
+    """The one time of day in a text; None if none or several."""
     if BIDI.search(text):
         return None
-    said = plain(without_denial(without_reason(text))).replace("{", "").replace("}", "").casefold()
-    said = _SPACED_COLON.sub(":", (sentences(said) or [said])[-1].strip(" .,!"))
-    said = _DIAL.sub(r"\1:\2", said)
-    if REFUSED & (set(said.split()) - {"to", "past", "over"}) or said.endswith("?"):
+    plain_text = (
+        plain(without_denial(without_reason(text))).replace("{", "").replace("}", "").casefold()
+    )
+    plain_text = _SPACED_COLON.sub(":", (sentences(plain_text) or [plain_text])[-1].strip(" .,!"))
+    plain_text = _DIAL.sub(r"\1:\2", plain_text)
+    if REFUSED & (set(plain_text.split()) - {"to", "past", "over"}) or plain_text.endswith("?"):
         return None
-    bare = _AROUND.sub("", said)
-    found = _CLOCK.fullmatch(
-        bare + ("." if said.endswith(("a.m", "p.m")) else "")
+    bare = _AROUND.sub("", plain_text)
+    match = _CLOCK.fullmatch(
+        bare + ("." if plain_text.endswith(("a.m", "p.m")) else "")
     ) or _CLOCK.fullmatch(bare)
-    if found:
-        return _clock(found) if found[2] or found[4] or found[5] else None
+    if match:
+        return _clock(match) if match[2] or match[4] or match[5] else None
     spoken = _spoken(bare)
     if spoken:
         return spoken
-    if is_spray(said) or _SIDE_OF.search(said):
+    if is_spray(plain_text) or _SIDE_OF.search(plain_text):
         return None
-    clocks = {_clock(each) for each in _CLOCK.finditer(said) if each[2]}
+    clocks = {_clock(each) for each in _CLOCK.finditer(plain_text) if each[2]}
     return clocks.pop() if len(clocks) == 1 else None
 
 
-def _clock(found: re.Match[str]) -> Clock | None:
-    hour, minute = int(found[1]), int(found[2] or 0)
-    half = (found[4] or "").replace(".", "").replace(" ", "")
+def _clock(match: re.Match[str]) -> Clock | None:
+    hour, minute = int(match[1]), int(match[2] or 0)
+    half = (match[4] or "").replace(".", "").replace(" ", "")
     if half not in ("am", "pm"):
-        half = _half_of_day(found[5] or "", hour)
-    if hour > 23 or minute > 59 or int(found[3] or 0) > 0 or (half == "am" and hour > 12):
+        half = _half_of_day(match[5] or "", hour)
+    if hour > 23 or minute > 59 or int(match[3] or 0) > 0 or (half == "am" and hour > 12):
         return None if hour != 24 or minute else Clock(0, "")
     return None if half == "pm" and not hour else Clock(60 * hour + minute, half)
 
 
 def _half_of_day(part: str, hour: int) -> str:
-    """``am`` or ``pm`` for a part of the day, "" for none; one at night is past midnight."""
+    """``am`` or ``pm`` for a part of the day, "" for none; 1 to 5 at night is ``am``."""
     if part == "at night":
         return "pm" if 6 <= hour <= 11 else "am"
     return "am" if part == "in the morning" else "pm" if part else ""
 
 
-def _spoken(said: str) -> Clock | None:
+def _spoken(text: str) -> Clock | None:
     """``quarter to five``, ``half past three``, ``four forty-five``, ``noon``."""
-    if said in ("noon", "12 noon", "midday", "midnight", "12 midnight"):
-        return Clock(720, "am" if "midnight" in said else "pm")
+    if text in ("noon", "12 noon", "midday", "midnight", "12 midnight"):
+        return Clock(720, "am" if "midnight" in text else "pm")
     half = ""
     for ending, meaning in _HALVES:
-        if said.endswith(ending):
-            said, half = said.removesuffix(ending), meaning
-    said = said.removesuffix(" o'clock") if said.endswith(" o'clock") else said
-    found = _SPOKEN.fullmatch(said)
-    if found:
-        minutes = _PARTS.get(found[1], _whole(found[1]))
-        hour = _whole(found[3].removesuffix(" o'clock"))
-        if found[3] in ("noon", "midnight"):
-            hour, half = 12, "pm" if (found[3] == "noon") == (found[2] in _ON) else "am"
+        if text.endswith(ending):
+            text, half = text.removesuffix(ending), meaning
+    text = text.removesuffix(" o'clock") if text.endswith(" o'clock") else text
+    match = _SPOKEN.fullmatch(text)
+    if match:
+        minutes = _PARTS.get(match[1], _whole(match[1]))
+        hour = _whole(match[3].removesuffix(" o'clock"))
+        if match[3] in ("noon", "midnight"):
+            hour, half = 12, "pm" if (match[3] == "noon") == (match[2] in _ON) else "am"
         if minutes is None or hour is None or not 1 <= hour <= 12 or minutes > 59:
             return None
-        minutes = minutes if found[2] in _ON else -minutes
+        minutes = minutes if match[2] in _ON else -minutes
         total = (60 * hour + minutes) % HALF_DAY
         return Clock(total if total >= 60 else total + HALF_DAY, half)
-    parts = said.replace("-", " ").replace("oh ", "").split()
+    parts = text.replace("-", " ").replace("oh ", "").split()
     for cut in range(1, len(parts) + 1):
         hour = _whole(" ".join(parts[:cut]))
         minutes = _whole(" ".join(parts[cut:])) if cut < len(parts) else 0
@@ -144,28 +146,28 @@ def _whole(text: str) -> int | None:
     return int(value) if value is not None and value.denominator == 1 and value < 1000 else None
 
 
-def same_clock(gold: Clock, said: Clock, answer: Answer) -> MatchResult:
-    """The same reading of the dial, and of the day where the gold tells its half."""
-    if gold.of_day is not None and said.of_day is not None:
-        same = gold.of_day == said.of_day
-    elif gold.of_day is not None and not gold.half:
-        same = False  # 14:30 is not half past two in the morning
+def same_clock(reference: Clock, predicted: Clock, answer: Answer) -> MatchResult:
+    """Whether the clock shows the same, in the same half of the day if the reference has one."""
+    if reference.of_day is not None and predicted.of_day is not None:
+        same = reference.of_day == predicted.of_day
+    elif reference.of_day is not None and not reference.half:
+        same = False  # 14:30 is not 2:30 am
     else:
-        same = (gold.minutes - said.minutes) % HALF_DAY == 0
+        same = (reference.minutes - predicted.minutes) % HALF_DAY == 0
     return MatchResult(same, "same time" if same else "other time")
 
 
 def read_duration(text: str, answer: Answer) -> Quantity | None:
-    """An amount of time; ``1:40`` is hours and minutes."""
-    said = plain(without_denial(without_reason(text))).rstrip(" .").casefold()
-    if REFUSED & set(said.split()) - {"and"}:
+    """The amount of time in a text; ``1:40`` is hours and minutes."""
+    plain_text = plain(without_denial(without_reason(text))).rstrip(" .").casefold()
+    if REFUSED & set(plain_text.split()) - {"and"}:
         return None
-    colon = _COLON.fullmatch(said)
+    colon = _COLON.fullmatch(plain_text)
     if colon and int(colon[2]) < 60:
-        said = f"{colon[1]} hours {colon[2]} minutes"
-    said = _LEAD.sub("", said)
-    said = _HOURS_MINUTES.sub(r"\1 hours \2 minutes", said)
-    quantity = stated_quantity(said)
+        plain_text = f"{colon[1]} hours {colon[2]} minutes"
+    plain_text = _LEAD.sub("", plain_text)
+    plain_text = _HOURS_MINUTES.sub(r"\1 hours \2 minutes", plain_text)
+    quantity = stated_quantity(plain_text)
     if quantity is None or quantity.writing == "unevaluated" or BIDI.search(text):
         return None
     bare = answer.unit is not None and not quantity.noun
@@ -174,6 +176,6 @@ def read_duration(text: str, answer: Answer) -> Quantity | None:
     return quantity if bare or (quantity.unit and quantity.unit.dimensions in kinds) else None
 
 
-def same_duration(gold: Quantity, said: Quantity, answer: Answer) -> MatchResult:
-    """Equal lengths of time, in any units of time."""
-    return same_amount(gold, said, answer)
+def same_duration(reference: Quantity, predicted: Quantity, answer: Answer) -> MatchResult:
+    """Whether two lengths of time are equal, in any units of time."""
+    return same_amount(reference, predicted, answer)

@@ -1,4 +1,4 @@
-"""Formulas worked out exactly and within bounds; never ``eval``."""
+"""Exact evaluation of formulas, within bounds; never ``eval``."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from mstar.rewards.verifier.parsing.formula import Tree, UnreadableError
 Value = Fraction | Decimal  # exact, or irrational to PRECISION digits
 
 PRECISION = 50  # decimal digits of irrational values
-BITS = 20_000  # of the largest exact number
-EXPONENT = 400  # the largest
+BITS = 20_000  # size of the largest exact number
+EXPONENT = 400  # the largest exponent
 
 _CONTEXT = Context(
     prec=PRECISION, Emax=10_000, Emin=-10_000, traps=[DivisionByZero, InvalidOperation, Overflow]
@@ -37,7 +37,7 @@ def evaluate(tree: Tree, names: Mapping[str, Value] = _NO_NAMES) -> Value:
         names: the value of each letter.
 
     Raises:
-        UnreadableError: it is undefined, too large, or has a letter without a value.
+        UnreadableError: the value is undefined or too large, or a letter has no value.
     """
     try:
         return _bounded(_evaluate(tree, names))
@@ -61,7 +61,7 @@ def close(one: Value, other: Value) -> bool:
 
 
 def root(value: Value, degree: int) -> Value:
-    """The real root, exact where it is rational; raises UnreadableError below zero."""
+    """The real root, exact if it is rational; raises UnreadableError for even roots below zero."""
     if value < 0:
         if degree % 2 and isinstance(value, Fraction):
             return -root(-value, degree)
@@ -101,7 +101,7 @@ def _evaluate(tree: Tree, names: Mapping[str, Value]) -> Value:
     if kind == "function":
         return _function(tree[1], _bounded(_evaluate(tree[2], names)))
     parts: list[Value] = []
-    for part in tree[1:]:  # no comprehension: it would take a second frame for each level
+    for part in tree[1:]:  # not a comprehension, which would need a second frame for each level
         parts.append(_bounded(_evaluate(part, names)))
     if kind == "negative":
         return -parts[0]
@@ -131,7 +131,7 @@ def _function(name: str, value: Value) -> Value:
     if name == "abs":
         return -value if value < 0 else value
     try:
-        return Decimal(repr(_FUNCTIONS[name](float(value))))  # 15 digits are enough to compare
+        return Decimal(repr(_FUNCTIONS[name](float(value))))  # 15 digits suffice for a comparison
     except (ValueError, OverflowError) as error:
         raise UnreadableError(f"{name} is not defined there") from error
 
@@ -162,7 +162,7 @@ def _power(base: Value, exponent: Value) -> Value:
     if isinstance(exponent, Fraction) and exponent.denominator == 1:
         return _CONTEXT.power(decimal(base), Decimal(int(exponent)))
     if base <= 0:
-        raise UnreadableError("a broken power of a number that is not positive")
+        raise UnreadableError("a fractional power of a number that is not positive")
     return _CONTEXT.power(decimal(base), decimal(exponent))
 
 

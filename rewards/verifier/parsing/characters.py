@@ -1,4 +1,4 @@
-"""Characters that look alike or can't be seen, brought to one form before anything is read."""
+"""Normalisation of characters that look alike or are invisible."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _RUN = re.compile(
     f"([{''.join(_SUPERSCRIPTS)}]+)[⁄/]([{''.join(_SUBSCRIPTS)}]+)"
     f"|([{''.join(_SUPERSCRIPTS)}]+)|([{''.join(_SUBSCRIPTS)}]+)"
 )
-_ONE_SIGN = {  # one character for a whole unit, and signs that are drawn like a letter
+_ONE_SIGN = {  # single characters for whole units, and signs that look like letters
     "㎜": "mm", "㎝": "cm", "㎞": "km", "㎟": "mm^2", "㎠": "cm^2", "㎡": "m^2", "㎢": "km^2",
     "㎣": "mm^3", "㎤": "cm^3", "㎥": "m^3", "㎎": "mg", "㎏": "kg", "㎖": "mL", "ℓ": "L",
     "℃": "°C", "℉": "°F", "\u2126": "Ω", "\u212a": "K", "\u03bc": "µ", "ℝ": "R",
@@ -45,12 +45,12 @@ _TABLE = _table()
 
 
 def normalise(text: str) -> str:
-    """The text in one form, character by character; never a blind NFKC.
+    """Bring each character of a text to one form; unlike NFKC, this keeps the meaning.
 
     Superscripts, subscripts and vulgar fractions are mapped by meaning first (``10²`` is
     ``10^{2}``, ``3½`` is ``3 1/2``); full-width and mathematical characters become ASCII; dashes,
-    products, quotes and spaces become one each; zero-width characters vanish and control
-    characters become spaces.
+    multiplication signs, quotes and spaces become one each; zero-width characters are removed and
+    control characters become spaces.
 
     >>> normalise("１０² − 3½")
     '10^{2} - 3 1/2 '

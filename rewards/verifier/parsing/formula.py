@@ -1,4 +1,4 @@
-"""Formulas read into trees: one pass over the tokens, bounded in length and depth."""
+"""A parser of formulas: tokens to trees in one pass, bounded in length and depth."""
 
 from __future__ import annotations
 
@@ -35,17 +35,17 @@ _MEANINGS = {"sqrt": "\\root ", "pi": "π"}
 
 
 class UnreadableError(ValueError):
-    """The text is no formula that this parser knows, or too large for it."""
+    """The text is not a formula that this parser knows, or it is too large."""
 
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """A piece of a formula.
+    """A token of a formula.
 
     Attributes:
         kind: ``number``, ``command``, ``letter`` or ``sign``.
-        text: as it stands there, without a mark after a number.
-        spaced: whether white space stood before it.
+        text: its characters, without punctuation after a number.
+        spaced: whether white space precedes it.
     """
 
     kind: str
@@ -56,11 +56,11 @@ class Token:
 def parse(text: str) -> Tree:
     r"""The tree of a formula in the form of ``latex.plain``.
 
-    Numbers side by side are only read as a mixed number (``2 1/2``, ``2\frac12``) or as groups
+    Adjacent numbers are only read as a mixed number (``2 1/2``, ``2\frac12``) or as groups
     of three digits (``12 345``).
 
     Raises:
-        UnreadableError: anything else.
+        UnreadableError: the text is not such a formula.
     """
     parser = _Parser(_tokens(text))
     tree = parser.sum(0)
@@ -72,16 +72,16 @@ def parse(text: str) -> Tree:
 class _Parser:
     def __init__(self, tokens: list[Token]) -> None:
         self.tokens = tokens
-        self.place = 0
+        self.position = 0
 
     @property
     def next(self) -> Token | None:
-        return self.tokens[self.place] if self.place < len(self.tokens) else None
+        return self.tokens[self.position] if self.position < len(self.tokens) else None
 
     def takes(self, *signs: str) -> str | None:
         if self.next is not None and self.next.text in signs:
-            self.place += 1
-            return self.tokens[self.place - 1].text
+            self.position += 1
+            return self.tokens[self.position - 1].text
         return None
 
     def sum(self, depth: int) -> Tree:
@@ -126,7 +126,7 @@ class _Parser:
         token = self.next
         if token is None:
             raise UnreadableError("the formula breaks off")
-        self.place += 1
+        self.position += 1
         if token.kind == "number":
             return self.mixed(token, depth)
         if token.kind == "letter":
@@ -158,14 +158,14 @@ class _Parser:
         raise UnreadableError(f"{token.text!r} is not known")
 
     def subscript(self, depth: int) -> str:
-        """What stands below a letter and makes it another one: ``_1`` or ``_{12}``."""
+        """The subscript of a letter, which makes it another variable: ``_1`` or ``_{12}``."""
         if not self.takes("_"):
             return ""
-        token, start = self.next, self.place
+        token, start = self.next, self.position
         self.argument(depth)
         if token is not None and token.kind == "number":
             return f"_{token.text[0]}"
-        return "_" + "".join(token.text for token in self.tokens[start : self.place]).strip("{}")
+        return "_" + "".join(token.text for token in self.tokens[start : self.position]).strip("{}")
 
     def function(self, name: str, depth: int) -> Tree:
         r"""``\sin^2 x``, ``\sin 2x``, ``\log_2 8``."""
@@ -180,11 +180,11 @@ class _Parser:
         return tree if exponent is None else ("power", tree, exponent)
 
     def argument(self, depth: int, digits: bool = True) -> Tree:
-        """What LaTeX takes as an argument: a group, or one digit of a number."""
+        """An argument as in LaTeX: a group, or one digit of a number."""
         token = self.next
         if digits and token is not None and token.kind == "number" and token.text.isdigit():
             rest = Token("number", token.text[1:], False)
-            self.tokens[self.place : self.place + 1] = [rest] if rest.text else []
+            self.tokens[self.position : self.position + 1] = [rest] if rest.text else []
             return _number(token.text[0])
         if depth > DEPTH:
             raise UnreadableError("nested too deep")
@@ -197,7 +197,7 @@ class _Parser:
             whole = self.grouped(whole)
         if not whole.isdigit():
             return _number(whole)
-        start = self.place
+        start = self.position
         after = self.tokens[start : start + 3]
         if (
             len(after) == 3
@@ -206,10 +206,10 @@ class _Parser:
             and after[0].text.isdigit()
             and after[2].text.isdigit()
         ):
-            self.place += 3
+            self.position += 3
             return _mixed(whole, after[0].text, after[2].text)
         if after and after[0].text == "\\frac":
-            self.place += 1
+            self.position += 1
             top, bottom = self.argument(depth), self.argument(depth)
             if top[0] == bottom[0] == "number":
                 part = top[1].value / (bottom[1].value or 1)
@@ -221,7 +221,7 @@ class _Parser:
     def grouped(self, whole: str) -> str:
         """``whole`` and the groups of three digits that follow it after single spaces."""
         while (token := self.next) is not None:
-            following = self.tokens[self.place + 1 : self.place + 2]
+            following = self.tokens[self.position + 1 : self.position + 2]
             head, point = token.text[:3], token.text[3:]
             if (
                 not (token.kind == "number" and token.spaced and head.isdigit() and len(head) == 3)
@@ -230,7 +230,7 @@ class _Parser:
                 break
             if following and following[0].text == "/":
                 break
-            self.place += 1
+            self.position += 1
             whole += token.text
             if point:
                 break
@@ -238,24 +238,24 @@ class _Parser:
 
 
 def _tokens(text: str) -> list[Token]:
-    """The tokens, functions named in words among them; raises UnreadableError for others."""
-    text = _FUNCTION_WORDS.sub(lambda found: _MEANINGS.get(found[1], f"\\{found[1]} "), text)
+    """The tokens of a text, with function names as commands; raises UnreadableError."""
+    text = _FUNCTION_WORDS.sub(lambda match: _MEANINGS.get(match[1], f"\\{match[1]} "), text)
     tokens: list[Token] = []
-    place = 0
-    while place < len(text):
-        start = place
-        while place < len(text) and text[place].isspace():
-            place += 1
-        if place == len(text):
+    position = 0
+    while position < len(text):
+        start = position
+        while position < len(text) and text[position].isspace():
+            position += 1
+        if position == len(text):
             break
-        found = _TOKEN.match(text, place)
-        if found is None or len(tokens) == TOKENS:
-            raise UnreadableError(f"no formula: {text[place : place + 20]!r}")
-        kind, said = str(found.lastgroup), found.group()
+        match = _TOKEN.match(text, position)
+        if match is None or len(tokens) == TOKENS:
+            raise UnreadableError(f"no formula: {text[position : position + 20]!r}")
+        kind, characters = str(match.lastgroup), match.group()
         if kind == "number":
-            said = said.rstrip(".,")
-        tokens.append(Token(kind, said, place > start))
-        place += len(said)
+            characters = characters.rstrip(".,")
+        tokens.append(Token(kind, characters, position > start))
+        position += len(characters)
     return tokens
 
 
@@ -273,7 +273,7 @@ def _mixed(whole: str, top: str, bottom: str) -> Tree:
 
 
 def letters(tree: Tree) -> frozenset[str]:
-    """The letters of a formula, π and e left out."""
+    """The letters of a formula without π and e."""
     if tree[0] == "letter":
         return frozenset() if tree[1] in ("π", "e") else frozenset((tree[1],))
     if tree[0] == "number":

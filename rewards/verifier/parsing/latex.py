@@ -1,4 +1,4 @@
-"""LaTeX rewritten as plain mathematics: one token of the text at a time, nothing evaluated."""
+"""LaTeX to plain mathematics, one token at a time; nothing is evaluated."""
 
 from __future__ import annotations
 
@@ -59,10 +59,10 @@ LETTER_NAMES = {_WORDS[name]: f"\\{name} " for name in sorted(pair[:-2] for pair
 
 
 def plain(text: str) -> str:
-    r"""The text with typesetting gone: fonts, spacing, delimiters, dollar signs around formulas.
+    r"""The text without typesetting: fonts, spacing, delimiters, dollar signs around formulas.
 
-    ``\frac`` and ``\sqrt`` stay, as do unknown commands, with braces for grouping. A dollar sign
-    that has no partner, or is escaped, is a currency.
+    ``\frac``, ``\sqrt`` and unknown commands stay, with braces for grouping. A dollar sign that is
+    unpaired or escaped is a currency.
 
     >>> plain(r"$12\,\text{cm}^2$")
     '12 {cm}^2'
@@ -101,7 +101,7 @@ def _period(found: re.Match[str]) -> str:
 
 
 def _for_ever(found: re.Match[str]) -> str:
-    """``0.333...`` as a fraction; of digits that don't repeat, what is there."""
+    """``0.333...`` as a fraction; digits that don't repeat are kept as they are."""
     whole, decimals = found[1], found[2]
     shown = decimals.rstrip(decimals[-1])
     if len(decimals) - len(shown) > 1:

@@ -1,4 +1,4 @@
-"""Which options a sentence names."""
+"""Find the options that a sentence names."""
 
 from __future__ import annotations
 
@@ -43,57 +43,56 @@ _FOLLOWS = listed("is are was were has have had will would can because since and
 
 
 def mentions(text: str, options: tuple[str, ...]) -> tuple[set[int], set[int]]:
-    """The places of all options that a sentence names and doesn't deny, and of those named firmly.
+    """The indices of the options that a sentence names and doesn't deny, and of those it asserts.
 
-    What stands in a clause with ``or``, ``maybe`` and the like is not named firmly, nor is an
-    option's text that may be the end of a longer name: ``light green`` mentions the option
-    ``green``, but does not pick it. Options that are amounts, times or verdicts are left to who
-    reads those.
+    An option in a clause with ``or``, ``maybe`` and the like is not asserted, nor is one whose text
+    may be the end of a longer name: ``light green`` mentions the option ``green``, but does not
+    select it. Options that are amounts, times or yes/no answers are not searched for.
     """
-    said = plain(text).replace("{", "").replace("}", "")
+    plain_text = plain(text).replace("{", "").replace("}", "")
     named: set[int] = set()
     firm: set[int] = set()
-    for clause in _CLAUSE.split(said):
-        for found in (_letters(clause, len(options)), _texts(clause, options)):
-            named |= found[0]
-            firm |= found[1]
+    for clause in _CLAUSE.split(plain_text):
+        for result in (_letters(clause, len(options)), _texts(clause, options)):
+            named |= result[0]
+            firm |= result[1]
     return named, firm
 
 
 def denied_by(after: str) -> bool:
-    """Whether what follows an option says that it is wrong."""
+    """Whether the text after an option says that it is wrong."""
     return _DENIED_AFTER.match(f" {after}") is not None
 
 
-def _letters(said: str, count: int) -> tuple[set[int], set[int]]:
+def _letters(clause: str, count: int) -> tuple[set[int], set[int]]:
     named: set[int] = set()
-    for mark in _LETTER.finditer(said):
+    for mark in _LETTER.finditer(clause):
         letter = next(group for group in mark.groups() if group is not None)
-        place = ord(letter.upper()) - ord("A")
-        if place < count and not _is_denied(said, mark):
-            named.add(place)
-    return named, set() if _HEDGED.search(said) else named
+        index = ord(letter.upper()) - ord("A")
+        if index < count and not _is_denied(clause, mark):
+            named.add(index)
+    return named, set() if _HEDGED.search(clause) else named
 
 
-def _is_denied(said: str, mark: re.Match[str]) -> bool:
-    before, after = said[: mark.start()], said[mark.end() :]
+def _is_denied(clause: str, mark: re.Match[str]) -> bool:
+    before, after = clause[: mark.start()], clause[mark.end() :]
     return bool(_DENIED.search(before) or _DENIED_AFTER.match(after))
 
 
-def _texts(said: str, options: tuple[str, ...]) -> tuple[set[int], set[int]]:
+def _texts(clause: str, options: tuple[str, ...]) -> tuple[set[int], set[int]]:
     named: set[int] = set()
     firm: set[int] = set()
-    rest = said.casefold()
+    rest = clause.casefold()
     texts = [(plain(option).casefold().strip(" ."), i) for i, option in enumerate(options)]
-    for key, place in sorted(texts, key=lambda each: -len(each[0])):
-        verdict = key in YES | NO  # ``wording.read_truth`` reads those
+    for key, index in sorted(texts, key=lambda each: -len(each[0])):
+        verdict = key in YES | NO  # see ``text.read_truth``
         if len(key) < 2 or verdict or _CLOCK.match(key) or read_quantity(key) is not None:
             continue
         whole = re.compile(rf"(?<![\w-]){re.escape(key)}(?![\w-])")
         for mark in whole.finditer(rest):
             if not _is_denied(rest, mark):
-                named.add(place)
-                firm |= {place} if _is_firm(rest[: mark.start()], rest[mark.end() :]) else set()
+                named.add(index)
+                firm |= {index} if _is_firm(rest[: mark.start()], rest[mark.end() :]) else set()
         rest = whole.sub(lambda mark: "#" * len(mark[0]), rest)
     return named, set() if _HEDGED.search(rest) else firm
 

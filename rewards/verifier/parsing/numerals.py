@@ -1,4 +1,4 @@
-"""Numbers as people write them: digits with marks, and English number words."""
+"""Numbers in digits with separators, and in English words."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import re
 from fractions import Fraction
 from typing import NamedTuple
 
-DIGITS = 1_000  # the longest number that is read
+DIGITS = 1_000  # length of the longest number that is read
 
 
 class Numeral(NamedTuple):
@@ -26,7 +26,6 @@ SCALES = {
     "hundred": 10**2, "thousand": 10**3, "million": 10**6, "billion": 10**9, "trillion": 10**12,
     "dozen": 12, "mn": 10**6, "bn": 10**9, "mln": 10**6, "bln": 10**9,
 }  # fmt: skip
-SUFFIXES = {"k": 10**3, "K": 10**3, "M": 10**6, "B": 10**9, "bn": 10**9, "mn": 10**6, "T": 10**12}
 _PARTS = {"half": 2, "halves": 2, "third": 3, "thirds": 3, "quarter": 4, "quarters": 4,
           "fourth": 4, "fourths": 4, "fifth": 5, "fifths": 5, "sixth": 6, "sixths": 6,
           "seventh": 7, "sevenths": 7, "eighth": 8, "eighths": 8, "ninth": 9, "ninths": 9,
@@ -42,8 +41,8 @@ COUNTING = NUMBER_WORDS - frozenset(_PARTS)
 def numeral(text: str) -> Numeral | None:
     """A run of digits, commas and dots, with an exponent after ``e`` if it has one.
 
-    Commas group thousands, and only in threes. A comma that can't do that is a decimal comma:
-    ``3,5`` is 3.5, but ``1,234`` is 1234 and ``12,34,567`` is nothing.
+    Commas group thousands, and only in threes. Another comma is a decimal comma:
+    ``3,5`` is 3.5, but ``1,234`` is 1234 and ``12,34,567`` is not a number.
 
     >>> numeral("1,234.50")
     Numeral(value=Fraction(2469, 2), decimals=2)
@@ -67,7 +66,7 @@ def numeral(text: str) -> Numeral | None:
 
 
 def _point(body: str) -> str | None:
-    """The number with a decimal point and no other mark, or None."""
+    """The number with a decimal point and no other separator, or None."""
     if not re.fullmatch(r"[0-9.,]*[0-9]", body):
         return None
     commas, dots = body.count(","), body.count(".")
@@ -98,7 +97,7 @@ def _ungrouped(body: str, mark: str) -> str | None:
 
 
 def number_words(text: str) -> Fraction | None:
-    """The number that English words say, or None.
+    """The number that English words stand for, or None.
 
     >>> number_words("two hundred and twenty-one")
     Fraction(221, 1)
@@ -132,7 +131,7 @@ def number_words(text: str) -> Fraction | None:
 
 
 def _cardinal(words: list[str]) -> int | None:
-    """A whole number in words; each word must be smaller than the place the last one opened."""
+    """A whole number in words; each word must fit into the place value before it."""
     total, group, room, last = 0, 0, 1000, 10**15
     for index, word in enumerate(words):
         if word == "and" and 0 < index < len(words) - 1 and words[index - 1] in SCALES:

@@ -1,4 +1,4 @@
-"""Sentences: the one number that a short statement makes."""
+"""Sentences: the one number that a short statement asserts."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from mstar.rewards.verifier.parsing.numerals import NUMBER_WORDS, SCALES
 from mstar.rewards.verifier.parsing.quantities import Quantity, read_quantity
 from mstar.rewards.verifier.parsing.vocabulary import BOUNDS, HARMLESS, NUMBERED, REFUSED
 
-WORDS = 60  # of the longest sentence that is read
+WORDS = 60  # in the longest sentence that is read
 _SENTENCE_END = re.compile(r"(?<=[a-zA-Z]{2}[.!?;])\s+|(?<=[0-9)\]}%$*][.!?;])\s+|\n+")
 _REASON = re.compile(
     r"[,;.]?\s+(?:because|since|so that|due to|given that|which (?:is|means|gives)"
@@ -41,13 +41,13 @@ def sentences(text: str) -> list[str]:
 
 
 def without_reason(text: str) -> str:
-    """What a statement claims, without the ``because ...`` after it."""
-    found = _REASON.search(text)
-    return text[: found.start()] if found and found.start() else text
+    """A statement without the ``because ...`` after it."""
+    match = _REASON.search(text)
+    return text[: match.start()] if match and match.start() else text
 
 
 def without_denial(text: str) -> str:
-    """What is left after ``not B, it is``.
+    """A statement without ``not B, it is``.
 
     >>> without_denial("not 12, it is 13")
     '13'
@@ -56,7 +56,7 @@ def without_denial(text: str) -> str:
 
 
 def is_spray(text: str) -> bool:
-    """Whether a text rattles off a list instead of making a statement.
+    """Whether a text enumerates values instead of making a statement.
 
     >>> is_spray("1, 2, 3, 4, yes")
     True
@@ -65,9 +65,9 @@ def is_spray(text: str) -> bool:
 
 
 def stated_quantity(text: str) -> Quantity | None:
-    """The number that an answer gives, bare or in a sentence; None if none or several.
+    """The number that an answer states, bare or in a sentence; None if none or several.
 
-    A sentence that is nothing but a number counts before one that mentions a number. A sentence
+    A sentence that is only a number takes precedence over one that mentions a number. A sentence
     that negates, compares, hedges or mentions two numbers states none.
 
     >>> stated_quantity("He will spend $8.20.").value
@@ -90,7 +90,7 @@ def stated_quantity(text: str) -> Quantity | None:
 
 
 def _stated(sentence: str) -> Quantity | None:
-    """The number that a sentence is, or that stands at the end of its equation."""
+    """The number that a sentence consists of, or the one at the end of its equation."""
     quantity = read_quantity(sentence)
     if quantity is not None or "=" not in sentence:
         return quantity
@@ -105,9 +105,9 @@ def _stated(sentence: str) -> Quantity | None:
 
 
 def _mentioned(sentence: str) -> Quantity | None:
-    said = plain(sentence)
-    said = said if "\\" in said else said.replace("{", "").replace("}", "")
-    words = said.removesuffix(" .").split()
+    plain_text = plain(sentence)
+    plain_text = plain_text if "\\" in plain_text else plain_text.replace("{", "").replace("}", "")
+    words = plain_text.removesuffix(" .").split()
     if len(words) > WORDS or sentence.rstrip().endswith("?"):
         return None
     numeric = [_is_number(word) for word in words]
@@ -135,7 +135,7 @@ def _mentioned(sentence: str) -> Quantity | None:
         return None
     lowered = {word.strip(".,;:!\"'").casefold() for word in others}
     before = [word.casefold() for word in words[max(0, start - 2) : start]]
-    if lowered & (REFUSED - HARMLESS) or _BOUND.search(said):
+    if lowered & (REFUSED - HARMLESS) or _BOUND.search(plain_text):
         return None
     if BOUNDS & set(before) or NUMBERED & set(before[-1:]):
         return None
@@ -143,7 +143,7 @@ def _mentioned(sentence: str) -> Quantity | None:
 
 
 def _in_parts(words: list[str], start: int, numeric: list[bool]) -> tuple[Quantity, int] | None:
-    """An amount such as ``8 dollars and 20 cents`` in a sentence, and the place after it."""
+    """An amount such as ``8 dollars and 20 cents`` in a sentence, and the index after it."""
     end = len(numeric) - numeric[::-1].index(True) + 1
     quantity = read_quantity(" ".join(words[start:end])) if start + 3 < end <= start + 8 else None
     return (quantity, end) if quantity is not None and quantity.unit is not None else None

@@ -1,4 +1,4 @@
-"""One number and what stands beside it: sign, currency, scale, unit or noun, label, equation."""
+"""Amounts: a number with its sign, currency, scale, unit or noun, label and equation."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from mstar.rewards.verifier.parsing.units import CURRENCIES, Unit, convert, pars
 from mstar.rewards.verifier.parsing.vocabulary import NO_UNIT, REFUSED
 
 Writing = Literal["digits", "fraction", "closed form", "unevaluated"]
-"""``closed form`` is irrational, such as 5 sqrt(3); ``unevaluated`` is rational, such as 3 + 4."""
+"""How a number is written; ``closed form``: such as 5 sqrt(3), ``unevaluated``: such as 3 + 4."""
 
 LONGEST = 400  # characters
-_LEAD = re.compile(  # what may stand before the number without changing it
+_LEAD = re.compile(  # prefixes that don't change the number
     r"^(?:[=-]>|[=≈:~\s∴⇒→✓✔✅]|(?:approximately|approx\.?|about|roughly|around|exactly)\b"
     r"|(?:so|thus|hence|therefore|then)\b,?(?: we (?:get|have|find|obtain))?)+",
     re.I,
@@ -55,16 +55,16 @@ _SUFFIXES = {"k": 10**3, "K": 10**3, "M": 10**6, "B": 10**9}
 
 @dataclass(frozen=True, slots=True)
 class Quantity:
-    """A number as it was written.
+    """A number with its unit.
 
     Attributes:
-        value: without its unit; a percentage is left in per cent.
-        writing: how it was written; ``unevaluated`` is a calculation with a rational result.
-        decimals: how many decimals the digits show; None where they aren't plain digits.
+        value: the number in its own unit; a percentage in per cent.
+        writing: how it is written; ``unevaluated`` is a calculation with a rational result.
+        decimals: number of decimals; None if it is not written in plain digits.
         unit: the unit, if it is a known one.
-        noun: the words after the number, its unit among them.
+        noun: the words after the number, including its unit.
         percent: whether it is in per cent.
-        nearly: after ``≈``: the number that this one was rounded to.
+        nearly: the rounded number after ``≈``.
     """
 
     value: Value
@@ -77,19 +77,21 @@ class Quantity:
 
 
 def read_quantity(text: str) -> Quantity | None:
-    """The one number that a text states, with its unit; None if it states none or several."""
+    """The one number in a text, with its unit; None if there is none or several."""
     if len(text) > LONGEST or BIDI.search(text):
         return None
-    said = plain(text)
-    if not said or said.endswith("?"):
+    plain_text = plain(text)
+    if not plain_text or plain_text.endswith("?"):
         return None
-    if "\\frac" in said:
-        said = _UNIT_FRACTION.sub(lambda found: f"{found[1]}/{found[2].replace('}', '')}", said)
-    if "{" in said:
-        said = " ".join(_WORD_GROUP.sub(r" \1 ", _unwrapped(said)).split())
-    exact, *rounded = said.rsplit("≈", 1)
+    if "\\frac" in plain_text:
+        plain_text = _UNIT_FRACTION.sub(
+            lambda found: f"{found[1]}/{found[2].replace('}', '')}", plain_text
+        )
+    if "{" in plain_text:
+        plain_text = " ".join(_WORD_GROUP.sub(r" \1 ", _unwrapped(plain_text)).split())
+    exact, *rounded = plain_text.rsplit("≈", 1)
     if not rounded or not _LEAD.sub("", exact):
-        return _labelled(said)
+        return _labelled(plain_text)
     unrounded = _labelled(exact)
     if unrounded is None:  # x ≈ 12
         return _labelled(f"{exact}={rounded[0]}")
@@ -97,7 +99,7 @@ def read_quantity(text: str) -> Quantity | None:
 
 
 def _rounded(exact: Quantity, rounded: Quantity | None) -> Quantity | None:
-    """Both sides of ``5π ≈ 15.7``, where the second is the first one with fewer digits."""
+    """Both sides of ``5π ≈ 15.7``, where the second is the first one rounded."""
     if rounded is None or rounded.decimals is None:
         return None
     distance = abs(decimal(exact.value) - decimal(rounded.value))
@@ -105,12 +107,12 @@ def _rounded(exact: Quantity, rounded: Quantity | None) -> Quantity | None:
     return replace(exact, nearly=rounded) if near and exact.percent == rounded.percent else None
 
 
-def _labelled(said: str) -> Quantity | None:
-    """After ``x =`` or ``total:``; what stands before an equals sign must not contradict."""
-    said = _LEAD.sub("", said.strip()).rstrip(" .,;:")
-    *before, last = said.replace(":=", "=").split("=")
-    if not before and ":" in said:
-        label, _, value = said.partition(":")
+def _labelled(text: str) -> Quantity | None:
+    """The quantity after ``x =`` or ``total:``; the left side must not contradict it."""
+    text = _LEAD.sub("", text.strip()).rstrip(" .,;:")
+    *before, last = text.replace(":=", "=").split("=")
+    if not before and ":" in text:
+        label, _, value = text.partition(":")
         if _LABEL.fullmatch(label) and not REFUSED & set(label.casefold().split()):
             return _labelled(value)
     quantity = _annotated(_LEAD.sub("", last.strip()))
@@ -129,59 +131,59 @@ def _labelled(said: str) -> Quantity | None:
     return quantity
 
 
-def _annotated(said: str) -> Quantity | None:
-    """A quantity, perhaps said again in parentheses after it."""
-    said = _unwrapped(said)
-    quantity = read_measure(said)
-    if quantity is not None or not said.endswith(")") or " (" not in said:
+def _annotated(text: str) -> Quantity | None:
+    """A quantity, possibly repeated in parentheses after it."""
+    text = _unwrapped(text)
+    quantity = read_measure(text)
+    if quantity is not None or not text.endswith(")") or " (" not in text:
         return quantity
-    main, _, note = said[:-1].rpartition(" (")
-    quantity, again = map(read_measure, (main.strip(), _TIMES.sub("*", note.strip())))
+    main, _, note = text[:-1].rpartition(" (")
+    quantity, repeated = map(read_measure, (main.strip(), _TIMES.sub("*", note.strip())))
     if quantity is None:
         return None
-    if again is not None:
-        value: Value | None = again.value
-        if quantity.unit is not None and again.unit is not None:
-            value = convert(again.value, again.unit, quantity.unit)
+    if repeated is not None:
+        value: Value | None = repeated.value
+        if quantity.unit is not None and repeated.unit is not None:
+            value = convert(repeated.value, repeated.unit, quantity.unit)
         return quantity if value is not None and close(quantity.value, value) else None
     return quantity if NOUN.fullmatch(note) and not REFUSED & set(note.split()) else None
 
 
-def _unwrapped(said: str) -> str:
-    while len(said) > 1 and said[0] + said[-1] in ("{}", '""', "''", "``"):
-        inner = said[1:-1]
-        if said[0] == "{" and (
+def _unwrapped(text: str) -> str:
+    while len(text) > 1 and text[0] + text[-1] in ("{}", '""', "''", "``"):
+        inner = text[1:-1]
+        if text[0] == "{" and (
             inner.count("{") != inner.count("}") or inner.find("}") < inner.find("{")
         ):
             break
-        said = inner.strip()
-    return said
+        text = inner.strip()
+    return text
 
 
-def read_measure(said: str) -> Quantity | None:
-    """One number with what stands beside it, or parts such as ``1 hour 40 minutes``."""
-    return _single(said) or _compound(said)
+def read_measure(text: str) -> Quantity | None:
+    """A number with its unit or noun, or a sum of parts such as ``1 hour 40 minutes``."""
+    return _single(text) or _compound(text)
 
 
-def _single(said: str) -> Quantity | None:
-    """One number and what follows it."""
+def _single(text: str) -> Quantity | None:
+    """A single number with its unit or noun."""
     sign = ""
-    if spoken := _MINUS_WORD.match(said):
-        said = "-" + said[spoken.end() :]
-    if said[:1] in "-+" and said[1:].lstrip()[:1] in CURRENCIES and len(said) > 1:
-        sign, said = said[0], said[1:].lstrip()
-    money = re.match(r"(?:US)?([$€£¥₹])\s?|(USD|EUR|GBP|Rs\.?)\s", said)
+    if spoken := _MINUS_WORD.match(text):
+        text = "-" + text[spoken.end() :]
+    if text[:1] in "-+" and text[1:].lstrip()[:1] in CURRENCIES and len(text) > 1:
+        sign, text = text[0], text[1:].lstrip()
+    money = re.match(r"(?:US)?([$€£¥₹])\s?|(USD|EUR|GBP|Rs\.?)\s", text)
     currency = ""
     if money:
         currency = money[1] or {"USD": "$", "EUR": "€", "GBP": "£"}.get(money[2], "₹")
-        said = said[money.end() :]
-    said = _AND_PART.sub(
-        lambda found: {"a half": " 1/2", "a quarter": " 1/4"}.get(found[1], " 3/4"), said
+        text = text[money.end() :]
+    text = _AND_PART.sub(
+        lambda found: {"a half": " 1/2", "a quarter": " 1/4"}.get(found[1], " 3/4"), text
     )
-    said = _AND_FRACTION.sub(" ", _TIMES_TEN.sub("*", said))
-    said = _APOSTROPHE.sub(",", said)
-    head, tail = _split(said)
-    quantity = _in_digits(sign + head) if head.strip("-") else _in_words(said.removeprefix("-"))
+    text = _AND_FRACTION.sub(" ", _TIMES_TEN.sub("*", text))
+    text = _APOSTROPHE.sub(",", text)
+    head, tail = _split(text)
+    quantity = _in_digits(sign + head) if head.strip("-") else _in_words(text.removeprefix("-"))
     if quantity is not None and head == "-":
         quantity = replace(quantity, value=-quantity.value)
     if quantity is None:
@@ -195,12 +197,12 @@ def _single(said: str) -> Quantity | None:
     return quantity
 
 
-def _split(said: str) -> tuple[str, str]:
-    """The formula at the start, and the words after it."""
-    for found in _TAIL.finditer(said):
-        if found.group(1):
-            return said[: found.start()].rstrip(" {(*"), said[found.start() :]
-    return said, ""
+def _split(text: str) -> tuple[str, str]:
+    """Split a text into the formula at its start and the words after it."""
+    for match in _TAIL.finditer(text):
+        if match.group(1):
+            return text[: match.start()].rstrip(" {(*"), text[match.start() :]
+    return text, ""
 
 
 def _in_digits(head: str) -> Quantity | None:
@@ -215,14 +217,14 @@ def _in_digits(head: str) -> Quantity | None:
     return Quantity(value, *how_written(tree, value), percent=percent)
 
 
-def _in_words(said: str) -> Quantity | None:
-    found = _PART_AFTER.search(said)
-    if found and found[1].casefold() not in NUMBER_WORDS:  # an hour and a half
-        said = f"{said[: found.start()]}and {found[2]} {found[1]}"
-    words = said.split()
+def _in_words(text: str) -> Quantity | None:
+    match = _PART_AFTER.search(text)
+    if match and match[1].casefold() not in NUMBER_WORDS:  # an hour and a half
+        text = f"{text[: match.start()]}and {match[2]} {match[1]}"
+    words = text.split()
     for count in range(min(len(words), 12), 0, -1):
         value = number_words(" ".join(words[:count]))
-        if value is not None and said.casefold() not in ("a", "an"):
+        if value is not None and text.casefold() not in ("a", "an"):
             tail = re.sub(r"^(?:of )?an? ", "", " ".join(words[count:]))
             return _with_tail(
                 Quantity(value, "digits", 0 if value.denominator == 1 else None), tail
@@ -231,7 +233,7 @@ def _in_words(said: str) -> Quantity | None:
 
 
 def _with_tail(quantity: Quantity, tail: str) -> Quantity | None:
-    """The quantity with the scale, the unit or the noun that stands after its number."""
+    """The quantity with the scale, unit or noun after its number; None if that is not one."""
     tail = tail.replace("{", "").replace("}", "").replace(")", "").strip(" .*-")
     first, _, rest = tail.partition(" ")
     scale = SCALES.get(first.lower()) or _SUFFIXES.get(first)
@@ -257,7 +259,7 @@ def _with_tail(quantity: Quantity, tail: str) -> Quantity | None:
 
 
 def _leading_unit(tail: str) -> Unit | None:
-    """The unit of ``years old``; not the preposition of ``in total``."""
+    """The unit at the start, as in ``years old``; not the preposition of ``in total``."""
     words = tail.split()
     stop = next((i for i, word in enumerate(words) if i and word in NO_UNIT), len(words) - 1)
     for count in range(stop, 0, -1):
@@ -267,9 +269,9 @@ def _leading_unit(tail: str) -> Unit | None:
     return None
 
 
-def _compound(said: str) -> Quantity | None:
-    """``1 hour 40 minutes``: parts in ever smaller units of one kind, added up."""
-    parts = _NEXT_PART.split(said)
+def _compound(text: str) -> Quantity | None:
+    """``1 hour 40 minutes``: the sum of parts in decreasing units of one dimension."""
+    parts = _NEXT_PART.split(text)
     if not 2 <= len(parts) <= 4:
         return None
     total: Quantity | None = None
@@ -291,7 +293,7 @@ def _compound(said: str) -> Quantity | None:
 
 
 def how_written(tree: Tree, value: Value) -> tuple[Writing, int | None]:
-    """How a formula stands there, and how many decimals it shows; None where it is no decimal."""
+    """How a formula is written, and its number of decimals; None if it is not a decimal."""
     while tree[0] in ("negative", "percent"):
         tree = tree[1]
     if tree[0] == "number":

@@ -1,9 +1,9 @@
-"""Computer algebra at arm's length: a process of its own that is killed when it takes too long.
+"""Computer algebra in a child process that is killed when it takes too long.
 
-math-verify and sympy can run for ever, take all memory, and can't be stopped from a thread. So a
-persistent child process does it: one request at a time under a lock, with limits on its memory
-and time, and a deadline that its parent keeps. A request that is not answered in time is
-undecided, never wrong, and the child is killed and started again for the next one.
+math-verify and sympy can run for ever, use all memory, and can't be stopped from a thread. So a
+persistent child process runs them: one request at a time under a lock, with limits on memory and
+time, and a deadline that the parent enforces. A request that is not answered in time is
+undecided, never wrong; the child is killed and started again for the next one.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from time import monotonic
 from mstar.rewards.verifier.parsing.latex import LETTER_NAMES
 from mstar.rewards.verifier.parsing.vocabulary import listed
 
-DEADLINE = 10.0  # seconds; the child gives itself less, in processor time
+DEADLINE = 10.0  # seconds; the child's own limit on processor time is lower
 START_DEADLINE = 60.0  # seconds for the imports of a new child
 LONGEST = 200  # characters of each side
 _COMMANDS_OF = str.maketrans(LETTER_NAMES)
@@ -43,20 +43,20 @@ class Worker:
         self._lock = threading.Lock()
         self._child: subprocess.Popen[bytes] | None = None
         self._ready = False
-        self._owner = 0  # process id of who started the child
+        self._owner = 0  # process id of the process that started the child
 
-    def ask(self, gold: str, said: str, deadline: float = DEADLINE) -> bool | None:
-        """Whether two formulas are equal; None where that was not decided in time."""
+    def ask(self, reference: str, predicted: str, deadline: float = DEADLINE) -> bool | None:
+        """Whether two formulas are equal; None if that was not decided in time."""
         with self._lock:
             child = self._started()
             if child is None:
                 return None
             reply = None
-            if _sent(child, json.dumps([gold, said]).encode() + b"\n"):
+            if _sent(child, json.dumps([reference, predicted]).encode() + b"\n"):
                 reply = _reply(child, deadline)
             if not reply:
                 self.stop()
-                self._running()  # its imports run while nobody waits for it
+                self._running()  # restart now, so that its imports are done by the next request
             return {b"1": True, b"0": False}.get(reply or b"")
 
     def stop(self) -> None:
@@ -68,21 +68,21 @@ class Worker:
 
     @property
     def process_id(self) -> int | None:
-        """The child's process id; None where there is none yet."""
+        """The child's process id; None if there is no child."""
         return self._child.pid if self._child is not None else None
 
     def after_fork(self) -> None:
-        """Leave the child and the lock to the process that they belong to."""
+        """Start without child and lock in a forked process: they belong to its parent."""
         if self._child is not None:
             for pipe in (self._child.stdin, self._child.stdout):
                 assert pipe is not None
                 pipe.close()
-            self._child.returncode = 0  # it is no child of this process: don't wait for it
+            self._child.returncode = 0  # not a child of this process: don't wait for it
         self.__init__()  # type: ignore[misc]
 
     def _started(self) -> subprocess.Popen[bytes] | None:
-        """The child once it is ready; one that is slow to start is waited for again next time."""
-        for _ in range(2):  # one that died before it was asked anything gets a successor
+        """The child once it is ready; None if it is still starting."""
+        for _ in range(2):  # a child that died before the first request is replaced once
             child = self._running()
             greeting = b"ready" if self._ready else _reply(child, START_DEADLINE)
             self._ready = greeting == b"ready"
@@ -108,14 +108,14 @@ class Worker:
 def _sent(child: subprocess.Popen[bytes], line: bytes) -> bool:
     assert child.stdin is not None
     try:
-        child.stdin.write(line)  # far below what a pipe holds, so it doesn't block
+        child.stdin.write(line)  # far smaller than a pipe's buffer, so it doesn't block
     except OSError:
         return False
     return True
 
 
 def _reply(child: subprocess.Popen[bytes], deadline: float) -> bytes | None:
-    """The child's next line; empty where it died, None where time ran out."""
+    """The child's next line; empty if it died, None if time ran out."""
     assert child.stdout is not None
     ends = monotonic() + deadline
     line = b""
@@ -135,20 +135,20 @@ atexit.register(WORKER.stop)
 os.register_at_fork(after_in_child=WORKER.after_fork)
 
 
-def same_symbolically(gold: str, said: str) -> bool | None:
+def same_symbolically(reference: str, predicted: str) -> bool | None:
     """Whether computer algebra calls two formulas equal; None where it could not decide.
 
-    What could blow up is not asked about: long text, towers of powers, sums, integrals, limits,
-    factorials and unknown commands are undecided where the gold has them, and unequal otherwise.
+    Expensive notation is not evaluated: long text, towers of powers, sums, integrals, limits,
+    factorials and unknown commands make the result None in the reference, False elsewhere.
     """
-    gold, said = gold.translate(_COMMANDS_OF), said.translate(_COMMANDS_OF)
-    if not is_harmless(said):
-        return None if not is_harmless(gold) else False
-    return _cached(gold, said) if is_harmless(gold) else None
+    reference, predicted = reference.translate(_COMMANDS_OF), predicted.translate(_COMMANDS_OF)
+    if not is_harmless(predicted):
+        return None if not is_harmless(reference) else False
+    return _cached(reference, predicted) if is_harmless(reference) else None
 
 
 def is_harmless(text: str) -> bool:
-    """Whether a formula has nothing in it that is known to make computer algebra run for ever."""
+    """Whether a formula is free of notation that can make computer algebra run for ever."""
     return (
         len(text) <= LONGEST
         and _ALLOWED.fullmatch(text) is not None
@@ -167,19 +167,19 @@ def _depths(text: str) -> list[int]:
 
 
 class _UndecidedError(Exception):
-    """Raised so that what was not decided is not remembered."""
+    """Raised so that an undecided comparison is not cached."""
 
 
-def _cached(gold: str, said: str) -> bool | None:
+def _cached(reference: str, predicted: str) -> bool | None:
     try:
-        return _decided(gold, said)
+        return _decided(reference, predicted)
     except _UndecidedError:
         return None
 
 
 @lru_cache(maxsize=4096)
-def _decided(gold: str, said: str) -> bool:
-    same = WORKER.ask(gold, said)
+def _decided(reference: str, predicted: str) -> bool:
+    same = WORKER.ask(reference, predicted)
     if same is None:
         raise _UndecidedError
     return same

@@ -15,26 +15,26 @@ def main() -> None:
     """Answer one line at a time until the input ends."""
     replies, sys.stdout = sys.stdout, sys.stderr  # nothing else may write to the pipe
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
-    compare("x", "x")  # imports and builds parsers, so that the first request finds them
+    compare("x", "x")  # import and build the parsers before the first request
     print("ready", file=replies, flush=True)
     for line in sys.stdin:
         used = resource.getrusage(resource.RUSAGE_SELF)
-        limit = int(used.ru_utime + used.ru_stime) + 5  # should the timer ever be taken over
+        limit = int(used.ru_utime + used.ru_stime) + 5  # in case a library replaces the timer
         resource.setrlimit(resource.RLIMIT_CPU, (limit, resource.RLIM_INFINITY))
-        signal.setitimer(signal.ITIMER_PROF, SECONDS)  # nobody handles SIGPROF: it kills
+        signal.setitimer(signal.ITIMER_PROF, SECONDS)  # SIGPROF is not handled, so it kills
         same = compare(*json.loads(line))
         signal.setitimer(signal.ITIMER_PROF, 0)
         print("?" if same is None else int(same), file=replies, flush=True)
 
 
-def compare(gold: str, said: str) -> bool | None:
-    """Whether math-verify calls two formulas equal; None where it can't read one of them."""
+def compare(reference: str, predicted: str) -> bool | None:
+    """Whether math-verify calls two formulas equal; None if it can't read one of them."""
     from math_verify import parse, verify
 
     try:
-        left, right = (parse(f"${text}$", parsing_timeout=None) for text in (gold, said))
+        left, right = (parse(f"${text}$", parsing_timeout=None) for text in (reference, predicted))
         same = verify(left, right, strict=True, timeout_seconds=None) if left and right else None
-    except (Exception, RecursionError, MemoryError):  # whatever algebra raises, it is no answer
+    except (Exception, RecursionError, MemoryError):  # no error of the libraries is an answer
         return None
     return same
 

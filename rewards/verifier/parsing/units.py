@@ -1,4 +1,4 @@
-"""Units: which quantities they measure, and how many base units they are."""
+"""Units: their dimensions, and their factors to base units."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class Unit:
     """A known unit.
 
     Attributes:
-        factor: how many base units it is.
+        factor: its size in base units.
         dimensions: the base units, with their exponents.
     """
 
@@ -31,7 +31,7 @@ _PREFIXES = {
     "k": ("kilo", 3), "c": ("centi", -2), "m": ("milli", -3), "d": ("deci", -1), "M": ("mega", 6),
     "µ": ("micro", -6), "u": ("micro", -6), "n": ("nano", -9), "G": ("giga", 9),
 }  # fmt: skip
-# name, symbols, factor to the base unit, dimensions; prefixes are made for these
+# names, symbols, factor to the base unit, dimensions; these take metric prefixes
 _METRIC: tuple[tuple[str, str, int | Fraction, Dimensions], ...] = (
     ("meter metre", "m", 1, (("m", 1),)),
     ("gram gramme", "g", 1, (("g", 1),)),
@@ -125,7 +125,7 @@ _UNITS = dict(_named())
 
 @lru_cache(maxsize=4096)
 def parse_unit(text: str) -> Unit | None:
-    """The unit that a text names, or None if it is not known.
+    """The unit that a text names; None if it is unknown.
 
     >>> parse_unit("km/h") == parse_unit("kilometers per hour")
     True
@@ -171,7 +171,7 @@ def parse_unit(text: str) -> Unit | None:
 
 
 def _times(factor: Value, unit: Unit, exponent: int, exponents: dict[str, int]) -> Value:
-    """The factor with a unit's power taken into it; adds to the exponents."""
+    """The factor times a power of a unit; updates the exponents."""
     for base, each in unit.dimensions:
         exponents[base] = exponents.get(base, 0) + each * exponent
     power = unit.factor**exponent
@@ -181,7 +181,7 @@ def _times(factor: Value, unit: Unit, exponent: int, exponents: dict[str, int]) 
 
 
 def convert(value: Value, given: Unit, wanted: Unit) -> Value | None:
-    """A value in another unit, or None where the two measure different things."""
+    """A value in another unit; None if the two have different dimensions."""
     if given.dimensions != wanted.dimensions:
         return None
     if given.factor == wanted.factor:

@@ -1,4 +1,4 @@
-"""Words that the verifier's readers know."""
+"""English words that the answer types recognise."""
 
 from __future__ import annotations
 
@@ -23,25 +23,25 @@ ALIASES = (
     | {"grey": "gray", "colour": "color"}
     | dict(zip(ORDINALS, _PLACES.split(), strict=False))
 )
-# Beside an answer these only name what kind of thing it is.
+# Generic nouns that add nothing to an answer.
 KIND_NAMES = listed("color colored shape shaped size sized")
 
-# Beside a number these compare, deny, hedge or calculate: it is not what is being said.
+# Words that compare, deny, hedge or calculate: a number beside them is not an answer.
 REFUSED = listed(
     """not no never neither nor isn't aren't wasn't doesn't don't cannot can't or either between
     least most than under over above below almost nearly maybe perhaps possibly probably might could
     wrong anything incorrect except without unless if unknown more less fewer up else and plus minus
     times divided squared cubed factorial modulo mod to through versus vs impossible too"""
 )
-# In a sentence these only do so right before the number: "costs $2.71 more than a book" is $2.71.
+# In a sentence these count only right before the number: "costs $2.71 more than a book" is $2.71.
 BOUNDS = listed("than least most under over above below almost nearly to through between up")
 HARMLESS = BOUNDS | listed("and more less fewer times")
-# After a number these begin no unit: "12 in total".
+# Words that don't start a unit after a number: "12 in total".
 NO_UNIT = listed(
     """in for of on at total altogether overall each left away long tall wide high deep old
     remaining apiece only exactly now then here there"""
 )
-# A number after these is a name: "figure 12".
+# Words after which a number is a label: "figure 12".
 NUMBERED = listed(
     """figure fig step question option problem row column part image line page chapter item
     exercise example equation"""
