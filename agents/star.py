@@ -24,7 +24,7 @@ class Star(ReSTEM):
 
     The paper's few-shot prompts show a rationale after each hint, so that the policy writes one as
     well; a policy that only gets the answer may repeat it. The embedded model does: in the first
-    round 58 % of its right responses to a hint are the bare answer, against 23 % without a hint
+    round 58 % of its right responses to a hint are the bare answer, 23 % of those without one
     (mean over problems). They would teach it to guess, so the gate abstains on a hinted response
     without reasons. Reasons can still be made to fit the answer, which is why ReST-EM leaves hints
     out (Singh et al. 2023, arXiv 2312.06585); the study ``hints`` finds no sure gain over it.

@@ -10,9 +10,9 @@ import pytest
 from rich.console import Console
 from safetensors.torch import load_file
 
-from mstar.agents import agent as agents_agent
 from mstar.agents import self_evolving
 from mstar.agents.config import Recipe
+from mstar.agents.monitor import evaluation
 from mstar.experiments.run import run_folder
 from mstar.experiments.run import train as training
 from mstar.experiments.run.progress import Progress
@@ -58,7 +58,7 @@ def after_sampling(patch: pytest.MonkeyPatch, number: int) -> None:
 
 
 def after_fine_tuning(patch: pytest.MonkeyPatch, number: int) -> None:
-    raise_at(patch, agents_agent, "measure", number + 1)  # the base is measured too
+    raise_at(patch, evaluation, "measure", number + 1)  # the base is measured too
 
 
 def in_the_middle_of_the_commit(patch: pytest.MonkeyPatch, number: int) -> None:

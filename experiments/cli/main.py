@@ -57,19 +57,7 @@ class TrainOptions:
 
 def train_command(arguments: list[str]) -> None:
     """``mstar train [RECIPE|FILE.yaml] [--SETTING VALUE ...]``."""
-    arguments = current_names(arguments)
-    recipe, name = start_recipe(arguments)
-    options = tyro.cli(
-        TrainOptions,
-        args=arguments,
-        prog="mstar train [RECIPE|FILE.yaml]",
-        description=(
-            f"Recipes: {', '.join(RECIPES)}.\n\nAny setting below can be changed; "
-            "`mstar config RECIPE` prints them all as a file."
-        ),
-        default=TrainOptions(recipe=recipe, out=Path("runs") / name),
-        config=(tyro.conf.OmitArgPrefixes,),
-    )
+    options = train_options(arguments)
     # Torch loads only once the arguments are right.
     from mstar.experiments.run.report import summarise
     from mstar.experiments.run.train import train
@@ -81,6 +69,23 @@ def train_command(arguments: list[str]) -> None:
     else:
         print(summary.text())
         print(f"report: {folder.path / 'report.html'}")
+
+
+def train_options(arguments: list[str]) -> TrainOptions:
+    """The options of ``mstar train``."""
+    arguments = current_names(arguments)
+    recipe, name = start_recipe(arguments)
+    return tyro.cli(
+        TrainOptions,
+        args=arguments,
+        prog="mstar train [RECIPE|FILE.yaml]",
+        description=(
+            f"Recipes: {', '.join(RECIPES)}.\n\nAny setting below can be changed; "
+            "`mstar config RECIPE` prints them all as a file."
+        ),
+        default=TrainOptions(recipe=recipe, out=Path("runs") / name),
+        config=(tyro.conf.OmitArgPrefixes,),
+    )
 
 
 def config_command(arguments: list[str]) -> None:

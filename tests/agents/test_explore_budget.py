@@ -172,5 +172,5 @@ def test_online_agents_say_that_they_cannot_spend_by_prompt(policy: Policy, tmp_
 
 
 def test_a_recipe_without_first_samples_is_refused() -> None:
-    with pytest.raises(ValueError, match="first must be at least 1"):
+    with pytest.raises(ValueError, match="initial_samples must be at least 1"):
         Recipe.of(budget="by-prompt", first=0)

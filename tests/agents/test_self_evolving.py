@@ -13,8 +13,8 @@ import pytest
 from closeness import same_weights
 from tiny_runs import Even, Weights, tiny_agent, weights
 
-from mstar.agents import agent as agents_agent
 from mstar.agents.explore.base import SWEEP
+from mstar.agents.monitor import evaluation
 from mstar.agents.monitor.metrics import measure
 from mstar.agents.policy.policy import Policy
 from mstar.agents.rollout import by_problem
@@ -162,7 +162,7 @@ def test_the_sweep_of_every_second_round_decides_the_next_temperature(
         }
         return replace(found, spread=spread)
 
-    monkeypatch.setattr(agents_agent, "measure", measured)
+    monkeypatch.setattr(evaluation, "measure", measured)
     evolving = tiny_agent(policy, tmp_path, controller="reward-pass@2")
     rounds = list(evolving.learn())
     evolving.close()

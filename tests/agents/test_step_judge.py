@@ -335,7 +335,7 @@ def test_an_unknown_name_in_a_panel_is_told_what_is_known() -> None:
 
 def test_a_judge_sees_the_levels_in_turn() -> None:
     settings = JudgeExamples(families=("Dice",), levels=(1, 3), problems=2, samples=1)
-    assert [settings.recipe(number).level for number in range(3)] == [1, 3, 1]
+    assert [settings.recipe(number).data.level for number in range(3)] == [1, 3, 1]
     asked = questions(settings, "test", 4, [0])
     assert [q.example.problem.tags["level"] for q in asked if q.source == "exact"] == list("1133")
     with pytest.raises(ValueError, match="got \\(0,\\)"):

@@ -19,7 +19,12 @@ def test_no_part_of_the_label_reaches_an_attempt(name: str) -> None:
     hidden = withhold(problem)
     attempt = hidden.attempt("I don't know.")
     bare = Attempt(
-        hidden.question, "I don't know.", None, hidden.pictures, hidden.id, kind=hidden.kind
+        hidden.question,
+        "I don't know.",
+        None,
+        hidden.pictures,
+        hidden.id,
+        answer_type=hidden.answer_type,
     )
     for part in fields(Attempt):
         assert getattr(attempt, part.name) == getattr(bare, part.name), part.name

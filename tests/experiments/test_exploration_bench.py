@@ -10,7 +10,7 @@ from stored_results import packed
 
 from mstar.agents.explore.base import Fixed
 from mstar.agents.explore.catalog import CONTROLLERS
-from mstar.agents.explore.evidence import Samples, pass_at, reward_pass_2_at
+from mstar.agents.explore.samples import Samples, pass_at, reward_pass_2_at
 from mstar.experiments.bench.exploration.bench import (
     PUBLISHED,
     STRONGEST,

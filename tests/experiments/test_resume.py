@@ -113,7 +113,7 @@ def test_a_run_of_an_older_version_goes_on_with_the_defaults_and_says_so(
     del stored["recipe"]["data"]["training_problems"]
     del stored["recipe"]["online"]["kl_coefficient"]
     (tmp_path / "recipe.json").write_text(json.dumps(stored))
-    with pytest.raises(ValueError, match=r"another recipe \(different: pool\)"):
+    with pytest.raises(ValueError, match=r"another recipe \(different: training_problems\)"):
         run(recipe.replace(pool=9), tmp_path)
     said = io.StringIO()
     resumed = came_to(run(recipe, tmp_path, Console(file=said, width=200)))

@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import tyro
 from rich.console import Console
 from study_doubles import STUDY, TUNED, Doubles, round_row, size, write_run
 
@@ -24,7 +23,7 @@ from mstar.agents.config import SETTINGS, Recipe
 from mstar.agents.online.agent import check_batches
 from mstar.experiments import packed_rows
 from mstar.experiments.cli.compare import given
-from mstar.experiments.cli.main import TrainOptions, main
+from mstar.experiments.cli.main import TrainOptions, main, train_options
 from mstar.experiments.packed_rows import PACKED, PackOptions, unpack
 from mstar.experiments.rows import read_rows
 from mstar.experiments.studies import page, runner
@@ -152,7 +151,7 @@ def test_the_command_of_a_run_gives_its_very_recipe(name: str, arm: str, tmp_pat
     (run,) = plan.runs(tmp_path)
     words = run.command()
     assert words[0] == "train"
-    options = tyro.cli(TrainOptions, args=words[1:])
+    options = train_options(words[1:])
     shared = tmp_path / "base" / "seed-3.jsonl"
     assert options == TrainOptions(run.recipe, run.folder, shared, json=True)
 
@@ -475,7 +474,7 @@ def test_a_study_has_seeds_and_not_a_seed(
     assert compared(tmp_path, "--seed", 3) == 1
     assert "give --seeds 0 1 2, not --seed" in capsys.readouterr().err
     assert main(["compare"]) == 1
-    assert "or a study: method-interval, online" in capsys.readouterr().err
+    assert "or a study: default, method-interval, online" in capsys.readouterr().err
     assert main(["compare", "small", "--help"]) == 0
     shown = capsys.readouterr().out
     assert all(f"--{name.replace('_', '-')}" in shown for name in SETTINGS)
