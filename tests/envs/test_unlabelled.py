@@ -24,7 +24,7 @@ def test_no_part_of_the_label_reaches_an_attempt(name: str) -> None:
         None,
         hidden.pictures,
         hidden.id,
-        answer_type=hidden.answer_type,
+        answer_spec=hidden.kind,
     )
     for part in fields(Attempt):
         assert getattr(attempt, part.name) == getattr(bare, part.name), part.name
