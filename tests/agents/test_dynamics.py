@@ -17,7 +17,7 @@ from rollout_doubles import rollout
 from tiny_runs import TINY, tiny_agent
 
 from mstar.agents.agent import Agent
-from mstar.agents.catalog import AGENTS
+from mstar.agents.catalog import agent_class
 from mstar.agents.judges.catalog import panel_of
 from mstar.agents.monitor.drift import RESPONSES, BaseResponses
 from mstar.agents.monitor.metrics import health_of, measure
@@ -151,7 +151,7 @@ def test_without_held_out_labels_a_run_stays_where_it_is_and_can_be_resumed(
             for split, hidden in (("train", 0.0), ("validation", 1.0))
         )
         policy = Policy(copy.deepcopy(loaded.model), loaded.processor)
-        return AGENTS[recipe.run.agent](policy, train, blind, recipe, tmp_path / name)
+        return agent_class(recipe.run.agent)(policy, train, blind, recipe, tmp_path / name)
 
     whole = agent("whole")
     _, first, second = whole.learn()

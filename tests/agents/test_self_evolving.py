@@ -160,7 +160,7 @@ def test_the_sweep_of_every_second_round_decides_the_next_temperature(
         spread = {
             t: replace(s, reward_pass_2=float(t == 0.5)) for t, s in found.by_temperature.items()
         }
-        return replace(found, spread=spread)
+        return replace(found, by_temperature=spread)
 
     monkeypatch.setattr(evaluation, "measure", measured)
     evolving = tiny_agent(policy, tmp_path, controller="reward-pass@2")
