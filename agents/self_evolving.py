@@ -10,7 +10,7 @@ import numpy as np
 
 from mstar.agents.agent import Agent
 from mstar.agents.explore.sample_allocation import SampleAllocation
-from mstar.agents.judges.catalog import step_judge_of
+from mstar.agents.judges.catalog import step_judge_in
 from mstar.agents.judges.refresh import JudgeRefresh
 from mstar.agents.pseudo_labels import pseudo_labelled
 from mstar.agents.rollout import ask, collect
@@ -50,7 +50,13 @@ class SelfEvolving(Agent):
             self._allocation = SampleAllocation(self.sampler, self.env, self.recipe)
         self._refresh: JudgeRefresh | None = None
         if self.recipe.rewards.judge_refresh:
-            self._refresh = JudgeRefresh(step_judge_of(self.recipe), self.recipe)
+            judge = step_judge_in(self.env.examiner.panel)
+            if step_judge_in(self.held_out.examiner.panel) is not judge:
+                raise ValueError(
+                    "judge_refresh trains the step judge of one panel, and training and validation "
+                    "problems have two; give both the same panel"
+                )
+            self._refresh = JudgeRefresh(judge, self.recipe)
 
     def turn(self, number: int) -> Round:
         """Sample, judge, select, fine-tune, evaluate, adjust."""
@@ -167,7 +173,6 @@ class SelfEvolving(Agent):
         super().go_back(checkpoint)
         self._trainer = None
         if self._refresh is not None:
-            self._refresh = JudgeRefresh(self._refresh.judge, self.recipe)
             self._refresh.restore(checkpoint)
 
 

@@ -58,7 +58,7 @@ def after_sampling(patch: pytest.MonkeyPatch, number: int) -> None:
 
 
 def after_fine_tuning(patch: pytest.MonkeyPatch, number: int) -> None:
-    raise_at(patch, evaluation, "measure", number + 1)  # the base is measured too
+    raise_at(patch, evaluation, "measure", number + 1)  # the base is evaluated too
 
 
 def in_the_middle_of_the_commit(patch: pytest.MonkeyPatch, number: int) -> None:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Sequence
 from functools import lru_cache
+from pathlib import Path
 
 from mstar.agents.config import Recipe
 from mstar.agents.judges.image_ablation import ImageGap
-from mstar.agents.judges.step_judge import STEP_JUDGE, StepJudge
+from mstar.agents.judges.step_judge import STEP_JUDGE, StepJudge, StepJudgeReward
 from mstar.agents.policy.embedded import EMBEDDED
 from mstar.agents.policy.policy import Policy, Precision
 from mstar.agents.sampling.base import Prompt
@@ -17,7 +18,6 @@ from mstar.rewards.base import LazyImage, RewardModel
 from mstar.rewards.models.endpoint import Endpoint
 from mstar.rewards.models.grounding import ImageAblation
 from mstar.rewards.models.outcome import OutcomeReward
-from mstar.rewards.models.process import ProcessReward
 from mstar.rewards.models.self_judge import Ask, SelfJudge
 from mstar.rewards.panel import RewardPanel
 from mstar.rewards.registry import reward_model, reward_names
@@ -27,8 +27,8 @@ LONGEST_VERDICT = 256  # tokens of a reply to the rubric
 
 
 def process(recipe: Recipe) -> RewardModel:
-    """The least step score of the recipe's step judge."""
-    return ProcessReward(step_judge_of(recipe).scores)
+    """The lowest step score of the recipe's step judge, which is loaded anew by every call."""
+    return StepJudgeReward(StepJudge.load(step_judge_folder(recipe), recipe.data.image_size))
 
 
 def shipped_process() -> RewardModel:
@@ -48,9 +48,8 @@ def outcome(recipe: Recipe) -> RewardModel:
             "`python -m mstar.experiments.judges.train --target outcome --out DIR` and give "
             "`--outcome-judge DIR`"
         )
-    return OutcomeReward(
-        _outcome_judge(recipe.rewards.outcome_judge, recipe.data.image_size).scores
-    )
+    judge = StepJudge.load(recipe.rewards.outcome_judge, recipe.data.image_size)
+    return OutcomeReward(judge.scores)
 
 
 def image_ablation(recipe: Recipe) -> RewardModel:
@@ -81,7 +80,7 @@ JUDGES: dict[str, Callable[[Recipe], RewardModel]] = {
 
 
 def panel_of(recipe: Recipe) -> RewardPanel:
-    """The recipe's panel, those of its models loaded that are checkpoints.
+    """The recipe's panel, with new copies of those of its models that are checkpoints.
 
     Raises:
         ValueError: a name that no reward model has.
@@ -119,25 +118,24 @@ def _asking(policy: Policy, size: int) -> Ask:
     return ask
 
 
-def step_judge_of(recipe: Recipe) -> StepJudge:
-    """The recipe's step judge, one for all panels of a run."""
-    folder = (
-        str(STEP_JUDGE) if recipe.rewards.step_judge == "embedded" else recipe.rewards.step_judge
-    )
-    return _step_judge(folder, recipe.data.image_size, recipe.rewards.judge_refresh > 0)
+def step_judge_folder(recipe: Recipe) -> Path:
+    """Where the recipe's step judge comes from."""
+    named = recipe.rewards.step_judge
+    return STEP_JUDGE if named == "embedded" else Path(named)
 
 
-@lru_cache(maxsize=2)
-def _step_judge(folder: str, size: int, trained: bool) -> StepJudge:
-    """One that stays as it is must not be one that a run trains."""
-    return StepJudge.load(folder, size)
+def step_judge_in(panel: RewardPanel) -> StepJudge:
+    """The step judge behind the ``process`` of a panel.
+
+    Raises:
+        ValueError: the panel has none.
+    """
+    for model in panel.models:
+        if isinstance(model, StepJudgeReward):
+            return model.judge
+    raise ValueError(f"the panel {panel.names} has no step judge; make it with panel_of(recipe)")
 
 
-@lru_cache(maxsize=1)  # the environments of a run share these
-def _outcome_judge(folder: str, size: int) -> StepJudge:
-    return StepJudge.load(folder, size)
-
-
-@lru_cache(maxsize=1)
+@lru_cache(maxsize=1)  # several judges of a panel may ask it, and none trains it
 def _frozen(model: str, dtype: Precision) -> Policy:
     return Policy.load(str(EMBEDDED) if model == "embedded" else model, dtype=dtype)

@@ -10,8 +10,9 @@ import numpy as np
 import torch
 
 from mstar.agents.config import Recipe
+from mstar.agents.judges.catalog import step_judge_folder
 from mstar.agents.judges.image_ablation import attempt_prompt
-from mstar.agents.judges.step_judge import STEP_JUDGE, StepJudge
+from mstar.agents.judges.step_judge import StepJudge
 from mstar.agents.judges.step_labels import Labelled, exact, labelled, slipped, whole
 from mstar.agents.judges.training import JudgeBatch, JudgeFit, fit_judge, judge_batch
 from mstar.agents.policy import distributed
@@ -35,18 +36,12 @@ class JudgeRefresh:
     each time, so that the judge's weights are all its state.
 
     Args:
-        judge: the one that the panel asks; starts from its folder, whatever it had become.
+        judge: of the panel that the responses are scored with; trained in place.
         recipe: how often, and the seed.
     """
 
     def __init__(self, judge: StepJudge, recipe: Recipe) -> None:
         self.judge, self.recipe = judge, recipe
-        folder = (
-            STEP_JUDGE
-            if recipe.rewards.step_judge == "embedded"
-            else Path(recipe.rewards.step_judge)
-        )
-        judge.load_weights(folder)
 
     def after(self, number: int, rollouts: Sequence[Rollout], checkpoint: Path) -> float | None:
         """Train if round `number` is one to train in, and put the judge beside the policy.
@@ -65,9 +60,9 @@ class JudgeRefresh:
         return loss
 
     def restore(self, checkpoint: Path | None) -> None:
-        """Go on with the judge that stands beside a checkpoint of the policy."""
-        if checkpoint is not None:
-            self.judge.load_weights(checkpoint / "judge")
+        """Return to the judge beside a checkpoint of the policy, or without one to the first."""
+        folder = step_judge_folder(self.recipe) if checkpoint is None else checkpoint / "judge"
+        self.judge.load_weights(folder)
 
     def _batches(self, rollouts: Sequence[Rollout], seed: int) -> Iterator[JudgeBatch]:
         groups = list(by_problem(rollouts).values())

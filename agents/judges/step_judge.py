@@ -20,7 +20,7 @@ from mstar.agents.sampling.base import Prompt, unique_prompts
 from mstar.agents.sampling.decoding import Prefill, prefill
 from mstar.agents.sampling.prefix_cache import select_rows
 from mstar.rewards.base import Attempt
-from mstar.rewards.models.process import Steps, steps_of
+from mstar.rewards.models.process import ProcessReward, Steps, steps_of
 
 STEP_JUDGE = Path(__file__).parent / "step_judge_model"  # the shipped one
 HEAD, CHOSEN = "head.safetensors", "judge.json"
@@ -213,3 +213,11 @@ def _likelihood_of_steps(
     least = empty.scatter_reduce(1, step, likely, "amin")  # log-probabilities are below 0
     total = empty.scatter_add(1, step, likely)
     return least[:, :most, None], total[:, :most, None]
+
+
+class StepJudgeReward(ProcessReward):
+    """The reward model ``process`` with its judge, which an agent may train between rounds."""
+
+    def __init__(self, judge: StepJudge) -> None:
+        super().__init__(judge.scores)
+        self.judge = judge

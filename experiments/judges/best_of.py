@@ -15,7 +15,7 @@ import tyro
 from rich.console import Console
 
 from mstar.agents.config import Recipe
-from mstar.agents.judges.catalog import step_judge_of
+from mstar.agents.judges.catalog import step_judge_in
 from mstar.agents.rollout import by_problem, collect
 from mstar.agents.sampling.local import LocalSampler
 from mstar.agents.seeds import mix
@@ -77,7 +77,7 @@ def sampled(settings: BestOf, seed: int) -> list[Row]:
     heat = [1.0] * max(SIZES)
     rollouts = collect(sampler, env, env.draw(settings.problems), heat, mix(seed, 0, 6), 0)
     attempts = [r.problem.attempt(r.response.text) for r in rollouts]
-    chains = step_judge_of(recipe).scores(attempts)
+    chains = step_judge_in(env.examiner.panel).scores(attempts)
     rows = []
     for problem, members in by_problem(rollouts).items():
         group = [rollouts[i] for i in members]

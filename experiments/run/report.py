@@ -23,6 +23,7 @@ from mstar.experiments.run.problems import open_env
 from mstar.experiments.run.run_folder import RunFolder, read_rollouts
 from mstar.experiments.run.variants import Line, by_variant, consistency, in_training
 from mstar.experiments.stats import Estimate, estimate
+from mstar.rewards import Correctness, RewardPanel
 
 SHOWN = 12  # problems on the page of rollouts
 PICTURE = 168  # pixels
@@ -143,7 +144,7 @@ def _figures(rounds: list[Row], rows: list[Row]) -> dict[str, Markup]:
 def _examples(folder: RunFolder, recipe: Recipe, rounds: list[Row]) -> list[dict[str, Any]]:
     """Problems of the first and the last round with all their responses."""
     trained = [row["number"] for row in rounds if row["plan"]]
-    env = open_env(recipe, "train")
+    env = open_env(recipe, "train", panel=RewardPanel([Correctness()]))  # it only poses problems
     examples = []
     for number in dict.fromkeys([*trained[:1], *trained[-1:]]):
         stored = read_rollouts(folder.path / "rollouts" / f"round-{number:04d}.parquet")

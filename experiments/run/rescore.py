@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from mstar.agents.config import Recipe
 from mstar.agents.judges.catalog import check_names, reward_models
 from mstar.agents.pseudo_labels import pseudo_labelled
+from mstar.agents.registry import unknown
 from mstar.agents.rollout import score_table
 from mstar.agents.seeds import mix
 from mstar.agents.selection import select
@@ -98,8 +99,8 @@ def rescore_run(options: RescoreOptions) -> Summary:
     """Score, combine and select anew, round by round; writes the table and its summary.
 
     Raises:
-        ValueError: an unknown reward model or rule, weights that don't fit, or a setting that the
-            rule does not take.
+        ValueError: an unknown reward model or rule, weights that don't fit, a setting that the
+            rule does not take, or a gate or rank that is neither stored nor in the panel.
         FileNotFoundError: not a run folder.
     """
     check_names(options.panel)
@@ -109,7 +110,7 @@ def rescore_run(options: RescoreOptions) -> Summary:
     recipe = folder.recipe()
     rule = rule_of(options, recipe.selection.gate)
     panel = RewardPanel(reward_models(options.panel, recipe), _weights(options), rule)
-    env = open_env(recipe, "train")
+    env = open_env(recipe, "train", panel=panel)
     plans = {row["number"]: row["plan"] for row in folder.rounds()}
     out = options.out or options.run / "rescored.parquet"
     rounds, tables = [], []
@@ -117,6 +118,8 @@ def rescore_run(options: RescoreOptions) -> Summary:
         number = int(path.stem.rpartition("-")[2])
         rows = read_rollouts(path)
         stored = rollouts_of(rows, env)
+        gate = options.gate or recipe.selection.gate
+        _check_names_of_scores(options, gate, [*stored[0].scores, *panel.names])
         attempts = [attempt_of(row, rollout) for row, rollout in zip(rows, stored, strict=True)]
         table = rescore(score_table(stored), attempts, panel, options.again)
         kept = _selected(stored, table, options, recipe, plans[number], number)
@@ -126,6 +129,18 @@ def rescore_run(options: RescoreOptions) -> Summary:
     summary = Summary(tuple(rounds), out)
     write_rows(out.with_suffix(".json"), [summary.as_json()])
     return summary
+
+
+def _check_names_of_scores(options: RescoreOptions, gate: str, scores: Sequence[str]) -> None:
+    """Raise ValueError where gate or rank is no score: neither stored nor of the panel."""
+    for name, known in ((gate, scores), (options.rank, ["reward", *scores])):
+        if name not in known:
+            raise ValueError(unknown("score", name, list(dict.fromkeys(known))))
+    if "gate" in TOLD.get(options.rule, {}) and gate not in options.panel:
+        raise ValueError(
+            f"the rule {options.rule!r} needs the score {gate!r}, and the panel is "
+            f"{options.panel}; add it to --panel, or give another --gate"
+        )
 
 
 def rule_of(options: RescoreOptions, gate: str) -> Rule:

@@ -14,6 +14,7 @@ from transformers.utils import logging
 
 from mstar.agents.catalog import agent_class
 from mstar.agents.config import Recipe
+from mstar.agents.judges.catalog import panel_of
 from mstar.agents.policy import distributed
 from mstar.agents.policy.embedded import EMBEDDED
 from mstar.agents.policy.policy import Policy
@@ -48,7 +49,8 @@ def train(recipe: Recipe, out: Path, console: Console, base_test: Path | None = 
     """
     prepare_torch(recipe.run.threads)
     tests = exams(recipe)  # before the panel, which may load a model
-    env, held_out = open_env(recipe, "train"), open_env(recipe, "validation")
+    panel = panel_of(recipe)
+    env, held_out = (open_env(recipe, split, panel=panel) for split in ("train", "validation"))
     folder = open_folder(out, recipe)
     main, console = distributed.is_main(), speaker(console)
     canaries = check_run(recipe, env, held_out)

@@ -151,7 +151,8 @@ def test_without_held_out_labels_a_run_stays_where_it_is_and_can_be_resumed(
             for split, hidden in (("train", 0.0), ("validation", 1.0))
         )
         policy = Policy(copy.deepcopy(loaded.model), loaded.processor)
-        return agent_class(recipe.run.agent)(policy, train, blind, recipe, tmp_path / name)
+        made: Agent = agent_class(recipe.run.agent)(policy, train, blind, recipe, tmp_path / name)
+        return made
 
     whole = agent("whole")
     _, first, second = whole.learn()

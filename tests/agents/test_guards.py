@@ -150,7 +150,7 @@ def test_the_best_round_is_not_left_for_a_worse_one(policy: Policy, tmp_path: Pa
     agent = wrong_majority(policy, tmp_path, rounds=3, guards="watch")
     base, *_, last = agent.learn()
     agent.close()
-    guards = Guards(replace(agent.recipe, guards="act"), [agent.held_out.examiner.panel])
+    guards = Guards(agent.recipe.replace(guards="act"), [agent.held_out.examiner.panel])
     table = score_table([rollout("p", right=0.0, self_certainty=0.5)])
     guards.observe(0, base.metrics, 1.0, table)
     better = replace(last.metrics, greedy=base.metrics.greedy + 0.01)

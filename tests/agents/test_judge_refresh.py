@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,14 +9,16 @@ import torch
 from tiny_models import save_tiny_model
 
 from mstar.agents.config import Recipe
-from mstar.agents.judges.catalog import step_judge_of
+from mstar.agents.judges.catalog import panel_of, step_judge_in
 from mstar.agents.judges.refresh import JudgeRefresh
 from mstar.agents.judges.step_judge import StepJudge
 from mstar.agents.policy.policy import Policy
 from mstar.agents.sampling.base import Response
+from mstar.agents.self_evolving import SelfEvolving
 from mstar.agents.types import Rollout
 from mstar.envs.families.catalog import FAMILIES
 from mstar.envs.variants.unlabelled import unlabelled
+from mstar.experiments.run.problems import open_env
 
 
 @pytest.fixture
@@ -27,7 +28,7 @@ def recipe(tmp_path: Path) -> Recipe:
         tmp_path / "judge"
     )
     following = Recipe().replace(panel=("correctness", "process"), rank="process", judge_refresh=2)
-    return replace(following, step_judge=str(tmp_path / "judge"))
+    return following.replace(step_judge=str(tmp_path / "judge"))
 
 
 def rollouts(withheld: bool = False) -> list[Rollout]:
@@ -45,7 +46,7 @@ def rollouts(withheld: bool = False) -> list[Rollout]:
 def test_the_judge_learns_every_so_many_rounds_and_stands_beside_the_policy(
     recipe: Recipe, tmp_path: Path
 ) -> None:
-    judge = step_judge_of(recipe)
+    judge = step_judge_in(panel_of(recipe))
     refresh = JudgeRefresh(judge, recipe)
     before = judge.head.weight.detach().clone()
     assert refresh.after(1, rollouts(), tmp_path / "one") is None
@@ -55,23 +56,31 @@ def test_the_judge_learns_every_so_many_rounds_and_stands_beside_the_policy(
     assert loss > 0
     learned = judge.head.weight.detach().clone()
     assert not torch.equal(learned, before)
-    again = JudgeRefresh(judge, recipe)  # another run in this process starts from the folder
+    refresh.restore(None)
     assert torch.equal(judge.head.weight, before)
-    again.restore(tmp_path / "two")
-    assert torch.equal(judge.head.weight, learned)
-    again.restore(None)
+    refresh.restore(tmp_path / "two")
     assert torch.equal(judge.head.weight, learned)
 
 
 def test_withheld_answers_teach_the_judge_nothing(recipe: Recipe, tmp_path: Path) -> None:
-    judge = step_judge_of(recipe)
+    judge = step_judge_in(panel_of(recipe))
     refresh = JudgeRefresh(judge, recipe)
     assert refresh.after(2, rollouts(withheld=True), tmp_path / "two") is None
 
 
-def test_a_judge_that_is_trained_is_not_the_one_that_others_ask(recipe: Recipe) -> None:
-    assert step_judge_of(recipe) is step_judge_of(recipe)
-    assert step_judge_of(recipe) is not step_judge_of(recipe.replace(judge_refresh=0))
+def test_a_judge_that_is_trained_is_not_shared_with_another_run(recipe: Recipe) -> None:
+    assert step_judge_in(panel_of(recipe)) is not step_judge_in(panel_of(recipe))
+
+
+def test_training_and_validation_problems_must_share_the_judge_that_is_trained(
+    policy: Policy, recipe: Recipe, tmp_path: Path
+) -> None:
+    env, apart = open_env(recipe, "train"), open_env(recipe, "validation")
+    with pytest.raises(ValueError, match="give both the same panel"):
+        SelfEvolving(policy, env, apart, recipe, tmp_path)
+    panel = env.examiner.panel
+    agent = SelfEvolving(policy, env, open_env(recipe, "validation", panel=panel), recipe, tmp_path)
+    agent.close()
 
 
 def test_a_recipe_that_has_no_judge_to_refresh_is_told() -> None:

@@ -133,7 +133,7 @@ def test_where_the_answers_to_a_problem_differ_two_processes_sample_more(pairs: 
 
 def test_the_command_runs_in_two_processes(model: str, tmp_path: Path) -> None:
     recipe = PAIR.replace(model=model, rounds=1)
-    words = ["-m", "mstar.experiments.cli", "train", *options(recipe)]
+    words = ["-m", "mstar.experiments.cli", "train", "continuous", *options(recipe)]
     launch(*words, "--out", str(tmp_path / "pair"))
     pair = RunFolder(tmp_path / "pair")
     assert (pair.path / "report.html").exists()

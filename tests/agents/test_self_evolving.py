@@ -157,10 +157,10 @@ def test_the_sweep_of_every_second_round_decides_the_next_temperature(
     def measured(rollouts: Sequence[Rollout], rank: str) -> Metrics:
         """As it is, with 0.5 made the best temperature."""
         found = measure(rollouts, rank)
-        spread = {
+        rigged = {
             t: replace(s, reward_pass_2=float(t == 0.5)) for t, s in found.by_temperature.items()
         }
-        return replace(found, by_temperature=spread)
+        return replace(found, by_temperature=rigged)
 
     monkeypatch.setattr(evaluation, "measure", measured)
     evolving = tiny_agent(policy, tmp_path, controller="reward-pass@2")

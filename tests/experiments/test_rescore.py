@@ -119,6 +119,9 @@ def test_settings_that_a_rule_can_be_told(runs: dict[str, Path]) -> None:
         ({"dead_band": 0.1}, "that is for normalise_then_sum and outcome_anchor"),
         ({"weights": (1.0,)}, "1 weights are given"),
         ({"again": ("process",)}, "score again"),
+        ({"gate": "correctnes"}, "unknown score 'correctnes'; did you mean 'correctness'"),
+        ({"rank": "certainty"}, "unknown score 'certainty'"),
+        ({"panel": ("brevity",), "rule": "gated"}, "needs the score 'random', and the panel is"),
     ],
 )
 def test_what_does_not_fit_is_named(
@@ -126,3 +129,10 @@ def test_what_does_not_fit_is_named(
 ) -> None:
     with pytest.raises(ValueError, match=message):
         rescore_run(replace(RescoreOptions(runs["labelled"], PANEL), **changes))
+
+
+def test_a_stored_recipe_without_the_verifier_is_refused_with_a_remedy(tmp_path: Path) -> None:
+    recipe = {"panel": ["format", "random"], "gate": "format", "rank": "random"}
+    (tmp_path / "recipe.json").write_text(json.dumps({"recipe": recipe}))
+    for words in (["rescore"], ["report"], ["evaluate"]):
+        assert main([*words, str(tmp_path)]) == 1

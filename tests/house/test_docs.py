@@ -12,6 +12,7 @@ import gymnasium
 import pytest
 from PIL import Image
 
+from mstar.agents.catalog import AGENTS
 from mstar.envs import FAMILIES
 from mstar.experiments.cli import main as cli
 from mstar.experiments.run.recipes import RECIPES
@@ -47,8 +48,10 @@ def folder_of_a_reader(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Itera
         row = {"hint": "Look.", "question": f"How many bars has chart {index}?"}
         rows.append(json.dumps({**row, "image": f"{index}.png", "gold": str(index)}))
     Path("problems.jsonl").write_text("\n".join(rows), encoding="utf-8")
-    before, families = set(gymnasium.registry), set(FAMILIES)
+    before, families, agents = set(gymnasium.registry), set(FAMILIES), set(AGENTS)
     yield
+    for added in set(AGENTS) - agents:
+        del AGENTS[added]
     for added in set(gymnasium.registry) - before:
         del gymnasium.registry[added]
     for added in set(FAMILIES) - families:

@@ -10,6 +10,7 @@ import sys
 import tomllib
 from collections.abc import Iterator
 from functools import cache
+from graphlib import TopologicalSorter
 from pathlib import Path
 from typing import Any
 
@@ -95,6 +96,25 @@ def test_imports_run_down_only() -> None:
                 if name.split(".")[0] == "mstar" and ".".join(name.split(".")[:2]) not in allowed:
                     wrong.append(f"{at(path, node)} imports {name}")
     assert wrong == []
+
+
+def test_no_files_import_one_another_in_a_circle() -> None:
+    """Imports inside functions and under TYPE_CHECKING count as well."""
+    modules = {
+        f"mstar.{at(path)[:-3]}".replace("/", ".").removesuffix(".__init__"): path
+        for path in sources(*FLOORS)
+    }
+    uses: dict[str, set[str]] = {}
+    for module, path in modules.items():
+        uses[module] = {name for name, _ in imported(path) if name in modules}
+        for node in ast.walk(tree(path)):
+            if isinstance(node, ast.ImportFrom) and node.module:
+                inside = {f"{node.module}.{alias.name}" for alias in node.names}
+                named = inside & set(modules)
+                uses[module] |= named
+                if named == inside:  # the package is only on the way to them
+                    uses[module].discard(node.module)
+    TopologicalSorter(uses).prepare()  # its error names the circle
 
 
 def test_the_four_folders_are_imported_by_their_full_names() -> None:
