@@ -13,8 +13,8 @@ import numpy as np
 
 from mstar.agents.config import Recipe
 from mstar.experiments.rows import write_rows
-from mstar.experiments.studies.plan import Planned
-from mstar.experiments.studies.study import Study, Tuning
+from mstar.experiments.studies.plan import PlannedRun
+from mstar.experiments.studies.study import Study, TuningGrid
 
 SMALL = Recipe.of(
     test=60,
@@ -33,7 +33,7 @@ STUDY = Study(
     baseline="plain",
     optional=("rare",),
 )
-TUNED = Study(**{**vars(STUDY), "tuning": Tuning(factors=(0.5, 1.0, 2.0), changes={"test": 1})})
+TUNED = Study(**{**vars(STUDY), "tuning": TuningGrid(factors=(0.5, 1.0, 2.0), changes={"test": 1})})
 
 BETTER = {"plain": 0.4, "bold": 0.6, "online": 0.4, "rare": 0.4}  # share right, by arm
 
@@ -52,7 +52,7 @@ class Doubles:
         self.living: list[subprocess.Popen[bytes]] = []
         self.most = 0  # processes that lived at the same time
 
-    def start(self, run: Planned, lock: IO[str]) -> subprocess.Popen[bytes]:
+    def start(self, run: PlannedRun, lock: IO[str]) -> subprocess.Popen[bytes]:
         """In place of ``study_runs.start``."""
         self.begun.append(run.label)
         run.folder.mkdir(parents=True, exist_ok=True)
@@ -67,7 +67,7 @@ class Doubles:
         return child
 
 
-def write_run(run: Planned) -> None:
+def write_run(run: PlannedRun) -> None:
     """The files of a finished run; its accuracy depends on arm, seed and learning rate."""
     (run.folder / "checkpoints").mkdir(parents=True, exist_ok=True)
     (run.folder / "recipe.json").write_text(json.dumps({"recipe": asdict(run.recipe)}))
@@ -88,7 +88,9 @@ def write_run(run: Planned) -> None:
     write_rows(run.folder / "evaluation.jsonl", rows)
 
 
-def tested(policy: str, group: str, count: int, share: float, run: Planned) -> list[dict[str, Any]]:
+def tested(
+    policy: str, group: str, count: int, share: float, run: PlannedRun
+) -> list[dict[str, Any]]:
     """Rows of test problems; the first `share` of a hundred are right."""
     draws = np.random.default_rng(run.seed).random((count, 1 + run.recipe.evaluation.test_samples))
     right = (draws < share).tolist()

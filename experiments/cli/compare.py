@@ -7,7 +7,7 @@ import os
 import textwrap
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import tyro
 from rich.console import Console
@@ -15,11 +15,9 @@ from rich.console import Console
 from mstar.agents.config import Recipe
 from mstar.experiments.cli.options import current_names, given
 from mstar.experiments.studies.catalog import STUDIES
+from mstar.experiments.studies.plan import PLAN, Plan, check, saved_plan
+from mstar.experiments.studies.runner import Failure, RunnerOptions, execute
 from mstar.experiments.studies.study import Study
-
-if TYPE_CHECKING:
-    from mstar.experiments.studies.plan import Plan
-    from mstar.experiments.studies.runner import Failure
 
 
 @dataclass(frozen=True)
@@ -97,7 +95,6 @@ def run_study(name: str, arguments: list[str]) -> None:
     study = STUDIES[name]
     options = parsed(name, arguments, StudyOptions(study.base, out=Path("runs") / name))
     from mstar.experiments.studies.page import write_page
-    from mstar.experiments.studies.plan import saved_plan
     from mstar.experiments.studies.rows import keep, load
     from mstar.experiments.studies.tables import as_json
 
@@ -123,9 +120,7 @@ def run_study(name: str, arguments: list[str]) -> None:
 def carried_out(plan: Plan, options: StudyOptions, console: Console) -> list[Failure]:
     """Tune where the study says so, and run what is not finished; returns what failed."""
     from mstar.experiments.packed_rows import PACKED
-    from mstar.experiments.studies.plan import PLAN, check
     from mstar.experiments.studies.rows import keep, load
-    from mstar.experiments.studies.runner import Terms, carry_out
     from mstar.experiments.studies.tuning import chosen, tune
 
     if (options.out / PACKED).exists() and not (options.out / PLAN).exists():
@@ -135,9 +130,9 @@ def carried_out(plan: Plan, options: StudyOptions, console: Console) -> list[Fai
             f"{options.out / PACKED} runs/{plan.name}` and give --out runs/{plan.name}"
         )
     jobs = options.jobs or max(1, (os.cpu_count() or 1) // options.recipe.run.threads)
-    terms = Terms(jobs, options.keep_checkpoints, console)
+    runner_options = RunnerOptions(jobs, options.keep_checkpoints, console)
     tuned = options.tune and plan.study.tuning is not None
-    failures = tune(plan, options.out, terms) if tuned else []
+    failures = tune(plan, options.out, runner_options) if tuned else []
     plan = replace(plan, rates=chosen(options.out) if tuned else {})
     runs = [r for r in plan.runs(options.out) if not tuned or r.arm in plan.rates]
     if unset := check(runs):
@@ -145,7 +140,7 @@ def carried_out(plan: Plan, options: StudyOptions, console: Console) -> list[Fai
         console.print(f"some runs there are {without}: the defaults stand for them", soft_wrap=True)
     plan.save(options.out)
     try:
-        return failures + carry_out(runs, options.out, terms)
+        return failures + execute(runs, options.out, runner_options)
     except KeyboardInterrupt:
         if options.rows is not None and any(run.finished for run in runs):
             keep(load(plan, options.out), options.out, options.rows)  # before time runs out
@@ -168,8 +163,6 @@ def parsed(name: str, arguments: list[str], default: StudyOptions) -> StudyOptio
 
 def planned(name: str, options: StudyOptions, arguments: list[str], before: Plan | None) -> Plan:
     """The study with what was given; what was not is as the folder was run before, if it was."""
-    from mstar.experiments.studies.plan import Plan
-
     study: Study = STUDIES[name]
     if "seed" in (changes := given(options.recipe, arguments)):
         raise ValueError("a study has several seeds: give --seeds 0 1 2, not --seed")

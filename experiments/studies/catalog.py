@@ -7,7 +7,7 @@ from typing import Any, get_args
 from mstar.agents.catalog import ONLINE_AGENTS
 from mstar.agents.explore.catalog import CONTROLLERS
 from mstar.experiments.run.recipes import CONTINUOUS, RECIPES
-from mstar.experiments.studies.study import Study, Tuning
+from mstar.experiments.studies.study import Study, TuningGrid
 from mstar.rewards.voting import VoteName
 
 # One rate for all updates of a run. With a warm-up, agents that begin a new optimizer every round
@@ -121,7 +121,7 @@ ONLINE = Study(
     },
     baseline="continuous",
     optional=("mstar-paired", "star", "gspo", "dr-grpo", "online-dpo"),
-    tuning=Tuning(
+    tuning=TuningGrid(
         changes={
             "held_out": 240,
             "test": 1,

@@ -1,4 +1,4 @@
-"""Does a run of ``star`` explain what it is told, or repeat it? Answers without reasons, counted.
+"""Do responses to hints give reasons, or only repeat the answer? For runs of the agent ``star``.
 
 python -m mstar.experiments.studies.hinted_reasons RUN [RUN ...] --out FILE
 """
@@ -20,8 +20,8 @@ from mstar.rewards.verifier.extract import has_reasoning
 
 
 @dataclass(frozen=True)
-class HintedReasons:
-    """Which runs to look into.
+class HintedReasonsOptions:
+    """The runs to analyse.
 
     Attributes:
         runs: their folders; of agent ``star``, with the same samples for every problem.
@@ -33,7 +33,7 @@ class HintedReasons:
 
 
 def counted(rollouts: Sequence[Row], hinted: bool) -> Row:
-    """Of the right responses to each problem of a round: how many are the bare answer.
+    """Right responses to each problem of a round, and how many of them are the bare answer.
 
     Right is what the verifier says; the gate abstains from a bare answer to a hint.
     """
@@ -45,19 +45,19 @@ def counted(rollouts: Sequence[Row], hinted: bool) -> Row:
     return {"right": [len(g) for g in groups], "bare": [g.count(False) for g in groups]}
 
 
-def look(settings: HintedReasons) -> list[Row]:
-    """The rows of all runs and rounds; also written.
+def reason_rows(options: HintedReasonsOptions) -> list[Row]:
+    """Write and return the rows of all runs and rounds.
 
     Raises:
         ValueError: a folder holds no rollouts.
     """
     rows: list[Row] = []
-    for name, number, path in stored_rounds(settings.runs):
+    for name, number, path in stored_rounds(options.runs):
         rollouts = read_rollouts(path, ["problem", "response", "extra", "oracle"])
         for hinted in (False, True):
             found = counted(rollouts, hinted)
             rows.append({"run": name, "round": number, "hinted": hinted, **found})
-    write_rows(settings.out, rows)
+    write_rows(options.out, rows)
     return rows
 
 
@@ -72,11 +72,23 @@ def reasons_table(rows: Sequence[Row]) -> str:
     """That share, without and with a hint, a line a round; intervals resample problems.
 
     Args:
-        rows: from ``look``; with right responses of both kinds in every round.
+        rows: from ``reason_rows``; a round without right responses of both kinds is left out.
+
+    Raises:
+        ValueError: no round has right responses both to hints and without.
     """
     head = "| round | bare without a hint, % | problems | bare with a hint, % | problems |"
+    solved = {(row["round"], row["hinted"]) for row in rows if row["right"]}
+    numbers = [
+        n for n in sorted({row["round"] for row in rows}) if {(n, True), (n, False)} <= solved
+    ]
+    if not numbers:
+        raise ValueError(
+            "no round of these runs has right responses both to hints and without; give folders of "
+            "runs of `mstar train --agent star`"
+        )
     lines = []
-    for number in sorted({row["round"] for row in rows}):
+    for number in numbers:
         shares = [bare_share(rows, number, hinted) for hinted in (False, True)]
         cells = [cell for share in shares for cell in (percent(share), str(share.n))]
         lines.append(f"| {number} | {' | '.join(cells)} |")
@@ -84,4 +96,7 @@ def reasons_table(rows: Sequence[Row]) -> str:
 
 
 if __name__ == "__main__":
-    print(reasons_table(look(tyro.cli(HintedReasons))))
+    try:
+        print(reasons_table(reason_rows(tyro.cli(HintedReasonsOptions))))
+    except ValueError as error:
+        raise SystemExit(str(error)) from None

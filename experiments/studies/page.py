@@ -1,4 +1,4 @@
-"""The page and the tables of a study, made from its rows alone."""
+"""The page and the markdown tables of a study, made from its rows alone."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ from mstar.experiments.markdown import interval, percent, table
 from mstar.experiments.page import page
 from mstar.experiments.rows import Row
 from mstar.experiments.run.evaluate import METRICS
-from mstar.experiments.studies.cost import Spending, spendings
 from mstar.experiments.studies.plots import COSTS, color_of, figures, grid_of
 from mstar.experiments.studies.rows import StudyRows
 from mstar.experiments.studies.study import BASE
@@ -19,14 +18,16 @@ from mstar.experiments.studies.tables import (
     ENOUGH,
     Accuracy,
     Difference,
+    MeanCost,
     accuracies,
+    costs,
     differences,
     verdicts,
 )
 
 NARROW = (
-    "With three seeds they hold the truth in 87 to 98 of 100 simulated studies, the less the more "
-    "seeds differ."
+    "With three seeds they contained the true value in 87 to 98 of 100 simulated studies, less "
+    "often the more the seeds differ."
 )
 PAGE, TABLES = "study.html", "study.md"
 
@@ -39,7 +40,7 @@ def write_page(rows: StudyRows, out: Path, failures: Sequence[str] = ()) -> Path
         out: the folder.
         failures: runs that are missing, and why.
     """
-    accuracy, apart, spent = accuracies(rows), differences(rows), spendings(rows)
+    accuracy, apart, spent = accuracies(rows), differences(rows), costs(rows)
     drawn = figures(rows, apart, spent)
     (out / "figures").mkdir(parents=True, exist_ok=True)
     for name, svg in drawn.items():
@@ -101,7 +102,7 @@ def markdown(
     rows: StudyRows,
     accuracy: Sequence[Accuracy],
     apart: Sequence[Difference],
-    spent: Sequence[Spending],
+    spent: Sequence[MeanCost],
 ) -> str:
     """The tables as markdown: accuracy, differences to the baseline, cost, and tuning."""
     study, seeds = rows.plan.study, sorted({run.seed for run in rows.runs})
@@ -135,15 +136,15 @@ def markdown(
         ]
         if lines:
             parts.append(table(head, lines))
-    parts.append(spending_table(spent))
+    parts.append(cost_table(spent))
     if rows.grid:
         parts.append(tuning_table(rows.grid))
     parts += [reading(len(seeds)), f"Made with {'; and with '.join(made(rows))}."]
     return "\n\n".join(parts) + "\n"
 
 
-def spending_table(spent: Sequence[Spending]) -> str:
-    """What a run cost, practice and measuring apart."""
+def cost_table(spent: Sequence[MeanCost]) -> str:
+    """What a run cost, training and evaluation apart."""
     head = (
         "| mean of a run | rounds | updates | responses | tokens | of them probes | over budget | "
         "FLOP | seconds | measured tokens | measured seconds |"
@@ -172,17 +173,17 @@ def tuning_table(grid: Sequence[Row]) -> str:
 
 
 def reading(seeds: int) -> str:
-    """How the intervals are to be read."""
+    """How to read the intervals."""
     over = (
         f"resample seeds and then problems; {NARROW[:-1].lower()}"
         if seeds >= ENOUGH
-        else f"are not given: that takes {ENOUGH} seeds"
+        else f"are not given, as they need {ENOUGH} seeds"
     )
     return (
-        "Intervals over problems resample the problems within each seed: they hold for these very "
-        f"runs. Those over seeds {over}. Differences are paired by problem; p is two-sided, by the "
-        "same bootstrap, and Holm corrects it for all arms of one table and metric; metrics and "
-        "groups of problems are not corrected for. `improves` is the share of families and seeds "
+        "Intervals over problems resample the problems within each seed and so describe these runs "
+        f"only; intervals over seeds {over}. Differences are paired by problem. p is two-sided, "
+        "from the same bootstrap, with Holm's correction over all arms of one table and metric, "
+        "not over metrics or groups of problems. `improves` is the share of families and seeds "
         "in which the arm is better (Agarwal et al. 2021). pass@1 is the mean over samples at "
-        "temperature 1, pass@k whether any is right."
+        "temperature 1; pass@k is whether any sample is right."
     )

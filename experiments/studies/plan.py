@@ -1,4 +1,4 @@
-"""What is to be run for a study: every arm with every seed, each in a folder of its own."""
+"""The runs of a study: every arm with every seed, each in its own folder."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ PLAN = "study.json"
 
 
 @dataclass(frozen=True)
-class Planned:
+class PlannedRun:
     """One run of a study.
 
     Attributes:
-        label: for whoever watches.
+        label: shown in progress and errors.
         arm: of the study.
         seed: of the run.
         recipe: all its settings.
         folder: of the run.
-        base_test: rows of the base's test, which the runs of a seed share; None where they do not.
+        base_test: file of the base's test rows, shared by the runs of a seed; None: not shared.
     """
 
     label: str
@@ -39,11 +39,11 @@ class Planned:
 
     @property
     def finished(self) -> bool:
-        """Whether its test is over; only its rows are needed, as those are what is committed."""
+        """Whether the run has been tested; its checkpoints are not needed."""
         return (self.folder / "evaluation.jsonl").exists()
 
     def command(self) -> list[str]:
-        """The arguments of ``mstar train`` that give this very recipe."""
+        """The arguments of ``mstar train`` that give this recipe."""
         words = ["train"]
         for setting, value in self.recipe.settings().items():
             name = setting.replace("_", "-")
@@ -57,7 +57,7 @@ class Planned:
 
 @dataclass(frozen=True)
 class Plan:
-    """A study as it is run: with these arms and seeds, and changes that hold for all arms.
+    """A study with the arms and seeds to run, and settings that hold for all arms.
 
     Attributes:
         name: of the study.
@@ -83,13 +83,13 @@ class Plan:
 
     @property
     def study(self) -> Study:
-        """What is planned."""
+        """The study itself."""
         return STUDIES[self.name]
 
-    def runs(self, out: Path) -> list[Planned]:
-        """Every run, one seed after the other, so that arms can be compared early on."""
+    def runs(self, out: Path) -> list[PlannedRun]:
+        """Every run, seed by seed, so that all arms can be compared early."""
         return [
-            Planned(
+            PlannedRun(
                 f"{arm}, seed {seed}",
                 arm,
                 seed,
@@ -102,14 +102,14 @@ class Plan:
         ]
 
     def recipe(self, arm: str, seed: int) -> Recipe:
-        """Of one run."""
+        """The recipe of one run."""
         recipe = self.study.recipe(arm, seed, self.changes)
         if arm not in self.rates:
             return recipe
         return self.study.recipe(arm, seed, {**self.changes, rate_name(recipe): self.rates[arm]})
 
     def save(self, out: Path) -> None:
-        """Write the plan beside its runs, together with what was planned there before."""
+        """Write the plan into the folder, merged with an earlier plan there."""
         before = saved_plan(out, self.name)
         described: Row = {"name": self.name, "changes": dict(self.changes)}
         described |= {"arms": list(self.arms), "seeds": list(self.seeds)}
@@ -138,7 +138,7 @@ def rate_name(recipe: Recipe) -> str:
 
 
 def saved_plan(out: Path, name: str) -> Plan | None:
-    """The plan that a folder was run by; None where there is none yet.
+    """The plan stored in a folder; None if there is none yet.
 
     Raises:
         ValueError: the folder belongs to another study.
@@ -164,14 +164,14 @@ def from_json(value: Any) -> Any:
     return tuple(value) if isinstance(value, list) else value
 
 
-def check(planned: Sequence[Planned]) -> list[str]:
+def check(planned: Sequence[PlannedRun]) -> list[str]:
     """Raise where a folder holds rounds of another recipe, before anything is run.
 
     Returns:
-        Fields of a recipe that some of the runs there are older than, so that the defaults hold.
+        Settings that are newer than some of these runs, which therefore have the defaults.
 
     Raises:
-        ValueError: with the folders, and what is different in the first of them.
+        ValueError: some folders hold other recipes.
     """
     wrong, unset = [], dict[str, None]()
     for run in planned:
@@ -182,7 +182,7 @@ def check(planned: Sequence[Planned]) -> list[str]:
                 wrong.append(f"{run.folder} ({', '.join(changed)})")
     if wrong:
         raise ValueError(
-            f"{len(wrong)} of {len(planned)} runs stand there with other settings, such as "
-            f"{wrong[0]}; give another --out, or the same settings to go on with them"
+            f"{len(wrong)} of {len(planned)} runs exist with other settings, such as "
+            f"{wrong[0]}; give another --out, or the same settings to continue them"
         )
     return list(unset)

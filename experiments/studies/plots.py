@@ -1,4 +1,4 @@
-"""Figures of a study: an arm has one colour in all of them."""
+"""Figures of a study as SVG; an arm has one colour in all of them."""
 
 from __future__ import annotations
 
@@ -11,9 +11,8 @@ from numpy.typing import NDArray
 
 from mstar.experiments.plots import GRAY, present, svg
 from mstar.experiments.rows import Row
-from mstar.experiments.studies.cost import Spending, practice
 from mstar.experiments.studies.rows import RunRows, StudyRows
-from mstar.experiments.studies.tables import Difference
+from mstar.experiments.studies.tables import Difference, MeanCost, practice_cost
 
 # An agent keeps its colour in every study; shades of it are the same agent at other intervals.
 COLORS = {
@@ -35,13 +34,13 @@ COLORS = {
     "rloo": "#c44e52",
     "online-dpo": "#64b5cd",
 }
-# For arms that are no agents; told apart by those who see few colours, too (Okabe and Ito 2008).
+# For arms that are not agents; distinct for colour-blind readers too (Okabe and Ito 2008).
 PALETTE = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#7d4bb5", "#8c2d04")
 COSTS = {
-    "responses": "sampled responses (practice)",
-    "tokens": "generated tokens (practice)",
-    "flops": "estimated FLOP (practice)",
-    "seconds": "seconds of wall time (practice)",
+    "responses": "sampled responses (training)",
+    "tokens": "generated tokens (training)",
+    "flops": "estimated FLOP (training)",
+    "seconds": "seconds of wall time (training)",
 }
 POINTS = 60  # of a curve, about
 
@@ -61,7 +60,7 @@ def line_of(rows: StudyRows, arm: str) -> str:
 
 
 def curves(rows: StudyRows, cost: str) -> str:
-    """Held-out accuracy, greedy and sampled, against what practice cost.
+    """Held-out accuracy, greedy and sampled, against the cost of training.
 
     Args:
         rows: of the study.
@@ -100,7 +99,7 @@ def over_seeds(
     The points are those at which a seed was measured, of neighbouring ones the first. Between two
     measurements values are interpolated; the curve ends where the first seed ends.
     """
-    spent = [[practice(row)[cost] for row in run.rounds] for run in runs]
+    spent = [[practice_cost(row)[cost] for row in run.rounds] for run in runs]
     first, last = max(s[0] for s in spent), min(s[-1] for s in spent)
     measured = np.unique(np.clip(np.concatenate(spent), first, last))
     width = max(last - first, 1e-9) / POINTS  # an agent may sample nothing at all
@@ -116,7 +115,7 @@ def over_seeds(
 
 
 def forest(rows: StudyRows, found: Sequence[Difference], group: str) -> str:
-    """Each arm less the baseline on a group of test problems, greedy and pass@1.
+    """Each arm minus the baseline on a group of test problems, greedy and pass@1.
 
     Returns:
         SVG: thick is the interval over problems, thin that over seeds, a tick the mean of a seed.
@@ -149,28 +148,28 @@ def interval(axes: Any, place: int, each: Difference, color: str) -> None:
     axes.plot(seeds, [place] * len(seeds), color="black", marker="|", markersize=7, linestyle="")
 
 
-def bills(rows: StudyRows, found: Sequence[Spending]) -> str:
-    """What each arm generated: for practice in its colour, for measuring in grey."""
+def cost_bars(rows: StudyRows, found: Sequence[MeanCost]) -> str:
+    """Tokens that each arm generated: for training in its colour, for evaluation in grey."""
     figure = Figure(figsize=(10.4, 1.1 + 0.34 * len(found)), layout="constrained")
     axes = figure.subplots()
     for place, each in enumerate(found[::-1]):
         axes.barh(place, each.tokens, color=color_of(rows, each.arm), height=0.62)
         axes.barh(place, each.measured_tokens, left=each.tokens, color=GRAY, height=0.62, alpha=0.4)
     axes.set_yticks(range(len(found)), [each.arm for each in found[::-1]])
-    axes.set_xlabel("generated tokens a run: practice, and in grey the measuring that all share")
+    axes.set_xlabel("generated tokens per run: training, and evaluation in grey")
     axes.spines[["top", "right"]].set_visible(False)
     return svg(figure)
 
 
 def figures(
-    rows: StudyRows, found: Sequence[Difference], spent: Sequence[Spending]
+    rows: StudyRows, found: Sequence[Difference], spent: Sequence[MeanCost]
 ) -> dict[str, str]:
     """All figures of a study as SVG, by the name of their file."""
     drawn = {f"curves-{cost}": curves(rows, cost) for cost in COSTS}
     for group in rows.groups:
         if any(each.group == group for each in found):
             drawn[f"differences-{group.replace(' ', '-')}"] = forest(rows, found, group)
-    return drawn | {"cost": bills(rows, spent)}
+    return drawn | {"cost": cost_bars(rows, spent)}
 
 
 def grid_of(found: Sequence[Row]) -> Mapping[str, list[Row]]:

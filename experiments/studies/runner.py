@@ -1,4 +1,4 @@
-"""The runs of a study: a process each, some at the same time; one that fails stops no other."""
+"""Execute the runs of a study in parallel processes; a run that fails stops no other."""
 
 from __future__ import annotations
 
@@ -17,25 +17,26 @@ from pathlib import Path
 from typing import IO
 
 from rich.console import Console
+from rich.table import Table
 
-from mstar.experiments.studies.board import Board
-from mstar.experiments.studies.plan import Planned, check
+from mstar.experiments.rows import read_rows
+from mstar.experiments.studies.plan import PlannedRun, check
 from mstar.experiments.terminal import live
 
-LOOK = 0.2  # seconds between two looks at the processes
+POLL = 0.2  # seconds between two checks of the processes
 LOG = "log.txt"
 
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """A run that did not come to its end.
+    """A run that failed.
 
     Attributes:
         run: which.
-        message: the last line that it said.
+        message: the last line of its log.
     """
 
-    run: Planned
+    run: PlannedRun
     message: str
 
     def __str__(self) -> str:
@@ -43,8 +44,8 @@ class Failure:
 
 
 @dataclass(frozen=True, slots=True)
-class Terms:
-    """How runs are carried out.
+class RunnerOptions:
+    """How runs are executed.
 
     Attributes:
         jobs: at the same time.
@@ -57,41 +58,102 @@ class Terms:
     console: Console
 
 
-def carry_out(planned: Sequence[Planned], out: Path, terms: Terms) -> list[Failure]:
-    """Carry out those runs that are not finished; a killed one goes on where it stopped.
+class ProgressTable:
+    """A live table of the runs in progress, their rounds, and how many have ended.
+
+    Args:
+        console: where to write; on a file or a pipe there is one line per start and end.
+        total: number of runs to execute.
+    """
+
+    def __init__(self, console: Console, total: int) -> None:
+        self.console, self.total = console, total
+        self._running: dict[PlannedRun, float] = {}
+        self._done = self._failed = 0
+        self._start = time.monotonic()
+
+    def started(self, run: PlannedRun) -> None:
+        """A run has been started."""
+        self._running[run] = time.monotonic()
+        if not self.console.is_terminal:
+            self._print(f"started {run.label}")
+
+    def ended(self, run: PlannedRun, wrong: str = "") -> None:
+        """A run has ended; `wrong` is its error, if any."""
+        seconds = time.monotonic() - self._running.pop(run)
+        self._done += 1
+        self._failed += bool(wrong)
+        self._print(
+            f"{'FAILED' if wrong else 'done  '} {run.label}  {rounds_of(run)} rounds in "
+            f"{seconds:.0f} s  ({self._done} of {self.total})"
+            f"{': ' if wrong else ''}{wrong}"
+        )
+
+    def _print(self, text: str) -> None:
+        self.console.print(text, markup=False, highlight=False, soft_wrap=True)
+
+    def __rich__(self) -> Table:
+        minutes = (time.monotonic() - self._start) / 60
+        left = minutes / max(1, self._done) * (self.total - self._done)
+        title = (
+            f"{self._done} of {self.total} runs ended, {self._failed} failed, {minutes:.0f} min"
+            f"{f', about {left:.0f} min left' if self._done else ''}"
+        )
+        table = Table(title=title, box=None, title_justify="left")
+        for name in ("run", "rounds", "of at most", "minutes"):
+            table.add_column(name, justify="left" if name == "run" else "right")
+        for run, started in self._running.items():
+            spent = (time.monotonic() - started) / 60
+            table.add_row(
+                run.label, str(rounds_of(run)), str(run.recipe.run.rounds), f"{spent:.1f}"
+            )
+        return table
+
+
+def rounds_of(run: PlannedRun) -> int:
+    """Committed rounds of a run, not counting the evaluation of the base."""
+    return max(0, len(read_rows(run.folder / "rounds.jsonl")) - 1)
+
+
+def execute(planned: Sequence[PlannedRun], out: Path, options: RunnerOptions) -> list[Failure]:
+    """Execute the runs that are not finished; a killed run is resumed.
 
     Returns:
         The runs that failed.
 
     Raises:
-        KeyboardInterrupt: on SIGINT or SIGTERM, when all that was running has ended.
-        ValueError: a folder holds a run of another recipe, or somebody else works on the study.
+        KeyboardInterrupt: on SIGINT or SIGTERM, after every running process has ended.
+        ValueError: a folder holds a run of another recipe, or another process uses it.
     """
     check(planned)
     waiting = deque(run for run in planned if not run.finished)
     if not waiting:
         return []
     out.mkdir(parents=True, exist_ok=True)
-    running: dict[subprocess.Popen[bytes], Planned] = {}
+    running: dict[subprocess.Popen[bytes], PlannedRun] = {}
     failures: list[Failure] = []
-    board = Board(terms.console, len(waiting))
-    with alone(out) as lock, stopping() as caught, live(terms.console, board, per_second=1):
+    progress = ProgressTable(options.console, len(waiting))
+    with (
+        locked(out) as lock,
+        caught_signals() as caught,
+        live(options.console, progress, per_second=1),
+    ):
         try:
             while waiting or running:
                 if caught:
                     raise KeyboardInterrupt
-                while waiting and len(running) < terms.jobs:
+                while waiting and len(running) < options.jobs:
                     run = waiting.popleft()
                     running[start(run, lock)] = run
-                    board.begun(run)
+                    progress.started(run)
                 for child in [child for child in running if child.poll() is not None]:
                     run = running.pop(child)
-                    failure = outcome(run, child.returncode)
-                    board.ended(run, failure.message if failure else "")
+                    failure = failure_of(run, child.returncode)
+                    progress.ended(run, failure.message if failure else "")
                     failures += [failure] if failure else []
-                    if failure is None and not terms.keep_checkpoints:
-                        prune(run.folder)
-                time.sleep(LOOK)
+                    if failure is None and not options.keep_checkpoints:
+                        delete_checkpoints(run.folder)
+                time.sleep(POLL)
         finally:
             for child in running:
                 child.terminate()
@@ -100,7 +162,7 @@ def carry_out(planned: Sequence[Planned], out: Path, terms: Terms) -> list[Failu
     return failures
 
 
-def start(run: Planned, lock: IO[str]) -> subprocess.Popen[bytes]:
+def start(run: PlannedRun, lock: IO[str]) -> subprocess.Popen[bytes]:
     """A process that trains this run, as ``mstar train`` would."""
     run.folder.mkdir(parents=True, exist_ok=True)
     threads = {"OMP_NUM_THREADS": str(run.recipe.run.threads)}
@@ -115,40 +177,40 @@ def start(run: Planned, lock: IO[str]) -> subprocess.Popen[bytes]:
         )
 
 
-def outcome(run: Planned, code: int) -> Failure | None:
-    """None for a run that came to its end."""
+def failure_of(run: PlannedRun, code: int) -> Failure | None:
+    """The failure of a run whose process ended with `code`; None if it succeeded."""
     if code == 0 and run.finished:
         return None
-    said = (run.folder / LOG).read_text(errors="replace").strip().splitlines()
-    return Failure(run, said[-1] if said else f"ended with code {code} and said nothing")
+    log = (run.folder / LOG).read_text(errors="replace").strip().splitlines()
+    return Failure(run, log[-1] if log else f"ended with code {code} and an empty log")
 
 
-def prune(folder: Path) -> None:
-    """Forget checkpoints: a study has many runs, and its tables need none of them."""
+def delete_checkpoints(folder: Path) -> None:
+    """Delete checkpoints: a study has many runs, and its tables need none of them."""
     for name in ("checkpoints", "trainer"):
         shutil.rmtree(folder / name, ignore_errors=True)
 
 
 @contextmanager
-def alone(out: Path) -> Iterator[IO[str]]:
-    """Hold a study's folder; processes that inherit the file hold it too.
+def locked(out: Path) -> Iterator[IO[str]]:
+    """Lock a study's folder; child processes that inherit the file keep it locked.
 
     Raises:
-        ValueError: somebody else holds it, maybe a run that outlived its killed parent.
+        ValueError: another process holds the lock, maybe a run that outlived its killed parent.
     """
     with (out / ".lock").open("w") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise ValueError(
-                f"another process works on {out}, or one of its runs still does; wait for it"
+                f"another process or one of its runs still uses {out}; wait until it has ended"
             ) from None
         yield file
 
 
 @contextmanager
-def stopping() -> Iterator[list[int]]:
-    """Collects SIGINT and SIGTERM instead of raising, so that no process gets lost at its start."""
+def caught_signals() -> Iterator[list[int]]:
+    """Collect SIGINT and SIGTERM instead of raising, so that no child is lost while it starts."""
     caught: list[int] = []
     before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
     for number in before:

@@ -1,4 +1,4 @@
-"""How much is there for a selection to choose from? Different right responses of a problem.
+"""How much a selection can choose from: the distinct right responses of each problem.
 
 python -m mstar.experiments.studies.selection_headroom RUN [RUN ...] --keep 2 --out FILE
 """
@@ -14,10 +14,15 @@ import tyro
 from mstar.experiments.rows import Row, write_rows
 from mstar.experiments.run.run_folder import read_rollouts, stored_rounds
 
+NONE_SOLVED = (
+    "no response of these runs is right by a label, so there is nothing to select from; give runs "
+    "with labelled problems that solved some of them"
+)
+
 
 @dataclass(frozen=True)
-class Room:
-    """Which runs to look into.
+class HeadroomOptions:
+    """The runs to analyse.
 
     Attributes:
         runs: their folders.
@@ -27,17 +32,17 @@ class Room:
 
     runs: tyro.conf.Positional[tuple[Path, ...]]
     keep: int = 2
-    out: Path = Path("room_to_choose.jsonl")
+    out: Path = Path("selection_headroom.jsonl")
 
 
-def room_of(rollouts: Sequence[Row], keep: int) -> Row:
-    """Of the solved problems of a round: how many have more different right texts than are kept.
+def headroom(rollouts: Sequence[Row], keep: int) -> Row:
+    """Of the solved problems of a round, those with more distinct right responses than are kept.
 
-    Where they have not, every rule that keeps `keep` different right responses keeps the same ones.
+    For the others every rule that keeps `keep` distinct right responses keeps the same ones.
     """
     right: dict[str, set[str]] = {}
     for row in rollouts:
-        if row["score/correctness"] == 1.0:
+        if row.get("score/correctness") == 1.0:
             right.setdefault(row["problem"], set()).add(row["response"])
     return {
         "solved": len(right),
@@ -46,23 +51,29 @@ def room_of(rollouts: Sequence[Row], keep: int) -> Row:
     }
 
 
-def look(settings: Room) -> list[Row]:
-    """A row for each round of each run; also written.
+def headroom_rows(options: HeadroomOptions) -> list[Row]:
+    """Write and return a row for each round of each run.
 
     Raises:
         ValueError: a folder holds no rollouts.
     """
     rows: list[Row] = []
-    for name, number, path in stored_rounds(settings.runs):
-        room = room_of(read_rollouts(path), settings.keep)
-        rows.append({"run": name, "round": number, "keep": settings.keep, **room})
-    write_rows(settings.out, rows)
+    for name, number, path in stored_rounds(options.runs):
+        counts = headroom(read_rollouts(path), options.keep)
+        rows.append({"run": name, "round": number, "keep": options.keep, **counts})
+    write_rows(options.out, rows)
     return rows
 
 
 def sentence(rows: Sequence[Row]) -> str:
-    """What the rows say, in one sentence."""
+    """The rows summed up in one sentence.
+
+    Raises:
+        ValueError: no problem was solved.
+    """
     solved = sum(row["solved"] for row in rows)
+    if not solved:
+        raise ValueError(NONE_SOLVED)
     share = sum(row["to_choose"] for row in rows) / solved
     mean = sum(row["different"] for row in rows) / solved
     return (
@@ -72,5 +83,7 @@ def sentence(rows: Sequence[Row]) -> str:
 
 
 if __name__ == "__main__":
-    told = tyro.cli(Room)
-    print(sentence(look(told)))
+    try:
+        print(sentence(headroom_rows(tyro.cli(HeadroomOptions))))
+    except ValueError as error:
+        raise SystemExit(str(error)) from None

@@ -1,4 +1,4 @@
-"""What a study is: a question, the arms that answer it, and what these have in common."""
+"""A study: a question, the arms that are compared, and what they have in common."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ TUNING = "tuning"  # no arm: the folder of the tuning runs
 
 
 @dataclass(frozen=True)
-class Tuning:
-    """A small grid of learning rates that every arm goes through before it is compared.
+class TuningGrid:
+    """A small grid of learning rates from which each arm's is chosen before the comparison.
 
     The best by greedy accuracy on validation problems, averaged over the last third of the rounds,
-    is taken. No test problem is looked at, and the seed is not one that is compared later.
+    is taken. No test problem is used, and the seed is not among those compared later.
 
     Attributes:
         factors: of the arm's own learning rate.
@@ -42,10 +42,10 @@ class Study:
 
     Attributes:
         question: that it answers.
-        design: what is equal, and how what could favour an arm is settled.
+        design: what is equal in all arms, and how other advantages are ruled out.
         base: the recipe that all arms start from.
-        arms: what each changes in it, by label.
-        baseline: the arm that the others are paired with.
+        arms: the settings that each changes, by label.
+        baseline: the arm that all others are compared with.
         optional: arms that run only when they are named.
         seeds: of the runs.
         tuning: before the comparison; None compares the recipes as they are.
@@ -58,7 +58,7 @@ class Study:
     baseline: str
     optional: tuple[str, ...] = ()
     seeds: tuple[int, ...] = (0, 1, 2)
-    tuning: Tuning | None = None
+    tuning: TuningGrid | None = None
 
     def __post_init__(self) -> None:
         for label in self.arms:

@@ -1,9 +1,10 @@
-"""What a study comes to: accuracy and paired differences, each with its intervals."""
+"""The numbers of a study: accuracy and paired differences with their intervals, and costs."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from itertools import pairwise
 from typing import Literal
 
 import numpy as np
@@ -20,7 +21,6 @@ from mstar.experiments.stats import (
     holm,
     stratified_means,
 )
-from mstar.experiments.studies.cost import spendings
 from mstar.experiments.studies.rows import RunRows, StudyRows
 from mstar.experiments.studies.study import BASE
 
@@ -52,7 +52,7 @@ class Accuracy:
 
 @dataclass(frozen=True)
 class Difference:
-    """An arm less the baseline, paired by seed and problem.
+    """An arm minus the baseline, paired by seed and problem.
 
     Attributes:
         arm: of the study.
@@ -80,14 +80,14 @@ class Difference:
 
     @property
     def verdict(self) -> Literal["better", "worse", "not told apart"]:
-        """What holds after the correction, at 5 %."""
+        """The outcome at a corrected p of 5 %."""
         if self.corrected >= LEVEL:
             return "not told apart"
         return "better" if self.over_problems.mean > 0 else "worse"
 
 
 def accuracies(rows: StudyRows) -> list[Accuracy]:
-    """Of the base and every arm, by group and metric."""
+    """The accuracy of the base and of every arm, by group and metric."""
     found = []
     for group in rows.groups:
         for metric in METRICS:
@@ -99,12 +99,12 @@ def accuracies(rows: StudyRows) -> list[Accuracy]:
             for arm, seeds in sides.items():
                 means = {seed: values(tested, metric) for seed, tested in seeds.items()}
                 if means:
-                    found.append(Accuracy(arm, group, metric, *both(means)))
+                    found.append(Accuracy(arm, group, metric, *intervals(means)))
     return found
 
 
 def differences(rows: StudyRows) -> list[Difference]:
-    """Every arm less the baseline, by group and metric; [] where the baseline has no run.
+    """Every arm minus the baseline, by group and metric; [] where the baseline has no run.
 
     Only seeds that both have are used.
 
@@ -132,20 +132,20 @@ def differences(rows: StudyRows) -> list[Difference]:
 def difference(
     arm: str, group: str, metric: str, pairs: Mapping[int, tuple[RunRows, RunRows]]
 ) -> Difference:
-    """One arm less the baseline, by seed; not yet corrected."""
+    """One arm minus the baseline, paired by seed; p is not corrected yet."""
     apart, wins = {}, []
     for seed, (run, other) in pairs.items():
         ours, theirs = run.tested[group], other.tested[group]
         if [row["id"] for row in ours] != [row["id"] for row in theirs]:
             raise ValueError(
                 f"{run.arm} and {other.arm} answered different problems with seed {seed}: they "
-                "cannot be paired; run both with the same exams"
+                "cannot be paired; run both with the same test problems"
             )
         apart[seed] = values(ours, metric) - values(theirs, metric)
         families = np.array([row["family"] for row in ours])
         for family in dict.fromkeys(families):
             wins.append(0.5 + 0.5 * float(np.sign(apart[seed][families == family].mean())))
-    over_problems, over_seeds, means = both(apart)
+    over_problems, over_seeds, means = intervals(apart)
     resampled = stratified_means if over_seeds is None else hierarchical_means
     chance = chance_of_zero(resampled(list(apart.values())))
     return Difference(
@@ -161,8 +161,8 @@ def difference(
     )
 
 
-def both(runs: Mapping[int, Values]) -> tuple[Estimate, Estimate | None, dict[int, float]]:
-    """The two intervals, and the mean of each seed."""
+def intervals(runs: Mapping[int, Values]) -> tuple[Estimate, Estimate | None, dict[int, float]]:
+    """The interval over problems, that over seeds, and the mean of each seed."""
     arrays = list(runs.values())
     means = {seed: float(np.mean(run)) for seed, run in runs.items()}
     over_seeds = estimate_over_runs(arrays) if len(arrays) >= ENOUGH else None
@@ -170,7 +170,7 @@ def both(runs: Mapping[int, Values]) -> tuple[Estimate, Estimate | None, dict[in
 
 
 def verdicts(found: Sequence[Difference], baseline: str) -> list[str]:
-    """A sentence for each group and metric: which arms are better or worse than the baseline."""
+    """A line for each group and metric: the arms that are better or worse than the baseline."""
     lines = []
     for group, metric in dict.fromkeys((each.group, each.metric) for each in found):
         arms: dict[str, list[str]] = {"better": [], "worse": [], "not told apart": []}
@@ -184,6 +184,117 @@ def verdicts(found: Sequence[Difference], baseline: str) -> list[str]:
     return lines
 
 
+@dataclass(frozen=True)
+class MeanCost:
+    """What a run of an arm cost, the mean over its seeds.
+
+    Attributes:
+        arm: of the study.
+        seeds: how many runs.
+        rounds: of practice.
+        updates: of the optimizer.
+        responses: sampled for practice.
+        tokens: generated for practice.
+        probed: of these tokens, those of the temperatures that a controller asked for.
+        overshoot: tokens beyond the budget, of which a round is never cut short; 0 without one.
+        flops: of practice, estimated.
+        seconds: of practice, wall time beside whatever else ran.
+        measured_tokens: generated for the measurement that all arms have in common.
+        measured_seconds: of it.
+    """
+
+    arm: str
+    seeds: int
+    rounds: float
+    updates: float
+    responses: float
+    tokens: float
+    probed: float
+    overshoot: float
+    flops: float
+    seconds: float
+    measured_tokens: float
+    measured_seconds: float
+
+
+def costs(rows: StudyRows) -> list[MeanCost]:
+    """What the runs of every arm cost."""
+    return [mean_cost(arm, list(rows.of(arm).values())) for arm in rows.arms]
+
+
+def mean_cost(arm: str, runs: Sequence[RunRows]) -> MeanCost:
+    """The mean cost of several runs."""
+    spent = [practice_cost(run.rounds[-1]) for run in runs]
+
+    def mean(numbers: Sequence[float]) -> float:
+        return float(np.mean(numbers))
+
+    return MeanCost(
+        arm,
+        len(runs),
+        mean([run.rounds[-1]["number"] for run in runs]),
+        mean([updates(run.rounds) for run in runs]),
+        mean([total["responses"] for total in spent]),
+        mean([total["tokens"] for total in spent]),
+        mean(
+            [
+                sum(probe_tokens(r, run.recipe.sampling.temperature) for r in run.rounds)
+                for run in runs
+            ]
+        ),
+        mean(
+            [
+                max(0, total["tokens"] - run.recipe.run.token_budget)
+                if run.recipe.run.token_budget
+                else 0
+                for run, total in zip(runs, spent, strict=True)
+            ]
+        ),
+        mean([total["flops"] for total in spent]),
+        mean([total["seconds"] for total in spent]),
+        mean([run.rounds[-1]["cost"]["measured_tokens"] for run in runs]),
+        mean([run.rounds[-1]["cost"]["measured_seconds"] for run in runs]),
+    )
+
+
+def updates(rounds: Sequence[Row]) -> int:
+    """Optimizer updates in all; an agent with a new optimizer every round restarts its count."""
+    counts = [0, *(row["tuned"]["updates"] for row in rounds if row["tuned"])]
+    return sum(now - before if now > before else now for before, now in pairwise(counts))
+
+
+def run_probe_tokens(run: RunRows) -> float:
+    """Tokens of all temperature probes of a run."""
+    return sum(probe_tokens(row, run.recipe.sampling.temperature) for row in run.rounds)
+
+
+def probe_tokens(row: Row, first: float) -> float:
+    """Tokens of a round's measurement at other temperatures than the plan's.
+
+    Args:
+        row: of the round.
+        first: the temperature that the run starts with; the row of round 0 has no plan.
+    """
+    measured, plan = row["dynamics"], row["plan"]
+    present = plan["temperature"] if plan else first
+    asked = [
+        spread
+        for temperature, spread in measured["spread"].items()
+        if float(temperature) != present
+    ]
+    responses = measured["problems"] * measured["samples"]
+    return sum((float(spread["length"] * responses) for spread in asked), 0.0)
+
+
+def practice_cost(row: Row) -> dict[str, float]:
+    """What training had cost by the end of a round: everything except evaluation."""
+    cost = row["cost"]
+    return {
+        name: cost[name] - cost[f"measured_{name}"]
+        for name in ("responses", "tokens", "flops", "seconds")
+    }
+
+
 def as_json(rows: StudyRows) -> Row:
     """All tables as JSON values."""
     return {
@@ -191,6 +302,6 @@ def as_json(rows: StudyRows) -> Row:
         "baseline": rows.plan.study.baseline,
         "accuracy": [asdict(each) for each in accuracies(rows)],
         "difference": [asdict(each) for each in differences(rows)],
-        "spending": [asdict(each) for each in spendings(rows)],
+        "spending": [asdict(each) for each in costs(rows)],
         "tuning": list(rows.grid),
     }

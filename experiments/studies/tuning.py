@@ -1,4 +1,4 @@
-"""The learning rate of every arm of a study, by one small grid and validation problems alone."""
+"""Choose each arm's learning rate from a small grid, on validation problems only."""
 
 from __future__ import annotations
 
@@ -9,37 +9,37 @@ from typing import Any
 import numpy as np
 
 from mstar.experiments.rows import Row, read_rows, write_rows
-from mstar.experiments.studies.plan import Plan, Planned, rate_name
-from mstar.experiments.studies.runner import Failure, Terms, carry_out
+from mstar.experiments.studies.plan import Plan, PlannedRun, rate_name
+from mstar.experiments.studies.runner import Failure, RunnerOptions, execute
 from mstar.experiments.studies.study import TUNING
 
 GRID = "tuning.jsonl"
 
 
-def tune(plan: Plan, out: Path, terms: Terms) -> list[Failure]:
-    """Run what of the grid has not been run yet, and write down what came of it.
+def tune(plan: Plan, out: Path, options: RunnerOptions) -> list[Failure]:
+    """Run the rates of the grid that have not been run yet, and store their scores.
 
-    A grid that was widened since is filled up: an arm's best is chosen among all its rates.
+    After a grid has been widened only its new rates are run; the best is chosen among all.
 
     Returns:
         The runs that failed; an arm is tuned by those of its runs that did not.
     """
-    there = read_rows(out / GRID)
-    known = {(row["arm"], row["rate"]) for row in there}
+    stored = read_rows(out / GRID)
+    known = {(row["arm"], row["rate"]) for row in stored}
     runs = [run for arm in plan.arms for run in grid(plan, arm, out)]
     planned = [run for run in runs if (run.arm, rate_of(run)) not in known]
     if not planned:
         return []
-    failures = carry_out(planned, out, terms)
-    holes = {failure.run.arm for failure in failures}  # those grids are tried again next time
-    there += [scored(run) for run in planned if run.arm not in holes]
-    arms = list(dict.fromkeys(row["arm"] for row in there))
-    rows = [row for arm in arms for row in ranked([row for row in there if row["arm"] == arm])]
+    failures = execute(planned, out, options)
+    incomplete = {failure.run.arm for failure in failures}  # these are tried again next time
+    stored += [scored(run) for run in planned if run.arm not in incomplete]
+    arms = list(dict.fromkeys(row["arm"] for row in stored))
+    rows = [row for arm in arms for row in ranked([row for row in stored if row["arm"] == arm])]
     write_rows(out / GRID, rows)
     return failures
 
 
-def grid(plan: Plan, arm: str, out: Path) -> list[Planned]:
+def grid(plan: Plan, arm: str, out: Path) -> list[PlannedRun]:
     """A run for each learning rate."""
     tuning = plan.study.tuning
     if tuning is None:
@@ -52,16 +52,16 @@ def grid(plan: Plan, arm: str, out: Path) -> list[Planned]:
         change: dict[str, Any] = {rate_name(own): rate}
         recipe = own.replace(**change)
         folder = out / TUNING / arm / f"rate-{rate:g}"
-        runs.append(Planned(f"{arm}, tuning at {rate:g}", arm, tuning.seed, recipe, folder))
+        runs.append(PlannedRun(f"{arm}, tuning at {rate:g}", arm, tuning.seed, recipe, folder))
     return runs
 
 
-def rate_of(run: Planned) -> float:
+def rate_of(run: PlannedRun) -> float:
     """The learning rate of a run's agent."""
     return float(run.recipe.settings()[rate_name(run.recipe)])
 
 
-def scored(run: Planned) -> Row:
+def scored(run: PlannedRun) -> Row:
     """The row of one rate of an arm."""
     return {
         "arm": run.arm,

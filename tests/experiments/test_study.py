@@ -28,17 +28,16 @@ from mstar.experiments.packed_rows import PACKED, PackOptions, unpack
 from mstar.experiments.rows import read_rows
 from mstar.experiments.studies import page, runner
 from mstar.experiments.studies.catalog import PASSES, POOL, STUDIES, UPDATES, interval
-from mstar.experiments.studies.cost import probed
 from mstar.experiments.studies.page import missing
-from mstar.experiments.studies.plan import Plan, Planned, saved_plan
+from mstar.experiments.studies.plan import Plan, PlannedRun, saved_plan
 from mstar.experiments.studies.plots import COSTS
 from mstar.experiments.studies.rows import StudyRows, load
-from mstar.experiments.studies.runner import Terms, alone, carry_out, outcome
-from mstar.experiments.studies.study import Study, Tuning
-from mstar.experiments.studies.tables import as_json
+from mstar.experiments.studies.runner import RunnerOptions, execute, failure_of, locked
+from mstar.experiments.studies.study import Study, TuningGrid
+from mstar.experiments.studies.tables import as_json, probe_tokens
 from mstar.experiments.studies.tuning import chosen, tune
 
-QUIET = Terms(jobs=2, keep_checkpoints=False, console=Console(quiet=True))
+QUIET = RunnerOptions(jobs=2, keep_checkpoints=False, console=Console(quiet=True))
 Use = Callable[[Doubles], Doubles]
 
 
@@ -197,21 +196,21 @@ def test_a_run_that_fails_stops_no_other_and_finished_ones_are_not_run_again(
     doubles = use(Doubles(failing=("bold, seed 0",)))
     said = io.StringIO()
     aloud = replace(QUIET, console=Console(file=said, width=200))
-    (failure,) = carry_out(two().runs(tmp_path), tmp_path, aloud)
-    assert "begun  plain, seed 0" in said.getvalue()
+    (failure,) = execute(two().runs(tmp_path), tmp_path, aloud)
+    assert "started plain, seed 0" in said.getvalue()
     assert "of 4): mstar: <i>no</i>" in said.getvalue()
     assert said.getvalue().count("done   ") == 3
     assert str(failure).startswith("bold, seed 0: mstar: <i>no</i> (")
     assert len(doubles.begun) == 4
     assert list(tmp_path.rglob("checkpoints")) == []
     again = use(Doubles())
-    assert carry_out(two().runs(tmp_path), tmp_path, QUIET) == []
+    assert execute(two().runs(tmp_path), tmp_path, QUIET) == []
     assert again.begun == ["bold, seed 0"]
 
 
 def test_no_more_runs_than_jobs_live_at_the_same_time(use: Use, tmp_path: Path) -> None:
     doubles = use(Doubles(lasting=0.3))
-    carry_out(two().runs(tmp_path), tmp_path, replace(QUIET, keep_checkpoints=True))
+    execute(two().runs(tmp_path), tmp_path, replace(QUIET, keep_checkpoints=True))
     assert doubles.most == 2
     assert len(list(tmp_path.rglob("checkpoints"))) == 4
 
@@ -220,11 +219,11 @@ def test_a_folder_with_other_settings_is_found_before_anything_is_run(
     use: Use, tmp_path: Path
 ) -> None:
     doubles = use(Doubles())
-    carry_out(two().runs(tmp_path), tmp_path, QUIET)
+    execute(two().runs(tmp_path), tmp_path, QUIET)
     doubles.begun.clear()
     changed = replace(two(), changes={"rounds": 9}, seeds=(0, 7))
     with pytest.raises(ValueError, match=r"2 of 4 runs .* other settings, such as .*\(rounds\)"):
-        carry_out(changed.runs(tmp_path), tmp_path, QUIET)
+        execute(changed.runs(tmp_path), tmp_path, QUIET)
     assert doubles.begun == []
 
 
@@ -232,22 +231,22 @@ def test_a_run_that_says_nothing_and_one_that_ends_too_soon_have_failed(tmp_path
     run = two().runs(tmp_path)[0]
     run.folder.mkdir(parents=True)
     (run.folder / "log.txt").touch()
-    failure = outcome(run, 0)
+    failure = failure_of(run, 0)
     assert failure is not None
-    assert "ended with code 0 and said nothing" in str(failure)
+    assert "ended with code 0 and an empty log" in str(failure)
     write_run(run)
-    assert outcome(run, 0) is None
-    assert outcome(run, 1) is not None
+    assert failure_of(run, 0) is None
+    assert failure_of(run, 1) is not None
 
 
 def test_two_do_not_work_on_one_study(tmp_path: Path) -> None:
     with (
-        alone(tmp_path),
-        pytest.raises(ValueError, match="another process works on"),
-        alone(tmp_path),
+        locked(tmp_path),
+        pytest.raises(ValueError, match="another process or one of its runs still uses"),
+        locked(tmp_path),
     ):
         pass
-    with alone(tmp_path):
+    with locked(tmp_path):
         pass
 
 
@@ -256,18 +255,20 @@ def test_whoever_ends_the_study_ends_its_runs(use: Use, tmp_path: Path) -> None:
     ending = threading.Timer(0.7, os.kill, (os.getpid(), signal.SIGTERM))
     ending.start()
     with pytest.raises(KeyboardInterrupt):
-        carry_out(two().runs(tmp_path), tmp_path, QUIET)
+        execute(two().runs(tmp_path), tmp_path, QUIET)
     assert [child.poll() for child in doubles.living] == [-signal.SIGTERM] * 2
     assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
 
 
 def test_a_real_process_says_why_it_failed(tmp_path: Path) -> None:
-    run = Planned("broken", "plain", 0, Recipe.of(env="no/such/problems.jsonl"), tmp_path / "run")
-    (failure,) = carry_out([run], tmp_path, QUIET)
+    run = PlannedRun(
+        "broken", "plain", 0, Recipe.of(env="no/such/problems.jsonl"), tmp_path / "run"
+    )
+    (failure,) = execute([run], tmp_path, QUIET)
     assert failure.message.startswith("mstar: no/such/problems.jsonl: no such file")
 
 
-# Tuning
+# TuningGrid
 
 
 def test_every_arm_is_tuned_on_validation_problems_with_the_same_grid(
@@ -301,7 +302,7 @@ def test_a_grid_that_is_widened_is_filled_up(
     doubles = use(Doubles())
     plan = Plan("tuned", ("plain",), (0,))
     assert tune(plan, tmp_path, QUIET) == []
-    wider = Study(**{**vars(TUNED), "tuning": Tuning(factors=(0.5, 1.0, 2.0, 4.0))})
+    wider = Study(**{**vars(TUNED), "tuning": TuningGrid(factors=(0.5, 1.0, 2.0, 4.0))})
     monkeypatch.setitem(STUDIES, "wider", wider)
     doubles.begun.clear()
     assert tune(replace(plan, name="wider"), tmp_path, QUIET) == []
@@ -465,7 +466,7 @@ def test_runs_of_an_older_version_count_by_the_defaults_and_that_is_said(
     assert (said.out, doubles.begun) == (tables, [])
     assert "without training_problems, kl_coefficient: the defaults stand for them" in said.err
     assert compared(tmp_path, *words, "--pool", 9) == 1
-    assert "2 of 2 runs stand there with other settings" in capsys.readouterr().err
+    assert "2 of 2 runs exist with other settings" in capsys.readouterr().err
 
 
 def test_a_study_has_seeds_and_not_a_seed(
@@ -501,7 +502,7 @@ def test_an_interrupted_command_ends_with_130_and_leaves_no_run_behind(tmp_path:
     assert child.wait(60) == 130
     kept = unpack(tmp_path / "kept" / PACKED)
     assert len([name for name in kept if name.endswith("evaluation.jsonl")]) == 1
-    with alone(tmp_path):  # no run holds it any more
+    with locked(tmp_path):  # no run holds it any more
         assert child.stderr is not None
         assert b"the same command goes on" in child.stderr.read()
     child.stderr.close()
@@ -510,7 +511,7 @@ def test_an_interrupted_command_ends_with_130_and_leaves_no_run_behind(tmp_path:
 def test_tables_of_made_up_runs_are_right(use: Use, tmp_path: Path) -> None:
     use(Doubles())
     plan = Plan("small", ("plain", "bold", "online"), (0, 1, 2))
-    carry_out(plan.runs(tmp_path), tmp_path, QUIET)
+    execute(plan.runs(tmp_path), tmp_path, QUIET)
     tables: dict[str, Any] = as_json(load(plan, tmp_path))
     found = {(d["arm"], d["group"], d["metric"]): d for d in tables["difference"]}
     bold = found["bold", "trained", "pass@1"]
@@ -524,4 +525,4 @@ def test_tables_of_made_up_runs_are_right(use: Use, tmp_path: Path) -> None:
     assert (spent["rounds"], spent["updates"], spent["tokens"]) == (3, 12, 3000)
     assert (spent["overshoot"], spent["probed"], spent["measured_tokens"]) == (500, 400, 400)
     assert (spent["responses"], spent["seconds"]) == (150, 9)
-    assert (probed(round_row(0, 0.3), 1.0), probed(round_row(0, 0.3), 0.7)) == (0, 400)
+    assert (probe_tokens(round_row(0, 0.3), 1.0), probe_tokens(round_row(0, 0.3), 0.7)) == (0, 400)

@@ -12,7 +12,7 @@ from mstar.experiments.studies.hinted_reasons import bare_share, counted, reason
 from mstar.experiments.studies.page import TABLES, missing, write_page
 from mstar.experiments.studies.plan import PLAN, saved_plan
 from mstar.experiments.studies.rows import StudyRows, load
-from mstar.experiments.studies.selection_headroom import room_of, sentence
+from mstar.experiments.studies.selection_headroom import headroom, sentence
 
 STORED = sorted(path.parent for path in RESULTS.glob(f"*/{TABLES}"))
 
@@ -42,16 +42,16 @@ def test_the_tables_of_a_stored_study_are_what_its_rows_give(folder: Path, tmp_p
         assert absent in written, f"{absent} is missing, and the tables do not say so"
 
 
-def test_there_is_room_to_choose_where_more_right_texts_differ_than_are_kept() -> None:
+def test_a_problem_has_headroom_if_it_has_more_distinct_right_responses_than_are_kept() -> None:
     wrong = {"problem": "a", "response": "no", "score/correctness": 0.0}
     rollouts = [
         {"problem": problem, "response": text, "score/correctness": 1.0}
         for problem, texts in {"a": "xxy", "b": "xyz"}.items()
         for text in texts
     ]
-    room = room_of([wrong, *rollouts], keep=2)
-    assert room == {"solved": 2, "different": 5, "to_choose": 1}
-    told = sentence([{"keep": 2, **room}])
+    counts = headroom([wrong, *rollouts], keep=2)
+    assert counts == {"solved": 2, "different": 5, "to_choose": 1}
+    told = sentence([{"keep": 2, **counts}])
     assert told == (
         "of 2 solved problems, 50.0% have more than 2 different right responses; the mean is 2.50"
     )
@@ -164,3 +164,15 @@ def test_what_the_readme_says_mstar_spent_stands_in_the_table_of_costs() -> None
     quarter = float(cells["continuous"][flops]) / float(cells["grpo"][flops])
     assert "a quarter of GRPO's" in " ".join(text.split())
     assert round(4 * quarter) == 1
+
+
+def test_runs_that_solved_nothing_are_named_in_one_sentence() -> None:
+    with pytest.raises(ValueError, match="no response of these runs is right by a label"):
+        sentence([{"keep": 2, **headroom([{"problem": "a", "response": "x"}], keep=2)}])
+
+
+def test_runs_without_hints_are_named_in_one_sentence() -> None:
+    rollouts = [{"problem": "a", "response": "Answer: 3", "extra": False, "oracle": True}]
+    rows = [{"round": 1, "hinted": hint, **counted(rollouts, hint)} for hint in (False, True)]
+    with pytest.raises(ValueError, match="both to hints and without"):
+        reasons_table(rows)
