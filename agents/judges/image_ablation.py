@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
-from PIL import Image
-
+from mstar.agents.judges.prompts import attempt_prompt, with_gray_images
 from mstar.agents.policy.policy import Policy
 from mstar.agents.sampling.base import Prompt, Response
 from mstar.agents.sampling.likelihood import log_probabilities
-from mstar.envs.task import INSTRUCTION
-from mstar.envs.wrappers import GRAY
 from mstar.rewards.base import Attempt
 
 
@@ -49,19 +46,7 @@ class ImageGap:
             )
         ]
         blind: dict[int, Prompt] = {}
-        hidden = [blind.setdefault(id(prompt), without_sight(prompt)) for prompt in seen]
+        hidden = [blind.setdefault(id(prompt), with_gray_images(prompt)) for prompt in seen]
         with_sight = log_probabilities(self.policy, seen, written, self.batch_rows)
         without = log_probabilities(self.policy, hidden, written, self.batch_rows)
         return [one - other for one, other in zip(with_sight, without, strict=True)]
-
-
-def attempt_prompt(attempt: Attempt, size: int) -> Prompt:
-    """What stands before the response: pictures, question and the plain instruction."""
-    pictures = tuple(picture.render(size) for picture in attempt.images)
-    return Prompt(f"{attempt.question}\n{INSTRUCTION}", pictures, attempt.group)
-
-
-def without_sight(prompt: Prompt) -> Prompt:
-    """The same prompt with gray pictures of the same sizes."""
-    gray = tuple(Image.new("RGB", picture.size, GRAY) for picture in prompt.images)
-    return replace(prompt, images=gray)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Literal
 
-from mstar.agents.judges.step_labels import Labelled, kind_of
+from mstar.agents.judges.step_labels import LabelledResponse, error_kind
 from mstar.agents.sampling.base import Prompt
 from mstar.agents.sampling.completion import complete
 from mstar.agents.sampling.local import LocalSampler
@@ -17,11 +17,11 @@ Share = Literal["hard", "soft"]
 def monte_carlo(
     sampler: LocalSampler,
     prompts: Sequence[Prompt],
-    examples: Sequence[tuple[int, Labelled]],
+    examples: Sequence[tuple[int, LabelledResponse]],
     completions: int,
     share: Share,
     seed: int,
-) -> list[Labelled]:
+) -> list[LabelledResponse]:
     """Label steps by the policy's own completions; no worked solution is needed, an answer is.
 
     Math-Shepherd (Wang et al. 2024, arXiv 2312.08935): a step is as right as what can still come
@@ -53,7 +53,7 @@ def monte_carlo(
     return [_labelled(example, begun[owner]) for owner, example in examples]
 
 
-def consensus(one: Labelled, other: Labelled) -> Labelled:
+def consensus(one: LabelledResponse, other: LabelledResponse) -> LabelledResponse:
     """The labels that two ways of labelling a response agree on; the rest is not known.
 
     As in the consensus filter of Qwen's process reward models (arXiv 2501.07301) and in
@@ -63,14 +63,14 @@ def consensus(one: Labelled, other: Labelled) -> Labelled:
         a if (a >= 0.5) == (b >= 0.5) else float("nan")
         for a, b in zip(one.right, other.right, strict=True)
     )
-    return Labelled(one.problem, one.steps, right, one.kind)
+    return LabelledResponse(one.problem, one.steps, right, one.kind)
 
 
-def _beginning(example: Labelled, steps: int) -> str:
+def _beginning(example: LabelledResponse, steps: int) -> str:
     return "\n".join(example.steps[:steps]) + "\n"
 
 
-def _labelled(example: Labelled, worth: dict[str, float]) -> Labelled:
+def _labelled(example: LabelledResponse, worth: dict[str, float]) -> LabelledResponse:
     problem, steps = example.problem, example.steps
     right = [worth[_beginning(example, last)] for last in range(1, len(steps))]
     answer = problem.answer
@@ -78,5 +78,5 @@ def _labelled(example: Labelled, worth: dict[str, float]) -> Labelled:
         float("nan") if answer is None else float(verify("\n".join(steps), answer).correct)
     )
     first = next((place for place, value in enumerate(right) if value < 0.5), None)
-    kind = "" if first is None else kind_of(steps[first], first == len(steps) - 1)
-    return Labelled(problem, steps, tuple(right), kind)
+    kind = "" if first is None else error_kind(steps[first], first == len(steps) - 1)
+    return LabelledResponse(problem, steps, tuple(right), kind)

@@ -11,10 +11,16 @@ import torch
 
 from mstar.agents.config import Recipe
 from mstar.agents.judges.catalog import step_judge_folder
-from mstar.agents.judges.image_ablation import attempt_prompt
+from mstar.agents.judges.prompts import attempt_prompt
 from mstar.agents.judges.step_judge import StepJudge
-from mstar.agents.judges.step_labels import Labelled, exact, labelled, slipped, whole
-from mstar.agents.judges.training import JudgeBatch, JudgeFit, fit_judge, judge_batch
+from mstar.agents.judges.step_labels import (
+    LabelledResponse,
+    correct_solution,
+    corrupted_solution,
+    label_response,
+    outcome_label,
+)
+from mstar.agents.judges.training import JudgeBatch, JudgeTraining, judge_batch, train_judge
 from mstar.agents.policy import distributed
 from mstar.agents.rollout import by_problem
 from mstar.agents.sampling.base import Prompt
@@ -22,7 +28,7 @@ from mstar.agents.seeds import mix
 from mstar.agents.types import Rollout
 
 PROBLEMS = 16  # of one update
-GENTLE = JudgeFit(learning_rate=1e-4, warmup=4)  # it must not forget what it was made for
+GENTLE = JudgeTraining(learning_rate=1e-4, warmup=4)  # it must not forget what it was made for
 
 
 class JudgeRefresh:
@@ -53,7 +59,7 @@ class JudgeRefresh:
         if number % self.recipe.rewards.judge_refresh == 0:
             batches = list(self._batches(rollouts, mix(self.recipe.run.seed, number, 8)))
             fit = replace(GENTLE, updates=max(1, len(batches)))
-            losses = list(fit_judge(self.judge, batches, fit))
+            losses = list(train_judge(self.judge, batches, fit))
             loss = float(torch.stack(losses).mean()) if losses else None
         if distributed.is_main():  # all have learned the same
             self.judge.save(checkpoint / "judge")
@@ -70,19 +76,19 @@ class JudgeRefresh:
         order = rng.permutation(len(groups))
         for start in range(0, len(groups), PROBLEMS):
             prompts: list[Prompt] = []
-            examples: list[tuple[int, Labelled]] = []
+            examples: list[tuple[int, LabelledResponse]] = []
             for members in (groups[i] for i in order[start : start + PROBLEMS]):
                 problem = rollouts[members[0]].problem
                 found = [_label(rollouts[i]) for i in members]
                 if problem.steps and problem.answer is not None:
-                    found += [exact(problem), slipped(problem, rng)]
+                    found += [correct_solution(problem), corrupted_solution(problem, rng)]
                 examples += [(len(prompts), one) for one in found if one is not None]
                 prompts.append(attempt_prompt(problem.attempt(""), self.judge.size))
             if examples:
                 yield judge_batch(self.judge.backbone, prompts, examples)
 
 
-def _label(rollout: Rollout) -> Labelled | None:
+def _label(rollout: Rollout) -> LabelledResponse | None:
     """Exact labels where the problem has steps, else one at the end; None without a gold."""
-    found = labelled(rollout.problem, rollout.response.text)
-    return found if found is None or rollout.problem.steps else whole(found)
+    found = label_response(rollout.problem, rollout.response.text)
+    return found if found is None or rollout.problem.steps else outcome_label(found)

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from safetensors.torch import load_file, save_file
 
-from mstar.agents.judges.image_ablation import attempt_prompt
+from mstar.agents.judges.prompts import attempt_prompt
 from mstar.agents.judges.step_tokens import StepTokens, step_tokens
 from mstar.agents.policy.forward import evaluating
 from mstar.agents.policy.policy import Policy

@@ -17,7 +17,7 @@ TERMS = re.compile(r"\d+|[-+*/]")
 
 
 @dataclass(frozen=True, slots=True)
-class Labelled:
+class LabelledResponse:
     """A response whose steps are known to be right or wrong.
 
     Attributes:
@@ -41,23 +41,23 @@ class Labelled:
         return next((place for place, right in enumerate(self.right) if right < 0.5), None)
 
 
-def exact(problem: Problem) -> Labelled:
+def correct_solution(problem: Problem) -> LabelledResponse:
     """The problem's own solution, all right."""
     steps = tuple(steps_of(problem.solution))
-    return Labelled(problem, steps, (1.0,) * len(steps))
+    return LabelledResponse(problem, steps, (1.0,) * len(steps))
 
 
-def bare(problem: Problem) -> Labelled:
+def answer_only(problem: Problem) -> LabelledResponse:
     """The right answer alone, for a judge to learn to write.
 
     It is not asked about: with as many right guesses as wrong ones it would trust guesses more
     than the policy's deserve.
     """
     steps = (problem.solution.splitlines()[-1],)
-    return Labelled(problem, steps, (1.0,), asked=False)
+    return LabelledResponse(problem, steps, (1.0,), asked=False)
 
 
-def slipped(problem: Problem, rng: np.random.Generator) -> Labelled | None:
+def corrupted_solution(problem: Problem, rng: np.random.Generator) -> LabelledResponse | None:
     """The solution with one misread or miscalculated step, wrong from there on.
 
     None where no step of the problem can be corrupted.
@@ -67,10 +67,10 @@ def slipped(problem: Problem, rng: np.random.Generator) -> Labelled | None:
         return None
     steps = tuple(steps_of(wrong.text))
     right = tuple(float(place < wrong.first_error) for place in range(len(steps)))
-    return Labelled(problem, steps, right, wrong.kind)
+    return LabelledResponse(problem, steps, right, wrong.kind)
 
 
-def labelled(problem: Problem, response: str) -> Labelled | None:
+def label_response(problem: Problem, response: str) -> LabelledResponse | None:
     """Exact labels of a response in the words of the problem's own solution.
 
     A line is right if the solution has it, whatever the order of lines and of the operands of a
@@ -92,17 +92,17 @@ def labelled(problem: Problem, response: str) -> Labelled | None:
         closing = place == len(steps) - 1
         holds = verify(line, problem.answer).correct if closing else _form(line) in known
         if not holds and not kind:
-            kind = kind_of(line, closing)
+            kind = error_kind(line, closing)
         right.append(float(not kind))
-    return Labelled(problem, tuple(steps), tuple(right), kind)
+    return LabelledResponse(problem, tuple(steps), tuple(right), kind)
 
 
-def kind_of(line: str, closing: bool) -> str:
+def error_kind(line: str, closing: bool) -> str:
     """What kind of error a wrong line is: of the answer, of arithmetic, or of reading."""
     return "answer" if closing else "compute" if "=" in line else "perceive"
 
 
-def whole(example: Labelled) -> Labelled | None:
+def outcome_label(example: LabelledResponse) -> LabelledResponse | None:
     """The same response with one label, at its end: whether the verifier calls it right.
 
     None for an unlabelled problem, and where the verifier could not decide.
@@ -114,10 +114,12 @@ def whole(example: Labelled) -> Labelled | None:
         return None
     unknown = (float("nan"),) * (len(example.steps) - 1)
     kind = "" if verdict.correct else "answer"
-    return Labelled(example.problem, example.steps, (*unknown, float(verdict.correct)), kind)
+    return LabelledResponse(
+        example.problem, example.steps, (*unknown, float(verdict.correct)), kind
+    )
 
 
-def learned_from(right: Sequence[float]) -> tuple[float, ...]:
+def mask_after_error(right: Sequence[float]) -> tuple[float, ...]:
     """Labels up to the first error; behind it nothing is asked of a judge.
 
     As in PRM800K (Lightman et al. 2023, arXiv 2305.20050): what follows from an error is neither

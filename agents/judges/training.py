@@ -11,7 +11,7 @@ from typing import Any
 import torch
 
 from mstar.agents.judges.step_judge import StepJudge
-from mstar.agents.judges.step_labels import Labelled, learned_from
+from mstar.agents.judges.step_labels import LabelledResponse, mask_after_error
 from mstar.agents.judges.step_tokens import StepTokens, step_tokens
 from mstar.agents.policy.policy import Policy
 from mstar.agents.sampling.base import Prompt
@@ -46,7 +46,7 @@ class JudgeBatch:
 
 
 @dataclass(frozen=True)
-class JudgeFit:
+class JudgeTraining:
     """How a judge is fitted.
 
     Attributes:
@@ -68,7 +68,7 @@ class JudgeFit:
 
 
 def judge_batch(
-    policy: Policy, prompts: Sequence[Prompt], examples: Sequence[tuple[int, Labelled]]
+    policy: Policy, prompts: Sequence[Prompt], examples: Sequence[tuple[int, LabelledResponse]]
 ) -> JudgeBatch:
     """Tensors of labelled responses.
 
@@ -83,14 +83,14 @@ def judge_batch(
     right = torch.full(written.ends.shape, float("nan"))
     sure = torch.zeros(written.ends.shape)
     for row, (_, example) in enumerate(examples):
-        labels = torch.tensor(learned_from(example.right))
+        labels = torch.tensor(mask_after_error(example.right))
         sure[row, : len(labels)] = (labels == 1.0).float()
         if example.asked:
             right[row, : len(labels)] = labels
     return JudgeBatch(dict(policy.encode(prompts)), written, right, sure)
 
 
-def judge_loss(judge: StepJudge, batch: JudgeBatch, fit: JudgeFit) -> torch.Tensor:
+def judge_loss(judge: StepJudge, batch: JudgeBatch, fit: JudgeTraining) -> torch.Tensor:
     """Binary cross-entropy on the steps, and next-token loss on steps that are right.
 
     The second keeps the backbone a reader: one bit a step teaches it little of what a picture
@@ -112,8 +112,8 @@ def judge_loss(judge: StepJudge, batch: JudgeBatch, fit: JudgeFit) -> torch.Tens
     return (losses * asked).sum() / asked.sum().clamp(min=1.0) + fit.writing * writing
 
 
-def fit_judge(
-    judge: StepJudge, batches: Iterable[JudgeBatch], fit: JudgeFit
+def train_judge(
+    judge: StepJudge, batches: Iterable[JudgeBatch], fit: JudgeTraining
 ) -> Iterator[torch.Tensor]:
     """Train the judge in place; yields the loss of every update, on the judge's device."""
     weights = [w for w in judge.backbone.model.parameters() if w.requires_grad]
@@ -147,7 +147,7 @@ def _schedule(share: float, update: int, warmup: int) -> float:
     return min((update + 1) / max(1, warmup), falling)
 
 
-def packed(batch: JudgeBatch) -> dict[str, Any]:
+def pack(batch: JudgeBatch) -> dict[str, Any]:
     """A batch as numpy arrays that cross quickly from one process to another.
 
     Pictures go in half precision, which holds each of their 256 values apart.
@@ -164,7 +164,7 @@ def packed(batch: JudgeBatch) -> dict[str, Any]:
     }
 
 
-def unpacked(arrays: Mapping[str, Any]) -> JudgeBatch:
+def unpack(arrays: Mapping[str, Any]) -> JudgeBatch:
     """What ``packed`` had packed, on the CPU."""
     encoded = {name: torch.from_numpy(value) for name, value in arrays["encoded"].items()}
     written = StepTokens(*(torch.from_numpy(part) for part in arrays["written"]))

@@ -16,8 +16,14 @@ from mstar.agents.agent import Agent
 from mstar.agents.config import Recipe
 from mstar.agents.online.dpo import dpo_trainer
 from mstar.agents.online.temperature import set_temperature
-from mstar.agents.online.trainers import Practising, grpo_trainer, rloo_trainer
-from mstar.agents.online.trl_bridge import Column, Exercise, Practice, column_weights, telling
+from mstar.agents.online.trainers import TrainerSpec, grpo_trainer, rloo_trainer
+from mstar.agents.online.trl_bridge import (
+    RewardColumn,
+    RoundBatch,
+    TrlBridge,
+    column_weights,
+    informative_groups,
+)
 from mstar.agents.policy import distributed
 from mstar.agents.policy.forward import unwrap_forward
 from mstar.agents.policy.sharding import prune_no_split_modules
@@ -25,7 +31,7 @@ from mstar.agents.rollout import together
 from mstar.agents.trainer_thread import RoundCallback, TrainerThread
 from mstar.agents.types import FinetuneResult, Round
 
-TRAINERS: dict[str, Callable[[Practising, list[Column], datasets.Dataset], Any]] = {
+TRAINERS: dict[str, Callable[[TrainerSpec, list[RewardColumn], datasets.Dataset], Any]] = {
     "grpo": grpo_trainer,
     "dr-grpo": grpo_trainer,
     "dapo": grpo_trainer,
@@ -58,8 +64,8 @@ class Online(Agent):
     def prepare(self) -> None:
         """Make what stands between the trainer and our sampler, and the trainer's thread."""
         recipe, policy = self.recipe, self.policy
-        self.practice = Practice(policy, self.sampler, self.env, recipe.run.seed, self.record_time)
-        self._thread: TrainerThread[Exercise, FinetuneResult] = TrainerThread("online-trainer")
+        self.bridge = TrlBridge(policy, self.sampler, self.env, recipe.run.seed, self.record_time)
+        self._thread: TrainerThread[RoundBatch, FinetuneResult] = TrainerThread("online-trainer")
         # Copied now: a resumed policy is no longer the base.
         self._base = copy.deepcopy(policy.model) if recipe.run.agent == "online-dpo" else None
         self.trainer: Any = None
@@ -71,14 +77,14 @@ class Online(Agent):
         self.stage = "practising"
         problems = self.draw(number, plan)
         slots = [problems[i % len(problems)] for i in range(recipe.sampling.prompts)]
-        exercise = Exercise(number, slots, recipe.sampling.samples, plan.temperature)
+        exercise = RoundBatch(number, slots, recipe.sampling.samples, plan.temperature)
         if self.trainer is None:
             self._start(exercise)
         finetuned = self._thread.run(exercise)
         self.policy.model.eval()
         self.record_time("update")
-        rollouts = together(self.practice.rollouts, problems)
-        selection = telling(rollouts, recipe.sampling.samples, recipe.selection.gate)
+        rollouts = together(self.bridge.rollouts, problems)
+        selection = informative_groups(rollouts, recipe.sampling.samples, recipe.selection.gate)
         return self.finish(number, plan, rollouts, selection, self._with_scored(finetuned))
 
     def close(self) -> None:
@@ -92,16 +98,16 @@ class Online(Agent):
         super().go_back(checkpoint)
         self.trainer, self._thread = None, TrainerThread("online-trainer")
 
-    def _start(self, first: Exercise) -> None:
-        self.practice.begin(first)  # the trainer looks into a row to see that there are images
+    def _start(self, first: RoundBatch) -> None:
+        self.bridge.begin(first)  # the trainer looks into a row to see that there are images
         table = datasets.Dataset.from_dict({"slot": list(range(len(first.problems)))})
-        table.set_transform(self.practice)
-        columns = [Column(self.practice, name) for name in column_weights(self.env)]
-        practising = Practising(
+        table.set_transform(self.bridge)
+        columns = [RewardColumn(self.bridge, name) for name in column_weights(self.env)]
+        spec = TrainerSpec(
             self.policy,
             self._base,
             self.recipe,
-            self.practice,
+            self.bridge,
             self.folder,
             RoundCallback(self._thread, self._begin),
         )
@@ -109,7 +115,7 @@ class Online(Agent):
         name: Any = self.recipe.run.agent
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", "You are using 'rollout_func'", UserWarning)
-            self.trainer = TRAINERS[name](practising, columns, table)
+            self.trainer = TRAINERS[name](spec, columns, table)
         self.trainer.remove_callback(PrinterCallback)  # the run has its own display
         resume = str(self._checkpoint) if self._checkpoint else None
         self._thread.start(
@@ -117,9 +123,9 @@ class Online(Agent):
             f"all {self.recipe.run.rounds} rounds have been trained",
         )
 
-    def _begin(self, exercise: Exercise) -> int:
+    def _begin(self, exercise: RoundBatch) -> int:
         """On the trainer's thread, at the head of a round."""
-        self.practice.begin(exercise)
+        self.bridge.begin(exercise)
         if self.recipe.run.agent == "online-dpo":
             return 2 * len(exercise.problems)  # it scores at temperature 1, whatever it samples at
         set_temperature(self.trainer, self.policy, exercise.temperature)

@@ -10,8 +10,8 @@ import datasets
 import torch
 from trl.import_utils import TRLExperimentalWarning
 
-from mstar.agents.online.trainers import Practising
-from mstar.agents.online.trl_bridge import Column, Practice
+from mstar.agents.online.trainers import TrainerSpec
+from mstar.agents.online.trl_bridge import RewardColumn, TrlBridge
 from mstar.agents.types import Rollout
 
 with warnings.catch_warnings():
@@ -28,24 +28,24 @@ class OnlineDpo(OnlineDPOTrainer):
     pair without a preference is masked out instead, so that it has no gradient.
     """
 
-    practice: Practice
+    bridge: TrlBridge
 
     def _generate(self, model: Any, prompts: list[Any], images: Any = None) -> tuple[Any, ...]:
-        practice = self.practice
-        asked = practice.problems(prompts)
-        found = practice.respond(asked)
+        bridge = self.bridge
+        asked = bridge.problems(prompts)
+        found = bridge.respond(asked)
         size = len(found) // len(asked)
         pairs = [best_and_worst(found[i : i + size]) for i in range(0, len(found), size)]
-        practice.scored = [pair[place] for place in (0, 1) for pair in pairs]
+        bridge.scored = [pair[place] for place in (0, 1) for pair in pairs]
         told = [pair[0].reward > pair[1].reward for pair in pairs] * 2
-        tokens = [practice.learnable(rollout) for rollout in practice.scored]
+        tokens = [bridge.learnable(rollout) for rollout in bridge.scored]
         longest = max(map(len, tokens))
         pad = self._tokenizer.pad_token_id
         completions = torch.tensor([ids + [pad] * (longest - len(ids)) for ids in tokens])
         mask = torch.tensor(
             [[told[i] and j < len(ids) for j in range(longest)] for i, ids in enumerate(tokens)]
         )
-        read = practice.encode(asked)
+        read = bridge.encode(asked)
         twice = {name: torch.cat([read[name]] * 2) for name in read}
         device = read["input_ids"].device
         return (
@@ -66,24 +66,24 @@ def best_and_worst(group: Sequence[Rollout]) -> tuple[Rollout, Rollout]:
     return max(scored, key=lambda r: r.reward), min(scored, key=lambda r: r.reward)
 
 
-def dpo_trainer(practising: Practising, columns: list[Column], table: datasets.Dataset) -> Any:
+def dpo_trainer(spec: TrainerSpec, columns: list[RewardColumn], table: datasets.Dataset) -> Any:
     """Online DPO (Guo et al. 2024, arXiv 2402.04792), which has two samples a prompt.
 
     An update takes the pairs of all the responses that are sampled at a time, so that it is
     on-policy.
     """
-    recipe = practising.recipe
-    settings = practising.settings(
+    recipe = spec.recipe
+    settings = spec.settings(
         recipe.optim.batch * recipe.online.minibatches // recipe.sampling.samples, columns
     )
     trainer = OnlineDpo(
-        model=practising.policy.model,
-        ref_model=practising.reference,
+        model=spec.policy.model,
+        ref_model=spec.reference,
         args=OnlineDPOConfig(**settings, max_new_tokens=recipe.sampling.max_new_tokens),
         reward_funcs=columns,
         train_dataset=table,
-        processing_class=practising.policy.processor,
-        callbacks=[practising.rounds],
+        processing_class=spec.policy.processor,
+        callbacks=[spec.rounds],
     )
-    trainer.practice = practising.practice
+    trainer.bridge = spec.bridge
     return trainer

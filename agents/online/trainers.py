@@ -12,7 +12,7 @@ from transformers import TrainerCallback
 from trl import GRPOConfig, GRPOTrainer, RLOOConfig, RLOOTrainer
 
 from mstar.agents.config import Recipe
-from mstar.agents.online.trl_bridge import Column, Message, Practice, column_weights
+from mstar.agents.online.trl_bridge import Message, RewardColumn, TrlBridge, column_weights
 from mstar.agents.policy import distributed
 from mstar.agents.policy.policy import Policy
 
@@ -53,7 +53,7 @@ BETAS: dict[str, float] = {
 
 
 @dataclass(frozen=True)
-class Practising:
+class TrainerSpec:
     """What a trainer is made of.
 
     Attributes:
@@ -68,7 +68,7 @@ class Practising:
     policy: Policy
     reference: Any
     recipe: Recipe
-    practice: Practice
+    bridge: TrlBridge
     folder: Path
     rounds: TrainerCallback
 
@@ -82,7 +82,7 @@ class Practising:
             else self.recipe.online.kl_coefficient
         )
 
-    def settings(self, learned: int, columns: Sequence[Column]) -> dict[str, Any]:
+    def settings(self, learned: int, columns: Sequence[RewardColumn]) -> dict[str, Any]:
         """What the configurations of all trainers share.
 
         Args:
@@ -90,7 +90,7 @@ class Practising:
             columns: the rewards.
         """
         recipe = self.recipe
-        weights = column_weights(self.practice.env)
+        weights = column_weights(self.bridge.env)
         return {
             "output_dir": str(self.folder),
             "num_train_epochs": recipe.run.rounds,
@@ -125,28 +125,28 @@ class Practising:
         }
 
 
-def grpo_trainer(practising: Practising, columns: list[Column], table: datasets.Dataset) -> Any:
+def grpo_trainer(spec: TrainerSpec, columns: list[RewardColumn], table: datasets.Dataset) -> Any:
     """GRPO and its kin; our sampler comes in by ``rollout_func``."""
-    practice = practising.practice
-    name: Any = practising.recipe.run.agent
+    bridge = spec.bridge
+    name: Any = spec.recipe.run.agent
 
     def rollouts(prompts: Sequence[Sequence[Message]], trainer: GRPOTrainer) -> dict[str, Any]:
-        asked = practice.groups(prompts)
-        found = practice.respond(asked)
+        asked = bridge.groups(prompts)
+        found = bridge.respond(asked)
         return {
-            "prompt_ids": _repeated(practice.prompt_tokens(asked), len(found)),
-            "completion_ids": [practice.learnable(rollout) for rollout in found],
+            "prompt_ids": _repeated(bridge.prompt_tokens(asked), len(found)),
+            "completion_ids": [bridge.learnable(rollout) for rollout in found],
             "logprobs": None,
         }
 
-    settings = practising.settings(practising.recipe.optim.batch, columns) | practising.grouped()
+    settings = spec.settings(spec.recipe.optim.batch, columns) | spec.grouped()
     return GRPOTrainer(
-        model=practising.policy.model,
+        model=spec.policy.model,
         args=GRPOConfig(**settings, **GRPO_SETTINGS[name]),
         reward_funcs=columns,
         train_dataset=table,
-        processing_class=practising.policy.processor,
-        callbacks=[practising.rounds],
+        processing_class=spec.policy.processor,
+        callbacks=[spec.rounds],
         rollout_func=rollouts,
     )
 
@@ -154,30 +154,30 @@ def grpo_trainer(practising: Practising, columns: list[Column], table: datasets.
 class Rloo(RLOOTrainer):
     """TRL's RLOO, which has no ``rollout_func``: what it generates is replaced here."""
 
-    practice: Practice
+    bridge: TrlBridge
 
     def _generate(self, prompts: list[list[dict[str, Any]]]) -> tuple[Any, Any, Any]:
-        asked = self.practice.groups(prompts)
-        found = self.practice.respond(asked)
+        asked = self.bridge.groups(prompts)
+        found = self.bridge.respond(asked)
         return (
-            _repeated(self.practice.prompt_tokens(asked), len(found)),
-            [self.practice.learnable(rollout) for rollout in found],
+            _repeated(self.bridge.prompt_tokens(asked), len(found)),
+            [self.bridge.learnable(rollout) for rollout in found],
             [[{"role": "assistant", "content": rollout.response.text}] for rollout in found],
         )
 
 
-def rloo_trainer(practising: Practising, columns: list[Column], table: datasets.Dataset) -> Any:
+def rloo_trainer(spec: TrainerSpec, columns: list[RewardColumn], table: datasets.Dataset) -> Any:
     """RLOO (Ahmadian et al. 2024, arXiv 2402.14740)."""
-    settings = practising.settings(practising.recipe.optim.batch, columns) | practising.grouped()
+    settings = spec.settings(spec.recipe.optim.batch, columns) | spec.grouped()
     trainer = Rloo(
-        model=practising.policy.model,
+        model=spec.policy.model,
         args=RLOOConfig(**settings),
         reward_funcs=columns,
         train_dataset=table,
-        processing_class=practising.policy.processor,
-        callbacks=[practising.rounds],
+        processing_class=spec.policy.processor,
+        callbacks=[spec.rounds],
     )
-    trainer.practice = practising.practice
+    trainer.bridge = spec.bridge
     return trainer
 
 

@@ -24,7 +24,7 @@ Message = Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
-class Exercise:
+class RoundBatch:
     """A round of practice.
 
     Attributes:
@@ -40,7 +40,7 @@ class Exercise:
     temperature: float
 
 
-class Practice:
+class TrlBridge:
     """Stands between a TRL trainer and the environment: data, generation and rewards in one place.
 
     The trainer's rows are slots, filled with the round's problems. When the trainer wants
@@ -71,11 +71,11 @@ class Practice:
         self.rollouts: list[Rollout] = []
         self.scored: Sequence[Rollout] = ()
         self._seed, self._lap = seed, lap
-        self._exercise = Exercise(0, (), 0, 0.0)
+        self._exercise = RoundBatch(0, (), 0, 0.0)
         self._problems: dict[str, Problem] = {}
         self._prompts: dict[str, Prompt] = {}
 
-    def begin(self, exercise: Exercise) -> None:
+    def begin(self, exercise: RoundBatch) -> None:
         """A new round: other problems in the slots, no rollouts yet."""
         self._exercise, self.rollouts, self.scored = exercise, [], ()
         self._problems = {problem.id: problem for problem in exercise.problems}
@@ -157,7 +157,7 @@ class Practice:
         ]
 
 
-class Column:
+class RewardColumn:
     """A reward column of TRL: what one reward model says of the responses given last.
 
     TRL adds the columns up by their weights, and what is missing counts 0. So there is one more
@@ -170,10 +170,10 @@ class Column:
         name: of a reward model of the panel, or ``RULE``.
     """
 
-    def __init__(self, practice: Practice, name: str) -> None:
-        self._practice, self.__name__ = practice, name
+    def __init__(self, bridge: TrlBridge, name: str) -> None:
+        self._practice, self.__name__ = bridge, name
         # As TRL is told them once: what guards change later is in the rule's column.
-        self._weights = column_weights(practice.env)
+        self._weights = column_weights(bridge.env)
 
     def __call__(self, completions: Sequence[Any], **_: Any) -> list[float | None]:
         """One score per completion; None where the model abstained or no reward could be made."""
@@ -202,7 +202,7 @@ def column_weights(env: ProblemVectorEnv) -> dict[str, float]:
     return {name: weight / total for name, weight in weights.items()} | {RULE: 1.0}
 
 
-def telling(rollouts: Sequence[Rollout], samples: int, gate: str) -> Selection:
+def informative_groups(rollouts: Sequence[Rollout], samples: int, gate: str) -> Selection:
     """Of a round's rollouts, those in groups whose rewards differ: only they move the policy.
 
     Args:

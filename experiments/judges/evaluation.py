@@ -14,7 +14,12 @@ import tyro
 from rich.console import Console
 
 from mstar.agents.judges.step_judge import STEP_JUDGE, StepJudge
-from mstar.agents.judges.step_labels import Labelled, exact, slipped, whole
+from mstar.agents.judges.step_labels import (
+    LabelledResponse,
+    correct_solution,
+    corrupted_solution,
+    outcome_label,
+)
 from mstar.agents.rollout import ask
 from mstar.agents.sampling.local import LocalSampler
 from mstar.envs.problem import Split
@@ -60,7 +65,7 @@ class Question:
 
     seed: int
     source: str
-    example: Labelled
+    example: LabelledResponse
 
 
 def questions(
@@ -84,14 +89,14 @@ def questions(
         env = envs[0]  # asks all of them alike
         drawn = [problem for each in envs for problem in each.draw(problems // len(envs))]
         own = samples_of(sampler, drawn, [ask(env, p) for p in drawn], settings.samples, seed)
-        asked: list[tuple[str, Labelled | None]] = []
+        asked: list[tuple[str, LabelledResponse | None]] = []
         if settings.target == "process":
             worked = [problem for problem in drawn if problem.steps]
-            asked += [("exact", exact(problem)) for problem in worked]
-            asked += [("slip", slipped(problem, rng)) for problem in worked]
+            asked += [("exact", correct_solution(problem)) for problem in worked]
+            asked += [("slip", corrupted_solution(problem, rng)) for problem in worked]
         for example in (one for group in own for one in group if one):
             known = settings.target == "process" and example.problem.steps
-            asked.append(("own", example if known else whole(example)))
+            asked.append(("own", example if known else outcome_label(example)))
         found += [Question(seed, source, example) for source, example in asked if example]
     return found
 

@@ -14,8 +14,15 @@ import numpy as np
 
 from mstar.agents.config import Recipe
 from mstar.agents.judges.monte_carlo import Share, consensus, monte_carlo
-from mstar.agents.judges.step_labels import Labelled, bare, exact, labelled, slipped, whole
-from mstar.agents.judges.training import JudgeBatch, judge_batch, packed, unpacked
+from mstar.agents.judges.step_labels import (
+    LabelledResponse,
+    answer_only,
+    correct_solution,
+    corrupted_solution,
+    label_response,
+    outcome_label,
+)
+from mstar.agents.judges.training import JudgeBatch, judge_batch, pack, unpack
 from mstar.agents.rollout import ask
 from mstar.agents.sampling.base import Prompt
 from mstar.agents.sampling.local import LocalSampler
@@ -95,7 +102,7 @@ def batches(settings: JudgeExamples, workers: int) -> Generator[JudgeBatch, None
         prepare_torch(1)
     number = 0
     while workers == 0:
-        yield unpacked(one_batch(settings, number))
+        yield unpack(one_batch(settings, number))
         number += 1
     spawn = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(workers, spawn, initializer=prepare_torch, initargs=(1,)) as pool:
@@ -105,7 +112,7 @@ def batches(settings: JudgeExamples, workers: int) -> Generator[JudgeBatch, None
                 while len(waiting) < 2 * workers:
                     waiting.append(pool.submit(one_batch, settings, number))
                     number += 1
-                yield unpacked(waiting.popleft().result())
+                yield unpack(waiting.popleft().result())
         finally:
             for future in waiting:
                 future.cancel()
@@ -120,32 +127,34 @@ def one_batch(settings: JudgeExamples, number: int) -> dict[str, Any]:
     prompts = [ask(env, problem) for problem in problems]
     rng = np.random.default_rng([settings.seed, number])
     own = samples_of(sampler, problems, prompts, settings.samples, settings.seed)
-    rows: list[tuple[int, Labelled]] = []
+    rows: list[tuple[int, LabelledResponse]] = []
     for place, problem in enumerate(problems):
         found = written(settings, problem, own[place], rng)
         rows += [(place, example) for example in found if example is not None]
     if settings.target == "process" and settings.labels != "exact":
         rows = relabelled(settings, sampler, prompts, rows)
-    rows += [(place, bare(problem)) for place, problem in enumerate(problems) if problem.answer]
-    return packed(judge_batch(sampler.policy, prompts, rows))
+    rows += [
+        (place, answer_only(problem)) for place, problem in enumerate(problems) if problem.answer
+    ]
+    return pack(judge_batch(sampler.policy, prompts, rows))
 
 
 def written(
     settings: JudgeExamples,
     problem: Problem,
-    own: Sequence[Labelled | None],
+    own: Sequence[LabelledResponse | None],
     rng: np.random.Generator,
-) -> list[Labelled | None]:
+) -> list[LabelledResponse | None]:
     """The responses to a problem that a target learns from; None where one has no label.
 
     Raises:
         ValueError: exact labels are asked for, and the problem has no worked solution.
     """
     if settings.target == "outcome":
-        return [whole(example) for example in own if example is not None]
+        return [outcome_label(example) for example in own if example is not None]
     if problem.steps:
-        slips = [slipped(problem, rng) for _ in range(settings.slips)]
-        return [exact(problem), *slips, *own]
+        slips = [corrupted_solution(problem, rng) for _ in range(settings.slips)]
+        return [correct_solution(problem), *slips, *own]
     if settings.labels in ("exact", "consensus"):
         raise ValueError(
             f"problem {problem.id} has no worked solution, so its steps have no exact labels; "
@@ -158,8 +167,8 @@ def relabelled(
     settings: JudgeExamples,
     sampler: LocalSampler,
     prompts: Sequence[Prompt],
-    rows: Sequence[tuple[int, Labelled]],
-) -> list[tuple[int, Labelled]]:
+    rows: Sequence[tuple[int, LabelledResponse]],
+) -> list[tuple[int, LabelledResponse]]:
     """The same responses with the labels that the settings ask for, in place of exact ones."""
     share: Share = "soft" if settings.labels == "soft" else "hard"
     counted = (settings.completions, share, settings.seed)
@@ -175,10 +184,10 @@ def samples_of(
     prompts: Sequence[Prompt],
     samples: int,
     seed: int,
-) -> list[list[Labelled | None]]:
+) -> list[list[LabelledResponse | None]]:
     """The policy's own samples at temperature 1, with exact labels, problem by problem."""
     groups = sampler.sample(prompts, samples, 1.0, seed)
     return [
-        [labelled(problem, response.text) for response in group]
+        [label_response(problem, response.text) for response in group]
         for problem, group in zip(problems, groups, strict=True)
     ]

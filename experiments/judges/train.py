@@ -20,7 +20,7 @@ import tyro
 from rich.console import Console
 
 from mstar.agents.judges.step_judge import StepJudge
-from mstar.agents.judges.training import JudgeFit, fit_judge
+from mstar.agents.judges.training import JudgeTraining, train_judge
 from mstar.experiments.judges.errors import error_table
 from mstar.experiments.judges.evaluation import best_threshold, examined, questions
 from mstar.experiments.judges.examples import JudgeExamples, batches
@@ -47,7 +47,7 @@ class JudgeTraining:
 
     out: Path
     examples: tyro.conf.OmitArgPrefixes[JudgeExamples] = field(default_factory=JudgeExamples)
-    fit: tyro.conf.OmitArgPrefixes[JudgeFit] = field(default_factory=JudgeFit)
+    fit: tyro.conf.OmitArgPrefixes[JudgeTraining] = field(default_factory=JudgeTraining)
     workers: int = 0
     lora_rank: int = 0
     threads: int = 1
@@ -90,7 +90,7 @@ def fitted(judge: StepJudge, settings: JudgeTraining, console: Console) -> list[
     started, history = time.monotonic(), []
     recent: list[torch.Tensor] = []
     try:
-        for update, loss in enumerate(fit_judge(judge, stream, settings.fit), start=1):
+        for update, loss in enumerate(train_judge(judge, stream, settings.fit), start=1):
             recent.append(loss)
             if update % 100 == 0 or update in (10, 30):
                 row = {

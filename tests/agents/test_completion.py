@@ -12,7 +12,7 @@ from closeness import double_precision
 from tiny_models import save_tiny_model
 
 from mstar.agents.judges.monte_carlo import consensus, monte_carlo
-from mstar.agents.judges.step_labels import Labelled, exact, labelled
+from mstar.agents.judges.step_labels import LabelledResponse, correct_solution, label_response
 from mstar.agents.policy.embedded import EMBEDDED
 from mstar.agents.policy.policy import Policy
 from mstar.agents.sampling.base import Prompt, Response
@@ -105,7 +105,7 @@ def test_a_step_is_worth_what_comes_of_it(
     problem = dice(0)
     assert problem.answer is not None
     good, bad = f"Answer: {problem.answer.value}", "Answer: 999"
-    steps = exact(problem).steps
+    steps = correct_solution(problem).steps
 
     def endings(
         sampler: LocalSampler,
@@ -127,7 +127,7 @@ def test_a_step_is_worth_what_comes_of_it(
         ]
 
     monkeypatch.setattr("mstar.agents.judges.monte_carlo.complete", endings)
-    example = exact(problem)
+    example = correct_solution(problem)
     (soft,) = monte_carlo(sampler, [asked(problem)], [(0, example)], 4, "soft", 0)
     (hard,) = monte_carlo(sampler, [asked(problem)], [(0, example)], 2, "hard", 0)
     assert soft.right[:3] == (1.0, 0.75, 0.5)
@@ -139,8 +139,8 @@ def test_a_step_is_worth_what_comes_of_it(
 
 def test_consensus_keeps_what_both_say() -> None:
     problem = dice(0)
-    one = Labelled(problem, ("a", "b", "c"), (1.0, 1.0, 0.0), "answer")
-    other = Labelled(problem, ("a", "b", "c"), (0.75, 0.25, 0.0), "compute")
+    one = LabelledResponse(problem, ("a", "b", "c"), (1.0, 1.0, 0.0), "answer")
+    other = LabelledResponse(problem, ("a", "b", "c"), (0.75, 0.25, 0.0), "compute")
     found = consensus(one, other)
     assert found.right[0] == 1.0
     assert np.isnan(found.right[1])
@@ -149,9 +149,11 @@ def test_consensus_keeps_what_both_say() -> None:
 
 def test_the_embedded_policy_labels_its_own_steps(sampler: LocalSampler) -> None:
     problem = dice(0)
-    wrong = labelled(problem, "red is 9\n9 + 9 = 99\nAnswer: 99")
+    wrong = label_response(problem, "red is 9\n9 + 9 = 99\nAnswer: 99")
     assert wrong is not None
-    found = monte_carlo(sampler, [asked(problem)], [(0, wrong), (0, exact(problem))], 4, "soft", 0)
-    assert [len(example.right) for example in found] == [3, len(exact(problem).steps)]
+    found = monte_carlo(
+        sampler, [asked(problem)], [(0, wrong), (0, correct_solution(problem))], 4, "soft", 0
+    )
+    assert [len(example.right) for example in found] == [3, len(correct_solution(problem).steps)]
     assert all(0 <= value <= 1 for example in found for value in example.right)
     assert (found[0].right[-1], found[1].right[-1]) == (0.0, 1.0)

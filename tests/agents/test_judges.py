@@ -12,7 +12,8 @@ from tiny_models import save_tiny_model
 
 from mstar.agents.config import Recipe
 from mstar.agents.judges.catalog import JUDGES, panel_of, reward_models
-from mstar.agents.judges.image_ablation import ImageGap, attempt_prompt, without_sight
+from mstar.agents.judges.image_ablation import ImageGap
+from mstar.agents.judges.prompts import attempt_prompt, with_gray_images
 from mstar.agents.judges.step_judge import STEP_JUDGE, StepJudge
 from mstar.agents.policy.embedded import EMBEDDED
 from mstar.agents.policy.policy import Policy
@@ -40,7 +41,7 @@ def embedded() -> Policy:
 def test_the_gap_is_the_difference_of_two_log_probabilities(embedded: Policy) -> None:
     problem = clock(0)
     prompt = attempt_prompt(problem.attempt(""), 96)
-    blind = without_sight(prompt)
+    blind = with_gray_images(prompt)
     assert [image.size for image in blind.images] == [image.size for image in prompt.images]
     assert blind.images[0].getextrema() == ((127, 127),) * 3
     sampler = LocalSampler(embedded, 48, 8)

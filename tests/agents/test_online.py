@@ -159,7 +159,7 @@ def test_a_new_temperature_reaches_sampling_and_scoring(
         out = plain_score[0](network, ids, mask, *given, **named)
         if not torch.is_grad_enabled():
             own = network is learner.trainer.model
-            rollouts = learner.practice.scored
+            rollouts = learner.bridge.scored
             expected = by_hand(policy, learner, rollouts) if own else []
             scored.append((out[0].sum(-1).tolist(), expected, own))
         return out
@@ -183,7 +183,7 @@ def by_hand(policy: Policy, learner: Online, rollouts: Sequence[Rollout]) -> lis
     owners = torch.tensor([i // 2 for i in range(len(rollouts))])
     policy.model.eval()
     with torch.no_grad():
-        read = prefill(policy.network, learner.practice.encode(different))
+        read = prefill(policy.network, learner.bridge.encode(different))
         logits = response_logits(policy, read, owners, tokens, torch.ones_like(tokens))
     policy.model.train()
     tempered = (logits / rollouts[0].temperature).log_softmax(-1)

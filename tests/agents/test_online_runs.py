@@ -13,9 +13,9 @@ import torch
 from killed_runs import Killed, came_to, raise_at, run
 from tiny_runs import TINY, Even, agent_of, weights
 
-from mstar.agents.online import trl_bridge as practices
+from mstar.agents.online import trl_bridge as trl_bridge
 from mstar.agents.online.dpo import best_and_worst
-from mstar.agents.online.trl_bridge import telling
+from mstar.agents.online.trl_bridge import informative_groups
 from mstar.agents.policy.policy import Policy
 from mstar.agents.sampling.base import Response
 from mstar.agents.types import Rollout
@@ -27,7 +27,7 @@ ONLINE: tuple[str, ...] = ("grpo", "rloo", "online-dpo")  # one of each trainer
 
 
 def killed_while_sampling(patch: pytest.MonkeyPatch) -> None:
-    raise_at(patch, practices, "collect_alone", 2)  # the first round takes one
+    raise_at(patch, trl_bridge, "collect_alone", 2)  # the first round takes one
 
 
 def killed_before_the_commit(patch: pytest.MonkeyPatch) -> None:
@@ -108,7 +108,7 @@ def rollout(reward: float, right: float = 0.0) -> Rollout:
 def test_only_groups_whose_rewards_differ_tell_anything() -> None:
     groups = [(1.0, 1.0), (0.0, 1.0), (np.nan, 1.0), (0.0, 0.0)]
     rollouts = [rollout(reward, float(reward == 1.0)) for group in groups for reward in group]
-    told = telling(rollouts, 2, "correctness")
+    told = informative_groups(rollouts, 2, "correctness")
     assert told.kept == (2, 3)
     assert told.solved == 3 / 4
     assert told.passed == 4 / 8

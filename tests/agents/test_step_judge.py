@@ -15,10 +15,17 @@ from tiny_models import save_tiny_model
 
 from mstar.agents.config import Recipe
 from mstar.agents.judges.catalog import panel_of
-from mstar.agents.judges.image_ablation import attempt_prompt
+from mstar.agents.judges.prompts import attempt_prompt
 from mstar.agents.judges.step_judge import StepJudge
-from mstar.agents.judges.step_labels import bare, exact, labelled, learned_from, slipped, whole
-from mstar.agents.judges.training import JudgeFit, fit_judge, judge_batch, packed, unpacked
+from mstar.agents.judges.step_labels import (
+    answer_only,
+    correct_solution,
+    corrupted_solution,
+    label_response,
+    mask_after_error,
+    outcome_label,
+)
+from mstar.agents.judges.training import JudgeTraining, judge_batch, pack, train_judge, unpack
 from mstar.agents.policy.policy import Policy
 from mstar.agents.sampling.base import Prompt
 from mstar.envs.families.catalog import FAMILIES
@@ -62,14 +69,14 @@ def test_labels_of_solutions_and_of_slips_are_exact(name: str) -> None:
     rng = np.random.default_rng(0)
     for index in range(20):
         problem = FAMILIES[name](1).problem("train", 0, index)
-        assert all(exact(problem).right)
-        wrong = slipped(problem, rng)
+        assert all(correct_solution(problem).right)
+        wrong = corrupted_solution(problem, rng)
         assert wrong is not None
         place = wrong.first_error
         assert place is not None
-        assert wrong.steps[:place] == exact(problem).steps[:place]
-        assert wrong.steps[place] != exact(problem).steps[place]
-        again = labelled(problem, "\n".join(wrong.steps))
+        assert wrong.steps[:place] == correct_solution(problem).steps[:place]
+        assert wrong.steps[place] != correct_solution(problem).steps[place]
+        again = label_response(problem, "\n".join(wrong.steps))
         assert again is not None
         assert (again.first_error, again.kind) == (place, wrong.kind)
 
@@ -77,13 +84,13 @@ def test_labels_of_solutions_and_of_slips_are_exact(name: str) -> None:
 def test_a_bare_answer_is_one_step_and_nothing_is_none() -> None:
     problem = dice()
     assert problem.answer is not None
-    right = labelled(problem, f"Answer: {problem.answer.value}")
+    right = label_response(problem, f"Answer: {problem.answer.value}")
     assert right is not None
     assert right.right == (True,)
-    wrong = labelled(problem, "Answer: 999")
+    wrong = label_response(problem, "Answer: 999")
     assert wrong is not None
     assert (wrong.first_error, wrong.kind) == (0, "answer")
-    assert labelled(problem, " \n ") is None
+    assert label_response(problem, " \n ") is None
 
 
 def test_scores_do_not_depend_on_the_batch_and_survive_saving(
@@ -94,7 +101,9 @@ def test_scores_do_not_depend_on_the_batch_and_survive_saving(
     attempts = [dice(i).attempt(dice(i).solution) for i in range(3)]
     attempts.append(dice().attempt(""))
     together = judge.scores(attempts)
-    assert [len(steps) for steps in together[:3]] == [len(exact(dice(i)).steps) for i in range(3)]
+    assert [len(steps) for steps in together[:3]] == [
+        len(correct_solution(dice(i)).steps) for i in range(3)
+    ]
     assert len(together[3]) == 0
     replace(judge, threshold=0.37).save(tmp_path / "judge")
     again = StepJudge.load(tmp_path / "judge")
@@ -109,8 +118,10 @@ def test_a_judge_with_lora_learns_and_survives_saving(judge: StepJudge, tmp_path
     thin = StepJudge.fresh(Policy.load(str(tmp_path / "base")).with_lora(2))
     attempt = dice().attempt(dice().solution)
     before = thin.scores([attempt])[0]
-    batch = judge_batch(thin.backbone, [attempt_prompt(attempt, 96)], [(0, exact(dice()))])
-    list(fit_judge(thin, [batch] * 3, JudgeFit(updates=3, learning_rate=1e-2, warmup=1)))
+    batch = judge_batch(
+        thin.backbone, [attempt_prompt(attempt, 96)], [(0, correct_solution(dice()))]
+    )
+    list(train_judge(thin, [batch] * 3, JudgeTraining(updates=3, learning_rate=1e-2, warmup=1)))
     thin.save(tmp_path / "thin")
     assert not (tmp_path / "thin" / "model.safetensors").exists()
     after = StepJudge.load(tmp_path / "thin").scores([attempt])[0]
@@ -179,9 +190,9 @@ def questioned() -> list[Question]:
     rng = np.random.default_rng(0)
     asked = []
     for index in range(4):
-        wrong = slipped(dice(index), rng)
+        wrong = corrupted_solution(dice(index), rng)
         assert wrong is not None
-        asked += [Question(0, "exact", exact(dice(index))), Question(0, "slip", wrong)]
+        asked += [Question(0, "exact", correct_solution(dice(index))), Question(0, "slip", wrong)]
     return asked
 
 
@@ -190,8 +201,8 @@ def test_training_tells_right_steps_from_wrong_ones(judge: StepJudge) -> None:
     prompts = [attempt_prompt(q.example.problem.attempt(""), 96) for q in asked[::2]]
     rows = [(place // 2, question.example) for place, question in enumerate(asked)]
     batch = judge_batch(judge.backbone, prompts, rows)
-    fit = JudgeFit(updates=80, learning_rate=1e-2, warmup=5)
-    losses = [float(loss) for loss in fit_judge(judge, itertools.repeat(batch), fit)]
+    fit = JudgeTraining(updates=80, learning_rate=1e-2, warmup=5)
+    losses = [float(loss) for loss in train_judge(judge, itertools.repeat(batch), fit)]
     assert len(losses) == 80
     assert losses[-1] < 0.5 * losses[0]
     rows_of_test = examined(judge, asked)
@@ -205,28 +216,28 @@ def test_training_ends_by_the_clock_too(judge: StepJudge, monkeypatch: pytest.Mo
     seconds = itertools.count(1.0)  # each reading of the clock is a second after the one before
     clock = SimpleNamespace(monotonic=lambda: next(seconds))
     monkeypatch.setattr("mstar.agents.judges.training.time", clock)
-    example = exact(dice())
+    example = correct_solution(dice())
     batch = judge_batch(judge.backbone, [attempt_prompt(dice().attempt(""), 96)], [(0, example)])
-    fit = JudgeFit(updates=10**6, seconds=3.0)
-    assert 0 < len(list(fit_judge(judge, itertools.repeat(batch), fit))) <= 4
+    fit = JudgeTraining(updates=10**6, seconds=3.0)
+    assert 0 < len(list(train_judge(judge, itertools.repeat(batch), fit))) <= 4
 
 
 def test_nothing_is_asked_behind_the_first_error(judge: StepJudge) -> None:
-    wrong = labelled(dice(), "red is 99\n99 + 1 = 100\nAnswer: 100")
+    wrong = label_response(dice(), "red is 99\n99 + 1 = 100\nAnswer: 100")
     assert wrong is not None
     batch = judge_batch(judge.backbone, [attempt_prompt(dice().attempt(""), 96)], [(0, wrong)])
     assert batch.right[0, 0] == 0
     assert bool(batch.right[0, 1:].isnan().all())
-    assert learned_from((1.0, 1.0)) == (1.0, 1.0)
+    assert mask_after_error((1.0, 1.0)) == (1.0, 1.0)
 
 
 def test_a_right_answer_alone_is_learned_and_not_asked_about(judge: StepJudge) -> None:
-    rows = [(0, exact(dice())), (0, bare(dice()))]
+    rows = [(0, correct_solution(dice())), (0, answer_only(dice()))]
     batch = judge_batch(judge.backbone, [attempt_prompt(dice().attempt(""), 96)], rows)
     assert bool(batch.right[1].isnan().all())
     assert batch.sure[1, 0] == 1.0
     assert float(batch.sure[1].sum()) == 1.0
-    wrong = labelled(dice(), "red is 99\nAnswer: 100")
+    wrong = label_response(dice(), "red is 99\nAnswer: 100")
     assert wrong is not None
     batch = judge_batch(judge.backbone, [attempt_prompt(dice().attempt(""), 96)], [(0, wrong)])
     assert float(batch.sure.sum()) == 0.0
@@ -235,10 +246,10 @@ def test_a_right_answer_alone_is_learned_and_not_asked_about(judge: StepJudge) -
 def test_an_outcome_has_one_label_and_it_is_the_verifiers() -> None:
     problem = dice()
     assert problem.answer is not None
-    lucky = labelled(problem, f"red is 99\nAnswer: {problem.answer.value}")
+    lucky = label_response(problem, f"red is 99\nAnswer: {problem.answer.value}")
     assert lucky is not None
     assert lucky.right[-1] == 0.0
-    found = whole(lucky)
+    found = outcome_label(lucky)
     assert found is not None
     assert np.isnan(found.right[0])
     assert found.right[-1] == 1.0
@@ -251,13 +262,13 @@ def test_steps_in_another_order_are_right_and_differences_turned_around_are_not(
     left, result = worked.split(" = ")
     turned = " + ".join(reversed(left.split(" + ")))
     text = "\n".join([*reversed(read), f"{turned} = {result}", f"Answer: {result}"])
-    found = labelled(problem, text)
+    found = label_response(problem, text)
     assert found is not None
     assert found.first_error is None
     problem = next(p for p in map(dice, range(50)) if " - " in p.solution)
     high, low = problem.steps[-1].text.split(" = ")[0].split(" - ")
     text = f"{low} - {high} = {problem.steps[-1].value}\n{problem.solution}"
-    found = labelled(problem, text)
+    found = label_response(problem, text)
     assert found is not None
     assert found.first_error == 0
 
@@ -270,7 +281,7 @@ def test_batches_do_not_depend_on_who_makes_them_and_cross_between_processes() -
         assert torch.equal(one.written.tokens, other.written.tokens)
         assert torch.equal(one.right.nan_to_num(-1), other.right.nan_to_num(-1))
         assert torch.equal(one.encoded["pixel_values"], other.encoded["pixel_values"])
-        assert torch.equal(unpacked(packed(one)).written.ends, one.written.ends)
+        assert torch.equal(unpack(pack(one)).written.ends, one.written.ends)
     there.close()
 
 

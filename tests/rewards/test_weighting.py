@@ -13,7 +13,7 @@ from tiny_runs import agent_of
 
 from mstar.agents.agent import Agent
 from mstar.agents.online.agent import Online
-from mstar.agents.online.trl_bridge import Column, column_weights
+from mstar.agents.online.trl_bridge import RewardColumn, column_weights
 from mstar.agents.policy.policy import Policy
 from mstar.experiments.run.round_row import describe
 from mstar.rewards import RewardPanel
@@ -75,13 +75,13 @@ def test_the_columns_of_trl_sum_to_the_reward_after_weights_have_changed(
     assert isinstance(agent, Online)
     _, done = agent.learn()
     agent.close()
-    columns = [Column(agent.practice, name) for name in column_weights(agent.env)]
+    columns = [RewardColumn(agent.bridge, name) for name in column_weights(agent.env)]
     told = list(column_weights(agent.env).values())
     for weights in ({}, {"liar": 0.0}, {"friend": 0.2, "liar": 3.0}):
         agent.env.examiner.panel.weights |= weights
         asked = [rollout.problem for rollout in done.rollouts]
         table = agent.env.judge(asked, [rollout.response.text for rollout in done.rollouts])
-        agent.practice.scored = [
+        agent.bridge.scored = [
             replace(rollout, reward=float(reward))
             for rollout, reward in zip(done.rollouts, table.reward, strict=True)
         ]
