@@ -26,7 +26,6 @@ from mstar.agents.policy.policy import Policy
 from mstar.agents.pseudo_labels import drawn_mixed
 from mstar.agents.registry import resolve
 from mstar.agents.rollout import distinct
-from mstar.agents.sampling.base import Prompt
 from mstar.agents.sampling.catalog import sampler_of
 from mstar.agents.seeds import mix
 from mstar.agents.types import (
@@ -38,9 +37,9 @@ from mstar.agents.types import (
     SamplingPlan,
     Selection,
 )
-from mstar.envs.problem import Problem
+from mstar.envs.problem import Problem, Prompt
+from mstar.envs.task import Task
 from mstar.envs.variants.phrasing import phrase_all
-from mstar.envs.vector_env import ProblemVectorEnv
 
 
 class Agent(ABC):
@@ -52,7 +51,7 @@ class Agent(ABC):
 
     Args:
         policy: trained in place.
-        env: the problems that it learns from.
+        task: the problems that it learns from.
         held_out: the validation problems, which it is evaluated on after every round.
         recipe: all settings.
         folder: where trainers write their checkpoints.
@@ -72,13 +71,13 @@ class Agent(ABC):
     def __init__(
         self,
         policy: Policy,
-        env: ProblemVectorEnv,
-        held_out: ProblemVectorEnv,
+        task: Task,
+        held_out: Task,
         recipe: Recipe,
         folder: Path,
     ) -> None:
         self.check(recipe)
-        self.policy, self.env, self.held_out, self.recipe = policy, env, held_out, recipe
+        self.policy, self.task, self.held_out, self.recipe = policy, task, held_out, recipe
         self.folder = folder
         self.sampler = sampler_of(policy, recipe)
         first_plan = SamplingPlan(
@@ -91,7 +90,7 @@ class Agent(ABC):
             "controller", CONTROLLERS, recipe.exploration.controller
         )(first_plan, recipe)
         self.mixing: Mixing = resolve("mixing", MIXINGS, recipe.mixing.rule)(recipe)
-        self.guards = Guards(recipe, (env.examiner.panel, held_out.examiner.panel))
+        self.guards = Guards(recipe, (task.panel, held_out.panel))
         self.monitor = Monitor(policy, self.sampler, held_out, recipe, self.guards)
         self.drawn: list[Problem] = []
         self.stage = "starting"
@@ -192,7 +191,7 @@ class Agent(ABC):
             plan: holds the share of problems without a label.
             again: problems to ask once more, in the place of new ones.
         """
-        new = drawn_mixed(self.env, self.recipe.sampling.prompts - len(again), plan.unlabelled)
+        new = drawn_mixed(self.task, self.recipe.sampling.prompts - len(again), plan.unlabelled)
         self.drawn = distinct([*again, *new])
         seed = mix(self.recipe.run.seed, number, 5)
         return phrase_all(self.drawn, self.recipe.data.phrasings, seed)
@@ -256,7 +255,7 @@ class Agent(ABC):
         """All that ``restore`` needs beside the checkpoint, as JSON values."""
         return {
             "round": self.rounds_done,
-            "env": self.env.state(),
+            "env": self.task.state(),
             "controller": self.controller.state(),
             "mixing": self.mixing.state(),
             "cost": asdict(self.cost),
@@ -275,7 +274,7 @@ class Agent(ABC):
         if checkpoint is not None:
             self.policy.load_weights(checkpoint)
         self.rounds_done = int(state["round"])
-        self.env.restore(state["env"])
+        self.task.restore(state["env"])
         self.controller.restore(state["controller"])
         self.mixing.restore(state["mixing"])
         self.cost = Cost(**state["cost"])

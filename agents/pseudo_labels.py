@@ -12,8 +12,8 @@ from mstar.agents.rollout import by_problem
 from mstar.agents.selection import ranking_score
 from mstar.agents.types import Rollout
 from mstar.envs.problem import Problem
+from mstar.envs.task import Task
 from mstar.envs.variants.unlabelled import is_right
-from mstar.envs.vector_env import ProblemVectorEnv
 from mstar.rewards.base import Scores
 from mstar.rewards.voting import PSEUDO_LABELS, VoteName, vote_weights
 
@@ -134,11 +134,11 @@ def vote_record(rollouts: Sequence[Rollout], vote: VoteName, rank: str) -> VoteR
     return VoteRecord(len(known), solved, voted, right)
 
 
-def drawn_mixed(env: ProblemVectorEnv, count: int, unlabelled: float | None) -> list[Problem]:
+def drawn_mixed(task: Task, count: int, unlabelled: float | None) -> list[Problem]:
     """The next problems, so many of them unlabelled; fewer where too few of either kind are found.
 
     Args:
-        env: poses the problems.
+        task: poses the problems.
         count: how many problems.
         unlabelled: share of them without a label; None takes the next ones as they come.
 
@@ -146,14 +146,14 @@ def drawn_mixed(env: ProblemVectorEnv, count: int, unlabelled: float | None) -> 
         ValueError: labelled problems are wanted, and there are none.
     """
     if unlabelled is None:
-        return env.draw(count)
+        return task.draw(count)
     hidden = round(unlabelled * count)
     wanted = {True: hidden, False: count - hidden}  # by whether the answer is withheld
     found: list[Problem] = []
     left = 100 * count  # bounds the search in a set that lacks one kind
     while (missing := sum(wanted.values())) and left > 0:
         left -= missing
-        for problem in env.draw(missing):
+        for problem in task.draw(missing):
             if wanted[problem.answer is None]:
                 wanted[problem.answer is None] -= 1
                 found.append(problem)

@@ -8,57 +8,67 @@ from dataclasses import replace
 import numpy as np
 
 from mstar.agents.policy import distributed
-from mstar.agents.sampling.base import Prompt, Response, Sampler
+from mstar.agents.sampling.base import Response, Sampler
 from mstar.agents.types import Rollout
-from mstar.envs.problem import Problem
-from mstar.envs.vector_env import ProblemVectorEnv
+from mstar.envs.problem import Problem, Prompt
+from mstar.envs.task import Task
 from mstar.rewards.base import ScoreTable
 
-NO_PROBLEM = Problem("", (), "", None)  # takes the place of a problem between processes
+NO_PROBLEM = Problem("", (), "", None)  # replaces a problem that is sent between processes
+NO_PROMPT = Prompt("", (), "")
 
 
 def collect(
     sampler: Sampler,
-    env: ProblemVectorEnv,
+    task: Task,
     problems: Sequence[Problem],
     temperatures: Sequence[float],
     seed: int,
     version: int,
+    prompts: Sequence[Prompt] | None = None,
 ) -> list[Rollout]:
     """Sample K responses to each of N problems and judge them; each process does its share.
 
     Args:
         sampler: of the policy as it is now.
-        env: renders the prompts and judges.
+        task: makes the prompts and judges.
         problems: N problems.
         temperatures: K temperatures, one for each sample of every problem.
         seed: of the sampling; seed, problem and the number of the sample decide what is drawn.
         version: number of rounds that the policy has been trained for.
+        prompts: those of the problems, if they have been made before.
 
     Returns:
         N x K rollouts, problem by problem, on every process.
     """
+    prompts = prompts_of(task, problems) if prompts is None else prompts
     own = collect_alone(
-        sampler, env, distributed.share(problems), temperatures, seed=seed, version=version
+        sampler,
+        task,
+        distributed.share(problems),
+        temperatures,
+        seed=seed,
+        version=version,
+        prompts=distributed.share(prompts),
     )
     if distributed.count() == 1:
         return own
-    return combined(together(own, problems), env)
+    return combined(together(own, problems, prompts), task)
 
 
 def collect_alone(
     sampler: Sampler,
-    env: ProblemVectorEnv,
+    task: Task,
     problems: Sequence[Problem],
     temperatures: Sequence[float],
     seed: int,
     version: int,
+    prompts: Sequence[Prompt] | None = None,
 ) -> list[Rollout]:
     """As ``collect``, by this process alone; all responses are judged in one batch."""
-    groups = sampler.sample(
-        [ask(env, problem) for problem in problems], len(temperatures), list(temperatures), seed
-    )
-    return judged(env, problems, groups, [temperatures] * len(groups), version)
+    prompts = prompts_of(task, problems) if prompts is None else prompts
+    groups = sampler.sample(prompts, len(temperatures), list(temperatures), seed)
+    return judged(task, problems, prompts, groups, [temperatures] * len(groups), version)
 
 
 def sample_shared(
@@ -75,8 +85,9 @@ def sample_shared(
 
 
 def judged(
-    env: ProblemVectorEnv,
+    task: Task,
     problems: Sequence[Problem],
+    prompts: Sequence[Prompt],
     groups: Sequence[Sequence[Response]],
     temperatures: Sequence[Sequence[float]],
     version: int,
@@ -84,50 +95,64 @@ def judged(
     """The rollouts of N groups of responses, group by group, all judged in one batch.
 
     Args:
-        env: judges.
+        task: judges.
         problems: N, one for each group.
+        prompts: N, those of the problems.
         groups: the responses to each problem.
         temperatures: that each of them was sampled at.
         version: number of rounds that the policy has been trained for.
     """
-    owners = [problem for problem, group in zip(problems, groups, strict=True) for _ in group]
+    asked = zip(problems, prompts, groups, strict=True)
+    owners = [(problem, prompt) for problem, prompt, group in asked for _ in group]
     responses = [response for group in groups for response in group]
     flat = [temperature for group in temperatures for temperature in group]
-    table = env.judge(
-        owners,
+    table = task.score(
+        [problem for problem, _ in owners],
         [response.text for response in responses],
         [{"certainty": r.certainty, "logprob": r.logprob} for r in responses],
     )
     return [
         Rollout(
             problem=problem,
+            prompt=prompt,
             response=response,
             temperature=temperature,
             version=version,
             scores=dict(zip(table.names, map(float, table.scores[row]), strict=True)),
             reward=float(table.reward[row]),
         )
-        for row, (problem, response, temperature) in enumerate(
+        for row, ((problem, prompt), response, temperature) in enumerate(
             zip(owners, responses, flat, strict=True)
         )
     ]
 
 
-def together(own: Sequence[Rollout], problems: Sequence[Problem]) -> list[Rollout]:
+def prompts_of(task: Task, problems: Sequence[Problem]) -> list[Prompt]:
+    """The prompts of problems; images are rendered on first access."""
+    return [task.prompt(problem) for problem in problems]
+
+
+def together(
+    own: Sequence[Rollout], problems: Sequence[Problem], prompts: Sequence[Prompt]
+) -> list[Rollout]:
     """The rollouts of all processes, in the order of the processes, on each of them.
 
     Args:
         own: of this process.
-        problems: all that any process was given; they are not sent around.
+        problems: all that any process was given; they are not sent between processes.
+        prompts: of the problems; they are not sent either.
     """
-    known = {problem.id: problem for problem in problems}
-    gathered = distributed.gather([(r.problem.id, replace(r, problem=NO_PROBLEM)) for r in own])
-    return [replace(rollout, problem=known[id]) for id, rollout in gathered]
+    known = {each.id: (each, prompt) for each, prompt in zip(problems, prompts, strict=True)}
+    sent = [(r.problem.id, replace(r, problem=NO_PROBLEM, prompt=NO_PROMPT)) for r in own]
+    return [
+        replace(rollout, problem=known[id][0], prompt=known[id][1])
+        for id, rollout in distributed.gather(sent)
+    ]
 
 
-def combined(rollouts: Sequence[Rollout], env: ProblemVectorEnv) -> list[Rollout]:
+def combined(rollouts: Sequence[Rollout], task: Task) -> list[Rollout]:
     """The rollouts with the rewards of one batch: a rule may compare all of its rows."""
-    panel = env.examiner.panel
+    panel = task.panel
     scores = np.array([[r.scores[name] for name in panel.names] for r in rollouts], np.float32)
     groups = tuple(r.problem.attempt(r.response.text).group for r in rollouts)
     table = panel.combine(ScoreTable(panel.names, scores, groups))
@@ -135,15 +160,6 @@ def combined(rollouts: Sequence[Rollout], env: ProblemVectorEnv) -> list[Rollout
         replace(rollout, reward=float(reward))
         for rollout, reward in zip(rollouts, table.reward, strict=True)
     ]
-
-
-def ask(env: ProblemVectorEnv, problem: Problem) -> Prompt:
-    """The problem as a prompt: its images at the environment's size, and the text."""
-    return Prompt(
-        text=env.prompt(problem),
-        images=tuple(image.render(env.size) for image in problem.pictures),
-        key=problem.id,
-    )
 
 
 def distinct(problems: Sequence[Problem]) -> list[Problem]:

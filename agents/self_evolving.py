@@ -13,8 +13,7 @@ from mstar.agents.explore.sample_allocation import SampleAllocation
 from mstar.agents.judges.catalog import step_judge_in
 from mstar.agents.judges.refresh import JudgeRefresh
 from mstar.agents.pseudo_labels import pseudo_labelled
-from mstar.agents.rollout import ask, collect
-from mstar.agents.sampling.base import Prompt
+from mstar.agents.rollout import collect
 from mstar.agents.seeds import mix
 from mstar.agents.selection import select
 from mstar.agents.sft_trainer import LiveTrainer
@@ -42,16 +41,16 @@ class SelfEvolving(Agent):
 
     def prepare(self) -> None:
         """Make the trainer's, the allocation's and the judge's part of the state."""
-        self.worked_examples = WorkedExamples(self.env, self.recipe)
+        self.worked_examples = WorkedExamples(self.task, self.recipe)
         self._restart = self.policy.weights() if self.inherits == "nothing" else None
         self._trainer: LiveTrainer | None = None
         self._allocation: SampleAllocation | None = None
         if self.recipe.sampling.allocation == "by-prompt":
-            self._allocation = SampleAllocation(self.sampler, self.env, self.recipe)
+            self._allocation = SampleAllocation(self.sampler, self.task, self.recipe)
         self._refresh: JudgeRefresh | None = None
         if self.recipe.rewards.judge_refresh:
-            judge = step_judge_in(self.env.examiner.panel)
-            if step_judge_in(self.held_out.examiner.panel) is not judge:
+            judge = step_judge_in(self.task.panel)
+            if step_judge_in(self.held_out.panel) is not judge:
                 raise ValueError(
                     "judge_refresh trains the step judge of one panel, and training and validation "
                     "problems have two; give both the same panel"
@@ -102,7 +101,7 @@ class SelfEvolving(Agent):
         if allocation is None:
             return collect(
                 self.sampler,
-                self.env,
+                self.task,
                 self.draw(number, plan),
                 [plan.temperature] * plan.samples,
                 seed=mix(self.recipe.run.seed, number, 0),
@@ -122,13 +121,10 @@ class SelfEvolving(Agent):
     ) -> list[SFTExample]:
         """The kept rollouts in random order, with the plan's share of worked examples."""
         rng = np.random.default_rng(mix(self.recipe.run.seed, number, 2))
-        prompts: dict[str, Prompt] = {}
-        examples = []
-        for rollout in (rollouts[i] for i in rng.permutation(selection.kept)):
-            problem = rollout.problem
-            if problem.id not in prompts:
-                prompts[problem.id] = ask(self.env, problem)
-            examples.append(SFTExample(prompts[problem.id], rollout.response.text))
+        examples = [
+            SFTExample(rollouts[i].prompt, rollouts[i].response.text)
+            for i in rng.permutation(selection.kept)
+        ]
         return self.worked_examples.mixed_into(examples, plan.worked_examples, number)
 
     def fine_tune(self, examples: Sequence[SFTExample], number: int) -> FinetuneResult:

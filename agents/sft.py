@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from mstar.agents.rollout import ask
 from mstar.agents.self_evolving import SelfEvolving
 from mstar.agents.types import Round, SFTExample
 
@@ -28,7 +27,7 @@ class Sft(SelfEvolving):
                 f"{self.recipe.data.env} has steps; "
                 "take an agent that learns from its own responses"
             )
-        examples = [SFTExample(ask(self.env, problem), problem.solution) for problem in worked]
+        examples = [SFTExample(self.task.prompt(problem), problem.solution) for problem in worked]
         finetuned = self.fine_tune(examples, number)
         self.record_time("fine-tune")
         return self.finish(number, finetuned=finetuned)

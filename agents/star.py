@@ -7,11 +7,11 @@ from dataclasses import replace
 from math import nan
 
 from mstar.agents.rollout import by_problem, collect
-from mstar.agents.sampling.base import Prompt, Response, Sampler
+from mstar.agents.sampling.base import Response, Sampler
 from mstar.agents.seeds import mix
 from mstar.agents.self_evolving import ReSTEM
 from mstar.agents.types import Rollout, SamplingPlan
-from mstar.envs.problem import Problem
+from mstar.envs.problem import Problem, Prompt
 from mstar.rewards.verifier.extract import has_reasoning
 
 
@@ -39,22 +39,24 @@ class Star(ReSTEM):
         unsolved = self._unsolved(rollouts)
         if not unsolved:
             return rollouts
-        texts = {problem.id: self._text_with_hint(problem) for problem in unsolved}
+        problems = [rollout.problem for rollout in unsolved]
+        texts = {problem.id: self._text_with_hint(problem) for problem in problems}
         hinted = collect(
             HintingSampler(self.sampler, texts),
-            self.env,
-            unsolved,
+            self.task,
+            problems,
             [plan.temperature] * plan.samples,
             seed=mix(self.recipe.run.seed, number, 4),
             version=number - 1,
+            prompts=[rollout.prompt for rollout in unsolved],
         )
         return rollouts + [self._with_reasons(rollout) for rollout in hinted]
 
-    def _unsolved(self, rollouts: Sequence[Rollout]) -> list[Problem]:
-        """Problems with an answer and without a right response."""
+    def _unsolved(self, rollouts: Sequence[Rollout]) -> list[Rollout]:
+        """The first rollout of each problem with an answer and without a right response."""
         groups = [[rollouts[i] for i in members] for members in by_problem(rollouts).values()]
         return [
-            group[0].problem
+            group[0]
             for group in groups
             if group[0].problem.answer is not None
             and not any(rollout.scores[self.guards.gate] == 1.0 for rollout in group)
@@ -64,7 +66,7 @@ class Star(ReSTEM):
         """The text of the prompt with the answer in it."""
         assert problem.answer is not None
         question = with_hint(problem.question, problem.answer.value)
-        return self.env.prompt(replace(problem, question=question))
+        return self.task.prompt(replace(problem, question=question)).text
 
     def _with_reasons(self, hinted: Rollout) -> Rollout:
         """A hinted rollout; the gate abstains on one without reasons."""

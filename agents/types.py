@@ -14,8 +14,8 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from mstar.agents.sampling.base import Prompt, Response
-from mstar.envs.problem import Problem
+from mstar.agents.sampling.base import Response
+from mstar.envs.problem import Problem, Prompt
 from mstar.rewards.diagnostics.calibration import Calibration, calibration
 from mstar.rewards.diagnostics.health import ModelHealth
 
@@ -57,6 +57,7 @@ class Rollout:
 
     Attributes:
         problem: that it answers.
+        prompt: the problem as the policy was asked, but without a hint.
         response: text, tokens and log-probability.
         temperature: that it was sampled at; 0 is greedy.
         version: number of rounds that the policy had been trained for.
@@ -67,6 +68,7 @@ class Rollout:
     """
 
     problem: Problem
+    prompt: Prompt
     response: Response
     temperature: float
     version: int

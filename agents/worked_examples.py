@@ -8,10 +8,9 @@ from functools import cached_property
 import numpy as np
 
 from mstar.agents.config import Recipe
-from mstar.agents.rollout import ask
 from mstar.agents.seeds import mix
 from mstar.agents.types import SFTExample
-from mstar.envs.vector_env import ProblemVectorEnv
+from mstar.envs.task import Task
 from mstar.rewards.verifier.verify import verify
 
 SEARCHED = 40  # problems looked at for each solution that is wanted
@@ -24,12 +23,12 @@ class WorkedExamples:
     responses tied to what is known to be right (the verifiable tenth of PURE, arXiv 2504.15275).
 
     Args:
-        env: poses the problems; those without a label or without steps are left out.
+        task: poses the problems; those without a label or without steps are left out.
         recipe: ``worked_example_count`` is the size of the set.
     """
 
-    def __init__(self, env: ProblemVectorEnv, recipe: Recipe) -> None:
-        self._env, self._recipe = env, recipe
+    def __init__(self, task: Task, recipe: Recipe) -> None:
+        self._task, self._recipe = task, recipe
 
     def mixed_into(
         self, examples: Sequence[SFTExample], share: float, number: int
@@ -60,11 +59,11 @@ class WorkedExamples:
         wanted, seed = self._recipe.mixing.worked_example_count, mix(self._recipe.run.seed, 0, 9)
         found: dict[str, SFTExample] = {}
         for index in range(SEARCHED * wanted):
-            problem = self._env.examiner.problem(seed, index)
+            problem = self._task.problem(seed, index)
             if problem.answer is None or not problem.steps:
                 continue
             if verify(problem.solution, problem.answer).correct:
-                found[problem.id] = SFTExample(ask(self._env, problem), problem.solution)
+                found[problem.id] = SFTExample(self._task.prompt(problem), problem.solution)
             if len(found) == wanted:
                 return list(found.values())
         raise ValueError(

@@ -81,34 +81,6 @@ class ProblemVectorEnv(VectorEnv[dict[str, Any], Sequence[str], NDArray[Any]]):
         self._current: list[tuple[Observation, Info]] = []  # N
         self._result: tuple[list[Problem], Sequence[str], ScoreTable] | None = None
 
-    # Until the agents take a Task.
-    @property
-    def examiner(self) -> Task:
-        """The task."""
-        return self.task
-
-    @property
-    def size(self) -> int:
-        """As of the task."""
-        return self.task.size
-
-    def draw(self, count: int) -> list[Problem]:
-        """As of the task."""
-        return self.task.draw(count)
-
-    def prompt(self, problem: Problem) -> str:
-        """The text of the prompt."""
-        return self.task.prompt(problem).text
-
-    def judge(
-        self,
-        problems: Sequence[Problem],
-        responses: Sequence[str],
-        measured: Sequence[Mapping[str, float]] | None = None,
-    ) -> ScoreTable:
-        """As ``score`` of the task."""
-        return self.task.score(problems, responses, measured)
-
     def state(self) -> dict[str, int]:
         """The task's position, as JSON values."""
         return self.task.state()

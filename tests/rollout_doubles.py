@@ -6,7 +6,7 @@ from typing import Any
 
 from mstar.agents.sampling.base import Response
 from mstar.agents.types import Rollout
-from mstar.envs.problem import Problem
+from mstar.envs.problem import Problem, Prompt
 from mstar.rewards.base import Answer
 
 
@@ -32,6 +32,7 @@ def rollout(
     length, entropy = more.pop("length", 5), more.pop("entropy", 1.0)
     return Rollout(
         problem=Problem(problem, (), "how many?", Answer("number", "3")),
+        prompt=Prompt("how many?", (), problem),
         response=Response(text, tuple(range(length)), -1.0, entropy, 0.1, True),
         temperature=temperature,
         version=0,

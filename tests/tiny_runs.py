@@ -14,11 +14,10 @@ from mstar.agents.agent import Agent
 from mstar.agents.catalog import agent_class
 from mstar.agents.config import Recipe
 from mstar.agents.policy.policy import Policy
-from mstar.agents.sampling.base import Prompt
 from mstar.agents.self_evolving import SelfEvolving
 from mstar.agents.types import SFTExample
-from mstar.envs.problem import Split
-from mstar.envs.vector_env import ProblemVectorEnv
+from mstar.envs.problem import Prompt, Split
+from mstar.envs.task import Task
 from mstar.rewards.base import Attempt, Scores
 from mstar.rewards.panel import RewardPanel
 
@@ -72,8 +71,8 @@ def tiny_agent(
     recipe = TINY.replace(panel=("correctness",), gate="correctness", **changes)
     panel = RewardPanel([judge or Even()])
 
-    def problems(split: Split) -> ProblemVectorEnv:
-        return ProblemVectorEnv(source="BarChart", panel=panel, split=split, size=96, seed=0)
+    def problems(split: Split) -> Task:
+        return Task(source="BarChart", panel=panel, split=split, size=96, seed=0)
 
     made: SelfEvolving = agent_class(recipe.run.agent)(
         policy, problems("train"), problems("validation"), recipe, folder
@@ -86,11 +85,9 @@ def agent_of(policy: Policy, folder: Path, panel: RewardPanel, **changes: Any) -
     named = {"panel": panel.names, "gate": panel.names[0], "minibatches": 2, **changes}
     recipe = TINY.replace(**named)
 
-    def problems(split: Split) -> ProblemVectorEnv:
+    def problems(split: Split) -> Task:
         hidden = recipe.mixing.unlabelled if split == "train" else 0.0
-        return ProblemVectorEnv(
-            source="BarChart", panel=panel, split=split, size=96, seed=0, unlabelled=hidden
-        )
+        return Task(source="BarChart", panel=panel, split=split, size=96, seed=0, unlabelled=hidden)
 
     made: Agent = agent_class(recipe.run.agent)(
         policy, problems("train"), problems("validation"), recipe, folder

@@ -18,9 +18,10 @@ from PIL import Image
 from trl.generation import vllm_client
 
 from mstar.agents.policy.policy import Policy
-from mstar.agents.sampling.base import Prompt, Response
+from mstar.agents.sampling.base import Response
 from mstar.agents.sampling.local import LocalSampler
 from mstar.agents.sampling.vllm_client import Server
+from mstar.envs.problem import Prompt
 
 Json = dict[str, Any]
 

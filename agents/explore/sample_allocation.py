@@ -11,12 +11,12 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from mstar.agents.config import Recipe
-from mstar.agents.rollout import ask, by_problem, collect, combined, judged, sample_shared
+from mstar.agents.rollout import by_problem, collect, combined, judged, sample_shared
 from mstar.agents.sampling.base import Sampler
 from mstar.agents.seeds import mix
 from mstar.agents.types import Rollout, SamplingPlan
 from mstar.envs.problem import Problem
-from mstar.envs.vector_env import ProblemVectorEnv
+from mstar.envs.task import Task
 
 MOST = 2  # times the even share: no problem gets more
 WAIT = 2  # rounds until an unsolved problem is asked again; twice as long every further time
@@ -111,18 +111,18 @@ class SampleAllocation:
 
     Args:
         sampler: of the policy as it is now.
-        env: poses and judges the problems.
+        task: poses and judges the problems.
         recipe: ``initial_samples`` is how many a few are, and the ``gate`` says what is right.
     """
 
-    def __init__(self, sampler: Sampler, env: ProblemVectorEnv, recipe: Recipe) -> None:
-        self._sampler, self._env, self._recipe = sampler, env, recipe
+    def __init__(self, sampler: Sampler, task: Task, recipe: Recipe) -> None:
+        self._sampler, self._task, self._recipe = sampler, task, recipe
         self._queue = RetryQueue()
         self._queued: dict[str, Problem] = {}  # as they were drawn
 
     def due(self, number: int) -> list[Problem]:
         """The problems to ask again in a round; a resumed run finds them by their ids."""
-        find = self._env.examiner.find
+        find = self._task.find
         names = self._queue.due(number, self._recipe.sampling.prompts // AGAIN)
         return [self._queued.get(name) or find(name) for name in names]
 
@@ -131,7 +131,7 @@ class SampleAllocation:
         few = min(self._recipe.sampling.initial_samples, plan.samples)
         rollouts = collect(
             self._sampler,
-            self._env,
+            self._task,
             problems,
             [plan.temperature] * few,
             seed=mix(self._recipe.run.seed, number, 0),
@@ -148,7 +148,7 @@ class SampleAllocation:
             for group in groups
             for place, rollout in enumerate(group)
         ]
-        return combined(sampled, self._env)
+        return combined(sampled, self._task)
 
     def note(self, number: int, drawn: Sequence[Problem], rollouts: Sequence[Rollout]) -> None:
         """Queue the problems of a round that had no right response.
@@ -184,7 +184,7 @@ class SampleAllocation:
         """The groups with so many more rollouts each; extended groups are judged as a whole."""
         longer = [i for i, count in enumerate(more) if count]
         problems = [groups[i][0].problem for i in longer]
-        prompts = [ask(self._env, problem) for problem in problems]
+        prompts = [groups[i][0].prompt for i in longer]
         counts = [more[i] for i in longer]
         written = sample_shared(self._sampler, prompts, counts, temperature, seed)
         responses = [
@@ -193,7 +193,7 @@ class SampleAllocation:
         ]
         temperatures = [[temperature] * len(group) for group in responses]
         version = groups[0][0].version
-        rollouts = judged(self._env, problems, responses, temperatures, version)
+        rollouts = judged(self._task, problems, prompts, responses, temperatures, version)
         extended = dict(zip(longer, by_problem(rollouts).values(), strict=True))
         return [
             [rollouts[row] for row in extended[i]] if i in extended else group

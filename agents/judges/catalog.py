@@ -12,8 +12,8 @@ from mstar.agents.judges.image_ablation import ImageGap
 from mstar.agents.judges.step_judge import STEP_JUDGE, StepJudge, StepJudgeReward
 from mstar.agents.policy.embedded import EMBEDDED
 from mstar.agents.policy.policy import Policy, Precision
-from mstar.agents.sampling.base import Prompt
 from mstar.agents.sampling.local import LocalSampler
+from mstar.envs.problem import Prompt
 from mstar.rewards.base import LazyImage, RewardModel
 from mstar.rewards.models.endpoint import Endpoint
 from mstar.rewards.models.grounding import ImageAblation

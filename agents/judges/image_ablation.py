@@ -7,8 +7,9 @@ from dataclasses import dataclass
 
 from mstar.agents.judges.prompts import attempt_prompt, with_gray_images
 from mstar.agents.policy.policy import Policy
-from mstar.agents.sampling.base import Prompt, Response
+from mstar.agents.sampling.base import Response
 from mstar.agents.sampling.likelihood import log_probabilities
+from mstar.envs.problem import Prompt
 from mstar.rewards.base import Attempt
 
 

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from typing import Literal
 
 from mstar.agents.judges.step_labels import LabelledResponse, error_kind
-from mstar.agents.sampling.base import Prompt
 from mstar.agents.sampling.completion import complete
 from mstar.agents.sampling.local import LocalSampler
+from mstar.envs.problem import Prompt
 from mstar.rewards.verifier.verify import verify
 
 Share = Literal["hard", "soft"]

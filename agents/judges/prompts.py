@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from PIL import Image
 
-from mstar.agents.sampling.base import Prompt
+from mstar.envs.problem import Prompt
 from mstar.envs.task import INSTRUCTION
 from mstar.envs.wrappers import GRAY
 from mstar.rewards.base import Attempt

@@ -23,9 +23,9 @@ from mstar.agents.judges.step_labels import (
 from mstar.agents.judges.training import JudgeBatch, JudgeTraining, judge_batch, train_judge
 from mstar.agents.policy import distributed
 from mstar.agents.rollout import by_problem
-from mstar.agents.sampling.base import Prompt
 from mstar.agents.seeds import mix
 from mstar.agents.types import Rollout
+from mstar.envs.problem import Prompt
 
 PROBLEMS = 16  # of one update
 GENTLE = JudgeTraining(learning_rate=1e-4, warmup=4)  # it must not forget what it was made for

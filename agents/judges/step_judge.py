@@ -16,9 +16,10 @@ from mstar.agents.judges.prompts import attempt_prompt
 from mstar.agents.judges.step_tokens import StepTokens, step_tokens
 from mstar.agents.policy.forward import evaluating
 from mstar.agents.policy.policy import Policy
-from mstar.agents.sampling.base import Prompt, unique_prompts
+from mstar.agents.sampling.base import unique_prompts
 from mstar.agents.sampling.decoding import Prefill, prefill
 from mstar.agents.sampling.prefix_cache import select_rows
+from mstar.envs.problem import Prompt
 from mstar.rewards.base import Attempt
 from mstar.rewards.models.process import ProcessReward, Steps, steps_of
 

@@ -14,7 +14,7 @@ from mstar.agents.judges.step_judge import StepJudge
 from mstar.agents.judges.step_labels import LabelledResponse, mask_after_error
 from mstar.agents.judges.step_tokens import StepTokens, step_tokens
 from mstar.agents.policy.policy import Policy
-from mstar.agents.sampling.base import Prompt
+from mstar.envs.problem import Prompt
 
 
 @dataclass(frozen=True)

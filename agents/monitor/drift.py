@@ -7,11 +7,9 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from mstar.agents.policy.policy import Policy
-from mstar.agents.rollout import ask
 from mstar.agents.sampling.base import Response
 from mstar.agents.sampling.likelihood import log_probabilities
 from mstar.agents.types import Rollout
-from mstar.envs.vector_env import ProblemVectorEnv
 
 RESPONSES = 32  # stored in every round's state, so that a killed run resumes with the same
 
@@ -37,9 +35,7 @@ class BaseResponses:
     logprobs: tuple[float, ...] = ()
 
     @classmethod
-    def of(
-        cls, policy: Policy, env: ProblemVectorEnv, rollouts: Sequence[Rollout], temperature: float
-    ) -> BaseResponses:
+    def of(cls, policy: Policy, rollouts: Sequence[Rollout], temperature: float) -> BaseResponses:
         """The first response at a temperature to each problem, with its likelihood now."""
         first: dict[str, Rollout] = {}
         for rollout in rollouts:
@@ -50,20 +46,19 @@ class BaseResponses:
             tuple(rollout.problem.id for rollout in kept),
             tuple(rollout.response.tokens for rollout in kept),
         )
-        return replace(base, logprobs=tuple(base._likelihoods(policy, env, rollouts)))
+        return replace(base, logprobs=tuple(base._likelihoods(policy, rollouts)))
 
-    def drift(self, policy: Policy, env: ProblemVectorEnv, rollouts: Sequence[Rollout]) -> float:
+    def drift(self, policy: Policy, rollouts: Sequence[Rollout]) -> float:
         """In nats a token; 0 for the base, NaN without responses.
 
         Args:
             policy: as it is now.
-            env: poses the problems.
             rollouts: hold the same problems; their responses do not matter.
         """
         count = sum(map(len, self.tokens))
         if not count:
             return float("nan")
-        now = self._likelihoods(policy, env, rollouts)
+        now = self._likelihoods(policy, rollouts)
         return (sum(self.logprobs) - sum(now)) / count
 
     def state(self) -> dict[str, Any]:
@@ -76,10 +71,7 @@ class BaseResponses:
         tokens = tuple(tuple(response) for response in state["tokens"])
         return cls(tuple(state["problems"]), tokens, tuple(state["logprobs"]))
 
-    def _likelihoods(
-        self, policy: Policy, env: ProblemVectorEnv, rollouts: Sequence[Rollout]
-    ) -> list[float]:
-        problems = {rollout.problem.id: rollout.problem for rollout in rollouts}
-        prompts = [ask(env, problems[name]) for name in self.problems]
+    def _likelihoods(self, policy: Policy, rollouts: Sequence[Rollout]) -> list[float]:
+        prompts = {rollout.problem.id: rollout.prompt for rollout in reversed(rollouts)}
         responses = [Response("", tokens, 0.0, 0.0, 0.0, True) for tokens in self.tokens]
-        return log_probabilities(policy, prompts, responses)
+        return log_probabilities(policy, [prompts[name] for name in self.problems], responses)

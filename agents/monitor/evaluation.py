@@ -12,11 +12,12 @@ from mstar.agents.monitor.guards import REFERENCE, Guards
 from mstar.agents.monitor.metrics import health_of, measure
 from mstar.agents.policy import distributed
 from mstar.agents.policy.policy import Policy
-from mstar.agents.rollout import collect, distinct, score_table
+from mstar.agents.rollout import collect, distinct, prompts_of, score_table
 from mstar.agents.sampling.base import RolloutEngine
 from mstar.agents.seeds import mix
 from mstar.agents.types import Alarm, Metrics, Rollout
-from mstar.envs.vector_env import ProblemVectorEnv
+from mstar.envs.problem import Prompt
+from mstar.envs.task import Task
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,30 +60,30 @@ class Monitor:
     Args:
         policy: as it is at every evaluation.
         sampler: of it.
-        env: of the validation problems; as many as the recipe says are drawn from it.
+        task: of the validation problems; as many as the recipe says are drawn from it.
         recipe: number of problems and samples, and the seed.
         guards: check every evaluation.
 
     Raises:
-        ValueError: the panel of `env` lacks the verifier.
+        ValueError: the panel of `task` lacks the verifier.
     """
 
     def __init__(
         self,
         policy: Policy,
         sampler: RolloutEngine,
-        env: ProblemVectorEnv,
+        task: Task,
         recipe: Recipe,
         guards: Guards,
     ) -> None:
-        if REFERENCE not in env.examiner.panel.names:
+        if REFERENCE not in task.panel.names:
             raise ValueError(
-                f"the panel of the validation problems is {env.examiner.panel.names}; add "
+                f"the panel of the validation problems is {task.panel.names}; add "
                 f"{REFERENCE!r}, by which every round's accuracy is measured"
             )
-        self._policy, self._sampler, self._env, self._recipe = policy, sampler, env, recipe
+        self._policy, self._sampler, self._task, self._recipe = policy, sampler, task, recipe
         self._guards = guards
-        self._problems = distinct(env.draw(recipe.evaluation.validation_problems))
+        self._problems = distinct(task.draw(recipe.evaluation.validation_problems))
         self._base: BaseResponses | None = None
 
     def evaluate(
@@ -100,16 +101,17 @@ class Monitor:
             probes: temperatures that a controller asks for.
         """
         samples, before = self._recipe.evaluation.validation_samples, self._sampler.prompt_tokens
-        rollouts = self._collect(number, [0.0, *[temperature] * samples])
+        prompts = prompts_of(self._task, self._problems)
+        rollouts = self._collect(number, [0.0, *[temperature] * samples], prompts)
         (prompt_tokens,) = distributed.total(self._sampler.prompt_tokens - before)
         for probe in sorted({*probes} - {temperature}):
-            rollouts += self._collect(number, [probe] * samples)
+            rollouts += self._collect(number, [probe] * samples, prompts)
         if self._base is None:
-            self._base = BaseResponses.of(self._policy, self._env, rollouts, temperature)
+            self._base = BaseResponses.of(self._policy, rollouts, temperature)
         sampled = [rollout for rollout in rollouts if rollout.temperature == temperature]
         health, agreement = health_of(sampled)
         # All processes must see the same alarms, and GPUs of one kind round differently.
-        drift = distributed.agreed(self._base.drift(self._policy, self._env, rollouts))
+        drift = distributed.agreed(self._base.drift(self._policy, rollouts))
         metrics = replace(
             measure(rollouts, self._guards.rank), health=health, agreement=agreement, drift=drift
         )
@@ -124,9 +126,13 @@ class Monitor:
         """Resume from a state."""
         self._base = BaseResponses.from_state(state) if state else None
 
-    def _collect(self, number: int, temperatures: list[float]) -> list[Rollout]:
+    def _collect(
+        self, number: int, temperatures: list[float], prompts: list[Prompt]
+    ) -> list[Rollout]:
         seed = mix(self._recipe.run.seed, 0, 3)
-        return collect(self._sampler, self._env, self._problems, temperatures, seed, number)
+        return collect(
+            self._sampler, self._task, self._problems, temperatures, seed, number, prompts
+        )
 
 
 def _cost(rollouts: Sequence[Rollout], temperature: float, prompt_tokens: int) -> EvaluationCost:

@@ -27,7 +27,7 @@ from mstar.agents.online.trl_bridge import (
 from mstar.agents.policy import distributed
 from mstar.agents.policy.forward import unwrap_forward
 from mstar.agents.policy.sharding import prune_no_split_modules
-from mstar.agents.rollout import together
+from mstar.agents.rollout import prompts_of, together
 from mstar.agents.trainer_thread import RoundCallback, TrainerThread
 from mstar.agents.types import FinetuneResult, Round
 
@@ -64,7 +64,7 @@ class Online(Agent):
     def prepare(self) -> None:
         """Make what stands between the trainer and our sampler, and the trainer's thread."""
         recipe, policy = self.recipe, self.policy
-        self.bridge = TrlBridge(policy, self.sampler, self.env, recipe.run.seed, self.record_time)
+        self.bridge = TrlBridge(policy, self.sampler, self.task, recipe.run.seed, self.record_time)
         self._thread: TrainerThread[RoundBatch, FinetuneResult] = TrainerThread("online-trainer")
         # Copied now: a resumed policy is no longer the base.
         self._base = copy.deepcopy(policy.model) if recipe.run.agent == "online-dpo" else None
@@ -83,7 +83,7 @@ class Online(Agent):
         finetuned = self._thread.run(exercise)
         self.policy.model.eval()
         self.record_time("update")
-        rollouts = together(self.bridge.rollouts, problems)
+        rollouts = together(self.bridge.rollouts, problems, prompts_of(self.task, problems))
         selection = informative_groups(rollouts, recipe.sampling.samples, recipe.selection.gate)
         return self.finish(number, plan, rollouts, selection, self._with_scored(finetuned))
 
@@ -102,7 +102,7 @@ class Online(Agent):
         self.bridge.begin(first)  # the trainer looks into a row to see that there are images
         table = datasets.Dataset.from_dict({"slot": list(range(len(first.problems)))})
         table.set_transform(self.bridge)
-        columns = [RewardColumn(self.bridge, name) for name in column_weights(self.env)]
+        columns = [RewardColumn(self.bridge, name) for name in column_weights(self.task)]
         spec = TrainerSpec(
             self.policy,
             self._base,

@@ -90,7 +90,7 @@ class TrainerSpec:
             columns: the rewards.
         """
         recipe = self.recipe
-        weights = column_weights(self.bridge.env)
+        weights = column_weights(self.bridge.task)
         return {
             "output_dir": str(self.folder),
             "num_train_epochs": recipe.run.rounds,

@@ -11,12 +11,12 @@ import torch
 
 from mstar.agents.policy import distributed
 from mstar.agents.policy.policy import Policy
-from mstar.agents.rollout import ask, collect_alone
-from mstar.agents.sampling.base import Prompt, Sampler
+from mstar.agents.rollout import collect_alone
+from mstar.agents.sampling.base import Sampler
 from mstar.agents.seeds import mix
 from mstar.agents.types import Rollout, Selection
-from mstar.envs.problem import Problem
-from mstar.envs.vector_env import ProblemVectorEnv
+from mstar.envs.problem import Problem, Prompt
+from mstar.envs.task import Task
 
 RULE = "rule"  # the column of what the panel's rule adds to a weighted sum
 
@@ -50,7 +50,7 @@ class TrlBridge:
     Args:
         policy: that practises.
         sampler: of it.
-        env: poses and judges.
+        task: poses and judges.
         seed: of the sampling.
         lap: is told when a stage of the work ends.
 
@@ -63,11 +63,11 @@ class TrlBridge:
         self,
         policy: Policy,
         sampler: Sampler,
-        env: ProblemVectorEnv,
+        task: Task,
         seed: int,
         lap: Callable[[str], None],
     ) -> None:
-        self.policy, self.sampler, self.env = policy, sampler, env
+        self.policy, self.sampler, self.task = policy, sampler, task
         self.rollouts: list[Rollout] = []
         self.scored: Sequence[Rollout] = ()
         self._seed, self._lap = seed, lap
@@ -79,7 +79,7 @@ class TrlBridge:
         """A new round: other problems in the slots, no rollouts yet."""
         self._exercise, self.rollouts, self.scored = exercise, [], ()
         self._problems = {problem.id: problem for problem in exercise.problems}
-        self._prompts = {id: ask(self.env, problem) for id, problem in self._problems.items()}
+        self._prompts = {id: self.task.prompt(problem) for id, problem in self._problems.items()}
 
     def __call__(self, batch: dict[str, list[int]]) -> dict[str, list[Any]]:
         """The rows of slot numbers, as TRL's vision trainers take them; a data set's transform."""
@@ -108,7 +108,10 @@ class TrlBridge:
         sampled = len(self.rollouts) * distributed.count()
         seed = mix(self._seed, exercise.number, 0, sampled)
         heat = [exercise.temperature] * exercise.samples
-        found = collect_alone(self.sampler, self.env, asked, heat, seed, exercise.number - 1)
+        prompts = [self._prompts[problem.id] for problem in asked]
+        found = collect_alone(
+            self.sampler, self.task, asked, heat, seed, exercise.number - 1, prompts
+        )
         self.rollouts += found
         self.scored = found
         # A trainer mixes its rows by torch's numbers, which a resumed run must find as they were.
@@ -173,7 +176,7 @@ class RewardColumn:
     def __init__(self, bridge: TrlBridge, name: str) -> None:
         self._practice, self.__name__ = bridge, name
         # As TRL is told them once: what guards change later is in the rule's column.
-        self._weights = column_weights(bridge.env)
+        self._weights = column_weights(bridge.task)
 
     def __call__(self, completions: Sequence[Any], **_: Any) -> list[float | None]:
         """One score per completion; None where the model abstained or no reward could be made."""
@@ -195,9 +198,9 @@ class RewardColumn:
         return round(added, 6)  # rewards are float32: rounding must not look like a difference
 
 
-def column_weights(env: ProblemVectorEnv) -> dict[str, float]:
+def column_weights(task: Task) -> dict[str, float]:
     """The weight of each reward column: those of the panel sum to 1, and that of the rule is 1."""
-    weights = env.examiner.panel.weights
+    weights = task.panel.weights
     total = sum(weights.values()) or 1.0
     return {name: weight / total for name, weight in weights.items()} | {RULE: 1.0}
 

@@ -26,7 +26,7 @@ from transformers import (
 from mstar.agents.policy import distributed
 from mstar.agents.policy.processors import load_processor
 from mstar.agents.policy.sharding import copy_into_shard
-from mstar.agents.sampling.base import Prompt
+from mstar.envs.problem import Prompt
 
 Precision = Literal["float32", "bfloat16"]
 

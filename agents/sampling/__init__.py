@@ -9,7 +9,8 @@ prompt once; ``vllm`` asks a server. Beside them, ``likelihood`` scores given re
 from importlib import import_module
 from typing import Any
 
-from mstar.agents.sampling.base import Prompt, Response, RolloutEngine, Sampler
+from mstar.agents.sampling.base import Response, RolloutEngine, Sampler
+from mstar.envs.problem import Prompt
 
 # Imported when they are used: the policy, on which these build, needs `Prompt` of this room.
 _LAZY = {

@@ -1,4 +1,4 @@
-"""Prompts, responses, and what every rollout engine has in common."""
+"""Responses, and what every rollout engine has in common."""
 
 from __future__ import annotations
 
@@ -8,22 +8,7 @@ from dataclasses import dataclass
 from math import inf
 from typing import Protocol
 
-from PIL.Image import Image
-
-
-@dataclass(frozen=True, slots=True)
-class Prompt:
-    """What the policy is asked.
-
-    Attributes:
-        text: question and instruction; the user's turn.
-        images: shown before the text, in this order.
-        key: seeds the random numbers; prompts with the same key are sampled with the same ones.
-    """
-
-    text: str
-    images: tuple[Image, ...]
-    key: str
+from mstar.envs.problem import Prompt
 
 
 def unique_prompts(prompts: Sequence[Prompt]) -> tuple[list[Prompt], list[int]]:

@@ -7,9 +7,10 @@ from collections.abc import Sequence
 import torch
 
 from mstar.agents.policy.forward import evaluating
-from mstar.agents.sampling.base import Prompt, Response
+from mstar.agents.sampling.base import Response
 from mstar.agents.sampling.decoding import Prefill, extend
 from mstar.agents.sampling.local import Draw, LocalSampler
+from mstar.envs.problem import Prompt
 
 
 def complete(

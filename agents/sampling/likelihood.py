@@ -8,9 +8,10 @@ import torch
 
 from mstar.agents.policy.forward import evaluating
 from mstar.agents.policy.policy import Policy
-from mstar.agents.sampling.base import Prompt, Response, unique_prompts
+from mstar.agents.sampling.base import Response, unique_prompts
 from mstar.agents.sampling.decoding import Prefill, prefill
 from mstar.agents.sampling.prefix_cache import select_rows
+from mstar.envs.problem import Prompt
 
 
 def log_probabilities(

@@ -13,9 +13,10 @@ from mstar.agents.config import SamplingConfig
 from mstar.agents.policy.forward import evaluating
 from mstar.agents.policy.policy import Policy
 from mstar.agents.policy.sharding import gathered
-from mstar.agents.sampling.base import Prompt, Response, RolloutEngine
+from mstar.agents.sampling.base import Response, RolloutEngine
 from mstar.agents.sampling.decoding import Decoded, DecodingBatch, Prefill, decode, prefill
 from mstar.agents.seeds import named
+from mstar.envs.problem import Prompt
 
 
 class LocalSampler(RolloutEngine):

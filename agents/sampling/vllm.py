@@ -16,9 +16,10 @@ from trl.generation.vllm_generation import VLLMGeneration
 from mstar.agents.config import SamplingConfig
 from mstar.agents.policy import distributed
 from mstar.agents.policy.policy import Policy
-from mstar.agents.sampling.base import Prompt, Response, RolloutEngine
+from mstar.agents.sampling.base import Response, RolloutEngine
 from mstar.agents.sampling.vllm_client import Server, server_at
 from mstar.agents.seeds import mix, named
+from mstar.envs.problem import Prompt
 
 CONCURRENT_REQUESTS = 64  # the server forms batches of them
 

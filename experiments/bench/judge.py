@@ -7,9 +7,8 @@ from typing import Any
 
 from mstar.agents.config import Recipe
 from mstar.agents.judges.step_judge import StepJudge
-from mstar.agents.rollout import ask
 from mstar.agents.sampling.local import LocalSampler
-from mstar.experiments.run.problems import open_env
+from mstar.experiments.run.problems import open_task
 from mstar.experiments.run.train import load_policy, prepare_torch
 
 PROBLEMS, SAMPLES, REPEATS = 8, 16, 3
@@ -24,12 +23,12 @@ def bench_judge() -> list[dict[str, Any]]:
     """
     prepare_torch(1)
     recipe, judge = Recipe(), StepJudge.load()
-    env = open_env(recipe, "test")
-    problems = env.draw(PROBLEMS)
+    task = open_task(recipe, "test")
+    problems = task.draw(PROBLEMS)
     sampler = LocalSampler(
         load_policy(recipe), recipe.sampling.max_new_tokens, recipe.sampling.batch_rows
     )
-    prompts = [ask(env, problem) for problem in problems]
+    prompts = [task.prompt(problem) for problem in problems]
     written = sampler.sample(prompts, SAMPLES, 1.0, 0)
     together = [
         problem.attempt(response.text)

@@ -14,8 +14,8 @@ from transformers import LlamaConfig, LlavaConfig, LlavaForConditionalGeneration
 
 from mstar.agents.policy.embedded import build_processor, train_tokenizer
 from mstar.agents.policy.policy import Policy
-from mstar.agents.sampling.base import Prompt
 from mstar.agents.sampling.local import LocalSampler
+from mstar.envs.problem import Prompt
 
 SIZE, PATCH = 112, 16  # pixels; 49 image tokens
 TEXT = "How many bars are higher than the red one? "  # one token a letter

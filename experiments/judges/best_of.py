@@ -22,7 +22,7 @@ from mstar.agents.seeds import mix
 from mstar.experiments.judges.figures import selection_curves
 from mstar.experiments.markdown import percent, table
 from mstar.experiments.rows import Row, write_rows
-from mstar.experiments.run.problems import open_env
+from mstar.experiments.run.problems import open_task
 from mstar.experiments.run.train import load_policy, prepare_torch
 from mstar.experiments.stats import Estimate, estimate
 from mstar.rewards.voting import answers_by_class
@@ -70,14 +70,14 @@ def sampled(settings: BestOf, seed: int) -> list[Row]:
         seed=seed,
         panel=("correctness", "self_certainty", *judges),
     )
-    env = open_env(recipe, "test")
+    task = open_task(recipe, "test")
     sampler = LocalSampler(
         load_policy(recipe), recipe.sampling.max_new_tokens, recipe.sampling.batch_rows
     )
     heat = [1.0] * max(SIZES)
-    rollouts = collect(sampler, env, env.draw(settings.problems), heat, mix(seed, 0, 6), 0)
+    rollouts = collect(sampler, task, task.draw(settings.problems), heat, mix(seed, 0, 6), 0)
     attempts = [r.problem.attempt(r.response.text) for r in rollouts]
-    chains = step_judge_in(env.examiner.panel).scores(attempts)
+    chains = step_judge_in(task.panel).scores(attempts)
     rows = []
     for problem, members in by_problem(rollouts).items():
         group = [rollouts[i] for i in members]

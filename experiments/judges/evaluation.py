@@ -20,13 +20,12 @@ from mstar.agents.judges.step_labels import (
     corrupted_solution,
     outcome_label,
 )
-from mstar.agents.rollout import ask
 from mstar.agents.sampling.local import LocalSampler
 from mstar.envs.problem import Split
 from mstar.experiments.judges.errors import SOURCES, error_table, first_error_f1
 from mstar.experiments.judges.examples import JudgeExamples, samples_of
 from mstar.experiments.rows import Row, write_rows
-from mstar.experiments.run.problems import open_env
+from mstar.experiments.run.problems import open_task
 from mstar.experiments.run.train import load_policy, prepare_torch
 from mstar.rewards.models.process import first_error
 
@@ -82,13 +81,13 @@ def questions(
     found: list[Question] = []
     for seed in seeds:
         rng = np.random.default_rng([settings.seed, seed])
-        envs = [
-            open_env(settings.recipe(number).replace(seed=seed), split)
+        tasks = [
+            open_task(settings.recipe(number).replace(seed=seed), split)
             for number in range(len(settings.levels))
         ]
-        env = envs[0]  # asks all of them alike
-        drawn = [problem for each in envs for problem in each.draw(problems // len(envs))]
-        own = samples_of(sampler, drawn, [ask(env, p) for p in drawn], settings.samples, seed)
+        task = tasks[0]  # its prompts are the same as those of the others
+        drawn = [problem for each in tasks for problem in each.draw(problems // len(tasks))]
+        own = samples_of(sampler, drawn, [task.prompt(p) for p in drawn], settings.samples, seed)
         asked: list[tuple[str, LabelledResponse | None]] = []
         if settings.target == "process":
             worked = [problem for problem in drawn if problem.steps]

@@ -23,12 +23,10 @@ from mstar.agents.judges.step_labels import (
     outcome_label,
 )
 from mstar.agents.judges.training import JudgeBatch, judge_batch, pack, unpack
-from mstar.agents.rollout import ask
-from mstar.agents.sampling.base import Prompt
 from mstar.agents.sampling.local import LocalSampler
-from mstar.envs.problem import Problem
-from mstar.envs.vector_env import ProblemVectorEnv
-from mstar.experiments.run.problems import open_env
+from mstar.envs.problem import Problem, Prompt
+from mstar.envs.task import Task
+from mstar.experiments.run.problems import open_task
 from mstar.experiments.run.train import load_policy, prepare_torch
 
 Target = Literal["process", "outcome"]
@@ -84,11 +82,11 @@ class JudgeExamples:
 
 
 @lru_cache(maxsize=1)  # once in every process
-def _opened(settings: JudgeExamples) -> tuple[LocalSampler, list[ProblemVectorEnv]]:
+def _opened(settings: JudgeExamples) -> tuple[LocalSampler, list[Task]]:
     recipe = settings.recipe()
     sampler = LocalSampler(load_policy(recipe, device="cpu"), recipe.sampling.max_new_tokens, 256)
     levels = range(len(settings.levels))
-    return sampler, [open_env(settings.recipe(number), "train") for number in levels]
+    return sampler, [open_task(settings.recipe(number), "train") for number in levels]
 
 
 def batches(settings: JudgeExamples, workers: int) -> Generator[JudgeBatch, None, None]:
@@ -120,11 +118,11 @@ def batches(settings: JudgeExamples, workers: int) -> Generator[JudgeBatch, None
 
 def one_batch(settings: JudgeExamples, number: int) -> dict[str, Any]:
     """Batch `number`, packed."""
-    sampler, envs = _opened(settings)
-    env = envs[number % len(envs)]
+    sampler, tasks = _opened(settings)
+    task = tasks[number % len(tasks)]
     first = number * settings.problems
-    problems = [env.examiner.problem(settings.seed, first + i) for i in range(settings.problems)]
-    prompts = [ask(env, problem) for problem in problems]
+    problems = [task.problem(settings.seed, first + i) for i in range(settings.problems)]
+    prompts = [task.prompt(problem) for problem in problems]
     rng = np.random.default_rng([settings.seed, number])
     own = samples_of(sampler, problems, prompts, settings.samples, settings.seed)
     rows: list[tuple[int, LabelledResponse]] = []

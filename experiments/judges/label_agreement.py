@@ -14,13 +14,12 @@ import tyro
 from rich.console import Console
 
 from mstar.agents.judges.monte_carlo import monte_carlo
-from mstar.agents.rollout import ask
 from mstar.agents.sampling.local import LocalSampler
 from mstar.experiments.judges.evaluation import questions
 from mstar.experiments.judges.examples import JudgeExamples
 from mstar.experiments.markdown import percent, table
 from mstar.experiments.rows import Row, write_rows
-from mstar.experiments.run.problems import open_env
+from mstar.experiments.run.problems import open_task
 from mstar.experiments.run.train import load_policy, prepare_torch
 from mstar.experiments.stats import estimate
 
@@ -54,11 +53,11 @@ def compared(settings: LabelAgreement) -> list[Row]:
     )
     rows: list[Row] = []
     for seed in settings.seeds:
-        env = open_env(recipe.replace(seed=seed), "test")
+        task = open_task(recipe.replace(seed=seed), "test")
         asked = questions(examples, "test", settings.problems, [seed])
         problems = {question.example.problem.id: question.example.problem for question in asked}
         places = {name: place for place, name in enumerate(problems)}
-        prompts = [ask(env, problem) for problem in problems.values()]
+        prompts = [task.prompt(problem) for problem in problems.values()]
         pairs = [(places[q.example.problem.id], q.example) for q in asked]
         found = monte_carlo(sampler, prompts, pairs, settings.completions, "soft", seed)
         for question, other in zip(asked, found, strict=True):

@@ -29,7 +29,7 @@ from mstar.experiments.run.train import load_policy, prepare_torch
 
 
 @dataclass(frozen=True)
-class JudgeTraining:
+class JudgeRun:
     """How a judge is made.
 
     Attributes:
@@ -56,7 +56,7 @@ class JudgeTraining:
     test_seeds: tuple[int, ...] = (0, 1, 2)
 
 
-def train_step_judge(settings: JudgeTraining, console: Console) -> list[Row]:
+def train_step_judge(settings: JudgeRun, console: Console) -> list[Row]:
     """Train, choose a threshold, save, and look for errors in unseen problems.
 
     Returns:
@@ -83,7 +83,7 @@ def train_step_judge(settings: JudgeTraining, console: Console) -> list[Row]:
     return rows
 
 
-def fitted(judge: StepJudge, settings: JudgeTraining, console: Console) -> list[dict[str, Any]]:
+def fitted(judge: StepJudge, settings: JudgeRun, console: Console) -> list[dict[str, Any]]:
     """Train in place; update, seconds and mean loss of every hundred updates, also printed."""
     workers = (os.cpu_count() or 2) - 1 if settings.workers == -1 else settings.workers
     stream = batches(settings.examples, workers)
@@ -108,5 +108,5 @@ def fitted(judge: StepJudge, settings: JudgeTraining, console: Console) -> list[
 
 if __name__ == "__main__":
     terminal = Console()
-    tested = train_step_judge(tyro.cli(JudgeTraining), terminal)
+    tested = train_step_judge(tyro.cli(JudgeRun), terminal)
     terminal.print(error_table(tested), soft_wrap=True)

@@ -11,7 +11,7 @@ import numpy as np
 
 from mstar.agents.config import Recipe
 from mstar.envs.problem import Problem
-from mstar.envs.vector_env import ProblemVectorEnv
+from mstar.envs.task import Task
 from mstar.rewards.diagnostics.canaries import CanaryReport, check_canaries
 from mstar.rewards.panel import RewardPanel
 
@@ -57,14 +57,14 @@ class CanaryCheck:
         return told
 
 
-def check_run(recipe: Recipe, env: ProblemVectorEnv, held_out: ProblemVectorEnv) -> CanaryCheck:
+def check_run(recipe: Recipe, task: Task, held_out: Task) -> CanaryCheck:
     """Try a recipe's panel on canaries of its own problems.
 
     The golden attempts are worked solutions, or gold answers where there are none. Where the
     training problems are unlabelled, held-out problems are asked.
     """
-    problems = _labelled(env, recipe.run.seed) or _labelled(held_out, recipe.run.seed)
-    report = _judged(env.examiner.panel, problems)
+    problems = _labelled(task, recipe.run.seed) or _labelled(held_out, recipe.run.seed)
+    report = _judged(task.panel, problems)
     rates = _learned(report, recipe)
     # One odd problem is worth a warning; what goes through on most of them is a broken reward.
     junk = tuple(kind for kind, share in rates.items() if kind != "golden" and share > 0.5)
@@ -101,10 +101,10 @@ def stored_warnings(folder: Path) -> list[str]:
     return CanaryCheck(**json.loads(path.read_text())).warnings() if path.exists() else []
 
 
-def _labelled(env: ProblemVectorEnv, seed: int) -> list[Problem]:
+def _labelled(task: Task, seed: int) -> list[Problem]:
     found: dict[str, Problem] = {}
     for index in range(SEARCHED):
-        problem = env.examiner.problem(seed, index)
+        problem = task.problem(seed, index)
         if problem.answer is not None:
             found[problem.id] = problem
         if len(found) == GOLDENS:

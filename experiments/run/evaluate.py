@@ -11,7 +11,7 @@ from mstar.agents.rollout import by_problem, collect
 from mstar.agents.sampling.base import Sampler
 from mstar.agents.types import Rollout
 from mstar.envs.problem import Problem
-from mstar.envs.vector_env import ProblemVectorEnv
+from mstar.envs.task import Task
 from mstar.experiments.rows import Row
 from mstar.experiments.stats import Estimate, estimate
 
@@ -20,7 +20,7 @@ METRICS = ("greedy", "pass@1", "pass@k")
 
 def evaluate(
     sampler: Sampler,
-    env: ProblemVectorEnv,
+    task: Task,
     problems: Sequence[Problem],
     samples: int,
     seed: int,
@@ -32,7 +32,7 @@ def evaluate(
         A row a problem: id, family, level, ``greedy`` (right or not), ``samples`` (right or not,
         each), the greedy response, and the labels.
     """
-    rollouts = collect(sampler, env, problems, [0.0] + [1.0] * samples, seed, version=0)
+    rollouts = collect(sampler, task, problems, [0.0] + [1.0] * samples, seed, version=0)
     return [
         {**labels, **_row([rollouts[i] for i in members])}
         for members in by_problem(rollouts).values()

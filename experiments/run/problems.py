@@ -11,7 +11,7 @@ from mstar.envs.datasets.field_map import dataset_description
 from mstar.envs.problem import Problem, Split
 from mstar.envs.registry import open_source
 from mstar.envs.source import Mixture, ProblemSource, Subset
-from mstar.envs.vector_env import ProblemVectorEnv
+from mstar.envs.task import Task
 from mstar.rewards.models.correctness import Correctness
 from mstar.rewards.panel import RewardPanel
 
@@ -25,21 +25,21 @@ class Exam:
     Attributes:
         group: ``trained``, of the kind that it learns from; ``not trained``; or ``harder``, of the
             trained families one level up.
-        env: poses and judges them.
+        task: poses and judges them.
         problems: each once.
     """
 
     group: str
-    env: ProblemVectorEnv
+    task: Task
     problems: list[Problem]
 
 
-def open_env(
+def open_task(
     recipe: Recipe,
     split: Split,
     families: tuple[str, ...] = (),
     panel: RewardPanel | None = None,
-) -> ProblemVectorEnv:
+) -> Task:
     """The recipe's problems of one split, judged by its panel unless another is given.
 
     Raises:
@@ -56,9 +56,8 @@ def open_env(
         )
     if recipe.data.training_problems and split == "train":
         source = Subset(source, recipe.data.training_problems)
-    env = ProblemVectorEnv(
+    task = Task(
         source=source,
-        num_envs=1,
         panel=panel or panel_of(recipe),
         split=split,
         size=recipe.data.image_size,
@@ -66,8 +65,8 @@ def open_env(
         form=recipe.data.form,
         unlabelled=recipe.mixing.unlabelled if split == "train" else 0.0,
     )
-    env.examiner.problem(recipe.run.seed, 0)  # an empty split is found before a model is loaded
-    return env
+    task.problem(recipe.run.seed, 0)  # an empty split is found before a model is loaded
+    return task
 
 
 def exams(recipe: Recipe) -> list[Exam]:
@@ -86,6 +85,6 @@ def exams(recipe: Recipe) -> list[Exam]:
         asked.append(("harder", above, (), half))
     found = []
     for group, posed, families, count in asked:
-        env = open_env(posed, "test", families, RewardPanel([Correctness()]))
-        found.append(Exam(group, env, distinct(env.draw(count))))
+        task = open_task(posed, "test", families, RewardPanel([Correctness()]))
+        found.append(Exam(group, task, distinct(task.draw(count))))
     return found

@@ -12,14 +12,14 @@ from typing import Any
 from markupsafe import Markup
 
 from mstar.agents.config import Recipe
-from mstar.envs.vector_env import ProblemVectorEnv
+from mstar.envs.task import Task
 from mstar.experiments import plots
 from mstar.experiments.markdown import interval
 from mstar.experiments.page import page
 from mstar.experiments.rows import Row, read_rows
 from mstar.experiments.run.canary_check import stored_warnings
 from mstar.experiments.run.evaluate import METRICS, gain, values
-from mstar.experiments.run.problems import open_env
+from mstar.experiments.run.problems import open_task
 from mstar.experiments.run.run_folder import RunFolder, read_rollouts
 from mstar.experiments.run.variants import Line, by_variant, consistency, in_training
 from mstar.experiments.stats import Estimate, estimate
@@ -144,7 +144,7 @@ def _figures(rounds: list[Row], rows: list[Row]) -> dict[str, Markup]:
 def _examples(folder: RunFolder, recipe: Recipe, rounds: list[Row]) -> list[dict[str, Any]]:
     """Problems of the first and the last round with all their responses."""
     trained = [row["number"] for row in rounds if row["plan"]]
-    env = open_env(recipe, "train", panel=RewardPanel([Correctness()]))  # it only poses problems
+    task = open_task(recipe, "train", panel=RewardPanel([Correctness()]))  # it only poses problems
     examples = []
     for number in dict.fromkeys([*trained[:1], *trained[-1:]]):
         stored = read_rollouts(folder.path / "rollouts" / f"round-{number:04d}.parquet")
@@ -158,7 +158,7 @@ def _examples(folder: RunFolder, recipe: Recipe, rounds: list[Row]) -> list[dict
                     "problem": problem,
                     "question": responses[0]["question"],
                     "answer": responses[0]["answer"],
-                    "picture": _picture(env, problem),
+                    "picture": _picture(task, problem),
                     "responses": [_response(row) for row in responses],
                 }
             )
@@ -170,9 +170,9 @@ def _response(row: Row) -> dict[str, Any]:
     return {"text": row["response"], "scores": scores, "kept": row["kept"], "row": row}
 
 
-def _picture(env: ProblemVectorEnv, problem: str) -> str:
+def _picture(task: Task, problem: str) -> str:
     """The problem's first picture as a data address."""
-    picture = env.examiner.find(problem).pictures[0].render(PICTURE)
+    picture = task.find(problem).pictures[0].render(PICTURE)
     picture.thumbnail((320, 320))
     buffer = io.BytesIO()
     picture.save(buffer, format="PNG")

@@ -22,7 +22,7 @@ from mstar.agents.seeds import mix
 from mstar.agents.selection import select
 from mstar.agents.types import Rollout
 from mstar.experiments.rows import Row, write_rows
-from mstar.experiments.run.problems import open_env
+from mstar.experiments.run.problems import open_task
 from mstar.experiments.run.rescore_options import RescoreOptions
 from mstar.experiments.run.run_folder import RunFolder, read_rollouts
 from mstar.experiments.run.stored_rollouts import attempt_of, rollouts_of
@@ -110,14 +110,14 @@ def rescore_run(options: RescoreOptions) -> Summary:
     recipe = folder.recipe()
     rule = rule_of(options, recipe.selection.gate)
     panel = RewardPanel(reward_models(options.panel, recipe), _weights(options), rule)
-    env = open_env(recipe, "train", panel=panel)
+    task = open_task(recipe, "train", panel=panel)
     plans = {row["number"]: row["plan"] for row in folder.rounds()}
     out = options.out or options.run / "rescored.parquet"
     rounds, tables = [], []
     for path in sorted((options.run / "rollouts").glob("*.parquet")):
         number = int(path.stem.rpartition("-")[2])
         rows = read_rollouts(path)
-        stored = rollouts_of(rows, env)
+        stored = rollouts_of(rows, task)
         gate = options.gate or recipe.selection.gate
         _check_names_of_scores(options, gate, [*stored[0].scores, *panel.names])
         attempts = [attempt_of(row, rollout) for row, rollout in zip(rows, stored, strict=True)]

@@ -7,28 +7,30 @@ from collections.abc import Sequence
 from mstar.agents.sampling.base import Response
 from mstar.agents.types import Rollout
 from mstar.envs.problem import Problem
+from mstar.envs.task import Task
 from mstar.envs.variants.phrasing import Phrasing, phrase
-from mstar.envs.vector_env import ProblemVectorEnv
 from mstar.experiments.rows import Row
 from mstar.rewards.base import Attempt
 
 SCORE = "score/"
 
 
-def rollouts_of(rows: Sequence[Row], env: ProblemVectorEnv) -> list[Rollout]:
+def rollouts_of(rows: Sequence[Row], task: Task) -> list[Rollout]:
     """The rollouts of stored rows; of their tokens only the number is known.
 
     Args:
         rows: from ``read_rollouts``.
-        env: finds the problems.
+        task: finds the problems and makes their prompts.
     """
     problems: dict[tuple[str, str], Problem] = {}
     for row in rows:
         if (asked := _asked(row)) not in problems:
-            problems[asked] = phrase(env.examiner.find(asked[0]), Phrasing.read(asked[1]))
+            problems[asked] = phrase(task.find(asked[0]), Phrasing.read(asked[1]))
+    prompts = {asked: task.prompt(problem) for asked, problem in problems.items()}
     return [
         Rollout(
             problem=problems[_asked(row)],
+            prompt=prompts[_asked(row)],
             response=_response(row),
             temperature=row["temperature"],
             version=row["version"],

@@ -24,7 +24,7 @@ from mstar.envs.variants.phrasing import AXES, distinct_phrasings
 from mstar.experiments.rows import Row, read_rows, write_rows
 from mstar.experiments.run.canary_check import check_run, heed
 from mstar.experiments.run.evaluate import METRICS, evaluate, values
-from mstar.experiments.run.problems import Exam, exams, open_env
+from mstar.experiments.run.problems import Exam, exams, open_task
 from mstar.experiments.run.progress import Progress
 from mstar.experiments.run.report import write_report
 from mstar.experiments.run.run_folder import RunFolder
@@ -50,16 +50,16 @@ def train(recipe: Recipe, out: Path, console: Console, base_test: Path | None = 
     prepare_torch(recipe.run.threads)
     tests = exams(recipe)  # before the panel, which may load a model
     panel = panel_of(recipe)
-    env, held_out = (open_env(recipe, split, panel=panel) for split in ("train", "validation"))
+    task, held_out = (open_task(recipe, split, panel=panel) for split in ("train", "validation"))
     folder = open_folder(out, recipe)
     main, console = distributed.is_main(), speaker(console)
-    canaries = check_run(recipe, env, held_out)
+    canaries = check_run(recipe, task, held_out)
     warned = heed(canaries, recipe, folder.path if main else None)
     policy = load_policy(recipe)
     progress = Progress(console)
     with live(console, progress, per_second=4):
         progress.warn(warned)
-        agent = agent_class(recipe.run.agent)(policy, env, held_out, recipe, folder.trainer)
+        agent = agent_class(recipe.run.agent)(policy, task, held_out, recipe, folder.trainer)
         if rounds := folder.rounds():
             agent.restore(rounds[-1]["state"], folder.newest_checkpoint())
             progress.say(f"going on after round {rounds[-1]['number']}")
@@ -194,7 +194,7 @@ def variants_of_subject(subject: str, recipe: Recipe, count: int) -> list[Row]:
     rows: list[Row] = []
     for exam in tests:
         seed = mix(recipe.run.seed, 0, 4)
-        rows += ask_variants(sampler, exam.env, exam.problems, phrasings, seed, group=exam.group)
+        rows += ask_variants(sampler, exam.task, exam.problems, phrasings, seed, group=exam.group)
     if distributed.is_main() and (Path(subject) / "recipe.json").exists():
         write_rows(Path(subject) / "variants.jsonl", rows)
     return rows
@@ -217,5 +217,5 @@ def sit(exam: Exam, policy: Policy, recipe: Recipe, /, **labels: str) -> list[Ro
     sampler = sampler_of(policy, recipe)
     seed = mix(recipe.run.seed, 0, 4)
     return evaluate(
-        sampler, exam.env, exam.problems, recipe.evaluation.test_samples, seed, **labels
+        sampler, exam.task, exam.problems, recipe.evaluation.test_samples, seed, **labels
     )

@@ -10,9 +10,9 @@ import numpy as np
 from mstar.agents.rollout import collect
 from mstar.agents.sampling.base import Sampler
 from mstar.envs.problem import Problem
+from mstar.envs.task import Task
 from mstar.envs.variants.phrasing import Phrasing, phrase
 from mstar.envs.variants.unlabelled import is_right
-from mstar.envs.vector_env import ProblemVectorEnv
 from mstar.experiments.rows import Row
 from mstar.experiments.stats import Estimate, estimate
 
@@ -40,7 +40,7 @@ class Line:
 
 def ask_variants(
     sampler: Sampler,
-    env: ProblemVectorEnv,
+    task: Task,
     problems: Sequence[Problem],
     phrasings: Sequence[Phrasing],
     seed: int,
@@ -66,7 +66,7 @@ def ask_variants(
                 "right": is_right(rollout.problem, rollout.response.text) is True,
                 "response": rollout.response.text,
             }
-            for rollout in collect(sampler, env, asked, [0.0], seed, version=0)
+            for rollout in collect(sampler, task, asked, [0.0], seed, version=0)
         ]
     return rows
 

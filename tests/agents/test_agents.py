@@ -16,13 +16,13 @@ from tiny_runs import TINY, Even, agent_of, weights
 from mstar.agents.catalog import AGENTS, ONLINE_AGENTS
 from mstar.agents.config import Recipe
 from mstar.agents.policy.policy import Policy
-from mstar.agents.sampling.base import Prompt, Response
+from mstar.agents.sampling.base import Response
 from mstar.agents.sampling.local import LocalSampler
 from mstar.agents.sft import Sft
 from mstar.agents.sft_trainer import LiveTrainer
 from mstar.agents.types import FinetuneResult, SFTExample
-from mstar.envs.problem import Problem
-from mstar.envs.vector_env import ProblemVectorEnv
+from mstar.envs.problem import Problem, Prompt
+from mstar.envs.task import Task
 from mstar.experiments.cli.main import main
 from mstar.experiments.run.recipes import RECIPES
 from mstar.rewards.base import Attempt, Scores
@@ -231,7 +231,7 @@ def test_sft_learns_the_worked_solutions_of_the_problems_that_the_loop_would_sam
 ) -> None:
     watched = Watched(monkeypatch)
     sft = agent_of(policy, tmp_path, RewardPanel([Even()]), agent="sft", rounds=1)
-    problems = ProblemVectorEnv(source="BarChart", size=96, seed=0).draw(4)
+    problems = Task(source="BarChart", size=96, seed=0).draw(4)
     _, done = sft.learn()
     sft.close()
     assert len(watched.asked) == 2  # it measures and never samples to learn
@@ -246,12 +246,12 @@ def test_sft_without_worked_solutions_is_an_error_that_says_so(
 ) -> None:
     sft = agent_of(policy, tmp_path, RewardPanel([Even()]), agent="sft", rounds=1)
     assert isinstance(sft, Sft)
-    draw = sft.env.draw
+    draw = sft.task.draw
 
     def bare(count: int) -> list[Problem]:
         return [replace(problem, steps=()) for problem in draw(count)]
 
-    monkeypatch.setattr(sft.env, "draw", bare)
+    monkeypatch.setattr(sft.task, "draw", bare)
     rounds = sft.learn()
     next(rounds)
     with pytest.raises(ValueError, match="sft needs worked solutions, and none of 4 problems"):

@@ -11,16 +11,16 @@ from tiny_models import Architecture, save_tiny_model
 from tiny_runs import TINY, tiny_agent, weights
 
 from mstar.agents.policy.policy import Policy
-from mstar.agents.sampling.base import Prompt
 from mstar.agents.sampling.local import LocalSampler
-from mstar.envs.vector_env import ProblemVectorEnv
+from mstar.envs.problem import Prompt
+from mstar.envs.task import Task
 from mstar.experiments.run.train import load_policy
 
 
 def answers(policy: Policy) -> list[tuple[int, ...]]:
     """Greedy responses to two pictures."""
-    env = ProblemVectorEnv(source="BarChart", size=96, seed=9)
-    prompts = [Prompt(p.question, (p.pictures[0].render(96),), p.id) for p in env.draw(2)]
+    task = Task(source="BarChart", size=96, seed=9)
+    prompts = [Prompt(p.question, (p.pictures[0].render(96),), p.id) for p in task.draw(2)]
     return [group[0].tokens for group in LocalSampler(policy, 6).sample(prompts, 1, 0.0, 0)]
 
 

@@ -15,11 +15,11 @@ from mstar.agents.judges.monte_carlo import consensus, monte_carlo
 from mstar.agents.judges.step_labels import LabelledResponse, correct_solution, label_response
 from mstar.agents.policy.embedded import EMBEDDED
 from mstar.agents.policy.policy import Policy
-from mstar.agents.sampling.base import Prompt, Response
+from mstar.agents.sampling.base import Response
 from mstar.agents.sampling.completion import complete
 from mstar.agents.sampling.local import LocalSampler
 from mstar.envs.families.catalog import FAMILIES
-from mstar.envs.problem import Problem
+from mstar.envs.problem import Problem, Prompt
 from mstar.envs.task import INSTRUCTION
 
 

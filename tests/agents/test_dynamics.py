@@ -22,11 +22,11 @@ from mstar.agents.judges.catalog import panel_of
 from mstar.agents.monitor.drift import RESPONSES, BaseResponses
 from mstar.agents.monitor.metrics import health_of, measure
 from mstar.agents.policy.policy import Policy
-from mstar.agents.rollout import ask, collect
-from mstar.agents.sampling.base import Prompt
+from mstar.agents.rollout import collect
 from mstar.agents.sampling.local import LocalSampler
 from mstar.agents.types import Rollout, SamplingMetrics
-from mstar.envs.vector_env import ProblemVectorEnv
+from mstar.envs.problem import Prompt
+from mstar.envs.task import Task
 from mstar.experiments.run.round_row import describe
 from mstar.rewards.diagnostics.calibration import calibration
 
@@ -140,7 +140,7 @@ def test_without_held_out_labels_a_run_stays_where_it_is_and_can_be_resumed(
 
     def agent(name: str) -> Agent:
         train, blind = (
-            ProblemVectorEnv(
+            Task(
                 source="BarChart",
                 panel=panel_of(recipe),
                 split=split,
@@ -252,18 +252,18 @@ def test_drift_estimates_the_divergence_of_what_the_base_would_say(
     policy: Policy, loaded: Policy
 ) -> None:
     """One token to each of many prompts: sampled drift against the divergence summed up."""
-    env = ProblemVectorEnv(source="BarChart", size=96, seed=0)
-    asked = env.draw(RESPONSES)
+    task = Task(source="BarChart", size=96, seed=0)
+    asked = task.draw(RESPONSES)
     sampler = LocalSampler(loaded, max_new_tokens=1)
-    base = collect(sampler, env, asked, [1.0] * 40, seed=1, version=0)
+    base = collect(sampler, task, asked, [1.0] * 40, seed=1, version=0)
     with torch.no_grad():
         policy.network.lm_head.weight.mul_(1.5)
-    exact = [divergence(loaded, policy, ask(env, problem)) for problem in asked]
+    exact = [divergence(loaded, policy, task.prompt(problem)) for problem in asked]
     sampled = []
     for start in range(40):
         drop = [base[i * 40 + start] for i in range(len(asked))]
-        anchor = BaseResponses.of(loaded, env, drop, 1.0)
-        sampled.append(anchor.drift(policy, env, drop))
+        anchor = BaseResponses.of(loaded, drop, 1.0)
+        sampled.append(anchor.drift(policy, drop))
     error = np.std(sampled) / np.sqrt(len(sampled))
     assert abs(np.mean(sampled) - np.mean(exact)) < 4 * error
     assert np.mean(exact) > 4 * error

@@ -13,7 +13,7 @@ from mstar.agents.policy.policy import Policy
 from mstar.agents.types import Cost
 from mstar.envs.families.catalog import FAMILIES
 from mstar.envs.source import Subset
-from mstar.experiments.run.problems import exams, open_env
+from mstar.experiments.run.problems import exams, open_task
 from mstar.rewards.panel import RewardPanel
 
 
@@ -84,10 +84,10 @@ def test_an_older_bill_without_measuring_can_be_gone_on_with() -> None:
 
 def test_a_pool_comes_round() -> None:
     recipe = TINY.replace(pool=3, families=("BarChart",))
-    drawn = [problem.id for problem in open_env(recipe, "train").draw(7)]
+    drawn = [problem.id for problem in open_task(recipe, "train").draw(7)]
     assert len(set(drawn)) == 3
     assert drawn == [*drawn[:3], *drawn[:3], drawn[0]]
-    held_out = [problem.id for problem in open_env(recipe, "validation").draw(7)]
+    held_out = [problem.id for problem in open_task(recipe, "validation").draw(7)]
     assert len(set(held_out)) == 7
     with pytest.raises(ValueError, match="at least one problem"):
         Subset(FAMILIES["Dice"](1), 0)

@@ -17,8 +17,9 @@ from mstar.agents.sampling.base import Response
 from mstar.agents.self_evolving import SelfEvolving
 from mstar.agents.types import Rollout
 from mstar.envs.families.catalog import FAMILIES
+from mstar.envs.problem import Prompt
 from mstar.envs.variants.unlabelled import unlabelled
-from mstar.experiments.run.problems import open_env
+from mstar.experiments.run.problems import open_task
 
 
 @pytest.fixture
@@ -39,7 +40,9 @@ def rollouts(withheld: bool = False) -> list[Rollout]:
         problem, known = source.problem("train", 0, index), family.problem("train", 0, index)
         for text in (known.solution, "red is 99\nAnswer: 3", ""):
             response = Response(text, (1,), 0.0, 0.0, 0.0, True)
-            found.append(Rollout(problem, response, 1.0, 0, {"correctness": 1.0}, 1.0))
+            found.append(
+                Rollout(problem, Prompt("", (), ""), response, 1.0, 0, {"correctness": 1.0}, 1.0)
+            )
     return found
 
 
@@ -75,11 +78,13 @@ def test_a_judge_that_is_trained_is_not_shared_with_another_run(recipe: Recipe) 
 def test_training_and_validation_problems_must_share_the_judge_that_is_trained(
     policy: Policy, recipe: Recipe, tmp_path: Path
 ) -> None:
-    env, apart = open_env(recipe, "train"), open_env(recipe, "validation")
+    env, apart = open_task(recipe, "train"), open_task(recipe, "validation")
     with pytest.raises(ValueError, match="give both the same panel"):
         SelfEvolving(policy, env, apart, recipe, tmp_path)
-    panel = env.examiner.panel
-    agent = SelfEvolving(policy, env, open_env(recipe, "validation", panel=panel), recipe, tmp_path)
+    panel = env.panel
+    agent = SelfEvolving(
+        policy, env, open_task(recipe, "validation", panel=panel), recipe, tmp_path
+    )
     agent.close()
 
 

@@ -117,4 +117,4 @@ def test_every_judge_answers_to_its_name() -> None:
 
 def test_an_exam_asks_no_model_what_a_response_is_worth() -> None:
     recipe = Recipe().replace(panel=("correctness", "process"), rank="process", judge_refresh=1)
-    assert {exam.env.reward_names for exam in exams(recipe)} == {("correctness",)}
+    assert {exam.task.panel.names for exam in exams(recipe)} == {("correctness",)}

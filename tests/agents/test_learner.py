@@ -16,9 +16,9 @@ from tiny_runs import noise, sft_examples, weights
 
 from mstar.agents.config import OptimConfig
 from mstar.agents.policy.policy import Policy
-from mstar.agents.sampling.base import Prompt
 from mstar.agents.sft_trainer import LiveTrainer
 from mstar.agents.types import SFTExample
+from mstar.envs.problem import Prompt
 
 
 def live_trainer(

@@ -21,7 +21,7 @@ from mstar.agents.policy.policy import Policy
 from mstar.agents.sampling.decoding import prefill
 from mstar.agents.sampling.likelihood import response_logits
 from mstar.agents.types import Rollout, SamplingPlan
-from mstar.experiments.run.problems import open_env
+from mstar.experiments.run.problems import open_task
 from mstar.rewards.base import Attempt, RewardModel, Scores
 from mstar.rewards.panel import RewardPanel
 
@@ -104,7 +104,7 @@ def test_an_abstention_is_no_zero(
 def test_each_reward_model_is_a_column_of_trl(policy: Policy, tmp_path: Path, agent: str) -> None:
     half = Judge("half", lambda a: 0.5 if even(a) else np.nan)
     learner = online(policy, tmp_path, Even(), half, agent=agent, rounds=1, minibatches=4)
-    learner.env.examiner.panel.weights["half"] = 3.0
+    learner.task.panel.weights["half"] = 3.0
     _, done = learner.learn()
     learner.close()
     assert learner.trainer.reward_func_names == ["correctness", "half", RULE]
@@ -123,7 +123,7 @@ def test_the_recipe_weighs_the_panel_and_online_agents_learn_from_the_gate() -> 
     assert loop.reward_weights == {"correctness": 1.0, "format": 1.0, "self_certainty": 1.0}
     assert grpo.reward_weights == {"correctness": 1.0, "format": 0.0, "self_certainty": 0.0}
     told = grpo.replace(weights=(1.0, 0.2, 0.0))
-    assert open_env(told, "train").examiner.panel.weights == told.reward_weights
+    assert open_task(told, "train").panel.weights == told.reward_weights
     assert told.reward_weights["format"] == 0.2
     with pytest.raises(ValueError, match="2 weights are given for the panel"):
         grpo.replace(weights=(1.0, 0.2))

@@ -19,7 +19,7 @@ from mstar.agents.online.trl_bridge import informative_groups
 from mstar.agents.policy.policy import Policy
 from mstar.agents.sampling.base import Response
 from mstar.agents.types import Rollout
-from mstar.envs.problem import Problem
+from mstar.envs.problem import Problem, Prompt
 from mstar.experiments.run.run_folder import RunFolder
 from mstar.rewards.panel import RewardPanel
 
@@ -102,7 +102,7 @@ def test_batches_that_do_not_fill_a_round_are_refused(
 def rollout(reward: float, right: float = 0.0) -> Rollout:
     said = Response("", (1,), logprob=0.0, entropy=0.0, certainty=0.0, finished=True)
     problem = Problem("p", (), "?", None)
-    return Rollout(problem, said, 1.0, 0, {"correctness": right}, reward)
+    return Rollout(problem, Prompt("?", (), "p"), said, 1.0, 0, {"correctness": right}, reward)
 
 
 def test_only_groups_whose_rewards_differ_tell_anything() -> None:

@@ -20,7 +20,7 @@ import mstar.experiments
 from mstar.agents.config import Recipe
 from mstar.agents.policy import distributed
 from mstar.experiments.rows import Row
-from mstar.experiments.run.problems import open_env
+from mstar.experiments.run.problems import open_task
 from mstar.experiments.run.run_folder import RunFolder, read_rollouts
 
 TESTS = Path(__file__).parents[1]
@@ -140,7 +140,7 @@ def test_the_command_runs_in_two_processes(model: str, tmp_path: Path) -> None:
     assert '"processes": 2' in (pair.path / "recipe.json").read_text()
     assert pair.recipe() == recipe
     assert [row["number"] for row in pair.rounds()] == [0, 1]
-    drawn = [problem.id for problem in open_env(recipe, "train").draw(5)]
+    drawn = [problem.id for problem in open_task(recipe, "train").draw(5)]
     assert sorted({row["problem"] for row in rollouts(pair, 1)}) == sorted(drawn)
 
 

@@ -15,11 +15,12 @@ from PIL import Image
 from tiny_models import ARCHITECTURES, save_tiny_model
 
 from mstar.agents.policy.policy import Policy
-from mstar.agents.sampling.base import Prompt, Response
+from mstar.agents.sampling.base import Response
 from mstar.agents.sampling.decoding import prefill
 from mstar.agents.sampling.likelihood import log_probabilities
 from mstar.agents.sampling.local import LocalSampler
 from mstar.agents.sampling.prefix_cache import SharedPrompts
+from mstar.envs.problem import Prompt
 
 NEW = 16  # tokens
 Load = Callable[..., Policy]

@@ -216,5 +216,5 @@ def test_a_state_is_json_and_goes_on_where_it_was_taken(policy: Policy, tmp_path
     again = tiny_agent(policy, tmp_path / "other", rounds=1)
     again.restore(state, done.finetuned.checkpoint)
     assert again.rounds_done == 1
-    assert [p.id for p in again.env.draw(2)] == [p.id for p in evolving.env.draw(2)]
+    assert [p.id for p in again.task.draw(2)] == [p.id for p in evolving.task.draw(2)]
     assert list(again.learn()) == []

@@ -16,10 +16,10 @@ from vllm_stand_in import StandIn, serving, wire
 
 from mstar.agents.config import Recipe
 from mstar.agents.policy.policy import Policy
-from mstar.agents.sampling.base import Prompt
 from mstar.agents.sampling.local import LocalSampler
 from mstar.agents.sampling.vllm import ServerSampler
 from mstar.agents.sampling.vllm_client import Server, server_at
+from mstar.envs.problem import Prompt
 from mstar.experiments.cli.main import main
 from mstar.rewards.panel import RewardPanel
 

@@ -27,9 +27,8 @@ from mstar.agents.judges.step_labels import (
 )
 from mstar.agents.judges.training import JudgeTraining, judge_batch, pack, train_judge, unpack
 from mstar.agents.policy.policy import Policy
-from mstar.agents.sampling.base import Prompt
 from mstar.envs.families.catalog import FAMILIES
-from mstar.envs.problem import Problem
+from mstar.envs.problem import Problem, Prompt
 from mstar.experiments.judges.errors import error_table, family_table, first_error_f1
 from mstar.experiments.judges.evaluation import Question, best_threshold, examined, questions
 from mstar.experiments.judges.examples import JudgeExamples, batches

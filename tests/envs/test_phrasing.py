@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 
 from mstar.envs import FAMILIES, Mixture, Phrasing, Problem, as_choice, phrase
+from mstar.envs.task import Task
 from mstar.envs.variants.instructions import INSTRUCTIONS, STYLES, instruction
 from mstar.envs.variants.option_layout import OPTION_LAYOUTS, split_question
 from mstar.envs.variants.phrasing import AXES, distinct_phrasings, draw_phrasing, phrase_all
 from mstar.envs.variants.unlabelled import unlabelled
-from mstar.envs.vector_env import ProblemVectorEnv
 from mstar.experiments.run.variants import by_variant, consistency, in_training
 from mstar.rewards.base import Answer
 from mstar.rewards.verifier.verify import verify
@@ -104,13 +104,15 @@ def test_options_that_must_not_move_keep_their_order(
 
 
 def test_the_instruction_reaches_the_prompt_in_its_language() -> None:
-    env = ProblemVectorEnv(source="Dice", size=96, panel=("format",), seed=0)
-    problem = env.draw(1)[0]
-    assert env.prompt(phrase(problem, Phrasing())) == env.prompt(problem)
-    french = env.prompt(phrase(problem, Phrasing(instruction="brief", language="fr")))
+    task = Task(source="Dice", size=96, panel=("format",), seed=0)
+    problem = task.draw(1)[0]
+    assert task.prompt(phrase(problem, Phrasing())).text == task.prompt(problem).text
+    french = task.prompt(phrase(problem, Phrasing(instruction="brief", language="fr"))).text
     assert french == f"{problem.question}\n{INSTRUCTIONS['fr']['brief']}"
-    assert env.prompt(phrase(problem, Phrasing(language="de"))).endswith(instruction("steps", "de"))
-    assert env.prompt(phrase(problem, Phrasing(instruction="none"))) == problem.question
+    assert task.prompt(phrase(problem, Phrasing(language="de"))).text.endswith(
+        instruction("steps", "de")
+    )
+    assert task.prompt(phrase(problem, Phrasing(instruction="none"))).text == problem.question
 
 
 def test_every_language_has_every_style_in_a_form_that_the_verifier_reads() -> None:

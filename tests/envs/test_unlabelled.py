@@ -6,7 +6,7 @@ import gymnasium
 import numpy as np
 import pytest
 
-from mstar.envs import FAMILIES, ProblemVectorEnv, as_choice, is_right, oracle
+from mstar.envs import FAMILIES, Task, as_choice, is_right, oracle
 from mstar.envs.variants.unlabelled import unlabelled, withhold
 from mstar.rewards.base import Attempt
 
@@ -66,11 +66,11 @@ def test_agreement_uses_the_type_of_the_hidden_answer() -> None:
     assert problem.answer is not None
     assert problem.answer.choices is not None
     first, second = problem.answer.choices[:2]
-    env = ProblemVectorEnv(source="BarChart", size=96, panel=("self_consistency",))
+    task = Task(source="BarChart", size=96, panel=("self_consistency",))
     said = ["Answer: (A)", f"Answer: {first}", "Answer: a", f"Answer: {second}"]
-    table = env.judge([withhold(problem)] * 4, said)
+    table = task.score([withhold(problem)] * 4, said)
     assert table["self_consistency"].tolist() == pytest.approx([2 / 3, 2 / 3, 2 / 3, 0])
-    assert np.array_equal(table.scores, env.judge([problem] * 4, said).scores)
+    assert np.array_equal(table.scores, task.score([problem] * 4, said).scores)
 
 
 def test_a_larger_share_hides_all_that_a_smaller_one_hides() -> None:

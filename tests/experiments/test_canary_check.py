@@ -12,9 +12,9 @@ import pytest
 from env_doubles import Stored
 
 from mstar.agents.config import Recipe
-from mstar.envs.vector_env import ProblemVectorEnv
+from mstar.envs.task import Task
 from mstar.experiments.run.canary_check import FILE, CanaryCheck, check_run, heed, stored_warnings
-from mstar.experiments.run.problems import open_env
+from mstar.experiments.run.problems import open_task
 from mstar.experiments.run.recipes import RECIPES
 from mstar.rewards.base import Attempt, Scores
 from mstar.rewards.diagnostics.canaries import JUNK
@@ -22,7 +22,7 @@ from mstar.rewards.panel import RewardPanel
 
 
 def checked(recipe: Recipe) -> CanaryCheck:
-    return check_run(recipe, open_env(recipe, "train"), open_env(recipe, "validation"))
+    return check_run(recipe, open_task(recipe, "train"), open_task(recipe, "validation"))
 
 
 @pytest.mark.parametrize("name", RECIPES)
@@ -74,13 +74,13 @@ class Silent:
 
 
 def test_a_gate_that_knows_no_right_answer_is_found() -> None:
-    env = ProblemVectorEnv(source="Dice", panel=RewardPanel([Silent()]), seed=0)
+    task = Task(source="Dice", panel=RewardPanel([Silent()]), seed=0)
     recipe = Recipe.of(panel=("correctness",), rank="reward")
-    assert check_run(recipe, env, env).fatal == "this run would not learn from right answers"
-    assert check_run(recipe.replace(agent="sft"), env, env).fatal is None
+    assert check_run(recipe, task, task).fatal == "this run would not learn from right answers"
+    assert check_run(recipe.replace(agent="sft"), task, task).fatal is None
 
 
 def test_where_nothing_has_a_label_nothing_is_known_and_that_is_said() -> None:
-    env = ProblemVectorEnv(source=Stored(), panel=RewardPanel([Silent()]), seed=0)
-    (told,) = check_run(Recipe(), env, env).warnings()
+    task = Task(source=Stored(), panel=RewardPanel([Silent()]), seed=0)
+    (told,) = check_run(Recipe(), task, task).warnings()
     assert "no labelled problem" in told

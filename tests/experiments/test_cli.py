@@ -19,7 +19,7 @@ from mstar.agents.policy.policy import Policy
 from mstar.envs.families.catalog import FAMILIES
 from mstar.experiments.cli.main import COMMANDS, main
 from mstar.experiments.rows import read_rows
-from mstar.experiments.run.problems import open_env
+from mstar.experiments.run.problems import open_task
 from mstar.experiments.run.run_folder import read_rollouts
 
 SMALL = shlex.split(
@@ -245,7 +245,7 @@ def test_a_map_on_the_command_line_is_taken_by_every_command(say: Say, tmp_path:
     shown = say("envs", "show", path, "--count", 1, *said)
     assert shown.out.splitlines()[1] == "Look. How many bars?"
     recipe = Recipe.of(env=str(path), fields=tuple(said[1:]))
-    (problem,) = open_env(recipe, "test").draw(1)
+    (problem,) = open_task(recipe, "test").draw(1)
     assert problem.answer is not None
     assert (problem.answer.type, problem.answer.unit) == ("count", "bars")
 

@@ -28,8 +28,8 @@ from mstar.agents.selection import select
 from mstar.agents.types import Rollout, SamplingPlan, SFTExample
 from mstar.agents.worked_examples import WorkedExamples
 from mstar.envs.problem import Problem
+from mstar.envs.task import Task
 from mstar.envs.variants.unlabelled import withhold
-from mstar.envs.vector_env import ProblemVectorEnv
 from mstar.experiments.run.round_row import describe
 from mstar.rewards import Correctness, RewardPanel, SelfCertainty
 from mstar.rewards.base import Answer, Attempt
@@ -136,16 +136,16 @@ def test_accuracy_is_measured_by_what_was_withheld() -> None:
     assert found.reward_accuracy == 1 / 2  # all four of the first, none of the second
 
 
-def problems(share: float) -> ProblemVectorEnv:
-    return ProblemVectorEnv(source="Dice", size=96, seed=0, unlabelled=share)
+def problems(share: float) -> Task:
+    return Task(source="Dice", size=96, seed=0, unlabelled=share)
 
 
 @pytest.mark.parametrize("mix_in", [0.0, 0.25, 0.5, 0.75, 1.0])
 def test_unlabelled_problems_are_mixed_in_from_a_share_of_the_rounds(mix_in: float) -> None:
     mixing = Scheduled(Recipe.of(rounds=4, unlabelled=0.5, mix_in=mix_in))
-    env, plan = problems(0.5), SamplingPlan()
+    task, plan = problems(0.5), SamplingPlan()
     shares = [mixing.plan(number, plan).unlabelled for number in (1, 2, 3, 4)]
-    drawn = [drawn_mixed(env, 12, share) for share in shares]
+    drawn = [drawn_mixed(task, 12, share) for share in shares]
     hidden = [any(p.answer is None for p in asked) for asked in drawn]
     assert hidden == [number > 4 * mix_in for number in (1, 2, 3, 4)]
     assert [len(asked) for asked in drawn] == [12] * 4
@@ -286,9 +286,9 @@ def test_gold_has_its_share_of_the_lessons(own: int) -> None:
 def test_gold_is_verified_labelled_and_worked() -> None:
     gold = WorkedExamples(problems(0.5), GOLDEN).examples
     assert len({example.prompt.key for example in gold}) == 3
-    env = problems(0.5)
+    task = problems(0.5)
     for example in gold:
-        problem = env.examiner.find(example.prompt.key)
+        problem = task.find(example.prompt.key)
         assert example.response == problem.solution
     assert all(one.prompt.key != other.prompt.key for one, other in pairwise(gold))
 

@@ -47,8 +47,8 @@ def test_a_liar_loses_its_weight_and_a_friend_keeps_it(policy: Policy, tmp_path:
     base, done = agent.learn()
     agent.close()
     assert base.metrics.health["liar"].agreement == -1.0
-    for env in (agent.env, agent.held_out):
-        weights = env.examiner.panel.weights
+    for task in (agent.task, agent.held_out):
+        weights = task.panel.weights
         assert (weights["correctness"], weights["liar"]) == (1.0, 0.0)
         assert weights["friend"] == pytest.approx(1 - 31**-0.5)  # of 32 attempts
     friend = 1 - 31**-0.5
@@ -57,15 +57,15 @@ def test_a_liar_loses_its_weight_and_a_friend_keeps_it(policy: Policy, tmp_path:
         assert rollout.reward == pytest.approx(paid[rollout.scores["correctness"]])
     again = judged_agent(policy, tmp_path / "other", weighting="agreement")
     again.restore(describe(done)["state"], None)
-    assert again.env.examiner.panel.weights == agent.env.examiner.panel.weights
+    assert again.task.panel.weights == agent.task.panel.weights
 
 
 def test_fixed_weights_stay(policy: Policy, tmp_path: Path) -> None:
     agent = judged_agent(policy, tmp_path)
-    agent.env.examiner.panel.weights["friend"] = 0.5
+    agent.task.panel.weights["friend"] = 0.5
     list(agent.learn())
     agent.close()
-    assert agent.env.examiner.panel.weights == {"correctness": 1.0, "friend": 0.5, "liar": 1.0}
+    assert agent.task.panel.weights == {"correctness": 1.0, "friend": 0.5, "liar": 1.0}
 
 
 def test_the_columns_of_trl_sum_to_the_reward_after_weights_have_changed(
@@ -75,12 +75,12 @@ def test_the_columns_of_trl_sum_to_the_reward_after_weights_have_changed(
     assert isinstance(agent, Online)
     _, done = agent.learn()
     agent.close()
-    columns = [RewardColumn(agent.bridge, name) for name in column_weights(agent.env)]
-    told = list(column_weights(agent.env).values())
+    columns = [RewardColumn(agent.bridge, name) for name in column_weights(agent.task)]
+    told = list(column_weights(agent.task).values())
     for weights in ({}, {"liar": 0.0}, {"friend": 0.2, "liar": 3.0}):
-        agent.env.examiner.panel.weights |= weights
+        agent.task.panel.weights |= weights
         asked = [rollout.problem for rollout in done.rollouts]
-        table = agent.env.judge(asked, [rollout.response.text for rollout in done.rollouts])
+        table = agent.task.score(asked, [rollout.response.text for rollout in done.rollouts])
         agent.bridge.scored = [
             replace(rollout, reward=float(reward))
             for rollout, reward in zip(done.rollouts, table.reward, strict=True)

@@ -20,7 +20,7 @@ from mstar.agents.seeds import mix
 from mstar.agents.selection import ranking_score
 from mstar.agents.types import Rollout
 from mstar.experiments.rows import Row, write_rows
-from mstar.experiments.run.problems import open_env
+from mstar.experiments.run.problems import open_task
 from mstar.experiments.run.train import load_policy, prepare_torch
 
 TEMPERATURES = (0.3, 0.45, 0.6, 0.8, 1.0, 1.25, 1.6)
@@ -58,8 +58,8 @@ def curves(settings: Curves, temperatures: Sequence[float] = TEMPERATURES) -> li
     prepare_torch(1)
     panel = ("correctness", *RANKS)
     recipe = Recipe().replace(model=settings.model, seed=settings.seed, panel=panel)
-    env = open_env(recipe, "validation")
-    problems = env.draw(settings.problems)
+    task = open_task(recipe, "validation")
+    problems = task.draw(settings.problems)
     sampler = LocalSampler(
         load_policy(recipe), recipe.sampling.max_new_tokens, recipe.sampling.batch_rows
     )
@@ -67,7 +67,7 @@ def curves(settings: Curves, temperatures: Sequence[float] = TEMPERATURES) -> li
     for heat in temperatures:
         # One call a temperature: sample k draws by the same numbers at all of them.
         seed, ladder = mix(settings.seed, 0, 7), [heat] * settings.samples
-        rollouts = collect(sampler, env, problems, ladder, seed, version=0)
+        rollouts = collect(sampler, task, problems, ladder, seed, version=0)
         for members in by_problem(rollouts).values():
             group = [rollouts[i] for i in members]
             rows.append({"policy": settings.policy, "temperature": heat, **_row(group)})
