@@ -128,9 +128,7 @@ def parse_row(
         shown = max(len(all_images), marked)
         choices = tuple(name_placeholders(text, shown, numbers) for text in texts)
     if not choices and answer and declared in (None, "choice"):
-        # Options found in the question alone count only if the answer is one of them.
-        choices = options_in_question(question)
-        choices = choices if _resolve_leniently(answer, choices, "letter") is not None else ()
+        choices = _options_in_question(question, answer)
     if not choices and len(answer.split()) > LONGEST_ANSWER:
         raise ValueError(
             f"the answer {answer[:60]!r}... has {len(answer.split())} words, which can't be "
@@ -151,6 +149,12 @@ def parse_row(
     )
     _check_length("the question with its options", parsed.full_question)
     return parsed
+
+
+def _options_in_question(question: str, answer: str) -> tuple[str, ...]:
+    """The options that the question itself lists; () unless the answer is one of them."""
+    choices = options_in_question(question)
+    return choices if _resolve_leniently(answer, choices, "letter") is not None else ()
 
 
 def _resolve_leniently(answer: str, choices: Sequence[str], form: AnswerForm) -> int | None:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import base64
+import inspect
 import io
 import json
+from collections import Counter
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -12,6 +14,8 @@ from typing import Any
 from markupsafe import Markup
 
 from mstar.agents.config import Recipe
+from mstar.agents.explore.catalog import CONTROLLERS
+from mstar.agents.registry import resolve
 from mstar.envs.task import Task
 from mstar.experiments import plots
 from mstar.experiments.markdown import interval
@@ -101,6 +105,8 @@ def write_report(folder: RunFolder) -> Path:
         families=_families(rows),
         rounds=rounds,
         figures=_figures(rounds, rows),
+        exploration=_exploration(folder, rounds),
+        controller=controller_summary(recipe.exploration.controller),
         examples=_examples(folder, recipe, rounds),
         cost=rounds[-1]["cost"],
         variants=_variants(folder),
@@ -139,6 +145,43 @@ def _figures(rounds: list[Row], rows: list[Row]) -> dict[str, Markup]:
         figures["exploration"] = plots.exploration(rounds)
         figures["selection"] = plots.selection(rounds)
     return {name: Markup(svg) for name, svg in figures.items()}  # ours, not the policy's
+
+
+def controller_summary(name: str) -> str:
+    """What an exploration controller does: the first paragraph of its docstring."""
+    documented = inspect.getdoc(resolve("controller", CONTROLLERS, name)) or ""
+    return " ".join(documented.partition("\n\n")[0].split())
+
+
+def _exploration(folder: RunFolder, rounds: list[Row]) -> list[dict[str, Any]]:
+    """What the controller measured after each round, and what it chose for the next.
+
+    Returns:
+        A row a round: ``measured`` holds temperature, Reward-Pass@2 and pass@1 on the validation
+        problems for every temperature that was evaluated; ``chosen`` and ``threshold`` are of the
+        next round's plan, None after the last; ``largest`` is the most responses that a problem
+        of the round got.
+    """
+    found = []
+    for row, following in zip(rounds, [*rounds[1:], None], strict=True):
+        plan = following["plan"] if following else None
+        path = folder.path / "rollouts" / f"round-{row['number']:04d}.parquet"
+        problems = (
+            [each["problem"] for each in read_rollouts(path, ["problem"])] if path.exists() else []
+        )
+        found.append(
+            {
+                "round": row["number"],
+                "measured": [
+                    (float(temperature), spread["reward_pass_2"], spread["pass_1"])
+                    for temperature, spread in row["dynamics"]["spread"].items()
+                ],
+                "chosen": plan["temperature"] if plan else None,
+                "threshold": plan["threshold"] if plan else None,
+                "largest": max(Counter(problems).values(), default=0),
+            }
+        )
+    return found
 
 
 def _examples(folder: RunFolder, recipe: Recipe, rounds: list[Row]) -> list[dict[str, Any]]:

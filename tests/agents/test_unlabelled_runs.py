@@ -1,7 +1,7 @@
 """What is said of runs without a label comes from rows that are stored."""
 
 import pytest
-from stored_results import RESULTS, ROOT, packed
+from stored_results import RESULTS, packed
 
 from mstar.experiments.rows import Row
 from mstar.experiments.run.compare import gain_table
@@ -40,10 +40,10 @@ def test_what_guards_are_worth_without_labels_is_what_the_stored_rows_give(
     assert line in (UNLABELLED / "README.md").read_text(), line
 
 
-def test_the_front_page_says_what_acting_is_worth_without_labels() -> None:
+def test_the_findings_say_what_acting_is_worth_without_labels() -> None:
     change = gain(ends("guarded-watch"), ends("guarded-act"), "greedy")
     worth = f"{100 * change.mean:+.1f} [{100 * change.low:+.1f}, {100 * change.high:+.1f}] points"
-    assert worth in " ".join((ROOT / "README.md").read_text().split())
+    assert worth in " ".join((RESULTS / "README.md").read_text().split())
 
 
 def ends(arm: str) -> list[list[Row]]:

@@ -494,7 +494,7 @@ def test_a_field_mapped_to_a_missing_column_is_an_error() -> None:
         (b'{"answer": ' + b"9" * 5000 + b"}", "line 3: the JSON can't be read"),
         (
             b'{"answer": "1", "answer": "2"}',
-            "the JSON can't be read: an object repeats keys",
+            "line 3: the JSON can't be read: an object repeats keys",
         ),
     ],
     ids=["broken", "not UTF-8", "no object", "deep", "digits", "twice"],

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from stored_results import RESULTS, ROOT, packed
+from stored_results import RESULTS, packed
 
 from mstar.agents.star import Star
 from mstar.experiments.studies.hinted_reasons import bare_share, counted, reasons_table
@@ -28,7 +28,7 @@ def table_lines(text: str) -> list[str]:
     return [line for line in text.splitlines() if line.startswith("| ")]
 
 
-def test_the_studies_that_the_readme_speaks_of_are_stored() -> None:
+def test_the_studies_that_the_findings_speak_of_are_stored() -> None:
     assert {"method-interval", "online", "selection"} <= {folder.name for folder in STORED}
 
 
@@ -80,13 +80,13 @@ def test_what_is_said_of_bare_answers_to_hints_is_in_the_rows() -> None:
     rows = packed("hints")["hinted_reasons.jsonl"]
     hinted, plain = (bare_share(rows, 1, was_hinted) for was_hinted in (True, False))
     assert hinted.low > plain.high
-    for text in ((ROOT / "README.md").read_text(), str(Star.__doc__)):
+    for text in ((RESULTS / "README.md").read_text(), str(Star.__doc__)):
         told = " ".join(text.split())
         assert f"{100 * hinted.mean:.0f} % of" in told
         assert f"bare answer, {100 * plain.mean:.0f} % of those without one" in told
 
 
-def test_the_readme_says_what_hints_cost() -> None:
+def test_the_findings_say_what_hints_cost() -> None:
     tables = (RESULTS / "hints" / TABLES).read_text()
     costs = next(part for part in tables.split("\n\n") if part.startswith("| mean of a run"))
     place = [cell.strip() for cell in costs.splitlines()[0].split("|")].index("tokens")
@@ -95,18 +95,20 @@ def test_the_readme_says_what_hints_cost() -> None:
         for line in costs.splitlines()[2:]
     }
     more = tokens["star"] / tokens["rest-em"] - 1
-    assert f"{100 * more:.0f} % more tokens" in " ".join((ROOT / "README.md").read_text().split())
+    assert f"{100 * more:.0f} % more tokens" in " ".join(
+        (RESULTS / "README.md").read_text().split()
+    )
 
 
-def test_the_readme_says_how_much_there_was_to_choose_from() -> None:
+def test_the_findings_say_how_much_there_was_to_choose_from() -> None:
     rows = packed("selection")["selection_headroom.jsonl"]
-    text = " ".join((ROOT / "README.md").read_text().split())
+    text = " ".join((RESULTS / "README.md").read_text().split())
     share = sum(row["to_choose"] for row in rows) / sum(row["solved"] for row in rows)
     assert f"{share:.0%} of the solved problems".replace("%", " %") in text
 
 
-def test_every_row_of_a_study_in_the_readme_stands_in_its_tables() -> None:
-    text = (ROOT / "README.md").read_text()
+def test_every_row_of_a_study_in_the_findings_stands_in_its_tables() -> None:
+    text = (RESULTS / "README.md").read_text()
     told = [line for line in table_lines(text) if line.count("|") == 8 and "[" in line]
     there = {line for folder in STORED for line in table_lines((folder / TABLES).read_text())}
     shown = [line for line in told if line.split("|")[2].strip() in ("greedy", "pass@1", "pass@k")]
@@ -133,25 +135,25 @@ def test_every_row_of_a_study_in_the_readme_stands_in_its_tables() -> None:
         ("hints", "star", "pass@1"),
     ],
 )
-def test_the_differences_in_the_sentences_of_the_readme_stand_in_the_tables(
+def test_the_differences_in_the_sentences_of_the_findings_stand_in_the_tables(
     study: str, arm: str, metric: str
 ) -> None:
     tables = (RESULTS / study / TABLES).read_text()
     (apart,) = (part for part in tables.split("\n\n") if part.startswith("| trained, minus"))
     (line,) = (row for row in table_lines(apart) if row.startswith(f"| {arm} | {metric} |"))
-    assert line.split("|")[3].strip() in " ".join((ROOT / "README.md").read_text().split())
+    assert line.split("|")[3].strip() in " ".join((RESULTS / "README.md").read_text().split())
 
 
-def test_the_readme_says_where_a_cool_run_and_grpo_end() -> None:
-    text = " ".join((ROOT / "README.md").read_text().split())
+def test_the_findings_say_where_a_cool_run_and_grpo_end() -> None:
+    text = " ".join((RESULTS / "README.md").read_text().split())
     for study, arm in (("exploration", "cool"), ("online", "grpo")):
         tables = (RESULTS / study / TABLES).read_text()
         line = next(row for row in table_lines(tables) if row.startswith(f"| {arm} | pass@1 |"))
         assert line.split("|")[3].strip() in text
 
 
-def test_what_the_readme_says_mstar_spent_stands_in_the_table_of_costs() -> None:
-    text = (ROOT / "README.md").read_text()
+def test_what_the_findings_say_mstar_spent_stands_in_the_table_of_costs() -> None:
+    text = (RESULTS / "README.md").read_text()
     tables = (RESULTS / "online" / TABLES).read_text()
     costs = next(part for part in tables.split("\n\n") if part.startswith("| mean of a run"))
     cells = {
