@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 import copy
+import random
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -11,9 +16,59 @@ from tiny_models import save_tiny_model
 from mstar.agents.policy.policy import Policy
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--shuffle",
+        type=int,
+        metavar="SEED",
+        help="run the files, and the tests of each, in an order drawn from this seed",
+    )
+    parser.addoption(
+        "--rounding",
+        type=int,
+        metavar="SEED",
+        help="add up what linear layers add up in an order drawn from this seed, so that float32 "
+        "rounds otherwise, as it does on another processor",
+    )
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    seed = config.getoption("--shuffle")
+    if seed is not None:
+        files: dict[Path, list[pytest.Item]] = {}
+        for item in items:
+            files.setdefault(item.path, []).append(item)
+        order, chance = list(files.values()), random.Random(seed)
+        chance.shuffle(order)
+        for tests in order:
+            chance.shuffle(tests)
+        items[:] = [item for tests in order for item in tests]
+
+
 @pytest.fixture(autouse=True, scope="session")
 def one_thread() -> None:
     torch.set_num_threads(1)
+
+
+@pytest.fixture(autouse=True, scope="session")
+def other_rounding(request: pytest.FixtureRequest) -> Iterator[None]:
+    seed = request.config.getoption("--rounding")
+    if seed is None:
+        yield
+        return
+    plain = torch.nn.functional.linear
+
+    @cache
+    def order(terms: int) -> torch.Tensor:
+        return torch.randperm(terms, generator=torch.Generator().manual_seed(seed))
+
+    def linear(given: Any, weight: Any, bias: Any = None) -> torch.Tensor:
+        places = order(weight.shape[1])
+        return plain(given[..., places], weight[:, places], bias)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(torch.nn.functional, "linear", linear)
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -49,7 +49,12 @@ def at(path: Path, node: ast.AST | None = None) -> str:
 
 def imported(path: Path) -> Iterator[tuple[str, ast.AST]]:
     """Every module that a file names in an import, inside functions and TYPE_CHECKING too."""
-    for node in ast.walk(tree(path)):
+    return imports_in(tree(path))
+
+
+def imports_in(part: ast.AST) -> Iterator[tuple[str, ast.AST]]:
+    """Every module that is named in an import in a part of a file."""
+    for node in ast.walk(part):
         if isinstance(node, ast.Import):
             yield from ((alias.name, node) for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
@@ -115,6 +120,19 @@ def test_no_files_import_one_another_in_a_circle() -> None:
                 if named == inside:  # the package is only on the way to them
                     uses[module].discard(node.module)
     TopologicalSorter(uses).prepare()  # its error names the circle
+
+
+def test_no_file_of_ours_is_imported_for_its_types_alone() -> None:
+    """It would hide that two files need one another; what both need has a file of its own."""
+    wrong = [
+        f"{at(path, node)} imports {name}"
+        for path in sources(*FLOORS)
+        for branch in ast.walk(tree(path))
+        if isinstance(branch, ast.If) and "TYPE_CHECKING" in ast.unparse(branch.test)
+        for name, node in imports_in(branch)
+        if name.split(".")[0] == "mstar"
+    ]
+    assert wrong == []
 
 
 def test_the_four_folders_are_imported_by_their_full_names() -> None:
@@ -188,6 +206,11 @@ def test_a_type_checker_finds_each_folder() -> None:
 def test_no_file_is_named_after_nothing() -> None:
     wrong = [at(path) for path in sources(*FLOORS, "tests") if VAGUE & set(path.stem.split("_"))]
     assert wrong == []
+
+
+def test_the_folders_of_tests_are_those_of_the_code() -> None:
+    folders = {at(path.parent) for path in (ROOT / "tests").rglob("test_*.py")}
+    assert folders == {f"tests/{name}" for name in (*FLOORS, "house")}
 
 
 def test_every_function_can_be_seen_at_once() -> None:
