@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from math import inf
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 from PIL import Image
 
@@ -23,9 +23,9 @@ from mstar.agents.monitor.guards import Guards
 from mstar.agents.policy import distributed
 from mstar.agents.policy.launch import check_launch
 from mstar.agents.policy.policy import Policy
-from mstar.agents.pseudo_labels import drawn_mixed
+from mstar.agents.pseudo_labels import draw_problems
 from mstar.agents.registry import resolve
-from mstar.agents.rollout import distinct
+from mstar.agents.rollout import unique_problems
 from mstar.agents.sampling.catalog import sampler_of
 from mstar.agents.seeds import mix
 from mstar.agents.types import (
@@ -40,6 +40,8 @@ from mstar.agents.types import (
 from mstar.envs.problem import Problem, Prompt
 from mstar.envs.task import Task
 from mstar.envs.variants.phrasing import phrase_all
+
+Inherits = Literal["policy+optimizer+schedule", "policy", "nothing"]
 
 
 class Agent(ABC):
@@ -57,6 +59,8 @@ class Agent(ABC):
         folder: where trainers write their checkpoints.
 
     Attributes:
+        inherits: what a round takes over from the one before; with "nothing", every round is
+            trained from the base.
         sampler: of the policy.
         controller, mixing, guards: what ``plan`` asks.
         monitor: evaluates the policy.
@@ -66,7 +70,7 @@ class Agent(ABC):
         cost: spent since the start of the run.
     """
 
-    one_trainer: ClassVar[bool] = True  # whether a single trainer lives through all rounds
+    inherits: ClassVar[Inherits] = "policy+optimizer+schedule"
 
     def __init__(
         self,
@@ -107,7 +111,12 @@ class Agent(ABC):
     def check(cls, recipe: Recipe) -> None:
         """Raise ValueError where the agent cannot run the recipe, before anything is loaded."""
         distributed.part(recipe.optim.batch)
-        check_launch(recipe, cls.one_trainer)
+        check_launch(recipe, cls.has_one_trainer())
+
+    @classmethod
+    def has_one_trainer(cls) -> bool:
+        """Whether a single trainer lives through all rounds."""
+        return cls.inherits == "policy+optimizer+schedule"
 
     def prepare(self) -> None:  # noqa: B027 - most agents need nothing more
         """Make what the subclass needs beside the attributes of every agent; called once."""
@@ -191,8 +200,8 @@ class Agent(ABC):
             plan: holds the share of problems without a label.
             again: problems to ask once more, in the place of new ones.
         """
-        new = drawn_mixed(self.task, self.recipe.sampling.prompts - len(again), plan.unlabelled)
-        self.drawn = distinct([*again, *new])
+        new = draw_problems(self.task, self.recipe.sampling.prompts - len(again), plan.unlabelled)
+        self.drawn = unique_problems([*again, *new])
         seed = mix(self.recipe.run.seed, number, 5)
         return phrase_all(self.drawn, self.recipe.data.phrasings, seed)
 

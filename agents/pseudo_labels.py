@@ -134,7 +134,7 @@ def vote_record(rollouts: Sequence[Rollout], vote: VoteName, rank: str) -> VoteR
     return VoteRecord(len(known), solved, voted, right)
 
 
-def drawn_mixed(task: Task, count: int, unlabelled: float | None) -> list[Problem]:
+def draw_problems(task: Task, count: int, unlabelled: float | None) -> list[Problem]:
     """The next problems, so many of them unlabelled; fewer where too few of either kind are found.
 
     Args:

@@ -42,7 +42,7 @@ def collect(
         N x K rollouts, problem by problem, on every process.
     """
     prompts = prompts_of(task, problems) if prompts is None else prompts
-    own = collect_alone(
+    own = collect_local(
         sampler,
         task,
         distributed.share(problems),
@@ -53,10 +53,10 @@ def collect(
     )
     if distributed.count() == 1:
         return own
-    return combined(together(own, problems, prompts), task)
+    return combine_rewards(gather_rollouts(own, problems, prompts), task)
 
 
-def collect_alone(
+def collect_local(
     sampler: Sampler,
     task: Task,
     problems: Sequence[Problem],
@@ -68,7 +68,7 @@ def collect_alone(
     """As ``collect``, by this process alone; all responses are judged in one batch."""
     prompts = prompts_of(task, problems) if prompts is None else prompts
     groups = sampler.sample(prompts, len(temperatures), list(temperatures), seed)
-    return judged(task, problems, prompts, groups, [temperatures] * len(groups), version)
+    return judge_responses(task, problems, prompts, groups, [temperatures] * len(groups), version)
 
 
 def sample_shared(
@@ -84,7 +84,7 @@ def sample_shared(
     return distributed.gather(sampler.sample(own_prompts, counts, temperature, seed))
 
 
-def judged(
+def judge_responses(
     task: Task,
     problems: Sequence[Problem],
     prompts: Sequence[Prompt],
@@ -132,7 +132,7 @@ def prompts_of(task: Task, problems: Sequence[Problem]) -> list[Prompt]:
     return [task.prompt(problem) for problem in problems]
 
 
-def together(
+def gather_rollouts(
     own: Sequence[Rollout], problems: Sequence[Problem], prompts: Sequence[Prompt]
 ) -> list[Rollout]:
     """The rollouts of all processes, in the order of the processes, on each of them.
@@ -150,7 +150,7 @@ def together(
     ]
 
 
-def combined(rollouts: Sequence[Rollout], task: Task) -> list[Rollout]:
+def combine_rewards(rollouts: Sequence[Rollout], task: Task) -> list[Rollout]:
     """The rollouts with the rewards of one batch: a rule may compare all of its rows."""
     panel = task.panel
     scores = np.array([[r.scores[name] for name in panel.names] for r in rollouts], np.float32)
@@ -162,7 +162,7 @@ def combined(rollouts: Sequence[Rollout], task: Task) -> list[Rollout]:
     ]
 
 
-def distinct(problems: Sequence[Problem]) -> list[Problem]:
+def unique_problems(problems: Sequence[Problem]) -> list[Problem]:
     """Each problem once: a small data set repeats before a round is full."""
     return list({problem.id: problem for problem in problems}.values())
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import Any
 
 import numpy as np
 
@@ -29,15 +29,7 @@ from mstar.agents.worked_examples import WorkedExamples
 
 
 class SelfEvolving(Agent):
-    """Continuous self-evolving training (M-STaR): the policy learns from its own best responses.
-
-    Attributes:
-        inherits: what a round takes over from the one before.
-    """
-
-    inherits: ClassVar[Literal["policy+optimizer+schedule", "policy", "nothing"]] = (
-        "policy+optimizer+schedule"
-    )
+    """Continuous self-evolving training (M-STaR): the policy learns from its own best responses."""
 
     def prepare(self) -> None:
         """Make the trainer's, the allocation's and the judge's part of the state."""
@@ -131,17 +123,18 @@ class SelfEvolving(Agent):
         """Fine-tune on examples, starting from what the round inherits."""
         if self._restart is not None:
             self.policy.set_weights(self._restart)
-        if not self.one_trainer or self._trainer is None:
+        lasting = self.has_one_trainer()
+        if not lasting or self._trainer is None:
             self._trainer = LiveTrainer(
                 self.policy,
                 self.recipe.optim,
                 self.folder / f"round-{number}",
-                rounds=self.recipe.run.rounds if self.one_trainer else 1,
+                rounds=self.recipe.run.rounds if lasting else 1,
                 seed=self.recipe.run.seed,
-                resume=self._checkpoint if self.one_trainer else None,
+                resume=self._checkpoint if lasting else None,
             )
         result = self._trainer.fine_tune(examples)
-        if not self.one_trainer:
+        if not lasting:
             self._trainer.close()
         self.policy.model.eval()
         return result
@@ -176,11 +169,9 @@ class IterativeRFT(SelfEvolving):
     """Iterative rejection-sampling fine-tuning: every round has a new optimizer and schedule."""
 
     inherits = "policy"
-    one_trainer = False
 
 
 class ReSTEM(SelfEvolving):
     """ReST-EM (Singh et al. 2023, arXiv 2312.06585): every round is fine-tuned from the base."""
 
     inherits = "nothing"
-    one_trainer = False

@@ -11,7 +11,13 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from mstar.agents.config import Recipe
-from mstar.agents.rollout import by_problem, collect, combined, judged, sample_shared
+from mstar.agents.rollout import (
+    by_problem,
+    collect,
+    combine_rewards,
+    judge_responses,
+    sample_shared,
+)
 from mstar.agents.sampling.base import Sampler
 from mstar.agents.seeds import mix
 from mstar.agents.types import Rollout, SamplingPlan
@@ -148,7 +154,7 @@ class SampleAllocation:
             for group in groups
             for place, rollout in enumerate(group)
         ]
-        return combined(sampled, self._task)
+        return combine_rewards(sampled, self._task)
 
     def note(self, number: int, drawn: Sequence[Problem], rollouts: Sequence[Rollout]) -> None:
         """Queue the problems of a round that had no right response.
@@ -193,7 +199,7 @@ class SampleAllocation:
         ]
         temperatures = [[temperature] * len(group) for group in responses]
         version = groups[0][0].version
-        rollouts = judged(self._task, problems, prompts, responses, temperatures, version)
+        rollouts = judge_responses(self._task, problems, prompts, responses, temperatures, version)
         extended = dict(zip(longer, by_problem(rollouts).values(), strict=True))
         return [
             [rollouts[row] for row in extended[i]] if i in extended else group

@@ -12,7 +12,7 @@ from mstar.agents.monitor.guards import REFERENCE, Guards
 from mstar.agents.monitor.metrics import health_of, measure
 from mstar.agents.policy import distributed
 from mstar.agents.policy.policy import Policy
-from mstar.agents.rollout import collect, distinct, prompts_of, score_table
+from mstar.agents.rollout import collect, prompts_of, score_table, unique_problems
 from mstar.agents.sampling.base import RolloutEngine
 from mstar.agents.seeds import mix
 from mstar.agents.types import Alarm, Metrics, Rollout
@@ -83,7 +83,7 @@ class Monitor:
             )
         self._policy, self._sampler, self._task, self._recipe = policy, sampler, task, recipe
         self._guards = guards
-        self._problems = distinct(task.draw(recipe.evaluation.validation_problems))
+        self._problems = unique_problems(task.draw(recipe.evaluation.validation_problems))
         self._base: BaseResponses | None = None
 
     def evaluate(

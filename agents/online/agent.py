@@ -27,7 +27,7 @@ from mstar.agents.online.trl_bridge import (
 from mstar.agents.policy import distributed
 from mstar.agents.policy.forward import unwrap_forward
 from mstar.agents.policy.sharding import prune_no_split_modules
-from mstar.agents.rollout import prompts_of, together
+from mstar.agents.rollout import gather_rollouts, prompts_of
 from mstar.agents.trainer_thread import RoundCallback, TrainerThread
 from mstar.agents.types import FinetuneResult, Round
 
@@ -83,7 +83,7 @@ class Online(Agent):
         finetuned = self._thread.run(exercise)
         self.policy.model.eval()
         self.record_time("update")
-        rollouts = together(self.bridge.rollouts, problems, prompts_of(self.task, problems))
+        rollouts = gather_rollouts(self.bridge.rollouts, problems, prompts_of(self.task, problems))
         selection = informative_groups(rollouts, recipe.sampling.samples, recipe.selection.gate)
         return self.finish(number, plan, rollouts, selection, self._with_scored(finetuned))
 

@@ -11,7 +11,7 @@ import torch
 
 from mstar.agents.policy import distributed
 from mstar.agents.policy.policy import Policy
-from mstar.agents.rollout import collect_alone
+from mstar.agents.rollout import collect_local
 from mstar.agents.sampling.base import Sampler
 from mstar.agents.seeds import mix
 from mstar.agents.types import Rollout, Selection
@@ -109,7 +109,7 @@ class TrlBridge:
         seed = mix(self._seed, exercise.number, 0, sampled)
         heat = [exercise.temperature] * exercise.samples
         prompts = [self._prompts[problem.id] for problem in asked]
-        found = collect_alone(
+        found = collect_local(
             self.sampler, self.task, asked, heat, seed, exercise.number - 1, prompts
         )
         self.rollouts += found

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from mstar.agents.config import Recipe
 from mstar.agents.judges.catalog import panel_of
-from mstar.agents.rollout import distinct
+from mstar.agents.rollout import unique_problems
 from mstar.envs.datasets.field_map import dataset_description
 from mstar.envs.problem import Problem, Split
 from mstar.envs.registry import open_source
@@ -86,5 +86,5 @@ def exams(recipe: Recipe) -> list[Exam]:
     found = []
     for group, posed, families, count in asked:
         task = open_task(posed, "test", families, RewardPanel([Correctness()]))
-        found.append(Exam(group, task, distinct(task.draw(count))))
+        found.append(Exam(group, task, unique_problems(task.draw(count))))
     return found

@@ -19,7 +19,7 @@ from mstar.agents.explore.data_mix import Adaptive, Scheduled
 from mstar.agents.policy.policy import Policy
 from mstar.agents.pseudo_labels import (
     VoteRecord,
-    drawn_mixed,
+    draw_problems,
     pseudo_accuracy,
     pseudo_labelled,
     vote_record,
@@ -145,7 +145,7 @@ def test_unlabelled_problems_are_mixed_in_from_a_share_of_the_rounds(mix_in: flo
     mixing = Scheduled(Recipe.of(rounds=4, unlabelled=0.5, mix_in=mix_in))
     task, plan = problems(0.5), SamplingPlan()
     shares = [mixing.plan(number, plan).unlabelled for number in (1, 2, 3, 4)]
-    drawn = [drawn_mixed(task, 12, share) for share in shares]
+    drawn = [draw_problems(task, 12, share) for share in shares]
     hidden = [any(p.answer is None for p in asked) for asked in drawn]
     assert hidden == [number > 4 * mix_in for number in (1, 2, 3, 4)]
     assert [len(asked) for asked in drawn] == [12] * 4
@@ -157,12 +157,12 @@ def test_mixing_in_later_needs_labels_to_begin_with() -> None:
     with pytest.raises(ValueError, match="no labelled problems for unlabelled_start"):
         Recipe.of(unlabelled=1.0, mix_in=0.5)
     with pytest.raises(ValueError, match="a round needs 2 labelled problems"):
-        drawn_mixed(problems(1.0), 2, 0.0)
+        draw_problems(problems(1.0), 2, 0.0)
 
 
 @pytest.mark.parametrize("share", [0.0, 0.25, 0.75])
 def test_a_round_has_the_share_of_unlabelled_problems_that_is_wanted(share: float) -> None:
-    drawn = drawn_mixed(problems(0.5), 12, share)
+    drawn = draw_problems(problems(0.5), 12, share)
     assert sum(problem.answer is None for problem in drawn) == 12 * share
     assert len({problem.id for problem in drawn}) == 12
 
