@@ -125,7 +125,7 @@ def mask_after_error(right: Sequence[float]) -> tuple[float, ...]:
     As in PRM800K (Lightman et al. 2023, arXiv 2305.20050): what follows from an error is neither
     right nor wrong, and a judge that must call it wrong learns to remember instead of to look.
 
-    >>> learned_from((1.0, 0.0, 0.0))
+    >>> mask_after_error((1.0, 0.0, 0.0))
     (1.0, 0.0, nan)
     """
     first = next((place for place, value in enumerate(right) if value == 0.0), len(right))

@@ -46,7 +46,7 @@ class Online(Agent):
 
     A round is `prompts` x `samples` responses, as it is for the self-evolving agents, and so many
     updates as they make batches. One TRL trainer lives through all rounds, on a thread of its own
-    that takes turns with this one; its data, generation and rewards are a ``Practice``.
+    that takes turns with this one; its data, generation and rewards are a ``TrlBridge``.
 
     The number of samples is the recipe's throughout: TRL fixes the size of a group.
     """
