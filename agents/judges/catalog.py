@@ -1,4 +1,4 @@
-"""Reward models that are models themselves, and so are made for a recipe."""
+"""Reward models that need a recipe, by name; a new one is one function and one line here."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ from mstar.rewards.models.self_judge import Ask, SelfJudge
 from mstar.rewards.panel import RewardPanel
 from mstar.rewards.registry import reward_model, reward_names
 
-JUDGE_KEY = "MSTAR_JUDGE_KEY"  # an environment variable: a recipe is stored, a key must not be
-LONGEST_VERDICT = 256  # tokens of a reply to the rubric
+JUDGE_KEY = "MSTAR_JUDGE_KEY"  # environment variable: recipes are stored, a key must not be
+MAX_VERDICT_TOKENS = 256
 
 
 def process(recipe: Recipe) -> RewardModel:
@@ -32,15 +32,15 @@ def process(recipe: Recipe) -> RewardModel:
 
 
 def shipped_process() -> RewardModel:
-    """``process`` without a recipe, as in ``gymnasium.make``: by the step judge that ships."""
+    """``process`` without a recipe, as in ``gymnasium.make``: the model that ships."""
     return process(Recipe())
 
 
 def outcome(recipe: Recipe) -> RewardModel:
-    """The recipe's outcome judge, of the whole response.
+    """The recipe's outcome reward model, which scores a whole response.
 
     Raises:
-        ValueError: the recipe names none.
+        ValueError: the recipe has no ``outcome_judge``.
     """
     if not recipe.rewards.outcome_judge:
         raise ValueError(
@@ -53,21 +53,21 @@ def outcome(recipe: Recipe) -> RewardModel:
 
 
 def image_ablation(recipe: Recipe) -> RewardModel:
-    """How much the picture makes a right response likelier to the recipe's model as it came."""
+    """How much images raise the likelihood of a right response under the recipe's base model."""
     return ImageAblation(
         ImageGap(_frozen(recipe.model.name, recipe.model.dtype), recipe.data.image_size)
     )
 
 
 def self_judge(recipe: Recipe) -> RewardModel:
-    """The recipe's model as it came, asked with a rubric; or the endpoint that the recipe names."""
+    """The recipe's base model, or its endpoint, prompted with a rubric."""
     if recipe.rewards.judge_url:
-        asked = Endpoint(
+        endpoint = Endpoint(
             recipe.rewards.judge_url, recipe.rewards.judge_model, os.environ.get(JUDGE_KEY)
         )
-        return SelfJudge(asked, workers=8)
+        return SelfJudge(endpoint, workers=8)
     return SelfJudge(
-        _asking(_frozen(recipe.model.name, recipe.model.dtype), recipe.data.image_size)
+        _greedy_replies(_frozen(recipe.model.name, recipe.model.dtype), recipe.data.image_size)
     )
 
 
@@ -83,33 +83,33 @@ def panel_of(recipe: Recipe) -> RewardPanel:
     """The recipe's panel, with new copies of those of its models that are checkpoints.
 
     Raises:
-        ValueError: a name that no reward model has.
-        FileNotFoundError: there is no step judge in the recipe's folder.
+        ValueError: no reward model has one of the names.
+        FileNotFoundError: a folder of the recipe holds no judge.
     """
     return RewardPanel(reward_models(recipe.rewards.panel, recipe), recipe.reward_weights)
 
 
 def reward_models(names: Sequence[str], recipe: Recipe) -> list[RewardModel]:
-    """Reward models by name; those that are models are made as the recipe says.
+    """Load reward models by name, with the settings of a recipe.
 
     Raises:
-        ValueError: a name that no reward model has.
-        FileNotFoundError: there is no judge in the recipe's folder.
+        ValueError: no reward model has one of the names.
+        FileNotFoundError: a folder of the recipe holds no judge.
     """
     check_names(names)
     return [JUDGES[name](recipe) if name in JUDGES else reward_model(name) for name in names]
 
 
 def check_names(names: Sequence[str]) -> None:
-    """Raise ValueError for a name that no reward model has."""
+    """Raise ValueError if no reward model has one of the names."""
     known = dict.fromkeys([*reward_names(), *JUDGES])
     if unknown := [name for name in names if name not in known]:
         raise ValueError(f"no reward model {unknown}; known: {', '.join(known)}")
 
 
-def _asking(policy: Policy, size: int) -> Ask:
-    """A policy as a judge that is asked in words, and answers with what it finds likeliest."""
-    sampler = LocalSampler(policy, LONGEST_VERDICT, 1)
+def _greedy_replies(policy: Policy, size: int) -> Ask:
+    """A policy as a judge: text and images in, its greedy response out."""
+    sampler = LocalSampler(policy, MAX_VERDICT_TOKENS, 1)
 
     def ask(text: str, images: Sequence[LazyImage]) -> str:
         prompt = Prompt(text, tuple(image.render(size) for image in images), "judge")
@@ -119,7 +119,7 @@ def _asking(policy: Policy, size: int) -> Ask:
 
 
 def step_judge_folder(recipe: Recipe) -> Path:
-    """Where the recipe's step judge comes from."""
+    """The folder that the recipe's step judge is loaded from."""
     named = recipe.rewards.step_judge
     return STEP_JUDGE if named == "embedded" else Path(named)
 
@@ -136,6 +136,6 @@ def step_judge_in(panel: RewardPanel) -> StepJudge:
     raise ValueError(f"the panel {panel.names} has no step judge; make it with panel_of(recipe)")
 
 
-@lru_cache(maxsize=1)  # several judges of a panel may ask it, and none trains it
+@lru_cache(maxsize=1)  # shared by the reward models of a panel, none of which trains it
 def _frozen(model: str, dtype: Precision) -> Policy:
     return Policy.load(str(EMBEDDED) if model == "embedded" else model, dtype=dtype)

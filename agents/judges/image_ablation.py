@@ -1,4 +1,4 @@
-"""How much likelier the picture makes a response, by the policy's own probabilities."""
+"""How much the images of a prompt raise the log-probability of a response."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from mstar.rewards.base import Attempt
 
 @dataclass(frozen=True)
 class ImageGap:
-    """log p(response | pictures) - log p(response | gray pictures), in nats.
+    """log p(response | images) - log p(response | gray images), in nats.
 
-    The measure of PAPO (arXiv 2507.06448), which compares the policy with and without sight, on a
-    response as a whole; VPPO (arXiv 2510.09285) calls its token form visual dependency. The policy
-    is read twice per problem and twice per response. Which policy it is stays the same through a
-    run: one that is trained by the gap could learn to be helpless without the picture.
+    The measure of PAPO (arXiv 2507.06448), which compares the policy with and without images, on a
+    response as a whole; VPPO (arXiv 2510.09285) calls its token form visual dependency. It takes
+    two prefills per problem and two forward passes per response. The policy is frozen: one that is
+    trained on the gap could widen it by getting worse without images.
 
     Attributes:
         policy: frozen.
-        size: side in pixels that drawings are rendered at.
+        size: side in pixels at which drawings are rendered.
         batch_rows: responses in one forward pass.
     """
 
@@ -33,21 +33,21 @@ class ImageGap:
     batch_rows: int = 64
 
     def __call__(self, attempts: Sequence[Attempt]) -> list[float]:
-        """The gap of each of N attempts; 0 for an empty response, which is as likely blind."""
-        seen: list[Prompt] = []
+        """The gap of each of N attempts; 0 for an empty response."""
+        prompts: list[Prompt] = []
         for attempt in attempts:
-            same = seen and seen[-1].key == attempt.group and attempt.group != ""
-            seen.append(seen[-1] if same else attempt_prompt(attempt, self.size))
+            same = prompts and prompts[-1].key == attempt.group and attempt.group != ""
+            prompts.append(prompts[-1] if same else attempt_prompt(attempt, self.size))
         tokenizer = self.policy.processor.tokenizer
-        written = [
+        responses = [
             Response(a.response, tuple(ids), 0.0, 0.0, 0.0, True)
             for a in attempts
             for ids in (
                 tokenizer(self.policy.plain(a.response), add_special_tokens=False)["input_ids"],
             )
         ]
-        blind: dict[int, Prompt] = {}
-        hidden = [blind.setdefault(id(prompt), with_gray_images(prompt)) for prompt in seen]
-        with_sight = log_probabilities(self.policy, seen, written, self.batch_rows)
-        without = log_probabilities(self.policy, hidden, written, self.batch_rows)
-        return [one - other for one, other in zip(with_sight, without, strict=True)]
+        gray: dict[int, Prompt] = {}
+        ablated = [gray.setdefault(id(prompt), with_gray_images(prompt)) for prompt in prompts]
+        seeing = log_probabilities(self.policy, prompts, responses, self.batch_rows)
+        blind = log_probabilities(self.policy, ablated, responses, self.batch_rows)
+        return [one - other for one, other in zip(seeing, blind, strict=True)]

@@ -1,4 +1,4 @@
-"""Which steps of a response are right, as far as the policy can tell by going on from them."""
+"""Labels of the steps of a response, estimated from the policy's completions of them."""
 
 from __future__ import annotations
 
@@ -22,42 +22,45 @@ def monte_carlo(
     share: Share,
     seed: int,
 ) -> list[LabelledResponse]:
-    """Label steps by the policy's own completions; no worked solution is needed, an answer is.
+    """Label steps by the policy's own completions; needs an answer, but no worked solution.
 
-    Math-Shepherd (Wang et al. 2024, arXiv 2312.08935): a step is as right as what can still come
-    of it. Of a number of completions from behind the step, ``hard`` asks whether any reaches the
-    right answer, ``soft`` which share does. The last step holds the answer and is verified. A
-    beginning that several responses share is completed once.
+    Math-Shepherd (Wang et al. 2024, arXiv 2312.08935): the label of a step is whether any of a
+    number of completions after it reaches the right answer (``hard``), or the share that does
+    (``soft``). The last step holds the answer and is verified. A prefix that several responses
+    share is completed once.
 
     Args:
         sampler: of the policy that completes, at temperature 1.
         prompts: P prompts.
-        examples: R times the number of a prompt and a response to it; their labels are not read.
-        completions: of each beginning, 1 or more.
+        examples: R pairs of the index of a prompt and a response to it; their labels are ignored.
+        completions: of each prefix, 1 or more.
         share: hard or soft.
         seed: of the sampling.
+
+    Returns:
+        The R responses with the estimated labels.
     """
-    begun: list[dict[str, float]] = [{} for _ in prompts]  # what each beginning is worth
+    values: list[dict[str, float]] = [{} for _ in prompts]  # of each prefix
     for owner, example in examples:
         for last in range(1, len(example.steps)):
-            begun[owner][_beginning(example, last)] = 0.0
-    asked = [list(texts) for texts in begun]
-    endings = complete(sampler, prompts, asked, completions, seed)
+            values[owner][_prefix(example, last)] = 0.0
+    prefixes = [list(texts) for texts in values]
+    endings = complete(sampler, prompts, prefixes, completions, seed)
     problems = {owner: example.problem for owner, example in examples}
-    for owner, texts in enumerate(asked):
+    for owner, texts in enumerate(prefixes):
         answer = problems[owner].answer if owner in problems else None
         for text, group in zip(texts, endings[owner], strict=True):
             right = [answer and verify(text + ending.text, answer).correct for ending in group]
             part = sum(map(bool, right)) / len(right)
-            begun[owner][text] = float(part > 0) if share == "hard" else part
-    return [_labelled(example, begun[owner]) for owner, example in examples]
+            values[owner][text] = float(part > 0) if share == "hard" else part
+    return [_with_labels(example, values[owner]) for owner, example in examples]
 
 
 def consensus(one: LabelledResponse, other: LabelledResponse) -> LabelledResponse:
-    """The labels that two ways of labelling a response agree on; the rest is not known.
+    """A response with the labels of `one` where both labellings agree, and else unknown ones.
 
     As in the consensus filter of Qwen's process reward models (arXiv 2501.07301) and in
-    Athena-PRM (arXiv 2506.09532), which learn only from steps that two judges see alike.
+    Athena-PRM (arXiv 2506.09532), which train only on steps that two labellers judge alike.
     """
     right = tuple(
         a if (a >= 0.5) == (b >= 0.5) else float("nan")
@@ -66,13 +69,13 @@ def consensus(one: LabelledResponse, other: LabelledResponse) -> LabelledRespons
     return LabelledResponse(one.problem, one.steps, right, one.kind)
 
 
-def _beginning(example: LabelledResponse, steps: int) -> str:
+def _prefix(example: LabelledResponse, steps: int) -> str:
     return "\n".join(example.steps[:steps]) + "\n"
 
 
-def _labelled(example: LabelledResponse, worth: dict[str, float]) -> LabelledResponse:
+def _with_labels(example: LabelledResponse, values: dict[str, float]) -> LabelledResponse:
     problem, steps = example.problem, example.steps
-    right = [worth[_beginning(example, last)] for last in range(1, len(steps))]
+    right = [values[_prefix(example, last)] for last in range(1, len(steps))]
     answer = problem.answer
     right.append(
         float("nan") if answer is None else float(verify("\n".join(steps), answer).correct)

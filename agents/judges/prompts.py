@@ -19,7 +19,7 @@ def attempt_prompt(attempt: Attempt, size: int) -> Prompt:
         attempt: whose response is ignored.
         size: side in pixels at which drawings are rendered.
     """
-    images = tuple(picture.render(size) for picture in attempt.pictures)
+    images = tuple(image.render(size) for image in attempt.images)
     return Prompt(f"{attempt.question}\n{INSTRUCTION}", images, attempt.group)
 
 

@@ -1,4 +1,4 @@
-"""A step judge that follows the policy: now and then it learns from the newest responses."""
+"""Retrain the step judge on new responses of the policy, every few rounds."""
 
 from __future__ import annotations
 
@@ -28,18 +28,18 @@ from mstar.agents.types import Rollout
 from mstar.envs.problem import Prompt
 
 PROBLEMS = 16  # of one update
-GENTLE = JudgeTraining(learning_rate=1e-4, warmup=4)  # it must not forget what it was made for
+TRAINING = JudgeTraining(learning_rate=1e-4, warmup=4)  # a low rate, against forgetting
 
 
 class JudgeRefresh:
-    """Trains the step judge on a round's rollouts, every so many rounds.
+    """Trains the step judge on a round's rollouts, every ``judge_refresh`` rounds.
 
-    M-STaR leaves its process reward model as it was at the start; a policy that moves away writes
-    what such a judge has not learned from. Problems that know their solution give exact labels of
-    every step, others the verifier's of the answer; unlabelled ones give none. Where there is a
-    solution, it and a slip of it are learned beside the responses, so that nothing is unlearned
-    that the policy happens not to write. One pass over the rollouts, with an optimizer of its own
-    each time, so that the judge's weights are all its state.
+    M-STaR keeps its process reward model fixed, while the policy moves away from the responses it
+    was trained on. Problems with a worked solution give exact labels of every step, others the
+    verifier's label of the answer; unlabelled ones give none. Worked solutions and corrupted
+    copies of them are trained on as well, so that the judge does not forget what the policy
+    happens not to write. Each training is one pass over the rollouts with a new optimizer, so the
+    judge's weights are its whole state.
 
     Args:
         judge: of the panel that the responses are scored with; trained in place.
@@ -50,18 +50,23 @@ class JudgeRefresh:
         self.judge, self.recipe = judge, recipe
 
     def after(self, number: int, rollouts: Sequence[Rollout], checkpoint: Path) -> float | None:
-        """Train if round `number` is one to train in, and put the judge beside the policy.
+        """Train if it is due after round `number`, and save the judge.
+
+        Args:
+            number: of the round.
+            rollouts: of the round.
+            checkpoint: the policy's folder; the judge is saved in ``judge`` there.
 
         Returns:
-            The mean loss; None where nothing was learned.
+            The mean loss; None if nothing was trained.
         """
         loss = None
         if number % self.recipe.rewards.judge_refresh == 0:
             batches = list(self._batches(rollouts, mix(self.recipe.run.seed, number, 8)))
-            fit = replace(GENTLE, updates=max(1, len(batches)))
-            losses = list(train_judge(self.judge, batches, fit))
+            training = replace(TRAINING, updates=max(1, len(batches)))
+            losses = list(train_judge(self.judge, batches, training))
             loss = float(torch.stack(losses).mean()) if losses else None
-        if distributed.is_main():  # all have learned the same
+        if distributed.is_main():  # all processes have trained on the same batches
             self.judge.save(checkpoint / "judge")
         return loss
 
@@ -89,6 +94,6 @@ class JudgeRefresh:
 
 
 def _label(rollout: Rollout) -> LabelledResponse | None:
-    """Exact labels where the problem has steps, else one at the end; None without a gold."""
+    """Exact labels if the problem has steps, else one at the end; None without an answer."""
     found = label_response(rollout.problem, rollout.response.text)
     return found if found is None or rollout.problem.steps else outcome_label(found)

@@ -1,4 +1,4 @@
-"""A judge of steps: a vision-language backbone with one number at the end of each step."""
+"""A process reward model: a vision-language backbone with a score at the end of each step."""
 
 from __future__ import annotations
 
@@ -29,23 +29,23 @@ HEAD, CHOSEN = "head.safetensors", "judge.json"
 
 @dataclass(frozen=True, slots=True)
 class StepJudge:
-    """Reads picture, question and response, and says of each step whether it is right.
+    """Scores each step of a response, given images and question.
 
-    The form of Lightman et al. 2023 (arXiv 2305.20050) and Math-Shepherd (arXiv 2312.08935) with a
-    backbone that sees: the last hidden state at the end of each step goes through a linear head
-    and a sigmoid. The head also sees how likely the backbone finds the step's least likely token
-    and the whole step: what the picture holds is known to a small backbone where it would write
-    a token, and hardly one token later.
+    The architecture of Lightman et al. 2023 (arXiv 2305.20050) and Math-Shepherd (arXiv 2312.08935)
+    with a vision-language backbone: the last hidden state at the end of each step goes through a
+    linear head and a sigmoid. Two more features of the head are the log-probabilities under the
+    backbone of the step's least likely token and of the whole step: a small backbone has read an
+    image where it would generate a token of it, and has hardly kept it one token later.
 
-    A step's score is its probability of being right where those before it are. All steps of a
-    response are judged in one pass, and responses to one prompt share one reading of it.
+    A step's score is its probability of being right given that those before it are. All steps of a
+    response are judged in one pass, and a prompt is prefilled once for all responses to it.
 
     Attributes:
         backbone: any policy.
         head: (hidden size + 2) to one logit.
-        size: side in pixels that drawings are rendered at.
+        size: side in pixels at which drawings are rendered.
         batch_rows: responses in one forward pass.
-        threshold: a step that scores less counts as an error; chosen on validation problems.
+        threshold: a step that scores below it counts as an error; chosen on validation problems.
     """
 
     backbone: Policy
@@ -56,11 +56,11 @@ class StepJudge:
 
     @classmethod
     def fresh(cls, backbone: Policy, size: int = 96) -> StepJudge:
-        """A judge that doubts steps with a token the backbone finds unlikely; to be trained."""
+        """An untrained judge, which scores steps by their least likely token."""
         width = backbone.network.config.get_text_config().hidden_size
         head = torch.nn.Linear(width + 2, 1)
         torch.nn.init.zeros_(head.weight)
-        # Half a chance where the least likely token has a probability of exp(-2), about 0.14.
+        # A score of 0.5 if the least likely token has a probability of exp(-2), about 0.14.
         torch.nn.init.constant_(head.weight[0, -2], 1.0)
         torch.nn.init.constant_(head.bias, 2.0)
         return cls(backbone, head.to(backbone.device), size)
@@ -69,7 +69,7 @@ class StepJudge:
     def load(
         cls, folder: str | Path = STEP_JUDGE, size: int = 96, device: str = "auto"
     ) -> StepJudge:
-        """A judge that ``save`` wrote; the one that ships if no folder is given.
+        """Load a judge that ``save`` wrote; by default the one that ships.
 
         Raises:
             FileNotFoundError: the folder has no head.
@@ -94,15 +94,15 @@ class StepJudge:
         (Path(folder) / CHOSEN).write_text(json.dumps({"threshold": self.threshold}) + "\n")
 
     def load_weights(self, folder: str | Path) -> None:
-        """Take over what a judge of the same form has saved; the threshold stays."""
+        """Load the weights that a judge of the same architecture has saved; keep the threshold."""
         self.backbone.load_weights(folder)
         self.head.load_state_dict(load_file(Path(folder) / HEAD))
 
     def scores(self, attempts: Sequence[Attempt]) -> list[Steps]:
-        """Each step's probability of being right; one (S,) array per attempt, (0,) for no step.
+        """The score in [0, 1] of each step, (S,) float32 for each of N attempts.
 
-        Each problem is read once, each different response to it judged once, beside others of
-        like length.
+        Each problem is prefilled once, and each different response to it judged once, in batches
+        of similar length.
         """
         found = [np.zeros(0, np.float32)] * len(attempts)
         with torch.no_grad(), evaluating(self.backbone.model):
@@ -120,7 +120,7 @@ class StepJudge:
         return found
 
     def _judged(self, prompts: Sequence[Prompt], written: StepTokens) -> list[Steps]:
-        """The scores of R responses, (S,) each and more on padding; short ones go together."""
+        """The scores of R responses, (S,) each plus padding, in batches of similar length."""
         read = prefill(self.backbone.network, self.backbone.encode(prompts))
         order = (written.step >= 0).sum(1).argsort()
         found: list[Steps] = [np.zeros(0, np.float32)] * len(order)
@@ -138,8 +138,8 @@ class StepJudge:
         """The logit of every step, (S,) for each of N responses, with gradients.
 
         Args:
-            prompts: N prompts; neighbours with the same ``Prompt`` object share one reading of it.
-            steps: N times one or more lines.
+            prompts: N prompts; neighbours with the same ``Prompt`` object are prefilled once.
+            steps: N lists of at least one line.
         """
         different, owners = unique_prompts(prompts)
         tokens = step_tokens(self.backbone, steps, owners).to(self.backbone.device)
@@ -149,20 +149,20 @@ class StepJudge:
     def read(
         self, encoded: Mapping[str, Any], written: StepTokens
     ) -> tuple[torch.Tensor, torch.Tensor]:
-        """One pass over prompts and one over the responses to them, with gradients.
+        """Prefill prompts and judge the responses to them, with gradients.
 
         Args:
             encoded: P prompts as ``Policy.encode`` makes them.
             written: R responses.
 
         Returns:
-            The logit of every step, (R, S), and the log-probability that the backbone gives each
-            token, (R, T); what stands on padding means nothing.
+            The logit of every step, (R, S), and the log-probability of every token under the
+            backbone, (R, T); values on padding are arbitrary.
         """
         return self.judge(prefill(self.backbone.network, encoded), written)
 
     def judge(self, read: Prefill, written: StepTokens) -> tuple[torch.Tensor, torch.Tensor]:
-        """As ``read``, of prompts that were read."""
+        """As ``read``, of prefilled prompts."""
         given = (written.step >= 0).to(read.mask)
         places = torch.arange(1, given.shape[1] + 1, device=given.device)
         out = self.backbone.network(
@@ -173,20 +173,24 @@ class StepJudge:
             use_cache=True,
             output_hidden_states=True,
         )
-        told = torch.cat([read.logits[written.owners][:, None], out.logits[:, :-1]], dim=1).float()
-        likely = told.gather(-1, written.tokens[..., None])[..., 0] - told.logsumexp(-1)
+        before = torch.cat(
+            [read.logits[written.owners][:, None], out.logits[:, :-1]], dim=1
+        ).float()
+        likely = before.gather(-1, written.tokens[..., None])[..., 0] - before.logsumexp(-1)
         hidden = out.hidden_states[-1]
         last = written.ends.clamp(min=0)[..., None].expand(-1, -1, hidden.shape[-1])
-        seen = [hidden.gather(1, last), *_likelihood_of_steps(likely, written)]
-        return self.head(torch.cat([part.to(hidden) for part in seen], dim=-1))[..., 0], likely
+        features = [hidden.gather(1, last), *_step_likelihoods(likely, written)]
+        joined = torch.cat([feature.to(hidden) for feature in features], dim=-1)
+        return self.head(joined)[..., 0], likely
 
 
 def _batches(
     attempts: Sequence[Attempt], size: int
 ) -> Iterator[list[dict[tuple[str, ...], list[int]]]]:
-    """Up to `size` problems with about four times as many different responses.
+    """Batches of up to `size` problems with about four times as many different responses.
 
-    Each problem comes as its different responses, as steps, with the rows that hold them.
+    A problem is a dict from each of its different responses, as steps, to the indices of the
+    attempts with that response.
     """
     problems: dict[tuple[object, ...], dict[tuple[str, ...], list[int]]] = {}
     for row, attempt in enumerate(attempts):
@@ -203,13 +207,13 @@ def _batches(
         yield batch
 
 
-def _likelihood_of_steps(
+def _step_likelihoods(
     likely: torch.Tensor, written: StepTokens
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """Of the tokens of each step the least log-probability and the sum; (R, S, 1) each."""
+    """The least log-probability of a token of each step, and their sum; (R, S, 1) each."""
     rows, most = written.ends.shape
-    nowhere = most  # the place of padding, dropped again
-    step = torch.where(written.step < 0, nowhere, written.step)
+    # Padding goes to one more step, which is dropped again.
+    step = torch.where(written.step < 0, most, written.step)
     empty = likely.new_zeros(rows, most + 1)
     least = empty.scatter_reduce(1, step, likely, "amin")  # log-probabilities are below 0
     total = empty.scatter_add(1, step, likely)

@@ -1,4 +1,4 @@
-"""Which steps of a response are right: exact labels for problems that know their solution."""
+"""Labels of the steps of a response, exact for problems that have a worked solution."""
 
 from __future__ import annotations
 
@@ -18,49 +18,49 @@ TERMS = re.compile(r"\d+|[-+*/]")
 
 @dataclass(frozen=True, slots=True)
 class LabelledResponse:
-    """A response whose steps are known to be right or wrong.
+    """A response with a label for each step.
 
     Attributes:
         problem: that it answers.
         steps: its lines.
-        right: for each step, how likely it and all before it are right, in [0, 1]; NaN where
-            nothing is known.
-        kind: of the first error: perceive, compute or answer; "" where there is none.
-        asked: whether a judge is asked about it; it may also only learn to write what is right.
+        right: for each step the probability that it and all before it are right, in [0, 1]; NaN
+            if unknown.
+        kind: of the first error: perceive, compute or answer; "" if there is none.
+        judged: whether a judge is trained to score it, or only to generate its right steps.
     """
 
     problem: Problem
     steps: tuple[str, ...]
     right: tuple[float, ...]
     kind: str = ""
-    asked: bool = True
+    judged: bool = True
 
     @property
     def first_error(self) -> int | None:
-        """The first step that is rather wrong than right; None where there is none."""
+        """Index of the first step with a label below 0.5; None if there is none."""
         return next((place for place, right in enumerate(self.right) if right < 0.5), None)
 
 
 def correct_solution(problem: Problem) -> LabelledResponse:
-    """The problem's own solution, all right."""
+    """The problem's own solution, all steps labelled right."""
     steps = tuple(steps_of(problem.solution))
     return LabelledResponse(problem, steps, (1.0,) * len(steps))
 
 
 def answer_only(problem: Problem) -> LabelledResponse:
-    """The right answer alone, for a judge to learn to write.
+    """The right answer without steps, for a judge to learn to generate.
 
-    It is not asked about: with as many right guesses as wrong ones it would trust guesses more
-    than the policy's deserve.
+    It is not judged: with as many right guesses as wrong ones a judge would trust guesses more
+    than those of a policy deserve.
     """
     steps = (problem.solution.splitlines()[-1],)
-    return LabelledResponse(problem, steps, (1.0,), asked=False)
+    return LabelledResponse(problem, steps, (1.0,), judged=False)
 
 
 def corrupted_solution(problem: Problem, rng: np.random.Generator) -> LabelledResponse | None:
-    """The solution with one misread or miscalculated step, wrong from there on.
+    """The solution with one misread or miscalculated step, labelled wrong from there on.
 
-    None where no step of the problem can be corrupted.
+    None if no step of the problem can be corrupted.
     """
     wrong = corrupt_solution(problem, rng)
     if wrong is None:
@@ -71,16 +71,18 @@ def corrupted_solution(problem: Problem, rng: np.random.Generator) -> LabelledRe
 
 
 def label_response(problem: Problem, response: str) -> LabelledResponse | None:
-    """Exact labels of a response in the words of the problem's own solution.
+    """Label a response by comparing its lines with those of the problem's own solution.
 
-    A line is right if the solution has it, whatever the order of lines and of the operands of a
-    sum or product; the last line is right if the verifier says so. That is exact for a policy that
-    writes as the families do; another's right steps in other words would be called wrong. None for
-    an empty response.
+    A line is right if the solution contains it, in any order of lines and of the operands of a sum
+    or product; the last line is right if the verifier accepts it. This is exact for a policy that
+    writes as the families do; right steps in other words would be labelled wrong.
 
     Args:
-        problem: with steps and an answer.
-        response: what the policy wrote.
+        problem: with worked steps.
+        response: of the policy.
+
+    Returns:
+        None for an empty response, and for a problem without an answer.
     """
     steps = steps_of(response)
     if not steps or problem.answer is None:
@@ -98,14 +100,19 @@ def label_response(problem: Problem, response: str) -> LabelledResponse | None:
 
 
 def error_kind(line: str, closing: bool) -> str:
-    """What kind of error a wrong line is: of the answer, of arithmetic, or of reading."""
+    """The kind of error of a wrong line: answer, compute or perceive.
+
+    Args:
+        line: a step.
+        closing: whether it is the last one.
+    """
     return "answer" if closing else "compute" if "=" in line else "perceive"
 
 
 def outcome_label(example: LabelledResponse) -> LabelledResponse | None:
-    """The same response with one label, at its end: whether the verifier calls it right.
+    """The same response with one label, at its end: the verifier's verdict.
 
-    None for an unlabelled problem, and where the verifier could not decide.
+    None for an unlabelled problem, and if the verifier cannot decide.
     """
     if example.problem.answer is None:
         return None
@@ -120,10 +127,10 @@ def outcome_label(example: LabelledResponse) -> LabelledResponse | None:
 
 
 def mask_after_error(right: Sequence[float]) -> tuple[float, ...]:
-    """Labels up to the first error; behind it nothing is asked of a judge.
+    """Mask the labels after the first error as unknown.
 
     As in PRM800K (Lightman et al. 2023, arXiv 2305.20050): what follows from an error is neither
-    right nor wrong, and a judge that must call it wrong learns to remember instead of to look.
+    right nor wrong, and a judge trained to call it wrong learns to remember earlier errors.
 
     >>> mask_after_error((1.0, 0.0, 0.0))
     (1.0, 0.0, nan)
@@ -133,7 +140,7 @@ def mask_after_error(right: Sequence[float]) -> tuple[float, ...]:
 
 
 def _form(line: str) -> tuple[object, ...]:
-    """What two lines have in common that say the same: sums and products in any order."""
+    """A normal form: equal for lines that differ in the order of a sum or product only."""
     left, equals, result = line.partition("=")
     terms = TERMS.findall(left)
     if not equals or evaluate_arithmetic(left) is None or len(set(terms[1::2])) > 1 or "-" in terms:

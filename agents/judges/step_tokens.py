@@ -1,4 +1,4 @@
-"""Responses as tokens that know their step, so that a whole batch is judged in one pass."""
+"""Tokenize responses with the step of each token, so that a batch is judged in one pass."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ class StepTokens:
 
     Attributes:
         tokens: (R, T) int64, padded on the right.
-        step: (R, T) int64, the step that each token belongs to; -1 on padding.
-        ends: (R, S) int64, the last token of each step; -1 where a response has no such step.
-        owners: (R,) int64, the prompt of each response.
+        step: (R, T) int64, index of each token's step; -1 on padding.
+        ends: (R, S) int64, index of the last token of each step; -1 on padding.
+        owners: (R,) int64, index of each response's prompt.
     """
 
     tokens: torch.Tensor
@@ -27,7 +27,7 @@ class StepTokens:
     owners: torch.Tensor
 
     def take(self, rows: torch.Tensor) -> StepTokens:
-        """Some of the responses, without the columns that none of them needs."""
+        """Some of the responses, without columns of padding alone."""
         step, ends = self.step[rows], self.ends[rows]
         longest, most = int((step >= 0).sum(1).max()), int((ends >= 0).sum(1).max())
         return StepTokens(
@@ -48,8 +48,8 @@ def step_tokens(
 
     Args:
         policy: whose tokenizer is used.
-        steps: R times one or more lines.
-        owners: R numbers of prompts.
+        steps: R lists of at least one line.
+        owners: (R,) index of each response's prompt.
     """
     tokenizer = policy.processor.tokenizer
     known: dict[str, list[int]] = {}

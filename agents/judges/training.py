@@ -1,4 +1,4 @@
-"""How a step judge learns: batches of labelled responses, the loss, one update after another."""
+"""Training of a step judge: batches of labelled responses, the loss, the updates."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ from mstar.envs.problem import Prompt
 
 @dataclass(frozen=True)
 class JudgeBatch:
-    """Labelled responses to P prompts, ready for the judge.
+    """Labelled responses to P prompts as tensors.
 
     Attributes:
         encoded: the prompts, as ``Policy.encode`` makes them.
         written: R responses.
-        right: (R, S) float32, how likely each step is right; NaN where nothing is asked.
-        sure: (R, S) float32, 1 for steps that are right and worth writing, else 0.
+        right: (R, S) float32, label of each step in [0, 1]; NaN if it is not judged.
+        sure: (R, S) float32, 1 for steps labelled 1, which are learned to be generated, else 0.
     """
 
     encoded: Mapping[str, torch.Tensor]
@@ -34,7 +34,7 @@ class JudgeBatch:
     sure: torch.Tensor
 
     def to(self, policy: Policy) -> JudgeBatch:
-        """The same on a policy's device, and where it is real in the policy's precision."""
+        """The same on a policy's device, with floating-point inputs in the policy's dtype."""
         device, real = policy.device, policy.network.dtype
         encoded = {
             name: value.to(device, real if value.is_floating_point() else None, non_blocking=True)
@@ -47,16 +47,16 @@ class JudgeBatch:
 
 @dataclass(frozen=True)
 class JudgeTraining:
-    """How a judge is fitted.
+    """Hyperparameters of the training of a judge.
 
     Attributes:
         updates: of AdamW, at most.
-        seconds: of training, at most; 0 sets no limit. The learning rate falls with whichever of
-            the two is further on, so that a run that stops by the clock has also come to its end.
+        seconds: of training, at most; 0 is no limit. The learning rate decays with the limit that
+            is closer, so that a run that stops by time has decayed it too.
         learning_rate: peak; then a cosine to a hundredth.
         warmup: updates of linear warm-up.
-        writing: weight of the second loss, see ``judge_loss``.
-        balance: right and wrong steps weigh the same in all, however many there are.
+        writing: weight of the next-token loss, see ``judge_loss``.
+        balance: give right and wrong steps the same total weight, however many there are.
     """
 
     updates: int = 1500
@@ -75,7 +75,7 @@ def judge_batch(
     Args:
         policy: the judge's backbone, whose processor makes the tensors.
         prompts: P prompts.
-        examples: R times the number of a prompt and a response to it.
+        examples: R pairs of the index of a prompt and a response to it.
     """
     written = step_tokens(
         policy, [example.steps for _, example in examples], [owner for owner, _ in examples]
@@ -85,37 +85,41 @@ def judge_batch(
     for row, (_, example) in enumerate(examples):
         labels = torch.tensor(mask_after_error(example.right))
         sure[row, : len(labels)] = (labels == 1.0).float()
-        if example.asked:
+        if example.judged:
             right[row, : len(labels)] = labels
     return JudgeBatch(dict(policy.encode(prompts)), written, right, sure)
 
 
 def judge_loss(judge: StepJudge, batch: JudgeBatch, fit: JudgeTraining) -> torch.Tensor:
-    """Binary cross-entropy on the steps, and next-token loss on steps that are right.
+    """Binary cross-entropy on the steps, plus next-token loss on steps that are right.
 
-    The second keeps the backbone a reader: one bit a step teaches it little of what a picture
-    holds, and without it the likelihoods that the head looks at decay.
+    The second keeps the backbone able to read images: one bit per step teaches it little of them,
+    and without it the likelihoods that are features of the head deteriorate.
     """
     logits, likely = judge.read(batch.encoded, batch.written)
-    asked = (~batch.right.isnan()).float()
+    judged = (~batch.right.isnan()).float()
     right = batch.right.nan_to_num(0.0)
     losses = torch.nn.functional.binary_cross_entropy_with_logits(
         logits.float(), right, reduction="none"
     )
     if fit.balance:
-        good, bad = right * asked, (1 - right) * asked
-        asked = (
-            asked.sum() * 0.5 * (good / good.sum().clamp(min=1.0) + bad / bad.sum().clamp(min=1.0))
+        good, bad = right * judged, (1 - right) * judged
+        judged = (
+            judged.sum() * 0.5 * (good / good.sum().clamp(min=1.0) + bad / bad.sum().clamp(min=1.0))
         )
     weight = batch.sure.gather(1, batch.written.step.clamp(min=0)) * (batch.written.step >= 0)
     writing = -(likely * weight).sum() / weight.sum().clamp(min=1.0)
-    return (losses * asked).sum() / asked.sum().clamp(min=1.0) + fit.writing * writing
+    return (losses * judged).sum() / judged.sum().clamp(min=1.0) + fit.writing * writing
 
 
 def train_judge(
     judge: StepJudge, batches: Iterable[JudgeBatch], fit: JudgeTraining
 ) -> Iterator[torch.Tensor]:
-    """Train the judge in place; yields the loss of every update, on the judge's device."""
+    """Train a judge in place.
+
+    Yields:
+        The loss of every update, a scalar on the judge's device.
+    """
     weights = [w for w in judge.backbone.model.parameters() if w.requires_grad]
     weights += judge.head.parameters()
     optimizer = torch.optim.AdamW(
@@ -124,7 +128,7 @@ def train_judge(
     judge.backbone.model.train()
     started = 0.0
     for update, batch in enumerate(batches):
-        started = started or time.monotonic()  # the clock runs once there is something to learn
+        started = started or time.monotonic()  # the first batch may take long to make
         share = update / fit.updates
         if fit.seconds:
             share = max(share, (time.monotonic() - started) / fit.seconds)
@@ -142,15 +146,15 @@ def train_judge(
 
 
 def _schedule(share: float, update: int, warmup: int) -> float:
-    """Linear warm-up, then a cosine from 1 to a hundredth."""
+    """Factor of the learning rate: linear warm-up, then a cosine from 1 to a hundredth."""
     falling = 0.01 + 0.495 * (1 + math.cos(math.pi * min(share, 1.0)))
     return min((update + 1) / max(1, warmup), falling)
 
 
 def pack(batch: JudgeBatch) -> dict[str, Any]:
-    """A batch as numpy arrays that cross quickly from one process to another.
+    """A batch as numpy arrays, to be sent from one process to another.
 
-    Pictures go in half precision, which holds each of their 256 values apart.
+    Images go in half precision, in which their 256 values stay distinct.
     """
     encoded = {
         name: (value.half() if value.is_floating_point() else value).numpy()
@@ -165,7 +169,7 @@ def pack(batch: JudgeBatch) -> dict[str, Any]:
 
 
 def unpack(arrays: Mapping[str, Any]) -> JudgeBatch:
-    """What ``packed`` had packed, on the CPU."""
+    """The batch that ``pack`` was given, on the CPU."""
     encoded = {name: torch.from_numpy(value) for name, value in arrays["encoded"].items()}
     written = StepTokens(*(torch.from_numpy(part) for part in arrays["written"]))
     right, sure = (torch.from_numpy(part) for part in arrays["labels"])
