@@ -1,4 +1,4 @@
-"""Online reinforcement learning by TRL's trainers: GRPO and its kin, RLOO, online DPO."""
+"""The agents that learn from rewards online, by TRL's trainers for GRPO, RLOO and online DPO."""
 
 from __future__ import annotations
 
@@ -15,8 +15,7 @@ from transformers import PrinterCallback
 from mstar.agents.agent import Agent
 from mstar.agents.config import Recipe
 from mstar.agents.online.dpo import dpo_trainer
-from mstar.agents.online.temperature import set_temperature
-from mstar.agents.online.trainers import TrainerSpec, grpo_trainer, rloo_trainer
+from mstar.agents.online.trainers import TrainerSpec, grpo_trainer, rloo_trainer, set_temperature
 from mstar.agents.online.trl_bridge import (
     RewardColumn,
     RoundBatch,
@@ -42,27 +41,27 @@ TRAINERS: dict[str, Callable[[TrainerSpec, list[RewardColumn], datasets.Dataset]
 
 
 class Online(Agent):
-    """A policy that learns from the rewards of its answers while it gives them.
+    """Updates a policy on the rewards of the responses it samples, many times a round.
 
-    A round is `prompts` x `samples` responses, as it is for the self-evolving agents, and so many
-    updates as they make batches. One TRL trainer lives through all rounds, on a thread of its own
-    that takes turns with this one; its data, generation and rewards are a ``TrlBridge``.
+    A round is `prompts` x `samples` responses, as for the self-evolving agents, and as many updates
+    as these make batches. One TRL trainer lives through all rounds, on a thread of its own that
+    alternates with this one; a ``TrlBridge`` gives it data, generation and rewards.
 
-    The number of samples is the recipe's throughout: TRL fixes the size of a group.
+    The number of samples is the recipe's in all rounds: TRL fixes the size of a group.
     """
 
     @classmethod
     def check(cls, recipe: Recipe) -> None:
-        """As of every agent; and the responses of a round must fill whole batches of whole groups.
+        """Check a recipe as every agent does, and that its rounds fill whole batches of groups.
 
         Raises:
-            ValueError: with what must divide what.
+            ValueError: they do not.
         """
         check_batches(recipe)
         super().check(recipe)
 
     def prepare(self) -> None:
-        """Make what stands between the trainer and our sampler, and the trainer's thread."""
+        """Make the bridge and the trainer's thread."""
         recipe, policy = self.recipe, self.policy
         self.bridge = TrlBridge(policy, self.sampler, self.task, recipe.run.seed, self.record_time)
         self._thread: TrainerThread[RoundBatch, FinetuneResult] = TrainerThread("online-trainer")
@@ -71,16 +70,16 @@ class Online(Agent):
         self.trainer: Any = None
 
     def turn(self, number: int) -> Round:
-        """Sample, judge and update in turn, many times; then measure and adjust."""
+        """Alternate sampling, scoring and updates; then evaluate and adjust."""
         recipe = self.recipe
         plan = replace(self.plan(number), samples=recipe.sampling.samples)
-        self.stage = "practising"
+        self.stage = "training online"
         problems = self.draw(number, plan)
         slots = [problems[i % len(problems)] for i in range(recipe.sampling.prompts)]
-        exercise = RoundBatch(number, slots, recipe.sampling.samples, plan.temperature)
+        batch = RoundBatch(number, slots, recipe.sampling.samples, plan.temperature)
         if self.trainer is None:
-            self._start(exercise)
-        finetuned = self._thread.run(exercise)
+            self._start(batch)
+        finetuned = self._thread.run(batch)
         self.policy.model.eval()
         self.record_time("update")
         rollouts = gather_rollouts(self.bridge.rollouts, problems, prompts_of(self.task, problems))
@@ -88,18 +87,18 @@ class Online(Agent):
         return self.finish(number, plan, rollouts, selection, self._with_scored(finetuned))
 
     def close(self) -> None:
-        """Let the trainer's thread end; nothing more can be learned then."""
+        """End the trainer's thread; no round can follow."""
         self._thread.close()
         if self.trainer is not None:
             unwrap_forward(self.policy.model)
 
     def go_back(self, checkpoint: Path | None) -> None:
-        """As of every agent; a new trainer starts from there."""
+        """Return to a checkpoint; a new trainer starts from it."""
         super().go_back(checkpoint)
         self.trainer, self._thread = None, TrainerThread("online-trainer")
 
     def _start(self, first: RoundBatch) -> None:
-        self.bridge.begin(first)  # the trainer looks into a row to see that there are images
+        self.bridge.begin(first)  # the trainer inspects a row for images
         table = datasets.Dataset.from_dict({"slot": list(range(len(first.problems)))})
         table.set_transform(self.bridge)
         columns = [RewardColumn(self.bridge, name) for name in column_weights(self.task)]
@@ -116,39 +115,39 @@ class Online(Agent):
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", "You are using 'rollout_func'", UserWarning)
             self.trainer = TRAINERS[name](spec, columns, table)
-        self.trainer.remove_callback(PrinterCallback)  # the run has its own display
+        self.trainer.remove_callback(PrinterCallback)  # runs have a display of their own
         resume = str(self._checkpoint) if self._checkpoint else None
         self._thread.start(
             lambda: self.trainer.train(resume_from_checkpoint=resume),
             f"all {self.recipe.run.rounds} rounds have been trained",
         )
 
-    def _begin(self, exercise: RoundBatch) -> int:
-        """On the trainer's thread, at the head of a round."""
-        self.bridge.begin(exercise)
+    def _begin(self, batch: RoundBatch) -> int:
+        """Start a round, on the trainer's thread; returns the number of responses trained on."""
+        self.bridge.begin(batch)
         if self.recipe.run.agent == "online-dpo":
-            return 2 * len(exercise.problems)  # it scores at temperature 1, whatever it samples at
-        set_temperature(self.trainer, self.policy, exercise.temperature)
-        return len(exercise.problems) * exercise.samples
+            return 2 * len(batch.problems)  # it always scores at temperature 1
+        set_temperature(self.trainer, self.policy, batch.temperature)
+        return len(batch.problems) * batch.samples
 
     def _with_scored(self, finetuned: FinetuneResult) -> FinetuneResult:
-        """With the responses that the trainer read again to score them: before, and by the base."""
-        stale = self.recipe.online.minibatches > 1 or self.recipe.run.agent == "rloo"
-        before = stale and self.recipe.run.agent != "online-dpo"
+        """Add the forward passes that scored responses before the update, and by the base."""
+        off_policy = self.recipe.online.minibatches > 1 or self.recipe.run.agent == "rloo"
+        before = off_policy and self.recipe.run.agent != "online-dpo"
         by_base = self.recipe.run.agent == "online-dpo" or self.trainer.beta > 0
         return replace(finetuned, scored=finetuned.examples * (before + by_base))
 
 
 def check_batches(recipe: Recipe) -> None:
-    """Raise where the responses of a round don't fill whole batches of whole groups.
+    """Check that the responses of a round fill whole batches of whole groups.
 
     Raises:
-        ValueError: with what must divide what.
+        ValueError: they do not; the message says which number must divide which.
     """
     sampled, samples = recipe.optim.batch * recipe.online.minibatches, recipe.sampling.samples
     if recipe.sampling.allocation != "uniform":
         raise ValueError(
-            f"{recipe.run.agent} compares groups of one size, which TRL fixes; its budget must be "
+            f"{recipe.run.agent} compares groups of one size, which TRL fixes; allocation must be "
             f"'uniform', got {recipe.sampling.allocation!r}"
         )
     if samples < 2:

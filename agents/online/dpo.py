@@ -1,4 +1,4 @@
-"""Online DPO by TRL's own trainer: of a prompt's samples the best against the worst."""
+"""Online DPO by TRL's trainer: the best sample of a prompt against the worst."""
 
 from __future__ import annotations
 
@@ -15,37 +15,40 @@ from mstar.agents.online.trl_bridge import RewardColumn, TrlBridge
 from mstar.agents.types import Rollout
 
 with warnings.catch_warnings():
-    warnings.simplefilter("ignore", TRLExperimentalWarning)  # its only home
+    warnings.simplefilter("ignore", TRLExperimentalWarning)  # TRL has it nowhere else
     from trl.experimental.online_dpo import OnlineDPOConfig, OnlineDPOTrainer
 
 VISION = ("pixel_values", "pixel_attention_mask", "image_sizes", "image_grid_thw")
 
 
 class OnlineDpo(OnlineDPOTrainer):
-    """TRL's online DPO, which has no ``rollout_func``: what it generates is replaced here.
+    """TRL's online DPO trainer with our generation, since it has no ``rollout_func``.
 
-    TRL takes the first of two equal responses for the better one, and an unscored one for a 0. A
-    pair without a preference is masked out instead, so that it has no gradient.
+    TRL prefers the first of two responses with equal rewards, and scores an unscored one 0. Here a
+    pair without a preference is masked out, so that it has no gradient.
     """
 
     bridge: TrlBridge
 
     def _generate(self, model: Any, prompts: list[Any], images: Any = None) -> tuple[Any, ...]:
         bridge = self.bridge
-        asked = bridge.problems(prompts)
-        found = bridge.respond(asked)
-        size = len(found) // len(asked)
-        pairs = [best_and_worst(found[i : i + size]) for i in range(0, len(found), size)]
+        problems = bridge.problems(prompts)
+        rollouts = bridge.respond(problems)
+        size = len(rollouts) // len(problems)
+        pairs = [best_and_worst(rollouts[i : i + size]) for i in range(0, len(rollouts), size)]
         bridge.scored = [pair[place] for place in (0, 1) for pair in pairs]
-        told = [pair[0].reward > pair[1].reward for pair in pairs] * 2
+        preferred = [pair[0].reward > pair[1].reward for pair in pairs] * 2
         tokens = [bridge.learnable(rollout) for rollout in bridge.scored]
         longest = max(map(len, tokens))
         pad = self._tokenizer.pad_token_id
         completions = torch.tensor([ids + [pad] * (longest - len(ids)) for ids in tokens])
         mask = torch.tensor(
-            [[told[i] and j < len(ids) for j in range(longest)] for i, ids in enumerate(tokens)]
+            [
+                [preferred[i] and j < len(ids) for j in range(longest)]
+                for i, ids in enumerate(tokens)
+            ]
         )
-        read = bridge.encode(asked)
+        read = bridge.encode(problems)
         twice = {name: torch.cat([read[name]] * 2) for name in read}
         device = read["input_ids"].device
         return (
@@ -58,19 +61,18 @@ class OnlineDpo(OnlineDPOTrainer):
 
 
 def best_and_worst(group: Sequence[Rollout]) -> tuple[Rollout, Rollout]:
-    """Of the responses to a prompt that have a reward, the first best and the first worst.
+    """The first best and the first worst of the responses to a prompt that have a reward.
 
-    Where there is none to prefer, the two have equal rewards or NaN.
+    Their rewards are equal or NaN if there is no preference.
     """
     scored = [rollout for rollout in group if rollout.reward == rollout.reward] or list(group)
     return max(scored, key=lambda r: r.reward), min(scored, key=lambda r: r.reward)
 
 
 def dpo_trainer(spec: TrainerSpec, columns: list[RewardColumn], table: datasets.Dataset) -> Any:
-    """Online DPO (Guo et al. 2024, arXiv 2402.04792), which has two samples a prompt.
+    """Online DPO (Guo et al. 2024, arXiv 2402.04792), which trains on two samples per prompt.
 
-    An update takes the pairs of all the responses that are sampled at a time, so that it is
-    on-policy.
+    An update uses the pairs of all responses of one sampling, so that it is on-policy.
     """
     recipe = spec.recipe
     settings = spec.settings(

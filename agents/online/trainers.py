@@ -1,29 +1,33 @@
-"""TRL's own online trainers, one for each algorithm, that practise with our sampler and panel."""
+"""TRL's GRPO and RLOO trainers, built to sample and score through the bridge."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import MethodType
 from typing import Any
 
 import datasets
+from accelerate.utils import convert_outputs_to_fp32
 from transformers import TrainerCallback
 from trl import GRPOConfig, GRPOTrainer, RLOOConfig, RLOOTrainer
+from trl.trainer.utils import add_fused_lm_head
 
 from mstar.agents.config import Recipe
 from mstar.agents.online.trl_bridge import Message, RewardColumn, TrlBridge, column_weights
 from mstar.agents.policy import distributed
+from mstar.agents.policy.forward import unwrap_forward
 from mstar.agents.policy.policy import Policy
 
-# What makes GRPOTrainer the algorithm of each paper. TRL has no dynamic sampling, which DAPO also
-# asks for: groups that are all right or all wrong stay, without a gradient.
+# Settings of GRPOTrainer for the algorithm of each paper. TRL lacks DAPO's dynamic sampling: groups
+# with equal rewards stay, without a gradient.
 GRPO_SETTINGS: dict[str, dict[str, Any]] = {
     # Shao et al. 2024, arXiv 2402.03300
     "grpo": {"loss_type": "grpo", "scale_rewards": "group", "epsilon": 0.2},
-    # Liu et al. 2025, arXiv 2503.20783: neither the length nor the deviation divides
+    # Liu et al. 2025, arXiv 2503.20783: no normalization by length or standard deviation
     "dr-grpo": {"loss_type": "dr_grpo", "scale_rewards": "none", "epsilon": 0.2},
-    # Yu et al. 2025, arXiv 2503.14476: tokens weigh alike, clip-higher, cut responses don't count
+    # Yu et al. 2025, arXiv 2503.14476: token-level loss, clip-higher, truncated responses masked
     "dapo": {
         "loss_type": "dapo",
         "scale_rewards": "group",
@@ -31,7 +35,7 @@ GRPO_SETTINGS: dict[str, dict[str, Any]] = {
         "epsilon_high": 0.28,
         "mask_truncated_completions": True,
     },
-    # Zheng et al. 2025, arXiv 2507.18071: one ratio for a whole response
+    # Zheng et al. 2025, arXiv 2507.18071: one importance ratio per response
     "gspo": {
         "loss_type": "grpo",
         "scale_rewards": "group",
@@ -41,7 +45,7 @@ GRPO_SETTINGS: dict[str, dict[str, Any]] = {
     },
 }
 
-# The pull to the base policy, where the recipe leaves it open: the papers', or TRL's for the last.
+# KL coefficients for a recipe without one: the papers', and TRL's for the last.
 BETAS: dict[str, float] = {
     "grpo": 0.04,
     "dr-grpo": 0.0,
@@ -54,15 +58,15 @@ BETAS: dict[str, float] = {
 
 @dataclass(frozen=True)
 class TrainerSpec:
-    """What a trainer is made of.
+    """What a trainer is built from.
 
     Attributes:
         policy: trained in place.
-        reference: the base, for online DPO; the others load it again from where it came from.
+        reference: the base model, for online DPO; the other trainers load it themselves.
         recipe: all settings.
-        practice: gives problems, responses and scores.
-        folder: where the trainer writes a checkpoint at the end of each round.
-        rounds: hands the turns over.
+        bridge: to problems, responses and rewards.
+        folder: of a checkpoint at the end of each round.
+        callback: exchanges tasks and results with the round loop.
     """
 
     policy: Policy
@@ -70,11 +74,11 @@ class TrainerSpec:
     recipe: Recipe
     bridge: TrlBridge
     folder: Path
-    rounds: TrainerCallback
+    callback: TrainerCallback
 
     @property
     def beta(self) -> float:
-        """The pull to the base policy."""
+        """Coefficient of the KL divergence from the base policy."""
         named: Any = self.recipe.run.agent
         return (
             BETAS[named]
@@ -83,11 +87,11 @@ class TrainerSpec:
         )
 
     def settings(self, learned: int, columns: Sequence[RewardColumn]) -> dict[str, Any]:
-        """What the configurations of all trainers share.
+        """The settings that all trainers share.
 
         Args:
-            learned: rows of an update.
-            columns: the rewards.
+            learned: rows of an update, over all processes.
+            columns: the reward functions.
         """
         recipe = self.recipe
         weights = column_weights(self.bridge.task)
@@ -106,7 +110,7 @@ class TrainerSpec:
             "beta": self.beta,
             "reward_weights": [weights[column.__name__] for column in columns],
             "remove_unused_columns": False,
-            "ignore_data_skip": True,  # a resumed round gets its own problems
+            "ignore_data_skip": True,  # a resumed round is given its own problems
             "save_strategy": "epoch",
             "logging_strategy": "steps",
             "logging_steps": 1,
@@ -115,7 +119,7 @@ class TrainerSpec:
         }
 
     def grouped(self) -> dict[str, Any]:
-        """What GRPO and RLOO share: a sampling of whole groups serves several updates."""
+        """The settings that GRPO and RLOO share: one sampling of whole groups, several updates."""
         recipe = self.recipe
         return {
             "num_generations": recipe.sampling.samples,
@@ -126,16 +130,16 @@ class TrainerSpec:
 
 
 def grpo_trainer(spec: TrainerSpec, columns: list[RewardColumn], table: datasets.Dataset) -> Any:
-    """GRPO and its kin; our sampler comes in by ``rollout_func``."""
+    """GRPO and its variants, which sample through ``rollout_func``."""
     bridge = spec.bridge
     name: Any = spec.recipe.run.agent
 
-    def rollouts(prompts: Sequence[Sequence[Message]], trainer: GRPOTrainer) -> dict[str, Any]:
-        asked = bridge.groups(prompts)
-        found = bridge.respond(asked)
+    def rollout_func(prompts: Sequence[Sequence[Message]], trainer: GRPOTrainer) -> dict[str, Any]:
+        problems = bridge.groups(prompts)
+        rollouts = bridge.respond(problems)
         return {
-            "prompt_ids": _repeated(bridge.prompt_tokens(asked), len(found)),
-            "completion_ids": [bridge.learnable(rollout) for rollout in found],
+            "prompt_ids": _repeated(bridge.prompt_tokens(problems), len(rollouts)),
+            "completion_ids": [bridge.learnable(rollout) for rollout in rollouts],
             "logprobs": None,
         }
 
@@ -146,23 +150,23 @@ def grpo_trainer(spec: TrainerSpec, columns: list[RewardColumn], table: datasets
         reward_funcs=columns,
         train_dataset=table,
         processing_class=spec.policy.processor,
-        callbacks=[spec.rounds],
-        rollout_func=rollouts,
+        callbacks=[spec.callback],
+        rollout_func=rollout_func,
     )
 
 
 class Rloo(RLOOTrainer):
-    """TRL's RLOO, which has no ``rollout_func``: what it generates is replaced here."""
+    """TRL's RLOO trainer with our generation, since it has no ``rollout_func``."""
 
     bridge: TrlBridge
 
     def _generate(self, prompts: list[list[dict[str, Any]]]) -> tuple[Any, Any, Any]:
-        asked = self.bridge.groups(prompts)
-        found = self.bridge.respond(asked)
+        problems = self.bridge.groups(prompts)
+        rollouts = self.bridge.respond(problems)
         return (
-            _repeated(self.bridge.prompt_tokens(asked), len(found)),
-            [self.bridge.learnable(rollout) for rollout in found],
-            [[{"role": "assistant", "content": rollout.response.text}] for rollout in found],
+            _repeated(self.bridge.prompt_tokens(problems), len(rollouts)),
+            [self.bridge.learnable(rollout) for rollout in rollouts],
+            [[{"role": "assistant", "content": rollout.response.text}] for rollout in rollouts],
         )
 
 
@@ -175,12 +179,44 @@ def rloo_trainer(spec: TrainerSpec, columns: list[RewardColumn], table: datasets
         reward_funcs=columns,
         train_dataset=table,
         processing_class=spec.policy.processor,
-        callbacks=[spec.rounds],
+        callbacks=[spec.callback],
     )
     trainer.bridge = spec.bridge
     return trainer
 
 
 def _repeated(prompts: Sequence[list[int]], rows: int) -> list[list[int]]:
-    """Each prompt as often as it was answered."""
+    """Each prompt once for each response to it; `rows` responses in all."""
     return [ids for ids in prompts for _ in range(rows // len(prompts))]
+
+
+def set_temperature(trainer: Any, policy: Policy, temperature: float) -> None:
+    """Set the temperature at which a running GRPO or RLOO trainer samples and scores.
+
+    TRL builds the temperature into the head that computes log-probabilities. Setting the trainer's
+    attribute alone would change the sampling and not the importance ratios, so the head is
+    replaced.
+
+    Args:
+        trainer: of TRL.
+        policy: that it trains.
+        temperature: > 0.
+    """
+    trainer.temperature = temperature
+    trainer.generation_config.temperature = temperature
+    trainer.generation_kwargs["temperature"] = temperature
+    _set_head(trainer, policy.network, temperature, outputs=("log_probs", "entropy"))
+    if trainer.ref_model is not None:
+        reference = trainer.accelerator.unwrap_model(trainer.ref_model)
+        _set_head(trainer, reference, temperature)
+
+
+def _set_head(trainer: Any, network: Any, temperature: float, **measured: Any) -> None:
+    """Wrap a model's forward in the scoring head, and that in the trainer's autocast, if any."""
+    unwrap_forward(network)
+    add_fused_lm_head(network, temperature, **measured)
+    if trainer.accelerator.native_amp:
+        autocast = trainer.accelerator.autocast()
+        network.forward = MethodType(
+            convert_outputs_to_fp32(autocast(network.forward.__func__)), network
+        )

@@ -1,4 +1,4 @@
-"""What TRL's online trainers get from us: problems, our sampler's responses, panel scores."""
+"""Give TRL's online trainers our problems, our sampler's responses and the panel's rewards."""
 
 from __future__ import annotations
 
@@ -18,20 +18,20 @@ from mstar.agents.types import Rollout, Selection
 from mstar.envs.problem import Problem, Prompt
 from mstar.envs.task import Task
 
-RULE = "rule"  # the column of what the panel's rule adds to a weighted sum
+RULE = "rule"  # name of the column with what the panel's rule adds to the weighted sum
 
 Message = Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
 class RoundBatch:
-    """A round of practice.
+    """The problems of a round, and how they are sampled.
 
     Attributes:
         number: of the round.
-        problems: one for each row of the trainer's data; a small data set comes round.
+        problems: one for each row of the trainer's data; repeated if there are fewer.
         samples: responses to each.
-        temperature: that they are sampled and scored at.
+        temperature: at which they are sampled, and scored by the trainer.
     """
 
     number: int
@@ -41,22 +41,22 @@ class RoundBatch:
 
 
 class TrlBridge:
-    """Stands between a TRL trainer and the environment: data, generation and rewards in one place.
+    """Data, generation and rewards of a TRL trainer, from a task, a sampler and a panel.
 
-    The trainer's rows are slots, filled with the round's problems. When the trainer wants
-    responses it calls ``respond``: our sampler writes them and the panel judges the whole groups.
-    The reward functions then only read the scores off, a column each.
+    The rows of the trainer's data set are slots, to which each round assigns its problems. When
+    the trainer needs responses it calls ``respond``: our sampler generates them and the panel
+    scores whole groups. The reward functions then return these scores, one column each.
 
     Args:
-        policy: that practises.
-        sampler: of it.
-        task: poses and judges.
+        policy: that is trained.
+        sampler: of this policy.
+        task: makes prompts and scores responses.
         seed: of the sampling.
-        lap: is told when a stage of the work ends.
+        record_time: called with the name of a stage when it ends.
 
     Attributes:
-        rollouts: all of the present round so far, of this process.
-        scored: those that the trainer asks rewards for next.
+        rollouts: of the current round so far, in this process.
+        scored: those for which the trainer requests rewards next.
     """
 
     def __init__(
@@ -65,28 +65,28 @@ class TrlBridge:
         sampler: Sampler,
         task: Task,
         seed: int,
-        lap: Callable[[str], None],
+        record_time: Callable[[str], None],
     ) -> None:
         self.policy, self.sampler, self.task = policy, sampler, task
         self.rollouts: list[Rollout] = []
         self.scored: Sequence[Rollout] = ()
-        self._seed, self._lap = seed, lap
-        self._exercise = RoundBatch(0, (), 0, 0.0)
+        self._seed, self._record_time = seed, record_time
+        self._batch = RoundBatch(0, (), 0, 0.0)
         self._problems: dict[str, Problem] = {}
         self._prompts: dict[str, Prompt] = {}
 
-    def begin(self, exercise: RoundBatch) -> None:
-        """A new round: other problems in the slots, no rollouts yet."""
-        self._exercise, self.rollouts, self.scored = exercise, [], ()
-        self._problems = {problem.id: problem for problem in exercise.problems}
+    def begin(self, batch: RoundBatch) -> None:
+        """Start a round: assign its problems to the slots, and drop the last one's rollouts."""
+        self._batch, self.rollouts, self.scored = batch, [], ()
+        self._problems = {problem.id: problem for problem in batch.problems}
         self._prompts = {id: self.task.prompt(problem) for id, problem in self._problems.items()}
 
     def __call__(self, batch: dict[str, list[int]]) -> dict[str, list[Any]]:
-        """The rows of slot numbers, as TRL's vision trainers take them; a data set's transform."""
-        prompts = [self._prompts[self._exercise.problems[slot].id] for slot in batch["slot"]]
+        """The transform of the trainer's data set: slot numbers to rows of prompts with images."""
+        prompts = [self._prompts[self._batch.problems[slot].id] for slot in batch["slot"]]
         return {
             "prompt": [
-                # Trainers hand messages on as they are, so that a message can say its problem.
+                # Trainers pass messages on unchanged, so a message can carry the id of its problem.
                 [{"role": "user", "content": self.policy.plain(p.text), "problem": p.key}]
                 for p in prompts
             ],
@@ -94,66 +94,70 @@ class TrlBridge:
         }
 
     def __getstate__(self) -> dict[str, Any]:
-        return {}  # data sets hash a transform to name a cache; this one has none
+        return {}  # datasets hashes a transform to name a cache, which is not used here
 
-    def respond(self, asked: Sequence[Problem]) -> list[Rollout]:
-        """Answer N problems K times each, judge the answers, and keep them for the columns.
+    def respond(self, problems: Sequence[Problem]) -> list[Rollout]:
+        """Sample K responses to each of N problems, score them, and keep them for the columns.
 
         Returns:
             N x K rollouts, problem by problem.
         """
-        self._lap("update")
-        exercise = self._exercise
-        # TRL has given each process its own prompts; together they sample what one process would.
+        self._record_time("update")
+        batch = self._batch
+        # TRL gives each process its own prompts; together they sample what one process would.
         sampled = len(self.rollouts) * distributed.count()
-        seed = mix(self._seed, exercise.number, 0, sampled)
-        heat = [exercise.temperature] * exercise.samples
-        prompts = [self._prompts[problem.id] for problem in asked]
-        found = collect_local(
-            self.sampler, self.task, asked, heat, seed, exercise.number - 1, prompts
+        seed = mix(self._seed, batch.number, 0, sampled)
+        temperatures = [batch.temperature] * batch.samples
+        prompts = [self._prompts[problem.id] for problem in problems]
+        rollouts = collect_local(
+            self.sampler, self.task, problems, temperatures, seed, batch.number - 1, prompts
         )
-        self.rollouts += found
-        self.scored = found
-        # A trainer mixes its rows by torch's numbers, which a resumed run must find as they were.
+        self.rollouts += rollouts
+        self.scored = rollouts
+        # Trainers shuffle rows by torch's generator, which must be the same in a resumed run.
         torch.manual_seed(seed)
-        self._lap("sample and judge")
-        return found
+        self._record_time("sample and judge")
+        return rollouts
 
     def groups(self, prompts: Sequence[Sequence[Message]]) -> list[Problem]:
-        """The problems of prompts that a trainer repeats K times each, once for each group."""
-        samples = self._exercise.samples
+        """The problem of each group of K equal prompts.
+
+        Raises:
+            ValueError: the prompts are not whole groups.
+        """
+        samples = self._batch.samples
         ids = [prompt[-1]["problem"] for prompt in prompts]
         groups = [ids[start : start + samples] for start in range(0, len(ids), samples)]
         if any(len(group) < samples or len(set(group)) > 1 for group in groups):
             raise ValueError(
-                f"a process got {len(ids)} prompts that are no whole groups of "
+                f"a process got {len(ids)} prompts that are not whole groups of "
                 f"{samples} samples; make batch x minibatches a multiple of samples"
             )
         return [self._problems[group[0]] for group in groups]
 
     def problems(self, prompts: Sequence[Sequence[Message]]) -> list[Problem]:
-        """The problems of prompts."""
+        """The problem of each prompt."""
         return [self._problems[prompt[-1]["problem"]] for prompt in prompts]
 
     def learnable(self, rollout: Rollout) -> list[int]:
-        """The tokens of a response up to the first that stands for a picture.
+        """The tokens of a response before its first image token, or a padding token without any.
 
-        Behind it the model would look for one more picture. TRL never samples that token, but
-        our sampler takes the policy as it is.
+        The model would expect one more image there. TRL never samples that token; our sampler
+        samples from the policy's full distribution.
         """
-        picture = getattr(self.policy.network.config, "image_token_id", None)
+        image_token = getattr(self.policy.network.config, "image_token_id", None)
         tokens = list(rollout.response.tokens)
-        if picture not in tokens:
+        if image_token not in tokens:
             return tokens
-        return tokens[: tokens.index(picture)] or [self.policy.processor.tokenizer.pad_token_id]
+        return tokens[: tokens.index(image_token)] or [self.policy.processor.tokenizer.pad_token_id]
 
-    def encode(self, asked: Sequence[Problem]) -> Any:
-        """The prompts of problems as ``Policy.encode`` makes them."""
-        return self.policy.encode([self._prompts[problem.id] for problem in asked])
+    def encode(self, problems: Sequence[Problem]) -> Any:
+        """The prompts of problems as tensors; see ``Policy.encode``."""
+        return self.policy.encode([self._prompts[problem.id] for problem in problems])
 
-    def prompt_tokens(self, asked: Sequence[Problem]) -> list[list[int]]:
-        """The token ids of the prompts of problems, those of images included, without padding."""
-        encoded = self.encode(asked)
+    def prompt_tokens(self, problems: Sequence[Problem]) -> list[list[int]]:
+        """The token ids of the prompts of problems, including image tokens, without padding."""
+        encoded = self.encode(problems)
         return [
             ids[mask.bool()].tolist()
             for ids, mask in zip(encoded["input_ids"], encoded["attention_mask"], strict=True)
@@ -161,29 +165,33 @@ class TrlBridge:
 
 
 class RewardColumn:
-    """A reward column of TRL: what one reward model says of the responses given last.
+    """A reward function of TRL: the scores of one reward model for the latest responses.
 
-    TRL adds the columns up by their weights, and what is missing counts 0. So there is one more
-    column, ``RULE``: what the panel's rule makes of the scores less their weighted sum. With it
-    TRL's sum is the panel's combined reward, for every rule and with abstentions; without an
-    abstention, a panel that takes the weighted mean makes it 0 throughout.
+    TRL takes the weighted sum of the columns, and counts a missing score as 0. One more column,
+    ``RULE``, holds the panel's combined reward minus this sum, so that TRL's reward is the
+    combined one for every rule and with abstentions. Under the weighted mean and without
+    abstentions it is 0.
 
     Args:
-        practice: knows the scores.
+        bridge: with the scored responses.
         name: of a reward model of the panel, or ``RULE``.
     """
 
     def __init__(self, bridge: TrlBridge, name: str) -> None:
-        self._practice, self.__name__ = bridge, name
-        # As TRL is told them once: what guards change later is in the rule's column.
+        self._bridge, self.__name__ = bridge, name
+        # TRL reads weights only once; what guards change later ends up in the column of the rule.
         self._weights = column_weights(bridge.task)
 
     def __call__(self, completions: Sequence[Any], **_: Any) -> list[float | None]:
-        """One score per completion; None where the model abstained or no reward could be made."""
-        rollouts = self._practice.scored
+        """One score per completion; None if the model abstained, or all did.
+
+        Raises:
+            ValueError: another number of completions than of scored responses.
+        """
+        rollouts = self._bridge.scored
         if len(completions) != len(rollouts):
             raise ValueError(
-                f"TRL asks for {len(completions)} rewards, but {len(rollouts)} responses were given"
+                f"TRL requests {len(completions)} rewards for {len(rollouts)} scored responses"
             )
         return [self._score(rollout) for rollout in rollouts]
 
@@ -193,25 +201,25 @@ class RewardColumn:
         if self.__name__ != RULE:
             score = rollout.scores[self.__name__]
             return None if math.isnan(score) else score
-        told = {name: s for name, s in rollout.scores.items() if not math.isnan(s)}
-        added = rollout.reward - sum(self._weights[name] * score for name, score in told.items())
-        return round(added, 6)  # rewards are float32: rounding must not look like a difference
+        scores = {name: s for name, s in rollout.scores.items() if not math.isnan(s)}
+        added = rollout.reward - sum(self._weights[name] * score for name, score in scores.items())
+        return round(added, 6)  # rewards are float32: drop what is rounding only
 
 
 def column_weights(task: Task) -> dict[str, float]:
-    """The weight of each reward column: those of the panel sum to 1, and that of the rule is 1."""
+    """The weight of each reward column: the panel's, normalized to sum to 1, and 1 for the rule."""
     weights = task.panel.weights
     total = sum(weights.values()) or 1.0
     return {name: weight / total for name, weight in weights.items()} | {RULE: 1.0}
 
 
 def informative_groups(rollouts: Sequence[Rollout], samples: int, gate: str) -> Selection:
-    """Of a round's rollouts, those in groups whose rewards differ: only they move the policy.
+    """Select the rollouts in groups whose rewards differ: only they have a gradient.
 
     Args:
         rollouts: group by group.
-        samples: of a group.
-        gate: the score that says whether a rollout passed.
+        samples: size of a group.
+        gate: the score that is 1 for a rollout that passes.
     """
     groups = [range(start, start + samples) for start in range(0, len(rollouts), samples)]
     kept: list[int] = []

@@ -167,7 +167,7 @@ def test_without_a_budget_by_prompt_the_state_is_as_it_was(policy: Policy, tmp_p
 
 
 def test_online_agents_say_that_they_cannot_spend_by_prompt(policy: Policy, tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="budget must be 'uniform'"):
+    with pytest.raises(ValueError, match="allocation must be 'uniform'"):
         agent_of(policy, tmp_path, RewardPanel([Even()]), agent="grpo", budget="by-prompt")
 
 
