@@ -1,4 +1,4 @@
-"""The embedded model: a small LLaVA that ships in the package, built, saved and loaded offline."""
+"""The embedded model: build a small LLaVA, whose trained checkpoint ships in the package."""
 
 from __future__ import annotations
 
@@ -22,11 +22,12 @@ EMBEDDED = Path(__file__).parent / "embedded_model"  # the shipped checkpoint
 
 IMAGE_SIZE = 96  # pixels
 PATCH = 16  # pixels; (96 / 16)^2 = 36 image tokens
-PAPER = (0.9, 0.3)  # mean and spread of a channel: drawings are mostly white, and white is near 0
-# Spread of the first weights, about 1 / sqrt(width). The 0.02 that transformers takes by default is
-# for widths of a thousand; here it leaves attention flat for so long that 150 updates reach what
-# otherwise takes 400.
-SPREAD = 0.08
+# Mean and standard deviation of a channel: drawings are mostly white, which becomes about 0.
+NORMALIZATION = (0.9, 0.3)
+# Standard deviation of the initial weights, about 1 / sqrt(width). With transformers' default of
+# 0.02, meant for widths of about 1000, attention stays flat for long: 400 updates reach what 150 do
+# with this one.
+INITIAL_STD = 0.08
 PAD, END, IMAGE, USER, ASSISTANT = "<pad>", "<eos>", "<image>", "<user>", "<assistant>"
 
 CHAT_TEMPLATE = (
@@ -45,11 +46,11 @@ CHAT_TEMPLATE = (
 
 
 def train_tokenizer(texts: Iterable[str], vocabulary: int = 640) -> PreTrainedTokenizerFast:
-    """Byte-level BPE over `texts`: any text can be written, each digit is a token of its own.
+    """Train a byte-level BPE tokenizer, in which each digit is a token of its own.
 
     Args:
-        texts: what the merges are learned from.
-        vocabulary: number of tokens, special tokens and the 256 bytes included.
+        texts: from which merges are learned.
+        vocabulary: number of tokens, including special tokens and the 256 bytes.
     """
     tokenizer = Tokenizer(models.BPE())
     tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
@@ -78,12 +79,12 @@ def train_tokenizer(texts: Iterable[str], vocabulary: int = 640) -> PreTrainedTo
 
 
 def build_processor(tokenizer: PreTrainedTokenizerFast) -> LlavaProcessor:
-    """The processor of the embedded model; needs Pillow only."""
+    """The processor of the embedded model, which needs Pillow and not torchvision."""
     return LlavaProcessor(
         image_processor=SiglipImageProcessorPil(
             size={"height": IMAGE_SIZE, "width": IMAGE_SIZE},
-            image_mean=[PAPER[0]] * 3,
-            image_std=[PAPER[1]] * 3,
+            image_mean=[NORMALIZATION[0]] * 3,
+            image_std=[NORMALIZATION[1]] * 3,
         ),
         tokenizer=tokenizer,
         patch_size=PATCH,
@@ -96,13 +97,13 @@ def build_processor(tokenizer: PreTrainedTokenizerFast) -> LlavaProcessor:
 def build_model(
     tokenizer: PreTrainedTokenizerFast, width: int = 128, depth: int = 4, vision_depth: int = 4
 ) -> Any:
-    """A LLaVA with random weights: a SigLIP-form tower and a Llama-form text model.
+    """A LLaVA with random weights: a SigLIP image tower and a Llama text model.
 
     Args:
         tokenizer: from ``train_tokenizer``.
         width: hidden size of the text model; a multiple of 4.
         depth: text layers.
-        vision_depth: layers of the tower.
+        vision_depth: layers of the image tower.
     """
     vision = SiglipVisionConfig(
         hidden_size=128,
@@ -139,7 +140,7 @@ def build_model(
     model = LlavaForConditionalGeneration(config)
     for name, weight in model.named_parameters():
         if weight.ndim == 2 and "position" not in name:
-            torch.nn.init.normal_(weight, std=SPREAD)
+            torch.nn.init.normal_(weight, std=INITIAL_STD)
     model.generation_config.eos_token_id = tokenizer.eos_token_id
     model.generation_config.pad_token_id = tokenizer.pad_token_id
     return model
