@@ -85,7 +85,7 @@ def dpo_trainer(spec: TrainerSpec, columns: list[RewardColumn], table: datasets.
         reward_funcs=columns,
         train_dataset=table,
         processing_class=spec.policy.processor,
-        callbacks=[spec.rounds],
+        callbacks=[spec.callback],
     )
     trainer.bridge = spec.bridge
     return trainer
