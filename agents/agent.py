@@ -54,7 +54,7 @@ class Agent(ABC):
     Args:
         policy: trained in place.
         task: the problems that it learns from.
-        held_out: the validation problems, which it is evaluated on after every round.
+        validation: the problems that it is evaluated on after every round.
         recipe: all settings.
         folder: where trainers write their checkpoints.
 
@@ -76,12 +76,12 @@ class Agent(ABC):
         self,
         policy: Policy,
         task: Task,
-        held_out: Task,
+        validation: Task,
         recipe: Recipe,
         folder: Path,
     ) -> None:
         self.check(recipe)
-        self.policy, self.task, self.held_out, self.recipe = policy, task, held_out, recipe
+        self.policy, self.task, self.validation, self.recipe = policy, task, validation, recipe
         self.folder = folder
         self.sampler = sampler_of(policy, recipe)
         first_plan = SamplingPlan(
@@ -94,8 +94,8 @@ class Agent(ABC):
             "controller", CONTROLLERS, recipe.exploration.controller
         )(first_plan, recipe)
         self.mixing: Mixing = resolve("mixing", MIXINGS, recipe.mixing.rule)(recipe)
-        self.guards = Guards(recipe, (task.panel, held_out.panel))
-        self.monitor = Monitor(policy, self.sampler, held_out, recipe, self.guards)
+        self.guards = Guards(recipe, (task.panel, validation.panel))
+        self.monitor = Monitor(policy, self.sampler, validation, recipe, self.guards)
         self.drawn: list[Problem] = []
         self.stage = "starting"
         self.rounds_done = -1
@@ -224,10 +224,9 @@ class Agent(ABC):
         evaluation = self.monitor.evaluate(number, temperature, probes)
         self.record_time("measure")
 
-        validation = evaluation.rollouts
-        samples = RoundSamples(samples_of(validation, rank), samples_of(rollouts, rank))
+        samples = RoundSamples(samples_of(evaluation.rollouts, rank), samples_of(rollouts, rank))
         self.controller.observe(number, evaluation.metrics, samples)
-        present = [rollout for rollout in validation if rollout.temperature == temperature]
+        present = [rollout for rollout in evaluation.rollouts if rollout.temperature == temperature]
         self.mixing.observe(present, rank)
 
         self.rounds_done = number

@@ -42,7 +42,7 @@ class SelfEvolving(Agent):
         self._refresh: JudgeRefresh | None = None
         if self.recipe.rewards.judge_refresh:
             judge = step_judge_in(self.task.panel)
-            if step_judge_in(self.held_out.panel) is not judge:
+            if step_judge_in(self.validation.panel) is not judge:
                 raise ValueError(
                     "judge_refresh trains the step judge of one panel, and training and validation "
                     "problems have two; give both the same panel"

@@ -57,13 +57,13 @@ class CanaryCheck:
         return told
 
 
-def check_run(recipe: Recipe, task: Task, held_out: Task) -> CanaryCheck:
+def check_run(recipe: Recipe, task: Task, validation: Task) -> CanaryCheck:
     """Try a recipe's panel on canaries of its own problems.
 
     The golden attempts are worked solutions, or gold answers where there are none. Where the
     training problems are unlabelled, held-out problems are asked.
     """
-    problems = _labelled(task, recipe.run.seed) or _labelled(held_out, recipe.run.seed)
+    problems = _labelled(task, recipe.run.seed) or _labelled(validation, recipe.run.seed)
     report = _judged(task.panel, problems)
     rates = _learned(report, recipe)
     # One odd problem is worth a warning; what goes through on most of them is a broken reward.

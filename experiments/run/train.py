@@ -50,16 +50,16 @@ def train(recipe: Recipe, out: Path, console: Console, base_test: Path | None = 
     prepare_torch(recipe.run.threads)
     tests = exams(recipe)  # before the panel, which may load a model
     panel = panel_of(recipe)
-    task, held_out = (open_task(recipe, split, panel=panel) for split in ("train", "validation"))
+    task, validation = (open_task(recipe, split, panel=panel) for split in ("train", "validation"))
     folder = open_folder(out, recipe)
     main, console = distributed.is_main(), speaker(console)
-    canaries = check_run(recipe, task, held_out)
+    canaries = check_run(recipe, task, validation)
     warned = heed(canaries, recipe, folder.path if main else None)
     policy = load_policy(recipe)
     progress = Progress(console)
     with live(console, progress, per_second=4):
         progress.warn(warned)
-        agent = agent_class(recipe.run.agent)(policy, task, held_out, recipe, folder.trainer)
+        agent = agent_class(recipe.run.agent)(policy, task, validation, recipe, folder.trainer)
         if rounds := folder.rounds():
             agent.restore(rounds[-1]["state"], folder.newest_checkpoint())
             progress.say(f"going on after round {rounds[-1]['number']}")

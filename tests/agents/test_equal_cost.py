@@ -87,8 +87,8 @@ def test_a_pool_comes_round() -> None:
     drawn = [problem.id for problem in open_task(recipe, "train").draw(7)]
     assert len(set(drawn)) == 3
     assert drawn == [*drawn[:3], *drawn[:3], drawn[0]]
-    held_out = [problem.id for problem in open_task(recipe, "validation").draw(7)]
-    assert len(set(held_out)) == 7
+    validation = [problem.id for problem in open_task(recipe, "validation").draw(7)]
+    assert len(set(validation)) == 7
     with pytest.raises(ValueError, match="at least one problem"):
         Subset(FAMILIES["Dice"](1), 0)
 

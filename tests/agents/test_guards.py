@@ -41,7 +41,7 @@ def test_a_proxy_that_rises_alone_is_frozen(policy: Policy, tmp_path: Path) -> N
     (alarm,) = (alarm for alarm in rounds[3].alarms if alarm.name == "proxy gaming")
     assert (alarm.remedy, alarm.acted) == ("freeze", True)
     assert "'self_certainty' is frozen" in str(alarm)
-    for task in (agent.task, agent.held_out):
+    for task in (agent.task, agent.validation):
         assert task.panel.weights == {
             "correctness": 1.0,
             "format": 1.0,
@@ -150,7 +150,7 @@ def test_the_best_round_is_not_left_for_a_worse_one(policy: Policy, tmp_path: Pa
     agent = wrong_majority(policy, tmp_path, rounds=3, guards="watch")
     base, *_, last = agent.learn()
     agent.close()
-    guards = Guards(agent.recipe.replace(guards="act"), [agent.held_out.panel])
+    guards = Guards(agent.recipe.replace(guards="act"), [agent.validation.panel])
     table = score_table([rollout("p", right=0.0, self_certainty=0.5)])
     guards.observe(0, base.metrics, 1.0, table)
     better = replace(last.metrics, greedy=base.metrics.greedy + 0.01)

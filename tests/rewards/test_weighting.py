@@ -47,7 +47,7 @@ def test_a_liar_loses_its_weight_and_a_friend_keeps_it(policy: Policy, tmp_path:
     base, done = agent.learn()
     agent.close()
     assert base.metrics.health["liar"].agreement == -1.0
-    for task in (agent.task, agent.held_out):
+    for task in (agent.task, agent.validation):
         weights = task.panel.weights
         assert (weights["correctness"], weights["liar"]) == (1.0, 0.0)
         assert weights["friend"] == pytest.approx(1 - 31**-0.5)  # of 32 attempts
