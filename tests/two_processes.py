@@ -1,8 +1,8 @@
-"""What each of two processes runs: several recipes one after the other, some of them killed.
+"""The script of each of two processes: several recipes in turn, some of them killed.
 
 accelerate launch --config_file .../cpu-2.yaml tests/two_processes.py MODEL OUT
 
-Launched with fsdp2.yaml it runs those of ``PIECES``, with the weights in pieces on the CPUs.
+Launched with fsdp2.yaml it runs those of ``SHARDED``, with the weights in pieces on the CPUs.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ RECIPES: dict[str, Recipe] = {
     "by-prompt": PAIR.replace(agent="iterative-rft", budget="by-prompt", first=2, samples=4),
     "killed": PAIR.replace(lora_rank=2),
 }
-PIECES: dict[str, Recipe] = {
+SHARDED: dict[str, Recipe] = {
     "killed": PAIR,
     "rest-em": PAIR.replace(agent="rest-em", batch_rows=2),  # some process samples once more
     "lora": RECIPES["grpo"].replace(lora_rank=2),
@@ -58,8 +58,8 @@ def run_served(recipe: Recipe, out: Path) -> RunFolder:
 
 
 @contextmanager
-def cut() -> Iterator[None]:
-    """Accelerate cuts weights on accelerators only, so it is told that these CPUs are some."""
+def sharding_on_cpus() -> Iterator[None]:
+    """Make accelerate shard weights on CPUs, which it does on accelerators only."""
     plain = PartialState.__init__
 
     def told(self: PartialState, *given: object, **named: object) -> None:
@@ -88,7 +88,7 @@ if __name__ == "__main__":
     model, out = sys.argv[1], Path(sys.argv[2])
     with double_precision():
         if os.environ.get("ACCELERATE_USE_FSDP") == "true":
-            with cut():
-                run_all(PIECES, model, out)
+            with sharding_on_cpus():
+                run_all(SHARDED, model, out)
         else:
             run_all(RECIPES, model, out)

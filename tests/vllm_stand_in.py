@@ -1,4 +1,4 @@
-"""A server on the loopback that speaks as `vllm serve` does, with a tiny policy behind it."""
+"""A local stand-in for `vllm serve`: the same HTTP interface to a tiny policy."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ Json = dict[str, Any]
 
 @dataclass
 class StandIn:
-    """Answers over HTTP from a policy of its own, whose weights can be replaced as vLLM's can.
+    """Responds over HTTP from a policy of its own, whose weights can be replaced like vLLM's.
 
     Attributes:
         policy: that answers.
@@ -114,7 +114,7 @@ class StandIn:
 
 
 def choice(response: Response) -> Json:
-    """A response as vLLM tells it; its log-probability is spread evenly over the tokens."""
+    """A response in vLLM's form; its log-probability is spread evenly over the tokens."""
     each = response.logprob / len(response.tokens)
     content = [
         {"token": f"token_id:{token}", "logprob": each, "top_logprobs": []}
@@ -124,14 +124,14 @@ def choice(response: Response) -> Json:
 
 
 def picture(part: Json) -> Image.Image:
-    """The picture of a data URL."""
+    """The image of a data URL."""
     kind, data = part["image_url"]["url"].split(",")
     assert kind == "data:image/png;base64"
     return Image.open(BytesIO(base64.b64decode(data))).convert("RGB")
 
 
 def wire(patch: pytest.MonkeyPatch, stand_in: StandIn) -> None:
-    """What TRL sends over NCCL reaches the stand-in in this process."""
+    """Replace TRL's NCCL transfer by one to the stand-in within this process."""
 
     class Engine:
         @staticmethod
@@ -145,7 +145,7 @@ def wire(patch: pytest.MonkeyPatch, stand_in: StandIn) -> None:
 
 
 def serving(stand_in: StandIn) -> Iterator[str]:
-    """The address of a stand-in, while this lasts."""
+    """Serve a stand-in; yields its address."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:

@@ -1,4 +1,4 @@
-"""The loop does not care whose model it trains: other architectures, and LoRA by one override."""
+"""The loop trains models of other architectures, and LoRA by one setting."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from mstar.experiments.run.train import load_policy
 
 
 def answers(policy: Policy) -> list[tuple[int, ...]]:
-    """Greedy responses to two pictures."""
+    """Greedy responses to two images."""
     task = Task(source="BarChart", size=96, seed=9)
     prompts = [Prompt(p.question, (p.pictures[0].render(96),), p.id) for p in task.draw(2)]
     return [group[0].tokens for group in LocalSampler(policy, 6).sample(prompts, 1, 0.0, 0)]

@@ -1,4 +1,4 @@
-"""Going on from beginnings, and what Monte-Carlo labels make of it."""
+"""Completions of prefixes, and the Monte Carlo labels from them."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def sampler() -> LocalSampler:
     return LocalSampler(Policy.load(str(EMBEDDED)), 48, 16)
 
 
-def test_a_greedy_response_goes_on_from_its_own_beginnings(sampler: LocalSampler) -> None:
+def test_greedy_completions_of_prefixes_of_a_response_are_its_rest(sampler: LocalSampler) -> None:
     prompts = [asked(dice(i)) for i in range(4)]
     chains = ["red is", "red is 3\n"]
     begun = complete(sampler, prompts, [chains] * 4, 1, seed=0, temperature=0.0)
@@ -60,7 +60,7 @@ def test_a_greedy_response_goes_on_from_its_own_beginnings(sampler: LocalSampler
 
 
 @pytest.mark.parametrize("kind", ["llava", "qwen2_5_vl"])
-def test_any_model_goes_on_as_if_the_beginning_had_been_part_of_the_prompt(
+def test_every_model_completes_a_prefix_as_if_it_were_part_of_the_prompt(
     kind: str, tmp_path: Path
 ) -> None:
     policy = Policy.load(str(save_tiny_model(kind, tmp_path / kind)))
@@ -83,7 +83,7 @@ def test_any_model_goes_on_as_if_the_beginning_had_been_part_of_the_prompt(
             assert one.tokens == other.tokens
 
 
-def test_a_prompt_is_read_once_for_all_its_beginnings(sampler: LocalSampler) -> None:
+def test_a_prompt_is_prefilled_once_for_all_its_prefixes(sampler: LocalSampler) -> None:
     sampler.reset_counts()
     found = complete(sampler, [asked(dice(0))], [["red is 3\n", "red is 4\n"]], 3, seed=0)
     assert [len(group) for group in found[0]] == [3, 3]
@@ -92,14 +92,14 @@ def test_a_prompt_is_read_once_for_all_its_beginnings(sampler: LocalSampler) -> 
     assert [r.text for r in again[0][0]] == [r.text for r in found[0][1]]
 
 
-def test_what_cannot_be_gone_on_from_is_told(sampler: LocalSampler) -> None:
+def test_invalid_prefixes_are_refused(sampler: LocalSampler) -> None:
     with pytest.raises(ValueError, match="prefix is empty"):
         complete(sampler, [asked(dice(0))], [[""]], 1, seed=0)
     with pytest.raises(ValueError, match="1 lists of prefixes for 2"):
         complete(sampler, [asked(dice(0)), asked(dice(1))], [["a"]], 1, seed=0)
 
 
-def test_a_step_is_worth_what_comes_of_it(
+def test_a_step_is_labelled_by_the_completions_after_it(
     sampler: LocalSampler, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     problem = dice(0)
@@ -137,7 +137,7 @@ def test_a_step_is_worth_what_comes_of_it(
     assert hard.kind == ("compute" if "=" in steps[2] else "perceive")
 
 
-def test_consensus_keeps_what_both_say() -> None:
+def test_consensus_keeps_labels_that_agree() -> None:
     problem = dice(0)
     one = LabelledResponse(problem, ("a", "b", "c"), (1.0, 1.0, 0.0), "answer")
     other = LabelledResponse(problem, ("a", "b", "c"), (0.75, 0.25, 0.0), "compute")

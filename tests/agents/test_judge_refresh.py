@@ -1,4 +1,4 @@
-"""A step judge that follows the policy."""
+"""Retraining the step judge during a run."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def rollouts(withheld: bool = False) -> list[Rollout]:
     return found
 
 
-def test_the_judge_learns_every_so_many_rounds_and_stands_beside_the_policy(
+def test_the_judge_is_trained_every_few_rounds_and_saved_beside_the_policy(
     recipe: Recipe, tmp_path: Path
 ) -> None:
     judge = step_judge_in(panel_of(recipe))
@@ -65,7 +65,7 @@ def test_the_judge_learns_every_so_many_rounds_and_stands_beside_the_policy(
     assert torch.equal(judge.head.weight, learned)
 
 
-def test_withheld_answers_teach_the_judge_nothing(recipe: Recipe, tmp_path: Path) -> None:
+def test_the_judge_is_not_trained_on_unlabelled_problems(recipe: Recipe, tmp_path: Path) -> None:
     judge = step_judge_in(panel_of(recipe))
     refresh = JudgeRefresh(judge, recipe)
     assert refresh.after(2, rollouts(withheld=True), tmp_path / "two") is None
@@ -88,6 +88,6 @@ def test_training_and_validation_problems_must_share_the_judge_that_is_trained(
     agent.close()
 
 
-def test_a_recipe_that_has_no_judge_to_refresh_is_told() -> None:
+def test_a_recipe_without_a_judge_to_refresh_is_refused() -> None:
     with pytest.raises(ValueError, match="needs 'process' in the panel"):
         Recipe().replace(judge_refresh=1)

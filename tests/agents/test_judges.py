@@ -1,4 +1,4 @@
-"""Reward models that ask a model: by name in a panel, and what each of them says."""
+"""Reward models that are models themselves: their names in a panel, and their scores."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def test_the_gap_is_the_difference_of_two_log_probabilities(embedded: Policy) ->
     assert gap == within_rounding(seen - unseen)
 
 
-def test_the_gap_is_wide_for_what_is_read_and_none_for_what_is_not_said(embedded: Policy) -> None:
+def test_the_gap_is_large_for_solutions_and_0_for_empty_responses(embedded: Policy) -> None:
     attempts = [p.attempt(p.solution) for p in map(clock, range(12))]
     gap = ImageGap(embedded)
     assert np.mean(gap(attempts)) > 1.0
@@ -61,7 +61,7 @@ def test_the_gap_is_wide_for_what_is_read_and_none_for_what_is_not_said(embedded
     assert both[0] == within_rounding(both[2])
 
 
-def test_image_ablation_is_paid_for_right_responses_alone() -> None:
+def test_image_ablation_rewards_right_responses_only() -> None:
     recipe = Recipe().replace(panel=("correctness", "image_ablation"), rank="image_ablation")
     problem = clock(0)
     wrong = problem.attempt("Answer: 99:99")
@@ -70,7 +70,7 @@ def test_image_ablation_is_paid_for_right_responses_alone() -> None:
     assert table["image_ablation"][1] == 0.0
 
 
-def test_an_outcome_is_the_last_score_of_its_judge() -> None:
+def test_an_outcome_reward_is_the_last_score_of_its_judge() -> None:
     def scorer(attempts: object) -> list[Steps]:
         return [np.array([0.9, 0.3], np.float32), np.zeros(0, np.float32)]
 
@@ -89,7 +89,7 @@ def test_an_outcome_judge_is_found_in_the_recipes_folder() -> None:
     assert judge.score([attempt])[0] == within_rounding(last)
 
 
-def test_the_runs_model_judges_itself_and_abstains_where_it_makes_no_sense(tmp_path: Path) -> None:
+def test_the_base_model_judges_and_abstains_without_a_readable_verdict(tmp_path: Path) -> None:
     model = str(save_tiny_model("llava", tmp_path / "tiny"))
     panel = ("correctness", "self_judge")
     recipe = Recipe().replace(model=model, panel=panel, rank="self_judge")
@@ -98,7 +98,7 @@ def test_the_runs_model_judges_itself_and_abstains_where_it_makes_no_sense(tmp_p
     assert np.isnan(table["self_judge"][0])
 
 
-def test_an_endpoint_judges_where_the_recipe_names_one(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_endpoint_judges_if_the_recipe_names_one(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MSTAR_JUDGE_KEY", "secret")
     recipe = Recipe().replace(judge_url="http://localhost:8000/v1", judge_model="big")
     (judge,) = reward_models(["self_judge"], recipe)
@@ -110,7 +110,7 @@ def test_an_endpoint_judges_where_the_recipe_names_one(monkeypatch: pytest.Monke
         Recipe().replace(judge_url="http://localhost:8000/v1")
 
 
-def test_every_judge_answers_to_its_name() -> None:
+def test_every_judge_has_the_name_it_is_listed_by() -> None:
     recipe = Recipe().replace(outcome_judge=str(STEP_JUDGE))
     assert [model.name for model in reward_models(list(JUDGES), recipe)] == list(JUDGES)
 

@@ -1,4 +1,4 @@
-"""A launch that would cut the weights in a way that the run cannot go on with is refused early."""
+"""Launches with sharding options that a run does not support are refused early."""
 
 from __future__ import annotations
 
@@ -21,7 +21,9 @@ SERVED = Recipe.of(server="http://localhost:8000", rank="reward", guards="watch"
         ("FSDP_ACTIVATION_CHECKPOINTING", "true"),
     ],
 )
-def test_fsdp_is_as_a_run_needs_it(monkeypatch: pytest.MonkeyPatch, name: str, given: str) -> None:
+def test_unsupported_fsdp_options_are_refused(
+    monkeypatch: pytest.MonkeyPatch, name: str, given: str
+) -> None:
     monkeypatch.setenv("ACCELERATE_USE_FSDP", "true")
     Agent.check(Recipe())
     monkeypatch.setenv(name, given)

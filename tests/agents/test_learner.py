@@ -93,7 +93,7 @@ def test_the_warm_up_comes_once(policy: Policy, tmp_path: Path) -> None:
     assert result.learning_rate == 1e-2
 
 
-def test_resuming_from_a_checkpoint_gives_the_weights_of_a_run_never_stopped(
+def test_resuming_from_a_checkpoint_gives_the_weights_of_an_uninterrupted_run(
     policy: Policy, loaded: Policy, tmp_path: Path
 ) -> None:
     live = live_trainer(policy, tmp_path / "first")
@@ -123,7 +123,7 @@ def test_fewer_examples_than_slots_are_repeated_and_more_are_cut(
     assert same_weights(weights(policy), weights(other))
 
 
-def test_a_round_needs_a_lesson(policy: Policy, tmp_path: Path) -> None:
+def test_a_round_needs_an_example(policy: Policy, tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="at least one example"):
         live_trainer(policy, tmp_path).fine_tune([])
     assert trainer_threads() == []
@@ -180,7 +180,7 @@ def test_lora_trains_and_keeps_the_adapter_alone(policy: Policy, tmp_path: Path)
     assert not (checkpoint / "model.safetensors").exists()
 
 
-def test_a_response_that_spells_the_token_of_a_picture_can_be_learned_from(
+def test_a_response_that_contains_the_image_token_can_be_trained_on(
     policy: Policy, tmp_path: Path
 ) -> None:
     live = live_trainer(policy, tmp_path, rounds=1)

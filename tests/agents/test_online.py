@@ -55,7 +55,7 @@ def codes(attempt: Attempt) -> float:
 
 @pytest.mark.parametrize("agent", ONLINE)
 @pytest.mark.parametrize("wanted", [1.0, -1.0])
-def test_what_is_rewarded_becomes_more_frequent(
+def test_rewarded_responses_become_more_frequent(
     policy: Policy, tmp_path: Path, agent: str, wanted: float
 ) -> None:
     judge = Judge("correctness", lambda a: codes(a) if wanted > 0 else 1 - codes(a))
@@ -77,7 +77,7 @@ UNIFORM: list[tuple[Callable[[Attempt], float], Callable[[Attempt], float]]] = [
 
 @pytest.mark.parametrize("agent", ONLINE)
 @pytest.mark.parametrize("worths", UNIFORM)
-def test_an_abstention_is_no_zero(
+def test_an_abstention_differs_from_a_score_of_0(
     policy: Policy,
     loaded: Policy,
     tmp_path: Path,
@@ -118,7 +118,7 @@ def test_each_reward_model_is_a_column_of_trl(policy: Policy, tmp_path: Path, ag
     assert {round(r.reward, 6) for r in done.rollouts} == {0.0, 0.625}
 
 
-def test_the_recipe_weighs_the_panel_and_online_agents_learn_from_the_gate() -> None:
+def test_online_agents_weight_the_gate_alone_unless_the_recipe_gives_weights() -> None:
     loop, grpo = Recipe(), Recipe.of(agent="grpo")
     assert loop.reward_weights == {"correctness": 1.0, "format": 1.0, "self_certainty": 1.0}
     assert grpo.reward_weights == {"correctness": 1.0, "format": 0.0, "self_certainty": 0.0}

@@ -1,4 +1,4 @@
-"""Online runs from outside: killed and resumed, with LoRA, closed, and with odd batches."""
+"""Online runs: killed and resumed, with LoRA, closed, and with invalid batches."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def killed_before_the_commit(patch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize("kill", [killed_while_sampling, killed_before_the_commit])
 @pytest.mark.parametrize("agent", ONLINE)
 @pytest.mark.parametrize("lora_rank", [0, 2])
-def test_a_killed_run_goes_on_to_the_same_end(
+def test_a_killed_run_resumes_to_the_same_result(
     model: str,
     tmp_path: Path,
     agent: str,
@@ -71,9 +71,7 @@ def test_lora_trains_the_adapter_alone(policy: Policy, tmp_path: Path, agent: st
     assert (done.finetuned.checkpoint / "adapter_model.safetensors").exists()
 
 
-def test_the_model_gets_its_own_forward_back_and_the_thread_ends(
-    policy: Policy, tmp_path: Path
-) -> None:
+def test_closing_unwraps_the_model_and_ends_the_thread(policy: Policy, tmp_path: Path) -> None:
     learner = agent_of(policy, tmp_path, RewardPanel([Even()]), agent="grpo")
     list(learner.learn(1))
     assert "online-trainer" in [thread.name for thread in threading.enumerate()]
@@ -105,7 +103,7 @@ def rollout(reward: float, right: float = 0.0) -> Rollout:
     return Rollout(problem, Prompt("?", (), "p"), said, 1.0, 0, {"correctness": right}, reward)
 
 
-def test_only_groups_whose_rewards_differ_tell_anything() -> None:
+def test_groups_with_equal_rewards_are_not_informative() -> None:
     groups = [(1.0, 1.0), (0.0, 1.0), (np.nan, 1.0), (0.0, 0.0)]
     rollouts = [rollout(reward, float(reward == 1.0)) for group in groups for reward in group]
     told = informative_groups(rollouts, 2, "correctness")
@@ -114,7 +112,7 @@ def test_only_groups_whose_rewards_differ_tell_anything() -> None:
     assert told.passed == 4 / 8
 
 
-def test_the_pair_of_a_group_is_its_best_and_its_worst_with_a_reward() -> None:
+def test_a_preference_pair_is_the_best_and_the_worst_scored_response() -> None:
     group = [rollout(reward) for reward in (0.5, np.nan, 0.9, 0.1, 0.9)]
     assert best_and_worst(group) == (group[2], group[3])
     silent = [rollout(np.nan), rollout(np.nan)]

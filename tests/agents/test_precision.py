@@ -40,7 +40,7 @@ def watch(policy: Policy) -> Seen:
 @pytest.mark.parametrize("agent", ["continuous", "grpo"])
 @pytest.mark.parametrize("lora_rank", [0, 2])
 @pytest.mark.parametrize("changes", SETTINGS)
-def test_every_way_to_save_memory_trains_and_its_checkpoint_loads(
+def test_every_memory_saving_option_trains_and_its_checkpoint_loads(
     model: str, tmp_path: Path, agent: str, lora_rank: int, changes: dict[str, Any]
 ) -> None:
     recipe = TINY.replace(model=model, agent=agent, lora_rank=lora_rank, **changes)
@@ -95,7 +95,7 @@ def test_gradient_checkpointing_computes_every_layer_once_more(
         {"bf16": True, "lora_rank": 2, "agent": "iterative-rft"},
     ],
 )
-def test_a_killed_run_in_bf16_goes_on_to_the_same_end(
+def test_a_killed_run_in_bf16_resumes_to_the_same_result(
     model: str, tmp_path: Path, changes: dict[str, Any]
 ) -> None:
     recipe = TINY.replace(model=model, rounds=2, **changes)

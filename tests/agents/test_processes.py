@@ -1,4 +1,4 @@
-"""Two processes do together what one does alone: the same rows, and nearly the same weights."""
+"""Two processes produce the same rows as one, and nearly the same weights."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from accelerate.commands.config.config_args import ClusterConfig, load_config_fr
 from closeness import assert_weights_agree, double_precision, within_rounding
 from killed_runs import run
 from safetensors.torch import load_file
-from two_processes import PAIR, PIECES, RECIPES, run_served
+from two_processes import PAIR, RECIPES, SHARDED, run_served
 
 import mstar.experiments
 from mstar.agents.config import Recipe
@@ -28,7 +28,7 @@ LAUNCHES = Path(next(iter(mstar.experiments.__path__))) / "accelerate"
 
 
 def launch(*words: str, by: str = "cpu-2") -> None:
-    """Have two processes run a script or a module, as a user would."""
+    """Launch a script or a module in two processes, as a user would."""
     command = [sys.executable, "-m", "accelerate.commands.accelerate_cli", "launch"]
     command += ["--config_file", str(LAUNCHES / f"{by}.yaml"), "--main_process_port", "0"]
     command += ["--num_processes", "2", *words]
@@ -65,20 +65,20 @@ def pairs(model: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def pieces(model: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Runs of two processes that keep the weights in pieces, by the name of their recipe."""
+    """Runs of two processes with sharded weights, by the name of their recipe."""
     out = tmp_path_factory.mktemp("pieces")
     launch(str(TESTS / "two_processes.py"), model, str(out), by="fsdp2")
     return out
 
 
 def rollouts(folder: RunFolder, number: int) -> list[Row]:
-    """A round's rollouts in an order that does not depend on who sampled what."""
+    """A round's rollouts in an order that does not depend on the processes."""
     rows = read_rollouts(folder.path / "rollouts" / f"round-{number:04d}.parquet")
     return sorted(rows, key=lambda row: row["problem"])
 
 
 def assert_alike(one: Any, other: Any) -> None:
-    """Equal, except for sums and means, which are stored as float32; clocks do not count."""
+    """Check that rows are equal, up to rounding of float32 sums and without times."""
     if isinstance(one, dict):
         assert one.keys() == other.keys()
         for name in one.keys() - {"seconds", "measured_seconds"}:
@@ -94,7 +94,7 @@ def assert_alike(one: Any, other: Any) -> None:
 
 
 def assert_same_run(pair: RunFolder, recipe: Recipe, out: Path) -> None:
-    """What two processes wrote is what one writes, both in double precision."""
+    """Check that one process produces what two did, both in double precision."""
     with double_precision():
         alone = (run_served if recipe.sampling.server else run)(recipe, out)
     rate = (recipe.online if recipe.run.agent == "grpo" else recipe.optim).learning_rate
@@ -108,30 +108,30 @@ def assert_same_run(pair: RunFolder, recipe: Recipe, out: Path) -> None:
 
 
 @pytest.mark.parametrize("name", RECIPES)
-def test_two_processes_come_to_what_one_does(
+def test_two_processes_produce_what_one_does(
     pairs: Path, model: str, tmp_path: Path, name: str
 ) -> None:
     recipe = RECIPES[name].replace(model=model)
     assert_same_run(RunFolder(pairs / name), recipe, tmp_path / "alone")
 
 
-@pytest.mark.parametrize("name", PIECES)
-def test_with_the_weights_in_pieces_too(
+@pytest.mark.parametrize("name", SHARDED)
+def test_two_processes_with_sharded_weights_produce_what_one_does(
     pieces: Path, model: str, tmp_path: Path, name: str
 ) -> None:
-    recipe = replace(PIECES[name], model=model)
+    recipe = replace(SHARDED[name], model=model)
     folder = RunFolder(pieces / name)
     assert_same_run(folder, recipe, tmp_path / "alone")
     assert (folder.checkpoint(2) / "pytorch_model_fsdp.bin").exists()
     assert not (folder.checkpoint(1) / "pytorch_model_fsdp.bin").exists()  # no run goes on there
 
 
-def test_where_the_answers_to_a_problem_differ_two_processes_sample_more(pairs: Path) -> None:
+def test_adaptive_sampling_works_with_two_processes(pairs: Path) -> None:
     extra = [row["extra"] for n in (1, 2) for row in rollouts(RunFolder(pairs / "by-prompt"), n)]
     assert set(extra) == {False, True}
 
 
-def test_the_command_runs_in_two_processes(model: str, tmp_path: Path) -> None:
+def test_the_train_command_runs_in_two_processes(model: str, tmp_path: Path) -> None:
     recipe = PAIR.replace(model=model, rounds=1)
     words = ["-m", "mstar.experiments.cli", "train", "continuous", *options(recipe)]
     launch(*words, "--out", str(tmp_path / "pair"))
@@ -157,7 +157,7 @@ def test_four_launches_ship() -> None:
     assert names == ["cpu-2", "fsdp2", "multi-gpu", "zero3"]
 
 
-def test_one_process_has_all_of_everything() -> None:
+def test_one_process_shares_and_gathers_everything() -> None:
     assert distributed.count() == 1
     assert distributed.is_main()
     assert distributed.share([1, 2, 3]) == distributed.gather([1, 2, 3]) == [1, 2, 3]

@@ -1,4 +1,4 @@
-"""The sampler gives what plain ``generate`` gives, for a fraction of the work."""
+"""The local sampler equals plain ``generate``, for a fraction of the work."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def picture(seed: int, width: int = 40, height: int = 40) -> Image.Image:
 
 
 def questions(count: int = 4, most_images: int = 2) -> list[Prompt]:
-    """Prompts of different lengths, with 0 to `most_images` pictures of different sizes."""
+    """Prompts of different lengths, with 0 to `most_images` images of different sizes."""
     return [
         Prompt(
             "how many? " * (1 + 2 * i % 5),
@@ -79,7 +79,7 @@ def questions(count: int = 4, most_images: int = 2) -> list[Prompt]:
 
 
 def generated(policy: Policy, prompt: Prompt) -> tuple[int, ...]:
-    """What plain ``generate`` writes to one prompt, greedily."""
+    """The greedy response of plain ``generate`` to one prompt."""
     encoded = policy.encode([prompt])
     written = policy.model.generate(**encoded, max_new_tokens=NEW, do_sample=False)
     return tuple(written[0, encoded["input_ids"].shape[1] :].tolist())
@@ -100,7 +100,7 @@ def tokens(found: list[list[Response]]) -> list[list[tuple[int, ...]]]:
 
 
 def ending_early(policy: Policy, share: float) -> Policy:
-    """The policy with so many of its tokens as ends that responses stop after 1 / share tokens."""
+    """The policy with a share of its tokens made end tokens: responses stop after 1 / share."""
     vocabulary = policy.network.config.get_text_config().vocab_size
     policy.network.generation_config.eos_token_id = list(range(0, vocabulary, round(1 / share)))
     return policy
@@ -108,7 +108,7 @@ def ending_early(policy: Policy, share: float) -> Policy:
 
 @pytest.mark.parametrize("attention", ["sdpa", "eager"])
 @pytest.mark.parametrize("name", ARCHITECTURES)
-def test_greedy_samples_are_what_generate_writes(load: Load, name: str, attention: str) -> None:
+def test_greedy_samples_equal_those_of_generate(load: Load, name: str, attention: str) -> None:
     policy = load(name, attention)
     prompts = questions()
     found = LocalSampler(policy, NEW).sample(prompts, 3, 0.0, seed=0)
@@ -119,9 +119,7 @@ def test_greedy_samples_are_what_generate_writes(load: Load, name: str, attentio
 
 
 @pytest.mark.parametrize("name", ARCHITECTURES)
-def test_greedy_samples_that_end_at_different_times_are_what_generate_writes(
-    load: Load, name: str
-) -> None:
+def test_greedy_samples_of_different_lengths_equal_those_of_generate(load: Load, name: str) -> None:
     policy = ending_early(load(name), 1 / 8)
     prompts = questions(8)
     found = LocalSampler(policy, NEW).sample(prompts, 2, 0.0, seed=0)
@@ -152,7 +150,7 @@ def test_seed_key_and_sample_change_the_draw(llava: Policy) -> None:
     assert len({first[0], first[1], other_seed[0], other_key[0]}) == 4
 
 
-def test_every_image_is_encoded_once_and_every_prompt_is_read_once(llava: Policy) -> None:
+def test_every_image_is_encoded_once_and_every_prompt_prefilled_once(llava: Policy) -> None:
     seen = {"images": 0, "prompts": 0}
 
     def tower(module: Any, inputs: Any, named: Any) -> None:
@@ -216,7 +214,9 @@ def test_draws_follow_the_distribution_of_the_policy(llava: Policy) -> None:
 
 
 @pytest.mark.parametrize("name", ARCHITECTURES)
-def test_measures_are_those_of_a_forward_pass_over_the_whole_text(load: Load, name: str) -> None:
+def test_statistics_equal_those_of_a_forward_pass_over_the_whole_text(
+    load: Load, name: str
+) -> None:
     policy = ending_early(load(name), 1 / 8)
     prompts = questions()
     found = LocalSampler(policy, NEW).sample(prompts, 3, 1.3, seed=1)
@@ -234,7 +234,7 @@ def test_measures_are_those_of_a_forward_pass_over_the_whole_text(load: Load, na
 
 
 def whole_text(policy: Policy, prompt: Prompt, written: tuple[int, ...]) -> torch.Tensor:
-    """Log-probabilities (T, V) of what stands at each token, without any cache."""
+    """Log-probabilities (T, V) at each generated token, without a cache."""
     encoded = dict(policy.encode([prompt]))
     new = torch.tensor([written])
     for name in ("input_ids", "attention_mask", "mm_token_type_ids"):
@@ -268,7 +268,9 @@ def test_a_response_holds_the_end_token_but_its_text_does_not(llava: Policy) -> 
     assert not any("<eos>" in r.text for r in ended)
 
 
-def test_compaction_leaves_results_as_they_are(load: Load, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_dropping_finished_rows_does_not_change_results(
+    load: Load, monkeypatch: pytest.MonkeyPatch
+) -> None:
     for name in ("llava", "qwen2_vl", "llava_window"):
         policy = ending_early(load(name), 1 / 8)
         monkeypatch.setattr("mstar.agents.sampling.decoding.COMPACT_AT", 0.0)
@@ -292,7 +294,7 @@ def test_a_long_response_outgrows_the_first_block_of_the_cache(
 
 
 @pytest.mark.filterwarnings("ignore:`is_gradient_checkpointing`:FutureWarning")  # peft's
-def test_lora_is_sampled_from_and_comes_back_from_its_folder(
+def test_lora_is_sampled_from_and_loads_from_its_folder(
     load: Load, folders: dict[str, Path], tmp_path: Path
 ) -> None:
     plain = load("llava")
@@ -318,7 +320,7 @@ def test_lora_is_sampled_from_and_comes_back_from_its_folder(
 
 
 @pytest.mark.parametrize("name", ARCHITECTURES)
-def test_a_saved_policy_comes_back_as_it_was(load: Load, name: str, tmp_path: Path) -> None:
+def test_a_saved_policy_loads_unchanged(load: Load, name: str, tmp_path: Path) -> None:
     policy = load(name)
     policy.save(tmp_path)
     again = Policy.load(str(tmp_path), device="cpu")
@@ -333,7 +335,7 @@ def test_a_model_in_half_precision_is_sampled_from(load: Load) -> None:
     assert all(np.isfinite([r.logprob, r.entropy, r.certainty]).all() for g in found for r in g)
 
 
-def test_sampling_leaves_a_training_model_in_training(load: Load) -> None:
+def test_sampling_leaves_a_model_in_training_mode(load: Load) -> None:
     policy = load("llava")
     policy.model.train()
     LocalSampler(policy, 2).sample(questions(1), 1, 1.0, seed=0)
@@ -345,7 +347,7 @@ def test_a_missing_folder_is_named(tmp_path: Path) -> None:
         Policy.load(str(tmp_path / "nothing"))
 
 
-def test_a_model_without_eyes_is_refused(tmp_path: Path) -> None:
+def test_a_text_only_model_is_refused(tmp_path: Path) -> None:
     (tmp_path / "config.json").write_text('{"model_type": "llama"}')
     with pytest.raises(ValueError, match="is a 'llama', which does not read images"):
         Policy.load(str(tmp_path))
@@ -370,14 +372,14 @@ def test_pickled_weights_are_refused(folders: dict[str, Path], tmp_path: Path) -
         (1, float("nan"), "temperature is nan"),
     ],
 )
-def test_a_plan_that_makes_no_sense_is_refused(
+def test_invalid_samples_and_temperatures_are_refused(
     llava: Policy, samples: Any, temperature: Any, message: str
 ) -> None:
     with pytest.raises(ValueError, match=message):
         LocalSampler(llava, 4).sample(questions(3), samples, temperature, seed=0)
 
 
-def test_a_model_that_hides_its_attention_is_refused(llava: Policy) -> None:
+def test_a_model_that_bypasses_the_attention_interface_is_refused(llava: Policy) -> None:
     read = prefill(llava.network, llava.encode(questions(1)))
     shared = SharedPrompts(read.cache, None, torch.tensor([0, 0]))
     with (

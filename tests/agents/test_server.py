@@ -1,4 +1,4 @@
-"""A vLLM server's place is taken by a stand-in: same HTTP, a tiny policy, and no NCCL."""
+"""Sampling by a vLLM server, against a stand-in: the same HTTP, a tiny policy, no NCCL."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def exact_tokens(policy: Policy, stand_in: StandIn) -> None:
 
 @pytest.fixture
 def url(stand_in: StandIn, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    """The stand-in's address; what TRL sends over NCCL reaches it in this process."""
+    """The stand-in's address; TRL's NCCL transfer is replaced by one within this process."""
 
     wire(monkeypatch, stand_in)
     server_at.cache_clear()
@@ -57,7 +57,7 @@ def server_of(url: str) -> Server:
 
 
 @pytest.mark.usefixtures("exact_tokens")
-def test_text_and_pictures_reach_the_server_as_they_are(policy: Policy, url: str) -> None:
+def test_text_and_images_reach_the_server_unchanged(policy: Policy, url: str) -> None:
     sampler = ServerSampler(policy, server_of(url), NEW)
     local = LocalSampler(policy, NEW)
     prompts = [*questions(2), Prompt("only <image> words", (), "text")]
@@ -93,7 +93,7 @@ def test_each_sample_has_the_temperature_that_it_was_given(
         assert body["repetition_penalty"] == 1.0
 
 
-def test_seed_key_and_place_decide_what_is_drawn(policy: Policy, url: str) -> None:
+def test_seed_key_and_sample_decide_what_is_drawn(policy: Policy, url: str) -> None:
     sampler = ServerSampler(policy, server_of(url), NEW)
 
     def drawn(prompts: Sequence[Prompt], seed: int) -> list[list[tuple[int, ...]]]:
@@ -109,7 +109,7 @@ def test_seed_key_and_place_decide_what_is_drawn(policy: Policy, url: str) -> No
 
 @pytest.mark.usefixtures("exact_tokens")
 @pytest.mark.parametrize("lora_rank", [0, 2])
-def test_the_server_gets_the_weights_before_it_writes(
+def test_the_server_receives_the_weights_before_it_samples(
     policy: Policy, url: str, stand_in: StandIn, lora_rank: int
 ) -> None:
     if lora_rank:
@@ -132,7 +132,7 @@ def test_the_server_gets_the_weights_before_it_writes(
 
 
 @pytest.mark.parametrize("agent", ["continuous", "grpo"])
-def test_an_agent_learns_by_a_server_and_the_server_follows(
+def test_an_agent_learns_with_a_server_that_receives_its_weights(
     policy: Policy, url: str, stand_in: StandIn, tmp_path: Path, agent: str
 ) -> None:
     before = weights(policy)
@@ -148,7 +148,7 @@ def test_an_agent_learns_by_a_server_and_the_server_follows(
     assert {r.version for r in rounds[2].rollouts} == {1}
 
 
-def test_a_server_that_is_busy_is_asked_again(policy: Policy, url: str, stand_in: StandIn) -> None:
+def test_requests_to_a_busy_server_are_retried(policy: Policy, url: str, stand_in: StandIn) -> None:
     sampler = ServerSampler(policy, server_of(url), NEW)
     stand_in.failures += [503, 500]
     assert len(sampler.sample(questions(1), 1, 1.0, seed=0)[0]) == 1
@@ -157,9 +157,7 @@ def test_a_server_that_is_busy_is_asked_again(policy: Policy, url: str, stand_in
         sampler.sample(questions(1), 1, 1.0, seed=0)
 
 
-def test_what_the_server_refuses_is_told_at_once(
-    policy: Policy, url: str, stand_in: StandIn
-) -> None:
+def test_a_refused_request_is_not_retried(policy: Policy, url: str, stand_in: StandIn) -> None:
     sampler = ServerSampler(policy, server_of(url), NEW)
     stand_in.failures += [400]
     with pytest.raises(ConnectionError, match=r"answered 400 to .*not now"):
@@ -167,7 +165,7 @@ def test_what_the_server_refuses_is_told_at_once(
     assert stand_in.paths == ["/start_weight_update"]
 
 
-def test_fewer_responses_than_asked_for_are_an_error_and_no_wrong_answers(
+def test_fewer_responses_than_requested_are_an_error_and_not_wrong_answers(
     policy: Policy, url: str, stand_in: StandIn
 ) -> None:
     stand_in.short = 1
@@ -175,7 +173,7 @@ def test_fewer_responses_than_asked_for_are_an_error_and_no_wrong_answers(
         ServerSampler(policy, server_of(url), NEW).sample(questions(1), 4, 1.0, seed=0)
 
 
-def test_without_a_server_the_error_says_what_to_start(
+def test_without_a_server_the_error_says_how_to_start_one(
     capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     waited: list[float] = []

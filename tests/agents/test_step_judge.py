@@ -1,4 +1,4 @@
-"""The process reward: labels, the judge of steps, its training and how its finds are counted."""
+"""The process reward model: labels, scores, training, and the evaluation of its errors."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def dice(index: int = 0) -> Problem:
     return FAMILIES["Dice"](1).problem("train", 0, index)
 
 
-def test_the_weakest_step_is_the_score_and_no_step_is_an_abstention() -> None:
+def test_the_lowest_step_score_is_the_reward_and_without_steps_it_abstains() -> None:
     steps = [np.array([0.9, 0.3, 0.8], np.float32), np.zeros(0, np.float32)]
 
     def scorer(attempts: object) -> list[Steps]:
@@ -64,7 +64,7 @@ def test_the_first_error_is_the_first_step_below_the_threshold() -> None:
 
 
 @pytest.mark.parametrize("name", ["Counting", "Dice", "Ruler", "Shapes"])
-def test_labels_of_solutions_and_of_slips_are_exact(name: str) -> None:
+def test_labels_of_solutions_and_corrupted_solutions_are_exact(name: str) -> None:
     rng = np.random.default_rng(0)
     for index in range(20):
         problem = FAMILIES[name](1).problem("train", 0, index)
@@ -80,7 +80,7 @@ def test_labels_of_solutions_and_of_slips_are_exact(name: str) -> None:
         assert (again.first_error, again.kind) == (place, wrong.kind)
 
 
-def test_a_bare_answer_is_one_step_and_nothing_is_none() -> None:
+def test_an_answer_is_one_step_and_an_empty_response_has_no_labels() -> None:
     problem = dice()
     assert problem.answer is not None
     right = label_response(problem, f"Answer: {problem.answer.value}")
@@ -133,7 +133,7 @@ def test_a_folder_without_a_judge_says_how_to_make_one(tmp_path: Path) -> None:
         StepJudge.load(tmp_path)
 
 
-def test_a_step_is_judged_as_if_picture_question_and_response_were_read_in_one_go(
+def test_scores_equal_those_of_one_forward_pass_over_images_question_and_response(
     judge: StepJudge,
 ) -> None:
     problem = dice()
@@ -152,7 +152,7 @@ def test_a_step_is_judged_as_if_picture_question_and_response_were_read_in_one_g
     assert float(logits[-1]) == within_rounding(float(end))
 
 
-def test_responses_to_one_problem_share_one_reading_of_it(
+def test_a_problem_is_prefilled_once_for_all_its_responses(
     judge: StepJudge, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     read: list[int] = []
@@ -173,7 +173,7 @@ def test_responses_to_one_problem_share_one_reading_of_it(
         np.testing.assert_allclose(one, same, atol=rounding())
 
 
-def test_equal_responses_have_equal_scores_whatever_stands_beside_them(judge: StepJudge) -> None:
+def test_equal_responses_have_equal_scores_in_any_batch(judge: StepJudge) -> None:
     small = replace(judge, batch_rows=2)
     texts = ["Answer: 1", "red is 3\nAnswer: 3", "Answer: 1", "red is 3\n5 + 5 = 1\nAnswer: 3", ""]
     attempts = [dice(index).attempt(text) for text in texts for index in range(3)]
@@ -195,7 +195,7 @@ def questioned() -> list[Question]:
     return asked
 
 
-def test_training_tells_right_steps_from_wrong_ones(judge: StepJudge) -> None:
+def test_a_trained_judge_separates_right_steps_from_wrong_ones(judge: StepJudge) -> None:
     asked = questioned()
     prompts = [attempt_prompt(q.example.problem.attempt(""), 96) for q in asked[::2]]
     rows = [(place // 2, question.example) for place, question in enumerate(asked)]
@@ -211,7 +211,9 @@ def test_training_tells_right_steps_from_wrong_ones(judge: StepJudge) -> None:
     assert 0 < best_threshold(rows_of_test) < 1
 
 
-def test_training_ends_by_the_clock_too(judge: StepJudge, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_training_ends_after_a_time_limit(
+    judge: StepJudge, monkeypatch: pytest.MonkeyPatch
+) -> None:
     seconds = itertools.count(1.0)  # each reading of the clock is a second after the one before
     clock = SimpleNamespace(monotonic=lambda: next(seconds))
     monkeypatch.setattr("mstar.agents.judges.training.time", clock)
@@ -221,7 +223,7 @@ def test_training_ends_by_the_clock_too(judge: StepJudge, monkeypatch: pytest.Mo
     assert 0 < len(list(train_judge(judge, itertools.repeat(batch), fit))) <= 4
 
 
-def test_nothing_is_asked_behind_the_first_error(judge: StepJudge) -> None:
+def test_steps_after_the_first_error_are_not_judged(judge: StepJudge) -> None:
     wrong = label_response(dice(), "red is 99\n99 + 1 = 100\nAnswer: 100")
     assert wrong is not None
     batch = judge_batch(judge.backbone, [attempt_prompt(dice().attempt(""), 96)], [(0, wrong)])
@@ -230,7 +232,7 @@ def test_nothing_is_asked_behind_the_first_error(judge: StepJudge) -> None:
     assert mask_after_error((1.0, 1.0)) == (1.0, 1.0)
 
 
-def test_a_right_answer_alone_is_learned_and_not_asked_about(judge: StepJudge) -> None:
+def test_an_answer_alone_is_learned_but_not_judged(judge: StepJudge) -> None:
     rows = [(0, correct_solution(dice())), (0, answer_only(dice()))]
     batch = judge_batch(judge.backbone, [attempt_prompt(dice().attempt(""), 96)], rows)
     assert bool(batch.right[1].isnan().all())
@@ -242,7 +244,7 @@ def test_a_right_answer_alone_is_learned_and_not_asked_about(judge: StepJudge) -
     assert float(batch.sure.sum()) == 0.0
 
 
-def test_an_outcome_has_one_label_and_it_is_the_verifiers() -> None:
+def test_an_outcome_label_is_the_verdict_of_the_verifier() -> None:
     problem = dice()
     assert problem.answer is not None
     lucky = label_response(problem, f"red is 99\nAnswer: {problem.answer.value}")
@@ -255,7 +257,7 @@ def test_an_outcome_has_one_label_and_it_is_the_verifiers() -> None:
     assert found.first_error is None
 
 
-def test_steps_in_another_order_are_right_and_differences_turned_around_are_not() -> None:
+def test_steps_in_another_order_are_right_and_reversed_differences_are_wrong() -> None:
     problem = next(p for p in map(dice, range(50)) if " + " in p.solution and len(p.steps) == 4)
     *read, worked = [step.text for step in problem.steps]
     left, result = worked.split(" = ")
@@ -272,7 +274,7 @@ def test_steps_in_another_order_are_right_and_differences_turned_around_are_not(
     assert found.first_error == 0
 
 
-def test_batches_do_not_depend_on_who_makes_them_and_cross_between_processes() -> None:
+def test_batches_do_not_depend_on_the_number_of_workers() -> None:
     settings = JudgeExamples(problems=2, samples=1)
     here, there = batches(settings, 0), batches(settings, 1)
     for _ in range(2):
@@ -298,7 +300,7 @@ def test_the_threshold_is_the_one_that_finds_errors_best() -> None:
     assert 0.6 < best_threshold(rows) <= 0.7
 
 
-def test_the_f1_counts_exact_places_and_spared_solutions() -> None:
+def test_the_f1_is_of_located_errors_and_accepted_solutions() -> None:
     rows = [
         {"problem": "a", "kind": "perceive", "first_error": 1, "seen": 1},
         {"problem": "b", "kind": "compute", "first_error": 2, "seen": 1},
@@ -312,7 +314,7 @@ def test_the_f1_counts_exact_places_and_spared_solutions() -> None:
         first_error_f1(rows[:2])
 
 
-def test_the_tables_have_a_line_for_each_kind_and_each_family() -> None:
+def test_the_tables_have_a_row_for_each_kind_and_each_family() -> None:
     wrong = {"kind": "perceive", "first_error": 1, "seen": 1, "family": "Dice"}
     right = {"kind": "", "first_error": None, "seen": None, "family": "Dice"}
     rows = [
@@ -330,7 +332,7 @@ def test_the_tables_have_a_line_for_each_kind_and_each_family() -> None:
     assert len(error_table(rows[:1]).splitlines()) == 2  # no right one, no F1
 
 
-def test_the_shipped_judge_sits_in_a_panel_by_name() -> None:
+def test_the_shipped_judge_joins_a_panel_by_name() -> None:
     recipe = Recipe().replace(panel=("correctness", "process"), rank="process")
     problem = dice()
     table = panel_of(recipe).score([problem.attempt(problem.solution), problem.attempt("")])
@@ -338,12 +340,12 @@ def test_the_shipped_judge_sits_in_a_panel_by_name() -> None:
     assert np.isnan(table["process"][1])
 
 
-def test_an_unknown_name_in_a_panel_is_told_what_is_known() -> None:
+def test_an_unknown_name_in_a_panel_lists_the_known_ones() -> None:
     with pytest.raises(ValueError, match=r"no reward model \['progress'\].*process"):
         panel_of(Recipe().replace(panel=("correctness", "progress"), rank="correctness"))
 
 
-def test_a_judge_sees_the_levels_in_turn() -> None:
+def test_examples_take_the_levels_in_turn() -> None:
     settings = JudgeExamples(families=("Dice",), levels=(1, 3), problems=2, samples=1)
     assert [settings.recipe(number).data.level for number in range(3)] == [1, 3, 1]
     asked = questions(settings, "test", 4, [0])
