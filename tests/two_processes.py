@@ -2,7 +2,7 @@
 
 accelerate launch --config_file .../cpu-2.yaml tests/two_processes.py MODEL OUT
 
-Launched with fsdp2.yaml it runs those of ``SHARDED``, with the weights in pieces on the CPUs.
+Launched with fsdp2.yaml it runs those of ``SHARDED``, with weights sharded over CPUs.
 """
 
 from __future__ import annotations

@@ -64,9 +64,9 @@ def pairs(model: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def pieces(model: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def sharded(model: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Runs of two processes with sharded weights, by the name of their recipe."""
-    out = tmp_path_factory.mktemp("pieces")
+    out = tmp_path_factory.mktemp("sharded")
     launch(str(TESTS / "two_processes.py"), model, str(out), by="fsdp2")
     return out
 
@@ -117,10 +117,10 @@ def test_two_processes_produce_what_one_does(
 
 @pytest.mark.parametrize("name", SHARDED)
 def test_two_processes_with_sharded_weights_produce_what_one_does(
-    pieces: Path, model: str, tmp_path: Path, name: str
+    sharded: Path, model: str, tmp_path: Path, name: str
 ) -> None:
     recipe = replace(SHARDED[name], model=model)
-    folder = RunFolder(pieces / name)
+    folder = RunFolder(sharded / name)
     assert_same_run(folder, recipe, tmp_path / "alone")
     assert (folder.checkpoint(2) / "pytorch_model_fsdp.bin").exists()
     assert not (folder.checkpoint(1) / "pytorch_model_fsdp.bin").exists()  # no run goes on there
