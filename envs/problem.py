@@ -41,7 +41,7 @@ class Problem:
 
     Attributes:
         id: identifies the problem and its origin, such as ``BarChart-v0/train/L1/7/42``.
-        pictures: one or more images, rendered on demand.
+        images: one or more, rendered on demand.
         question: the question alone; the prompt adds the instruction.
         answer: the reference answer, or None if the problem is unlabelled.
         steps: an exact solution without its answer line, or () if none is known.
@@ -56,7 +56,7 @@ class Problem:
     """
 
     id: str
-    pictures: tuple[LazyImage, ...]
+    images: tuple[LazyImage, ...]
     question: str
     answer: Answer | None
     steps: tuple[Step, ...] = ()
@@ -68,6 +68,11 @@ class Problem:
     instruction: str | None = None
     kind: Answer | None = None
     withheld: Problem | None = None
+
+    @property
+    def pictures(self) -> tuple[LazyImage, ...]:
+        """The old name of ``images``, for one version."""
+        return self.images
 
     @property
     def solution(self) -> str:
@@ -91,11 +96,11 @@ class Problem:
             question=self.question,
             response=response,
             answer=self.answer,
-            images=self.pictures,
+            images=self.images,
             group=self.id,
             facts=tuple(step.value for step in self.steps if step.kind == "perceive"),
             counterfactual=self.twin.answer if self.twin else None,
-            counterfactual_images=self.twin.pictures if self.twin else (),
+            counterfactual_images=self.twin.images if self.twin else (),
             answer_spec=self.kind,
             **measured,
         )

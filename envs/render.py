@@ -31,7 +31,7 @@ def render_card(problem: Problem, response: str, result: StepResult | None) -> P
         result: reward and info of the step; None before it.
     """
     card = Image.new("RGB", (WIDTH, HEIGHT), PAPER)
-    images = [image.render(IMAGE) for image in problem.pictures]
+    images = [image.render(IMAGE) for image in problem.images]
     card.paste(Image.fromarray(on_canvas(images, IMAGE)), (MARGIN, MARGIN))
     draw = ImageDraw.Draw(card)
     draw.rectangle((MARGIN - 1, MARGIN - 1, MARGIN + IMAGE, MARGIN + IMAGE), outline=EMPTY)

@@ -138,7 +138,7 @@ class Task:
         instruction = self.instruction if own is None else own
         return Prompt(
             text=f"{problem.question}\n{instruction}" if instruction else problem.question,
-            images=RenderedImages(problem.pictures, self.size),
+            images=RenderedImages(problem.images, self.size),
             key=problem.id,
         )
 

@@ -134,7 +134,7 @@ class DatasetSource:
             Problem(
                 id=f"{self.name}@{self.revision}/{split}/"
                 + (row.parsed.id if uses[row.parsed.id] == 1 else f"{row.parsed.id}#{number}"),
-                pictures=row.parsed.images,
+                images=row.parsed.images,
                 question=row.content.question,
                 answer=row.answer,
                 template=row.parsed.topic,

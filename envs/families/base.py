@@ -174,7 +174,7 @@ class Family(ABC):
         solution, drawn = self.solve(latent, style), self.draw(latent, style)
         return Problem(
             id="",
-            pictures=drawn if isinstance(drawn, tuple) else (drawn,),
+            images=drawn if isinstance(drawn, tuple) else (drawn,),
             question=self.question(latent, style.wording),
             answer=solution.answer,
             steps=solution.steps,

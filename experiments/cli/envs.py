@@ -131,7 +131,7 @@ def show(options: Show) -> None:
         print(printable(f"{problem.id}\n{problem.question}\n{_solution(problem)}\n"))
         if options.out is not None:
             options.out.mkdir(parents=True, exist_ok=True)
-            for number, picture in enumerate(problem.pictures):
+            for number, picture in enumerate(problem.images):
                 path = options.out / f"{index:04d}-{number}.png"
                 picture.render(448).save(path)
                 print(f"{path}\n")

@@ -23,7 +23,7 @@ def sheet(family: type[Family], size: int) -> Image.Image:
         for column in range(COLUMNS):
             problem = family(level).problem("train", 0, column)
             left, top = GAP + column * width, GAP + row * height
-            page.paste(problem.pictures[0].render(size), (left, top))
+            page.paste(problem.images[0].render(size), (left, top))
             caption = "\n".join(_wrapped(f"L{level}: {_caption(problem)}", width - GAP))
             draw.text((left, top + size), caption, fill="black", font=_font(), spacing=1)
     return page

@@ -95,7 +95,7 @@ class Corpus(IterableDataset[dict[str, Any]]):
         for index in range(number * self.batch, (number + 1) * self.batch):
             problem = draw(self.mixture, self.seed, index, rng)
             turns.append(conversation(self.mixture, problem, rng))
-            images.append(problem.pictures[0].render(IMAGE_SIZE))
+            images.append(problem.images[0].render(IMAGE_SIZE))
         batch = self.processor(
             text=turns, images=images, padding=True, padding_side="right", return_tensors="pt"
         )

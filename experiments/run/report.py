@@ -215,7 +215,7 @@ def _response(row: Row) -> dict[str, Any]:
 
 def _picture(task: Task, problem: str) -> str:
     """The problem's first picture as a data address."""
-    picture = task.find(problem).pictures[0].render(PICTURE)
+    picture = task.find(problem).images[0].render(PICTURE)
     picture.thumbnail((320, 320))
     buffer = io.BytesIO()
     picture.save(buffer, format="PNG")

@@ -20,7 +20,7 @@ from mstar.experiments.run.train import load_policy
 def answers(policy: Policy) -> list[tuple[int, ...]]:
     """Greedy responses to two images."""
     task = Task(source="BarChart", size=96, seed=9)
-    prompts = [Prompt(p.question, (p.pictures[0].render(96),), p.id) for p in task.draw(2)]
+    prompts = [Prompt(p.question, (p.images[0].render(96),), p.id) for p in task.draw(2)]
     return [group[0].tokens for group in LocalSampler(policy, 6).sample(prompts, 1, 0.0, 0)]
 
 

@@ -28,7 +28,7 @@ def dice(index: int) -> Problem:
 
 
 def asked(problem: Problem) -> Prompt:
-    picture = problem.pictures[0].render(96)
+    picture = problem.images[0].render(96)
     return Prompt(f"{problem.question}\n{INSTRUCTION}", (picture,), problem.id)
 
 

@@ -117,8 +117,7 @@ def test_problems_about_the_same_image_stay_in_one_split() -> None:
     rows = [chart(n, image=png(n // 4)) for n in range(120)]
     source = DatasetSource.load(rows)
     pictures = [
-        {p.pictures[0].render().tobytes() for p in problems}
-        for problems in source.problems.values()
+        {p.images[0].render().tobytes() for p in problems} for problems in source.problems.values()
     ]
     assert sum(map(len, pictures)) == 30
     assert not pictures[0] & pictures[2]
@@ -209,15 +208,15 @@ def test_every_file_format_gives_the_same_problems(ending: str, tmp_path: Path) 
     ids=["bytes", "struct", "PIL", "base64"],
 )
 def test_an_image_may_be_stored_in_any_form(held: Any) -> None:
-    picture = only(chart(1, image=held)).pictures[0]
+    picture = only(chart(1, image=held)).images[0]
     assert picture.render().getpixel((0, 0)) == (7, 0, 255)
     assert picture.render(112).size == (8, 6)  # stored pictures keep their size
 
 
 def test_several_images_come_from_a_list_or_from_numbered_columns() -> None:
-    assert len(only(chart(1, image=[png(1), png(2)])).pictures) == 2
+    assert len(only(chart(1, image=[png(1), png(2)])).images) == 2
     row = {"question": "Alike?", "answer": "yes", "image_1": png(1), "image_2": png(2)}
-    assert len(only({**row, "image_3": None}).pictures) == 2
+    assert len(only({**row, "image_3": None}).images) == 2
 
 
 @pytest.mark.parametrize("nested", [False, True])
@@ -231,8 +230,8 @@ def test_images_inside_parquet_are_read_on_demand(nested: bool, tmp_path: Path) 
     assert len(found) == 5
     for problem in found:
         assert problem.answer is not None
-        assert len(problem.pictures) == 1 + nested
-        shade = problem.pictures[-1].render().getpixel((0, 0))
+        assert len(problem.images) == 1 + nested
+        shade = problem.images[-1].render().getpixel((0, 0))
         assert shade == (int(problem.answer.value), 0, 255)
     assert len(pickle.dumps(found)) < 5_000
 
@@ -260,7 +259,7 @@ def test_a_datasets_table_is_read_from_memory_and_from_disk(tmp_path: Path) -> N
     with pytest.warns(UserWarning, match="1 problems appear again"):
         saved = DatasetSource.load(str(tmp_path / "saved"))
     assert len(saved.problems["test"]) == 1
-    assert saved.problem("test", 0, 0).pictures[0].render().size == (8, 6)
+    assert saved.problem("test", 0, 0).images[0].render().size == (8, 6)
 
 
 @pytest.mark.parametrize(
@@ -434,7 +433,7 @@ def test_type_unit_and_tolerance_come_from_a_constant_or_a_column() -> None:
 def test_a_field_map_may_hold_texts_as_on_the_command_line() -> None:
     row = {"question": "How?", "left": png(1), "right": png(2), "x": "so", "y": "no", "answer": "B"}
     found = only(row, {"image": "left, right", "choices": "x,y"})
-    assert len(found.pictures) == 2
+    assert len(found.images) == 2
     assert found.answer is not None
     assert found.answer.choices == ("so", "no")
     answer = only(chart(12), {"type": "number", "tolerance": "0.05"}).answer
@@ -604,7 +603,7 @@ def test_images_may_be_in_a_folder_that_is_given(tmp_path: Path) -> None:
     (tmp_path / "elsewhere" / "1.png").write_bytes(png())
     path = write(tmp_path / "set", [chart(1, image="1.png")])
     source = DatasetSource.load(path, image_folder=str(tmp_path / "elsewhere"))
-    assert all_problems(source)[0].pictures[0].render().size == (8, 6)
+    assert all_problems(source)[0].images[0].render().size == (8, 6)
 
 
 def png_of(width: int, height: int) -> bytes:
@@ -819,7 +818,7 @@ def test_real_problems_load_with_their_answers(name: str) -> None:
         answer = found[row["id"]].answer
         assert answer is not None
         assert (answer.value, answer.type) == (row["answer"], row["answer_type"])
-        assert found[row["id"]].pictures[0].render().size == tuple(row["image_size"])
+        assert found[row["id"]].images[0].render().size == tuple(row["image_size"])
 
 
 def test_letters_as_options_are_listed_plainly_and_resolved_by_other_answers() -> None:

@@ -44,7 +44,7 @@ def problems(name: str, level: int) -> list[Problem]:
 
 
 def pixels(problem: Problem, size: int = 96) -> np.ndarray[Any, Any]:
-    return np.array(problem.pictures[0].render(size))
+    return np.array(problem.images[0].render(size))
 
 
 def calculated(expression: str) -> Fraction:

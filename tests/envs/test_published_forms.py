@@ -370,7 +370,7 @@ def test_a_row_of_a_published_set_is_read(name: str) -> None:
     row, kind, value, shown = ROWS[name]
     found = only([row])
     assert found.answer is not None
-    assert (found.answer.type, found.answer.value, len(found.pictures)) == (kind, value, shown)
+    assert (found.answer.type, found.answer.value, len(found.images)) == (kind, value, shown)
     assert not {"nan", "<image"} & set(found.question.split())
 
 

@@ -310,7 +310,7 @@ def test_tabmwp(tmp_path: Path) -> None:
         Answer("number", "1,229", unit="$"),
         Answer("choice", "linear", ("linear", "nonlinear")),
     ]
-    assert [p.pictures[0].render().getpixel((0, 0)) for p in found] == [(0, 0, 0), (1, 0, 0)]
+    assert [p.images[0].render().getpixel((0, 0)) for p in found] == [(0, 0, 0), (1, 0, 0)]
     assert found[0].id.endswith("/38")
 
 

@@ -22,7 +22,7 @@ def test_no_part_of_the_label_reaches_an_attempt(name: str) -> None:
         hidden.question,
         "I don't know.",
         None,
-        hidden.pictures,
+        hidden.images,
         hidden.id,
         answer_spec=hidden.kind,
     )

@@ -19,7 +19,7 @@ def unsolved(tmp_path: Path) -> str:
     rows = []
     for index in range(12):
         problem = FAMILIES["Dice"](1).problem("train", 0, index)
-        problem.pictures[0].render(96).save(tmp_path / f"{index}.png")
+        problem.images[0].render(96).save(tmp_path / f"{index}.png")
         assert problem.answer is not None
         rows.append(
             {
