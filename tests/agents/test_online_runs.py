@@ -27,7 +27,7 @@ ONLINE: tuple[str, ...] = ("grpo", "rloo", "online-dpo")  # one of each trainer
 
 
 def killed_while_sampling(patch: pytest.MonkeyPatch) -> None:
-    raise_at(patch, trl_bridge, "collect_alone", 2)  # the first round takes one
+    raise_at(patch, trl_bridge, "collect_local", 2)  # the first round takes one
 
 
 def killed_before_the_commit(patch: pytest.MonkeyPatch) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -119,7 +118,7 @@ def test_two_processes_produce_what_one_does(
 def test_two_processes_with_sharded_weights_produce_what_one_does(
     sharded: Path, model: str, tmp_path: Path, name: str
 ) -> None:
-    recipe = replace(SHARDED[name], model=model)
+    recipe = SHARDED[name].replace(model=model)
     folder = RunFolder(sharded / name)
     assert_same_run(folder, recipe, tmp_path / "alone")
     assert (folder.checkpoint(2) / "pytorch_model_fsdp.bin").exists()

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from stored_results import packed
 
+from mstar.agents.config import Recipe
 from mstar.agents.explore.base import Fixed
 from mstar.agents.explore.catalog import CONTROLLERS
 from mstar.agents.explore.samples import pass_at, reward_pass_2_at
@@ -160,7 +161,7 @@ def test_a_seed_varies_a_scenario_always_the_same_way() -> None:
 def test_regret_is_what_the_chosen_temperature_loses() -> None:
     policies = [(PROCESS[0],)] * 3
     best = [0.9, 0.1, 0.9]
-    course = run_course(Contender(Fixed), policies, best, seed=0)
+    course = run_course(Contender(lambda plan: Fixed(plan, Recipe())), policies, best, seed=0)
     reached = reward_pass_2(policies[0], 1.0, 8)
     assert course.regret == pytest.approx((0.9 - reached, 0.0))
     assert course.temperatures == (1.0, 1.0)

@@ -117,7 +117,9 @@ def test_a_run_of_an_older_version_goes_on_with_the_defaults_and_says_so(
         run(recipe.replace(pool=9), tmp_path)
     said = io.StringIO()
     resumed = came_to(run(recipe, tmp_path, Console(file=said, width=200)))
-    assert "without pool, beta: going on with the defaults" in said.getvalue()
+    assert (
+        "without training_problems, kl_coefficient: going on with the defaults" in said.getvalue()
+    )
     expected = unbroken(TINY)
     assert resumed["rows"] == expected["rows"]
     assert resumed["weights"] == expected["weights"]
