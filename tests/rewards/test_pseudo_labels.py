@@ -38,7 +38,7 @@ from mstar.rewards.voting import guarded_vote, plain_vote, vote_weights
 KIND = Answer("number", "")
 
 
-def said(*answers: str | None) -> list[Attempt]:
+def responses(*answers: str | None) -> list[Attempt]:
     """A group without a label; None gives no answer."""
     texts = ["" if answer is None else f"Answer: {answer}" for answer in answers]
     return [Attempt("how many?", text, group="g", answer_spec=KIND) for text in texts]
@@ -49,22 +49,22 @@ def ones(group: list[Attempt]) -> list[float]:
 
 
 def test_the_vote_is_weighted() -> None:
-    group = said("3", "3", "5", None)
+    group = responses("3", "3", "5", None)
     assert plain_vote(group, [1, 1, 1, 9]).tolist() == [1, 1, 0, 0]
     assert plain_vote(group, [0.2, 0.2, 0.9, 1]).tolist() == [0, 0, 1, 0]
 
 
-def test_the_plain_vote_counts_wordings_and_the_guarded_one_counts_answers() -> None:
-    group = said("3", "3.0", "three", "5", "5")
+def test_the_plain_vote_counts_texts_and_the_guarded_vote_equivalent_answers() -> None:
+    group = responses("3", "3.0", "three", "5", "5")
     assert plain_vote(group, ones(group)).tolist() == [0, 0, 0, 1, 1]
-    clear = said("3", "3.0", "three", "3", "5")
+    clear = responses("3", "3.0", "three", "3", "5")
     assert guarded_vote(clear, ones(clear)).tolist() == [1, 1, 1, 1, 0]
 
 
-def test_nobody_votes_for_silence() -> None:
-    group = said(None, None, "4")
+def test_responses_without_an_answer_do_not_vote() -> None:
+    group = responses(None, None, "4")
     assert plain_vote(group, ones(group)).tolist() == [0, 0, 1]
-    silent = said(None, None)
+    silent = responses(None, None)
     assert np.isnan(plain_vote(silent, ones(silent))).all()
     assert np.isnan(guarded_vote(silent, ones(silent))).all()
 
@@ -77,22 +77,22 @@ def test_nobody_votes_for_silence() -> None:
         (("3", "3", "3", "3", "4", "4"), "the minority is half as strong as the majority"),
     ],
 )
-def test_the_guarded_vote_is_silent_where(answers: tuple[str | None, ...], why: str) -> None:
-    group = said(*answers)
+def test_the_guarded_vote_abstains_where(answers: tuple[str | None, ...], why: str) -> None:
+    group = responses(*answers)
     assert np.isnan(guarded_vote(group, ones(group))).all(), why
     assert not np.isnan(plain_vote(group, ones(group))).any()
 
 
-def test_no_response_is_its_own_witness() -> None:
-    alone = said("3", None)
+def test_a_responses_own_vote_is_not_evidence_for_it() -> None:
+    alone = responses("3", None)
     assert plain_vote(alone, ones(alone)).tolist() == [1, 0]
     assert guarded_vote(alone, ones(alone)).tolist() == [0, 0]
     # By its own weight the first is elected; the others would not have elected it.
-    group = said("3", "3", "4")
+    group = responses("3", "3", "4")
     assert guarded_vote(group, [1.0, 0.1, 0.2]).tolist() == [0, 1, 0]
 
 
-def test_an_abstention_weighs_as_the_mean_of_the_others() -> None:
+def test_an_abstention_gets_the_mean_weight_of_the_others() -> None:
     assert vote_weights([0.2, 0.4, nan]) == pytest.approx([0.2, 0.4, 0.3])
     assert vote_weights([nan, nan]) == [1.0, 1.0]
     assert vote_weights([0.0, 0.0]) == [1.0, 1.0]
@@ -107,7 +107,7 @@ def rollouts(*answers: str, gold: str | None = None, id: str = "u") -> list[Roll
     return [replace(r, problem=hidden, scores={**r.scores, "correctness": nan}) for r in made]
 
 
-def test_a_gate_without_a_label_reads_the_vote() -> None:
+def test_unlabelled_problems_are_gated_by_the_vote() -> None:
     judged = [*rollouts("3", "4", gold="3", id="l"), *rollouts("4", "4", "4", "3")]
     assert select(judged, "all", 9, 0.0, seed=0).kept == (0,)
     labelled = pseudo_labelled(judged, "guarded", "reward")
@@ -118,13 +118,13 @@ def test_a_gate_without_a_label_reads_the_vote() -> None:
     assert (chosen.solved, chosen.passed) == (1.0, 4 / 6)
 
 
-def test_where_all_is_labelled_nothing_is_added() -> None:
+def test_labelled_problems_get_no_pseudo_label() -> None:
     judged = rollouts("3", "4", gold="3")
     assert pseudo_labelled(judged, "guarded", "reward") == judged
     assert pseudo_accuracy(judged) is None
 
 
-def test_accuracy_is_measured_by_what_was_withheld() -> None:
+def test_pseudo_label_accuracy_uses_the_withheld_labels() -> None:
     judged = [
         *rollouts("3", "3", "3", "5", id="right"),
         *rollouts("4", "4", "4", "3", id="wrong"),

@@ -50,12 +50,12 @@ CHOICE = Attempt(
 )
 
 
-def said(*responses: str, of: Attempt = GOLDEN) -> list[Attempt]:
-    return [replace(of, response=response) for response in responses]
+def responses_to(*texts: str, of: Attempt = GOLDEN) -> list[Attempt]:
+    return [replace(of, response=text) for text in texts]
 
 
 def answers(*values: object, of: Attempt = GOLDEN) -> list[Attempt]:
-    return said(*(f"Answer: {value}" for value in values), of=of)
+    return responses_to(*(f"Answer: {value}" for value in values), of=of)
 
 
 def unlabelled(attempts: Sequence[Attempt]) -> list[Attempt]:
@@ -64,7 +64,7 @@ def unlabelled(attempts: Sequence[Attempt]) -> list[Attempt]:
 
 ASSORTED = [
     *answers(7, 7, 7, 5, "7.0", "none"),
-    *said("", "red is 9 red is 9 red is 9", "Answer: 7 or 8", "\ud800", "é" * 50),
+    *responses_to("", "red is 9 red is 9 red is 9", "Answer: 7 or 8", "\ud800", "é" * 50),
     *answers("circle", "circle", "square", of=CHOICE),
     replace(GOLDEN, certainty=3.0),
     replace(GOLDEN, group="", certainty=0.0),
@@ -88,16 +88,16 @@ class TestEveryRewardModel:
         assert len(known) > 0
         assert ((known >= 0) & (known <= 1)).all()
 
-    def test_takes_no_attempts(self, name: str) -> None:
+    def test_accepts_an_empty_list(self, name: str) -> None:
         assert REWARDS[name]().score([]).shape == (0,)
 
-    def test_does_not_mind_the_order_of_the_attempts(self, name: str) -> None:
+    def test_does_not_depend_on_the_order_of_the_attempts(self, name: str) -> None:
         order = np.random.default_rng(3).permutation(len(ASSORTED))
         straight = REWARDS[name]().score(ASSORTED)
         shuffled = REWARDS[name]().score([ASSORTED[i] for i in order])
         np.testing.assert_array_equal(straight[order], shuffled)
 
-    def test_remembers_nothing(self, name: str) -> None:
+    def test_keeps_no_state_between_calls(self, name: str) -> None:
         model = REWARDS[name]()
         first = model.score(ASSORTED)
         model.score(answers(1, 2, 3))
@@ -107,11 +107,11 @@ class TestEveryRewardModel:
         model = pickle.loads(pickle.dumps(REWARDS[name]()))
         np.testing.assert_array_equal(model.score(ASSORTED), REWARDS[name]().score(ASSORTED))
 
-    def test_needs_a_label_only_if_it_compares_with_one(self, name: str) -> None:
+    def test_needs_a_label_only_if_it_compares_with_the_reference_answer(self, name: str) -> None:
         scores = REWARDS[name]().score(unlabelled(ASSORTED))
         assert np.isnan(scores).all() == (name in {"correctness", "grounding"})
 
-    def test_sees_no_gold_unless_it_is_one_of_those_that_compare_with_it(self, name: str) -> None:
+    def test_does_not_use_the_reference_answer_otherwise(self, name: str) -> None:
         if name not in {"correctness", "grounding"}:
             other = [
                 replace(a, answer=a.answer and replace(a.answer, value="5")) for a in ASSORTED[:10]
@@ -121,7 +121,7 @@ class TestEveryRewardModel:
 
 
 @pytest.mark.parametrize("golden", [GOLDEN, CHOICE], ids=["number", "choice"])
-def test_golden_is_paid_in_full_and_junk_nothing(golden: Attempt) -> None:
+def test_golden_attempts_score_one_and_junk_zero(golden: Attempt) -> None:
     panel = RewardPanel([REWARDS[n]() for n in ("correctness", "format", "grounding")], rule=gated)
     report = check_canaries(panel, [golden])
     assert report.failures == ()
@@ -129,7 +129,7 @@ def test_golden_is_paid_in_full_and_junk_nothing(golden: Attempt) -> None:
     assert report.table.reward.tolist() == [1.0] + [0.0] * len(JUNK)
 
 
-def test_a_panel_of_everything_pays_golden_best() -> None:
+def test_a_panel_of_all_reward_models_ranks_golden_above_junk() -> None:
     report = check_canaries(RewardPanel([make() for make in REWARDS.values()]), [GOLDEN, CHOICE])
     assert report.failures == ()
 
@@ -141,42 +141,42 @@ class Gullible:
         return np.array([len(attempt.response) > 0 for attempt in attempts], np.float32)
 
 
-def test_a_gullible_verifier_is_found_out() -> None:
+def test_canaries_detect_a_verifier_that_accepts_junk() -> None:
     report = check_canaries(RewardPanel([Gullible()]), [GOLDEN])
     assert any("correctness scores judge injection 1.00" in fault for fault in report.failures)
     assert any("the panel rewards number spray with 1.00" in fault for fault in report.failures)
     assert not any("empty" in fault for fault in report.failures)
 
 
-def test_a_panel_that_says_nothing_about_golden_is_found_out() -> None:
+def test_canaries_detect_a_panel_that_abstains_on_golden() -> None:
     report = check_canaries(RewardPanel([REWARDS["self_certainty"]()]), [GOLDEN])
     assert any("gives golden no reward" in fault for fault in report.failures)
 
 
-def test_canaries_need_a_label_and_leave_out_a_twin_that_is_not_there() -> None:
+def test_canaries_need_a_label_and_skip_a_missing_counterfactual() -> None:
     with pytest.raises(ValueError, match="unlabelled"):
         canaries(replace(GOLDEN, answer=None))
     assert "other image" not in canaries(replace(GOLDEN, counterfactual=None))
 
 
-def test_agreement_is_the_share_of_the_others_that_give_an_equivalent_answer() -> None:
+def test_self_consistency_is_the_share_of_other_responses_with_an_equivalent_answer() -> None:
     scores = SelfConsistency().score(answers(7, "7.0", 5, "7", 4))
     np.testing.assert_allclose(scores, np.float32([0.5, 0.5, 0.0, 0.5, 0.0]))
 
 
-def test_agreement_needs_no_label() -> None:
+def test_self_consistency_needs_no_label() -> None:
     scores = SelfConsistency().score(unlabelled(answers(7, "7.0", 5, "7", 4)))
     np.testing.assert_allclose(scores, np.float32([0.5, 0.5, 0.0, 0.5, 0.0]))
 
 
-def test_no_answer_wins_no_vote() -> None:
+def test_responses_without_an_answer_get_no_votes() -> None:
     ramble = "The red bar is taller than the blue one, and there is more to say of it. " * 6
-    group = said("", ramble, "", "", "Answer: 7", "Answer: 7", "Answer: 7")
+    group = responses_to("", ramble, "", "", "Answer: 7", "Answer: 7", "Answer: 7")
     np.testing.assert_allclose(
         SelfConsistency().score(group), np.float32([0, 0, 0, 0, 1 / 3, 1 / 3, 1 / 3])
     )
     np.testing.assert_array_equal(MajorityOnly().score(group), [0, 0, 0, 0, 1, 1, 1])
-    assert np.isnan(MajorityOnly().score(said("", ramble))).all()
+    assert np.isnan(MajorityOnly().score(responses_to("", ramble))).all()
 
 
 @pytest.mark.parametrize(
@@ -184,7 +184,7 @@ def test_no_answer_wins_no_vote() -> None:
     [answers(7, 7, 7, 7), answers(1, 2, 3, 4, 5), answers(7, 7), answers(7, 7, 5, of=CHOICE)[:0]],
     ids=["all agree", "all differ", "two", "none"],
 )
-def test_a_group_outside_the_gate_is_not_paid(group: list[Attempt]) -> None:
+def test_self_consistency_abstains_on_groups_outside_the_gate(group: list[Attempt]) -> None:
     assert np.isnan(SelfConsistency().score(group)).all()
 
 
@@ -194,11 +194,11 @@ def test_groups_do_not_vote_for_each_other() -> None:
     np.testing.assert_allclose(scores, [0.5, 0.5, 0, 0.5, 0.5, 0])
 
 
-def test_every_largest_class_wins_a_tie_of_the_hard_vote() -> None:
+def test_in_a_tie_every_largest_class_scores_one() -> None:
     np.testing.assert_array_equal(MajorityOnly().score(answers(7, 7, 5, 5, 4)), [1, 1, 1, 1, 0])
 
 
-def test_grounding_takes_back_what_would_pass_for_either_picture() -> None:
+def test_grounding_scores_zero_for_answers_that_fit_both_images() -> None:
     hedge = replace(GOLDEN, answer=Answer("chart_number", "100", tolerance=0.05))
     near = replace(hedge, counterfactual=Answer("chart_number", "108", tolerance=0.05))
     scores = CounterfactualGrounding().score(answers(100, 104, 108, of=near))
@@ -207,41 +207,41 @@ def test_grounding_takes_back_what_would_pass_for_either_picture() -> None:
     assert np.isnan(CounterfactualGrounding().score(answers(100, of=same))).all()
 
 
-def test_the_picture_must_make_a_right_answer_likelier() -> None:
-    asked: list[Attempt] = []
+def test_image_ablation_scores_the_gap_of_right_answers_only() -> None:
+    scored: list[Attempt] = []
 
     def gap(attempts: Sequence[Attempt]) -> list[float]:
-        asked.extend(attempts)
+        scored.extend(attempts)
         return [2.5, -1.0, 50.0, float("nan")]
 
     group = [*answers(7, 7, 7, 7, 5), *unlabelled(answers(7))]
     scores = ImageAblation(gap).score(group)
     np.testing.assert_array_equal(scores, [0.5, 0, 1, np.nan, 0, np.nan])
-    assert asked == group[:4]
+    assert scored == group[:4]
 
 
-def test_the_shortest_response_of_a_group_is_the_briefest_and_silence_is_not() -> None:
-    scores = REWARDS["brevity"]().score(said("", "a" * 10, "a" * 20, "a" * 30))
+def test_the_shortest_nonempty_response_of_a_group_scores_one() -> None:
+    scores = REWARDS["brevity"]().score(responses_to("", "a" * 10, "a" * 20, "a" * 30))
     np.testing.assert_array_equal(scores, [0, 1, 0.5, 0])
-    assert np.isnan(REWARDS["brevity"]().score(said("", "abc"))).all()
+    assert np.isnan(REWARDS["brevity"]().score(responses_to("", "abc"))).all()
 
 
 @pytest.mark.parametrize("loop", ["red is 9. " * 40, "ha" * 400, "图像里有三个圆" * 60])
-def test_a_loop_is_repetition_in_any_script(loop: str) -> None:
-    new, old = Repetition().score(said(GOLDEN.response, loop))
+def test_repetition_detects_loops_in_any_script(loop: str) -> None:
+    new, old = Repetition().score(responses_to(GOLDEN.response, loop))
     assert new == 1
     assert old < 0.3
 
 
-def test_certainty_keeps_its_order_and_its_absence_is_an_abstention() -> None:
+def test_self_certainty_is_monotonic_and_abstains_without_a_certainty() -> None:
     sure = [replace(GOLDEN, certainty=nats) for nats in (0.0, 2.0, 10.0, 40.0, None)]
     np.testing.assert_allclose(
         REWARDS["self_certainty"]().score(sure), np.float32([0, 1 / 6, 0.5, 0.8, np.nan])
     )
 
 
-def test_the_random_control_pays_its_share_and_follows_its_seed() -> None:
-    many = said(*(f"Answer: {number}" for number in range(1000)))
+def test_the_random_control_rewards_its_share_and_depends_on_its_seed() -> None:
+    many = responses_to(*(f"Answer: {number}" for number in range(1000)))
     scores = RandomReward(share=0.3).score(many)
     assert 0.25 < scores.mean() < 0.35
     assert (RandomReward(seed=1, share=0.3).score(many) != scores).any()
@@ -267,45 +267,45 @@ VERDICT = "VERDICT: reading=4 reasoning=2 answer=0"
         ("VERDICT: reading=4 reasoning=2 answer=0 and more", np.nan),
     ],
 )
-def test_a_judge_is_heard_only_in_the_form_that_was_asked_for(reply: str, score: float) -> None:
-    judge = SelfJudge(lambda prompt, pictures: reply)
+def test_a_judges_reply_counts_only_in_the_requested_form(reply: str, score: float) -> None:
+    judge = SelfJudge(lambda prompt, images: reply)
     np.testing.assert_array_equal(judge.score([GOLDEN]), [score])
 
 
 @pytest.mark.parametrize("failure", [TimeoutError("slow"), ConnectionError(), ValueError("junk")])
 def test_a_judge_that_fails_abstains(failure: Exception) -> None:
-    def ask(prompt: str, pictures: object) -> str:
+    def ask(prompt: str, images: object) -> str:
         raise failure
 
     assert np.isnan(SelfJudge(ask).score([GOLDEN])).all()
 
 
-def test_a_mistake_in_the_judges_code_is_not_an_abstention() -> None:
-    def ask(prompt: str, pictures: object) -> str:
+def test_a_programming_error_in_the_judge_is_not_an_abstention() -> None:
+    def ask(prompt: str, images: object) -> str:
         raise AttributeError("no such thing")
 
     with pytest.raises(AttributeError, match="no such thing"):
         SelfJudge(ask).score([GOLDEN])
 
 
-def test_the_judge_sees_the_response_fenced_and_never_the_gold() -> None:
-    secret = replace(GOLDEN, response="9 - 2", answer=Answer("text", "a secret gold"))
-    judge = SelfJudge(lambda prompt, pictures: VERDICT)
+def test_the_judges_prompt_delimits_the_response_and_omits_the_reference_answer() -> None:
+    secret = replace(GOLDEN, response="9 - 2", answer=Answer("text", "a secret answer"))
+    judge = SelfJudge(lambda prompt, images: VERDICT)
     prompt = judge.prompt(secret)
     mark = prompt.split("--- begin ")[1].split("\n")[0]
     assert prompt.count(f"--- begin {mark}\n9 - 2\n--- end {mark}\n") == 1
     assert mark not in judge.prompt(replace(secret, response=f"--- end {mark}")).split("begin ")[0]
-    assert "secret gold" not in prompt
+    assert "secret answer" not in prompt
     assert GOLDEN.question in prompt
 
 
-def test_braces_in_a_response_reach_the_judge_as_they_are() -> None:
+def test_braces_in_a_response_are_not_formatted() -> None:
     prompt = SelfJudge(lambda p, _: VERDICT).prompt(replace(GOLDEN, response="{question} {0}"))
     assert "{question} {0}" in prompt
 
 
-def test_judges_asked_at_a_time_answer_in_order() -> None:
-    def ask(prompt: str, pictures: object) -> str:
+def test_parallel_judge_requests_keep_their_order() -> None:
+    def ask(prompt: str, images: object) -> str:
         grade = prompt.split("Answer: ")[1][0]
         return f"VERDICT: reading={grade} reasoning={grade} answer={grade}"
 
@@ -315,7 +315,7 @@ def test_judges_asked_at_a_time_answer_in_order() -> None:
 
 def test_a_rubric_needs_one_word_names() -> None:
     with pytest.raises(ValueError, match="one-word names"):
-        SelfJudge(lambda prompt, pictures: "", rubric={"the steps": "good"})
+        SelfJudge(lambda prompt, images: "", rubric={"the steps": "good"})
 
 
 class Red:
@@ -358,7 +358,7 @@ def serve() -> Iterator[Serve]:
         server.server_close()
 
 
-def test_an_endpoint_judges_with_the_picture(serve: Serve) -> None:
+def test_an_endpoint_gets_the_prompt_and_the_image(serve: Serve) -> None:
     body = json.dumps({"choices": [{"message": {"content": f"Fine.\n{VERDICT}"}}]}).encode()
     endpoint, requests = serve(200, body)
     scores = SelfJudge(endpoint).score([replace(GOLDEN, images=(Red(),))])
@@ -389,13 +389,13 @@ def test_an_endpoint_that_fails_is_an_abstention(serve: Serve, status: int, body
     assert np.isnan(SelfJudge(endpoint).score([GOLDEN])).all()
 
 
-def test_an_endpoint_speaks_http_only_and_shows_no_key() -> None:
+def test_an_endpoint_accepts_http_only_and_hides_its_key() -> None:
     with pytest.raises(ValueError, match="must start with http"):
         Endpoint("file:///etc/passwd", "m")
     assert "hush" not in repr(Endpoint("http://localhost", "m", key="hush"))
 
 
-def test_nobody_at_home_is_an_abstention() -> None:
+def test_an_unreachable_endpoint_is_an_abstention() -> None:
     assert np.isnan(SelfJudge(Endpoint("http://127.0.0.1:9", "m", timeout=2)).score([GOLDEN])).all()
 
 

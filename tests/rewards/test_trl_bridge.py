@@ -36,9 +36,9 @@ from mstar.rewards import (
     to_trl,
 )
 
-GOLD = Answer("number", "7")
-RIGHT = Attempt("How many?", r"<think>3 + 4</think> It is \boxed{7}.", GOLD, group="a")
-WRONG = Attempt("How many?", r"<think>3 + 5</think> It is \boxed{8}.", GOLD, group="a")
+REFERENCE = Answer("number", "7")
+RIGHT = Attempt("How many?", r"<think>3 + 4</think> It is \boxed{7}.", REFERENCE, group="a")
+WRONG = Attempt("How many?", r"<think>3 + 5</think> It is \boxed{8}.", REFERENCE, group="a")
 UNLABELLED = Attempt("How many?", r"<think>3 + 4</think> It is \boxed{7}.", group="b")
 
 
@@ -53,7 +53,7 @@ def test_accuracy_reward_works_in_a_panel_and_abstains_without_a_label() -> None
     np.testing.assert_array_equal(table.reward, [1, 0, np.nan])
 
 
-def test_a_gold_that_trl_can_not_read_is_an_abstention() -> None:
+def test_a_reference_answer_that_trl_cannot_read_is_an_abstention() -> None:
     unreadable = Attempt("Which?", r"\boxed{7}", Answer("text", "the red one"))
     assert np.isnan(from_trl(accuracy_reward).score([unreadable])).all()
 
@@ -69,7 +69,7 @@ def test_a_gold_that_trl_can_not_read_is_an_abstention() -> None:
     ],
     ids=["reasoning", "think", "repetition", "overlong", "cosine"],
 )
-def test_every_reward_that_trl_ships_works_in_a_panel(
+def test_the_reward_functions_of_trl_work_in_a_panel(
     function: Any, scale: tuple[float, float] | None, expected: list[float]
 ) -> None:
     model = from_trl(function, scale=scale, tokenize=words)
@@ -77,7 +77,7 @@ def test_every_reward_that_trl_ships_works_in_a_panel(
     np.testing.assert_allclose(table[model.name], expected, atol=1e-6)
 
 
-def test_a_reward_that_reads_token_ids_asks_for_a_tokenizer() -> None:
+def test_a_function_that_reads_token_ids_needs_a_tokenizer() -> None:
     with pytest.raises(ValueError, match="'soft_overlong_punishment_reward' reads completion_ids"):
         from_trl(get_soft_overlong_punishment(4, 2), scale=(-1, 0))
 
@@ -101,7 +101,7 @@ class Judge:
     ],
     ids=["function", "partial", "object"],
 )
-def test_an_async_reward_works_and_none_and_nan_are_abstentions(
+def test_async_functions_work_and_none_and_nan_are_abstentions(
     function: Any, name: str, expected: list[float]
 ) -> None:
     model = from_trl(function)
@@ -109,7 +109,7 @@ def test_an_async_reward_works_and_none_and_nan_are_abstentions(
     np.testing.assert_array_equal(model.score([RIGHT, WRONG]), expected)
 
 
-def test_an_async_reward_works_inside_a_running_loop() -> None:
+def test_an_async_function_works_inside_a_running_event_loop() -> None:
     async def notebook() -> np.ndarray:
         return from_trl(politeness).score([RIGHT])
 
@@ -127,7 +127,7 @@ def test_a_score_outside_the_unit_interval_needs_a_scale() -> None:
         from_trl(signed, scale=(1, -1))
 
 
-def test_a_reward_that_returns_too_few_scores_is_named() -> None:
+def test_a_function_that_returns_too_few_scores_is_an_error_with_its_name() -> None:
     def forgetful(completions: Sequence[Any], **columns: Any) -> list[float]:
         return [1.0]
 
@@ -135,7 +135,7 @@ def test_a_reward_that_returns_too_few_scores_is_named() -> None:
         from_trl(forgetful).score([RIGHT, WRONG])
 
 
-def test_a_reward_may_read_columns_of_its_own_and_the_trainers_loggers() -> None:
+def test_a_function_may_use_extra_columns_and_the_trainers_loggers() -> None:
     def bonus(completions: Any, difficulty: list[float], log_metric: Any, **_: Any) -> list[float]:
         log_metric("difficulty", sum(difficulty))
         return difficulty
@@ -144,7 +144,7 @@ def test_a_reward_may_read_columns_of_its_own_and_the_trainers_loggers() -> None
     np.testing.assert_array_equal(model.score([RIGHT, UNLABELLED]), [0.5, 0.5])
 
 
-def test_no_attempts_give_no_scores_and_no_call() -> None:
+def test_a_function_is_not_called_without_attempts() -> None:
     assert from_trl(accuracy_reward).score([]).shape == (0,)
     assert from_trl(accuracy_reward).score([UNLABELLED]).shape == (1,)
 
@@ -153,19 +153,19 @@ def test_no_attempts_give_no_scores_and_no_call() -> None:
     "answer",
     [
         None,
-        GOLD,
+        REFERENCE,
         Answer("choice", "red", choices=("red", "blue")),
         Answer("chart_number", "3.5", unit="cm", tolerance=0.05),
     ],
 )
-def test_an_answer_survives_its_dataset_column(answer: Answer | None) -> None:
+def test_answers_round_trip_through_a_dataset_column(answer: Answer | None) -> None:
     assert answer_from_json(answer_to_json(answer)) == answer
     column = Dataset.from_list([{"answer": answer_to_json(answer)}])["answer"]
     assert answer_from_json(column[0]) == answer
 
 
 @pytest.mark.parametrize("column", ["7", "seven", "[1]", '{"type": "number"}', '{"kind": "x"}'])
-def test_a_column_that_is_no_answer_says_how_to_write_one(column: str) -> None:
+def test_an_invalid_answer_column_is_an_error_that_names_answer_to_json(column: str) -> None:
     with pytest.raises(ValueError, match="answer_to_json"):
         answer_from_json(column)
 
@@ -181,7 +181,7 @@ class Spy:
         return np.full(len(attempts), np.nan, np.float32)
 
 
-def test_columns_become_attempts() -> None:
+def test_dataset_columns_are_read_into_attempts() -> None:
     red, blue = Image.new("RGB", (4, 4), "red"), Image.new("L", (4, 4), 9)
     spy = Spy()
     parts = [{"type": "image"}, {"type": "text", "text": "How many?"}]
@@ -190,7 +190,7 @@ def test_columns_become_attempts() -> None:
         * 3,
         completions=[[{"role": "assistant", "content": text}] for text in ("7", "8", "9")],
         completion_ids=[[1], [2], [3]],
-        answer=[answer_to_json(GOLD)] * 3,
+        answer=[answer_to_json(REFERENCE)] * 3,
         image=[red, red.copy(), blue],
         facts=[["3", "4"]] * 3,
         counterfactual=[answer_to_json(Answer("number", "5"))] * 3,
@@ -200,7 +200,7 @@ def test_columns_become_attempts() -> None:
     )
     assert scores == [None, None, None]
     first, same, other = spy.seen
-    assert (first.question, first.response, first.answer) == ("How many?", "7", GOLD)
+    assert (first.question, first.response, first.answer) == ("How many?", "7", REFERENCE)
     assert (first.facts, first.counterfactual, first.certainty) == (
         ("3", "4"),
         Answer("number", "5"),
@@ -210,11 +210,11 @@ def test_columns_become_attempts() -> None:
     assert other.images[0].render().mode == "RGB"
 
 
-def test_unlabelled_rows_are_compared_as_the_kind_that_their_column_names() -> None:
-    said = ["Answer: 9 m", "Answer: 900 cm", "Answer: 9", "Answer: 8 m"]
-    kind = answer_to_json(Answer("number", "", unit="m"))
+def test_unlabelled_rows_are_compared_by_their_answer_spec() -> None:
+    completions = ["Answer: 9 m", "Answer: 900 cm", "Answer: 9", "Answer: 8 m"]
+    spec = answer_to_json(Answer("number", "", unit="m"))
     reward = to_trl(REWARDS["self_consistency"]())
-    scores = reward(prompts=["How far?"] * 4, completions=said, answer_spec=[kind] * 4)
+    scores = reward(prompts=["How far?"] * 4, completions=completions, answer_spec=[spec] * 4)
     assert scores == pytest.approx([2 / 3, 2 / 3, 2 / 3, 0])
 
 
@@ -229,7 +229,7 @@ def test_plain_text_prompts_without_columns_are_unlabelled_attempts() -> None:
 
 
 @pytest.mark.parametrize("name", REWARDS)
-def test_a_reward_function_is_pickled_with_its_name(name: str) -> None:
+def test_a_reward_function_keeps_its_name_when_pickled(name: str) -> None:
     function = pickle.loads(pickle.dumps(to_trl(REWARDS[name]())))
     assert function.__name__ == name
     scores = function(prompts=["How many?"] * 2, completions=["7", "Answer: 7"])
@@ -237,14 +237,14 @@ def test_a_reward_function_is_pickled_with_its_name(name: str) -> None:
     assert all(score is None or 0 <= score <= 1 for score in scores)
 
 
-def test_a_panel_is_a_reward_function_too() -> None:
+def test_a_panel_is_converted_to_a_reward_function() -> None:
     function = to_trl(RewardPanel([Repetition(), SelfCertainty()]))
     assert function.__name__ == "panel"
     assert function(prompts=["q", "q"], completions=["a b c d", ""]) == [1.0, 0.0]
 
 
-def test_ours_give_trl_what_its_own_would(tmp_path: Path) -> None:
-    columns = {"solution": ["7", "7"], "answer": [answer_to_json(GOLD)] * 2}
+def test_correctness_agrees_with_accuracy_reward_of_trl(tmp_path: Path) -> None:
+    columns = {"solution": ["7", "7"], "answer": [answer_to_json(REFERENCE)] * 2}
     completions = [[{"role": "assistant", "content": a.response}] for a in (RIGHT, WRONG)]
     ours = to_trl(REWARDS["correctness"]())(
         prompts=["q"] * 2, completions=completions, completion_ids=[[1]] * 2, **columns
@@ -252,13 +252,13 @@ def test_ours_give_trl_what_its_own_would(tmp_path: Path) -> None:
     assert ours == accuracy_reward(completions, columns["solution"])
 
 
-def test_a_grpo_step_runs_on_our_rewards_and_trls_own(tmp_path: Path) -> None:
+def test_a_grpo_step_runs_with_our_rewards_and_those_of_trl(tmp_path: Path) -> None:
     model, processor = llava()
     rows = [
         {
             "prompt": [{"role": "user", "content": f"How many {color} squares?"}],
             "image": Image.new("RGB", (32, 32), color),
-            "answer": answer_to_json(GOLD),
+            "answer": answer_to_json(REFERENCE),
             "solution": "7",
         }
         for color in ("red", "blue")

@@ -32,20 +32,20 @@ AREAS = ("6 m", "9 m", "14 m", "21 m")
 TREES = ("oak", "red oak", "elm", "ash")
 
 
-def number(gold: str, unit: str | None = None, tolerance: float | None = None) -> Answer:
-    return Answer("number", gold, unit=unit, tolerance=tolerance)
+def number(reference: str, unit: str | None = None, tolerance: float | None = None) -> Answer:
+    return Answer("number", reference, unit=unit, tolerance=tolerance)
 
 
-def choice(gold: str, *options: str) -> Answer:
-    return Answer("choice", gold, options)
+def choice(reference: str, *options: str) -> Answer:
+    return Answer("choice", reference, options)
 
 
 def boxed(text: str) -> str:
     return rf"So it must be \boxed{{{text}}}."
 
 
-# What is said, for one gold each: right answers, then wrong ones, all in a box.
-SAID: list[tuple[Answer, list[str], list[str]]] = [
+# For each reference answer: right answers, then wrong ones, all tested in a box.
+CASES: list[tuple[Answer, list[str], list[str]]] = [
     (
         number("18"),
         ["18.0", "018", "+18", "１８", "eighteen", "18 (eighteen)", "n = 18", "1.8e1", "18 birds",
@@ -146,12 +146,12 @@ SAID: list[tuple[Answer, list[str], list[str]]] = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("answer", "right", "wrong"), SAID, ids=lambda x: str(x)[:40])
-def test_what_is_right_is_accepted_and_what_is_wrong_is_not(
+@pytest.mark.parametrize(("answer", "right", "wrong"), CASES, ids=lambda x: str(x)[:40])
+def test_right_answers_are_accepted_and_wrong_ones_rejected(
     answer: Answer, right: list[str], wrong: list[str]
 ) -> None:
-    refused = [said for said in right if not verify(boxed(said), answer).correct]
-    accepted = [said for said in wrong if verify(boxed(said), answer).correct]
+    refused = [text for text in right if not verify(boxed(text), answer).correct]
+    accepted = [text for text in wrong if verify(boxed(text), answer).correct]
     assert (refused, accepted) == ([], [])
 
 
@@ -216,9 +216,7 @@ def test_every_form_of_commitment_is_found(response: str) -> None:
         ("(lambda: 18)()", "not read as number"),
     ],
 )
-def test_what_commits_to_nothing_or_to_two_things_is_wrong_and_says_why(
-    response: str, reason: str
-) -> None:
+def test_no_or_conflicting_commitments_are_wrong_with_a_reason(response: str, reason: str) -> None:
     verdict = verify(response, number("18"))
     assert (verdict.correct, verdict.valid, verdict.reason) == (False, True, reason)
 
@@ -227,26 +225,26 @@ def test_what_commits_to_nothing_or_to_two_things_is_wrong_and_says_why(
     ("response", "strict"),
     [("18", False), ("The answer is 18.", False), ("Answer: 18", True), (r"\boxed{18}", True)],
 )
-def test_strict_wants_a_commitment(response: str, strict: bool) -> None:
+def test_strict_requires_an_explicit_commitment(response: str, strict: bool) -> None:
     assert verify(response, number("18")).correct
     assert verify(response, number("18"), strict=True).correct is strict
     scores = Correctness(strict=True).score([Attempt("?", response, number("18"))])
     assert scores.tolist() == [float(strict)]
 
 
-def test_firmer_commitments_are_more_confident() -> None:
+def test_more_explicit_commitments_have_higher_confidence() -> None:
     forms = ("Answer: 18", "The answer is 18", "18")
     assert [verify(form, number("18")).confidence for form in forms] == [1.0, 0.9, 0.7]
 
 
-def test_extract_gives_the_committed_text() -> None:
+def test_extract_returns_the_committed_text() -> None:
     assert extract(r"so \boxed{18\text{ cm}}") == r"18\text{ cm}"
     assert extract("Answer: 18\n<answer>18 cm</answer>", number("18", unit="cm")) == "18 cm"
     assert extract("nothing to see here, " * 20) is None
     assert extract("Answer: B") == "B"
 
 
-def test_two_commitments_agree_when_their_type_says_so() -> None:
+def test_commitments_that_are_equivalent_under_their_type_do_not_conflict() -> None:
     response = r"\boxed{B} \boxed{9 m}"
     assert extract(response) is None
     assert extract(response, choice("9 m", *AREAS)) == "9 m"
@@ -267,18 +265,18 @@ def test_two_commitments_agree_when_their_type_says_so() -> None:
         ("red", "Red.", None, True),
     ],
 )
-def test_equivalence_never_looks_at_the_gold(
+def test_equivalence_does_not_use_the_reference_answer(
     one: str, other: str, answer: Answer | None, same: bool
 ) -> None:
     assert equivalent(one, other, answer) is same
     assert equivalent(other, one, answer) is same
 
 
-# The gold audit
+# The audit of reference answers
 
 
-@pytest.mark.parametrize("answer", [answer for answer, _, _ in SAID], ids=str)
-def test_a_sound_gold_passes_the_audit_and_verifies(answer: Answer) -> None:
+@pytest.mark.parametrize("answer", [answer for answer, _, _ in CASES], ids=str)
+def test_a_sound_reference_answer_passes_the_audit_and_verifies(answer: Answer) -> None:
     assert audit(answer) is None
     assert verify(f"Answer: {answer.value}", answer).correct
 
@@ -300,13 +298,15 @@ def test_a_sound_gold_passes_the_audit_and_verifies(answer: Answer) -> None:
         (Answer("choice", "B"), "give two or more"),
     ],
 )
-def test_a_faulty_gold_is_named_with_its_remedy(answer: Answer, words: str) -> None:
+def test_the_audit_reports_a_faulty_reference_answer_with_its_remedy(
+    answer: Answer, words: str
+) -> None:
     fault = audit(answer)
     assert fault is not None
     assert words in fault
 
 
-def test_a_malformed_gold_is_an_abstention() -> None:
+def test_a_malformed_reference_answer_is_an_abstention() -> None:
     verdict = verify("Answer: nan", number("nan"))
     assert (verdict.correct, verdict.valid, verdict.confidence) == (False, False, 0.0)
 
@@ -314,9 +314,11 @@ def test_a_malformed_gold_is_an_abstention() -> None:
 # The reward models
 
 
-def test_correctness_abstains_where_it_cannot_know() -> None:
-    golds = [number("18"), number("17"), number("nan"), None]
-    scores = Correctness().score([Attempt("?", "Answer: 18", gold) for gold in golds])
+def test_correctness_abstains_without_a_readable_reference_answer() -> None:
+    references = [number("18"), number("17"), number("nan"), None]
+    scores = Correctness().score(
+        [Attempt("?", "Answer: 18", reference) for reference in references]
+    )
     np.testing.assert_array_equal(scores, np.array([1, 0, np.nan, np.nan], np.float32))
 
 
@@ -342,7 +344,7 @@ def test_correctness_abstains_where_it_cannot_know() -> None:
         ("Answer: " + "x" * 400, 0.0),
     ],
 )
-def test_format_pays_for_one_commitment_at_the_end(response: str, score: float) -> None:
+def test_format_requires_exactly_one_commitment_at_the_end(response: str, score: float) -> None:
     assert Format().score([Attempt("?", response)]).tolist() == [score]
     assert well_formed(response) is (score == 1.0)
 
@@ -367,7 +369,7 @@ def test_format_pays_for_one_commitment_at_the_end(response: str, score: float) 
         ("", False),
     ],
 )
-def test_reasons_stand_before_the_answer_in_lines_or_sentences_of_their_own(
+def test_reasoning_precedes_the_answer_in_its_own_lines_or_sentences(
     response: str, stated: bool
 ) -> None:
     assert has_reasoning(response) is stated
@@ -380,27 +382,27 @@ def writings(value: Fraction) -> list[str]:
     """Ways of writing a fraction that all say exactly the same."""
     top, bottom = value.numerator, value.denominator
     sign, size = "-" if top < 0 else "", abs(top)
-    said = [
+    texts = [
         f"{top}/{bottom}",
         rf"\frac{{{top}}}{{{bottom}}}",
         rf"{sign}\dfrac{{{size}}}{{{bottom}}}",
     ]
     if bottom == 1:
-        said = [str(top), f"{top}.0", f"{top:,}", rf"\text{{{top}}}", f"x = {top}", f"{top} dots"]
-        said += [
+        texts = [str(top), f"{top}.0", f"{top:,}", rf"\text{{{top}}}", f"x = {top}", f"{top} dots"]
+        texts += [
             f"{sign}{size}e0",
             rf"{top}\times10^{{0}}",
             f"\uff0d{size}" if sign else f"+{size}",
         ]
-        said += [str(top).replace("-", "−"), f"{top:,}".replace(",", r"\,")]
+        texts += [str(top).replace("-", "−"), f"{top:,}".replace(",", r"\,")]
     elif size > bottom:
         whole, rest = divmod(size, bottom)
-        said += [f"{sign}{whole} {rest}/{bottom}", rf"{sign}{whole}\frac{{{rest}}}{{{bottom}}}"]
+        texts += [f"{sign}{whole} {rest}/{bottom}", rf"{sign}{whole}\frac{{{rest}}}{{{bottom}}}"]
     if 10**6 % bottom == 0:
         digits = f"{float(value):.6f}"
-        said += [digits, digits.replace(".", ",") if size < bottom else digits, f"{digits}e0"]
-        said += [f"{float(value) * 100:.4f}%"] if 10**4 % bottom == 0 else []
-    return said
+        texts += [digits, digits.replace(".", ",") if size < bottom else digits, f"{digits}e0"]
+        texts += [f"{float(value) * 100:.4f}%"] if 10**4 % bottom == 0 else []
+    return texts
 
 
 values = st.fractions(min_value=-5000, max_value=5000, max_denominator=40)
@@ -408,28 +410,30 @@ values = st.fractions(min_value=-5000, max_value=5000, max_denominator=40)
 
 @settings(max_examples=150, deadline=None)
 @given(values, values, st.data())
-def test_a_number_verifies_however_it_is_written_and_another_one_never(
+def test_a_number_verifies_in_every_notation_and_other_numbers_never(
     value: Fraction, other: Fraction, data: st.DataObject
 ) -> None:
-    gold = number(f"{value.numerator}/{value.denominator}" if value.denominator > 1 else str(value))
-    said = data.draw(st.sampled_from(writings(value)))
-    assert verify(f"Answer: {said}", gold).correct, said
-    assert verify(boxed(said), gold).correct, said
+    reference = number(
+        f"{value.numerator}/{value.denominator}" if value.denominator > 1 else str(value)
+    )
+    text = data.draw(st.sampled_from(writings(value)))
+    assert verify(f"Answer: {text}", reference).correct, text
+    assert verify(boxed(text), reference).correct, text
     if other != value:
         wrong = data.draw(st.sampled_from(writings(other)))
-        assert not verify(boxed(wrong), gold).correct, wrong
+        assert not verify(boxed(wrong), reference).correct, wrong
 
 
 @settings(max_examples=100, deadline=None)
 @given(st.integers(1, 12), st.integers(0, 59), st.integers(1, 12), st.integers(0, 59))
-def test_a_time_verifies_as_itself_and_as_no_other(
+def test_a_time_verifies_in_every_notation_and_other_times_never(
     hour: int, minute: int, other_hour: int, other_minute: int
 ) -> None:
-    gold = Answer("time", f"{hour}:{minute:02d}")
-    for said in (gold.value, f"{hour:02d}:{minute:02d}", f"It is {gold.value} p.m."):
-        assert verify(f"Answer: {said}", gold).correct
+    reference = Answer("time", f"{hour}:{minute:02d}")
+    for text in (reference.value, f"{hour:02d}:{minute:02d}", f"It is {reference.value} p.m."):
+        assert verify(f"Answer: {text}", reference).correct
     if (hour, minute) != (other_hour, other_minute):
-        assert not verify(f"Answer: {other_hour}:{other_minute:02d}", gold).correct
+        assert not verify(f"Answer: {other_hour}:{other_minute:02d}", reference).correct
 
 
 @settings(max_examples=100, deadline=None)
@@ -437,12 +441,12 @@ def test_a_time_verifies_as_itself_and_as_no_other(
 def test_order_matters_to_a_list_and_not_to_a_set(items: list[int], chance: random.Random) -> None:
     text = ", ".join(map(str, items))
     shuffled = chance.sample(items, len(items))
-    said = boxed(", ".join(map(str, shuffled)))
-    assert verify(said, Answer("list", f"[{text}]")).correct is (shuffled == items)
-    assert verify(said, Answer("set", f"{{{text}}}")).correct
+    response = boxed(", ".join(map(str, shuffled)))
+    assert verify(response, Answer("list", f"[{text}]")).correct is (shuffled == items)
+    assert verify(response, Answer("set", f"{{{text}}}")).correct
 
 
-# What nobody would write
+# Adversarial inputs
 
 
 BOMBS = [
@@ -514,17 +518,17 @@ def test_bombs_are_refused_and_do_not_blow_up(kind: Any) -> None:
             assert not verify(bomb, answer).correct, (kind, bomb[:40])
 
 
-@pytest.mark.parametrize(("answer", "right", "wrong"), SAID, ids=lambda x: str(x)[:40])
-def test_a_list_of_everything_that_ends_with_the_gold_is_wrong(
+@pytest.mark.parametrize(("answer", "right", "wrong"), CASES, ids=lambda x: str(x)[:40])
+def test_an_enumeration_that_ends_with_the_reference_answer_is_wrong(
     answer: Answer, right: list[str], wrong: list[str]
 ) -> None:
     for junk in (map(str, range(40)), ["apple", "7", "blue", "north", "none of these"], wrong[:5]):
-        said = ", ".join([*junk, answer.value])
-        assert not verify(f"Answer: {said}", answer).correct, said
-        assert not verify(boxed(said), answer).correct, said
+        text = ", ".join([*junk, answer.value])
+        assert not verify(f"Answer: {text}", answer).correct, text
+        assert not verify(boxed(text), answer).correct, text
 
 
-def test_nothing_is_ever_run(tmp_path: Path) -> None:
+def test_responses_and_reference_answers_are_never_executed(tmp_path: Path) -> None:
     victim = tmp_path / "victim"
     code = f"__import__('pathlib').Path({str(victim)!r}).touch()"
     for kind in ANSWER_TYPES:
@@ -536,7 +540,7 @@ def test_nothing_is_ever_run(tmp_path: Path) -> None:
     assert not victim.exists()
 
 
-def test_fuzzed_responses_and_golds_raise_nothing_and_take_no_time() -> None:
+def test_fuzzed_inputs_raise_no_errors_and_are_fast() -> None:
     row = fuzz_verifier(2_000)
     assert row["undecided"] == 0
     assert float(row["median_ms"]) < 5
@@ -544,10 +548,10 @@ def test_fuzzed_responses_and_golds_raise_nothing_and_take_no_time() -> None:
     assert list(fuzzed(50, seed=8)) != list(fuzzed(50))
 
 
-# Computer algebra at arm's length
+# Computer algebra in a child process
 
 
-def test_harmful_notation_never_reaches_computer_algebra() -> None:
+def test_expensive_notation_is_not_sent_to_computer_algebra() -> None:
     harmful = [r"9^{9^{9}}", r"\sum_{k=1}^{9} k", r"\int x dx", "9" * 50, "20!", "x" * 300, "(" * 9]
     assert [text for text in harmful if is_harmless(text)] == []
     assert is_harmless(r"\frac{\sinh(x)}{2}")
@@ -557,7 +561,7 @@ def test_harmful_notation_never_reaches_computer_algebra() -> None:
     assert WORKER.process_id == before
 
 
-def test_the_worker_is_killed_when_it_takes_too_long_and_starts_again() -> None:
+def test_a_slow_worker_is_killed_and_restarted() -> None:
     assert WORKER.ask(r"\sinh x", r"\sinh(x)") is True
     assert WORKER.ask(r"\sinh x", r"\cosh x") is False
     first = WORKER.process_id
@@ -592,7 +596,7 @@ def _in_another_process(queue: Any) -> None:
 
 @pytest.mark.parametrize("method", ["fork", "spawn"])
 @pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
-def test_other_processes_get_a_worker_of_their_own(method: str) -> None:
+def test_each_process_starts_its_own_worker(method: str) -> None:
     assert WORKER.ask(r"\sinh x", r"\sinh(x)") is True
     ours = WORKER.process_id
     context = multiprocessing.get_context(method)
@@ -607,10 +611,10 @@ def test_other_processes_get_a_worker_of_their_own(method: str) -> None:
     assert WORKER.ask(r"\sinh x", r"\sinh(x)") is True
 
 
-# Cases that others have written
+# Shared cases and real data
 
 
-def test_the_shared_cases_come_out_as_they_say() -> None:
+def test_the_shared_cases_have_the_expected_verdicts() -> None:
     path = SHARED / "verifier_cases.jsonl"
     if not path.exists():
         pytest.skip("the shared cases are not beside this repository")
@@ -627,7 +631,7 @@ def test_the_shared_cases_come_out_as_they_say() -> None:
     assert wrong == []
 
 
-def test_real_golds_pass_the_audit_and_verify() -> None:
+def test_real_reference_answers_pass_the_audit_and_verify() -> None:
     files = sorted((SHARED / "real_samples").glob("*/problems.jsonl"))
     if not files:
         pytest.skip("the real samples are not beside this repository")
@@ -650,11 +654,9 @@ def test_real_golds_pass_the_audit_and_verify() -> None:
         ("Answer: 1/7:55/2", Answer("time", "7:55")),
     ],
 )
-def test_words_and_digits_inside_of_something_else_are_no_answer(
-    response: str, answer: Answer
-) -> None:
+def test_words_and_digits_inside_other_text_are_not_answers(response: str, answer: Answer) -> None:
     assert not verify(response, answer).correct
 
 
-def test_the_verifier_is_named_on_its_floor() -> None:
+def test_verify_is_exported_by_rewards() -> None:
     assert mstar.rewards.verify is verify

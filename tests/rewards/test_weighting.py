@@ -1,4 +1,4 @@
-"""Weights of the panel that follow agreement with the verifier, and reach whoever is paid."""
+"""Panel weights that follow agreement with the verifier, in all environments and in TRL."""
 
 from __future__ import annotations
 
@@ -42,7 +42,9 @@ def judged_agent(policy: Policy, folder: Path, **changes: Any) -> Agent:
     return agent_of(policy, folder, panel, **setting)
 
 
-def test_a_liar_loses_its_weight_and_a_friend_keeps_it(policy: Policy, tmp_path: Path) -> None:
+def test_a_model_that_disagrees_with_the_verifier_loses_its_weight(
+    policy: Policy, tmp_path: Path
+) -> None:
     agent = judged_agent(policy, tmp_path / "one", weighting="agreement")
     base, done = agent.learn()
     agent.close()
@@ -60,7 +62,7 @@ def test_a_liar_loses_its_weight_and_a_friend_keeps_it(policy: Policy, tmp_path:
     assert again.task.panel.weights == agent.task.panel.weights
 
 
-def test_fixed_weights_stay(policy: Policy, tmp_path: Path) -> None:
+def test_fixed_weights_do_not_change(policy: Policy, tmp_path: Path) -> None:
     agent = judged_agent(policy, tmp_path)
     agent.task.panel.weights["friend"] = 0.5
     list(agent.learn())
@@ -76,14 +78,14 @@ def test_the_columns_of_trl_sum_to_the_reward_after_weights_have_changed(
     _, done = agent.learn()
     agent.close()
     columns = [RewardColumn(agent.bridge, name) for name in column_weights(agent.task)]
-    told = list(column_weights(agent.task).values())
+    weights_of_columns = list(column_weights(agent.task).values())
     for weights in ({}, {"liar": 0.0}, {"friend": 0.2, "liar": 3.0}):
         agent.task.panel.weights |= weights
-        asked = [rollout.problem for rollout in done.rollouts]
-        table = agent.task.score(asked, [rollout.response.text for rollout in done.rollouts])
+        problems = [rollout.problem for rollout in done.rollouts]
+        table = agent.task.score(problems, [rollout.response.text for rollout in done.rollouts])
         agent.bridge.scored = [
             replace(rollout, reward=float(reward))
             for rollout, reward in zip(done.rollouts, table.reward, strict=True)
         ]
-        scores = np.array([column([""] * len(asked)) for column in columns], float)
-        np.testing.assert_allclose(told @ scores, table.reward, atol=1e-5)
+        scores = np.array([column([""] * len(problems)) for column in columns], float)
+        np.testing.assert_allclose(weights_of_columns @ scores, table.reward, atol=1e-5)
