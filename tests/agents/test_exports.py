@@ -9,7 +9,13 @@ from importlib import import_module
 
 import pytest
 
-ROOMS = ["mstar.agents", "mstar.agents.explore", "mstar.agents.monitor", "mstar.agents.sampling"]
+ROOMS = [
+    "mstar.agents",
+    "mstar.agents.explore",
+    "mstar.agents.monitor",
+    "mstar.agents.sampling",
+    "mstar.experiments",
+]
 
 
 @pytest.mark.parametrize("room", ROOMS)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
-from stored_results import RESULTS, packed
+from stored_results import RESULTS, ROOT, packed
 
 from mstar.agents.star import Star
 from mstar.experiments.studies.hinted_reasons import bare_share, counted, reasons_table
@@ -115,6 +116,20 @@ def test_every_row_of_a_study_in_the_findings_stands_in_its_tables() -> None:
     studied = [line for line in shown if not line.startswith(("| trained |", "| not trained |"))]
     assert studied
     assert not [line for line in studied if line not in there]
+
+
+def test_every_difference_on_the_front_page_stands_on_the_results_page_or_in_a_study() -> None:
+    difference = re.compile(r"[+-]\d+\.\d \[[+-]\d+\.\d, [+-]\d+\.\d\]")
+    pages = [RESULTS / "README.md", *RESULTS.glob(f"*/{TABLES}")]
+    stored = {found for page in pages for found in difference.findall(flat(page))}
+    front = flat(ROOT / "README.md")
+    shown = set(difference.findall(front[front.index("## Findings") :]))
+    assert len(shown) > 10
+    assert shown <= stored
+
+
+def flat(page: Path) -> str:
+    return " ".join(page.read_text().split())
 
 
 @pytest.mark.parametrize(

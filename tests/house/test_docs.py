@@ -67,6 +67,11 @@ def test_the_code_runs_and_prints_what_it_says(
     assert capsys.readouterr().out.splitlines() == SHOWN.findall(code)
 
 
+@pytest.mark.parametrize("code", blocks("python", "README.md"))
+def test_an_example_of_the_readme_imports_from_two_modules_of_ours_at_most(code: str) -> None:
+    assert len(set(re.findall(r"^(?:from|import) (mstar[\w.]*)", code, flags=re.M))) <= 2
+
+
 @pytest.mark.parametrize("code", blocks("sh", "README.md", "CONTRIBUTING.md"))
 def test_the_commands_exist_with_these_options(
     code: str, capsys: pytest.CaptureFixture[str]
