@@ -252,6 +252,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except SystemExit as stopped:  # tyro has printed its help, or what is wrong
         return stopped.code if isinstance(stopped.code, int) else 1
     except KeyboardInterrupt:
-        print("mstar: stopped; the same command goes on from the last round", file=sys.stderr)
+        print("mstar: stopped; the same command resumes after the last round", file=sys.stderr)
         return 130
     return 0

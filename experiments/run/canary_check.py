@@ -1,4 +1,4 @@
-"""Canaries at every start: would this run learn from junk? Asked of its own problems."""
+"""Check before a run starts: would its rewards make it learn from junk responses?"""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ FILE = "canaries.json"
 
 @dataclass(frozen=True)
 class CanaryCheck:
-    """What came of the canaries of a start.
+    """The result of scoring known good and junk responses with the run's panel.
 
     Attributes:
-        problems: golden attempts that were tried, one a problem.
-        learned: by kind, the share that the run would learn from: that passes the gate, or is paid
-            as much as golden by an online agent's reward.
-        failures: a sentence for each that is paid what it must not be.
+        problems: number of problems; each has one right ("golden") response.
+        learned: by kind of response, the share that the run would learn from: that passes the gate,
+            or gets as much reward as the golden response, for an online agent.
+        failures: a sentence for each response that scores higher than it may.
         junk: the kinds of junk that the run would learn from on most of the problems.
-        deaf: whether it would not learn from most of the golden ones.
+        deaf: whether it would not learn from most of the golden responses.
     """
 
     problems: int
@@ -41,13 +41,13 @@ class CanaryCheck:
 
     @property
     def fatal(self) -> str | None:
-        """What keeps the run from learning anything right; None where nothing does."""
+        """Why the run must not start; None if it may."""
         if self.junk:
             return f"this run would learn from junk: {', '.join(self.junk)}"
         return "this run would not learn from right answers" if self.deaf else None
 
     def warnings(self) -> list[str]:
-        """Lines for whoever watches; [] where all is well."""
+        """Lines for the terminal and the report; [] if nothing is wrong."""
         if not self.problems:
             return ["canaries: no labelled problem was found, so nothing is known of the rewards"]
         told = [f"canaries: {self.fatal}"] if self.fatal else []
@@ -58,10 +58,10 @@ class CanaryCheck:
 
 
 def check_run(recipe: Recipe, task: Task, validation: Task) -> CanaryCheck:
-    """Try a recipe's panel on canaries of its own problems.
+    """Score known good and junk responses to a recipe's own problems with its panel.
 
-    The golden attempts are worked solutions, or gold answers where there are none. Where the
-    training problems are unlabelled, held-out problems are asked.
+    The golden responses are worked solutions, or reference answers where there are none. If the
+    training problems are unlabelled, validation problems are used.
     """
     problems = _labelled(task, recipe.run.seed) or _labelled(validation, recipe.run.seed)
     report = _judged(task.panel, problems)
@@ -78,8 +78,8 @@ def check_run(recipe: Recipe, task: Task, validation: Task) -> CanaryCheck:
     )
 
 
-def heed(check: CanaryCheck, recipe: Recipe, folder: Path | None) -> list[str]:
-    """Record a check in the run's folder, where one is given; returns the warnings.
+def apply_check(check: CanaryCheck, recipe: Recipe, folder: Path | None) -> list[str]:
+    """Store a check in the run's folder, if one is given, and return its warnings.
 
     Raises:
         ValueError: the run would learn from junk, and the recipe does not allow it.
@@ -96,7 +96,7 @@ def heed(check: CanaryCheck, recipe: Recipe, folder: Path | None) -> list[str]:
 
 
 def stored_warnings(folder: Path) -> list[str]:
-    """The warnings of a run's last start; [] for a run from before there were canaries."""
+    """The warnings of a run's last start; [] for a run of a version without this check."""
     path = folder / FILE
     return CanaryCheck(**json.loads(path.read_text())).warnings() if path.exists() else []
 
@@ -117,7 +117,7 @@ def _judged(panel: RewardPanel, problems: Sequence[Problem]) -> CanaryReport:
 
 
 def _learned(report: CanaryReport, recipe: Recipe) -> dict[str, float]:
-    """The share of each kind that would be learned from."""
+    """The share of each kind of response that the run would learn from."""
     table, kinds = report.table, np.array(report.kinds, np.str_)
     golden = kinds == "golden"
     taken = table[recipe.selection.gate] == 1.0

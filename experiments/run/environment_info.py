@@ -1,4 +1,4 @@
-"""Where a run took place: versions, commit and hardware, for its record."""
+"""Versions, commit and hardware of a run, for its record."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from mstar.agents.policy import distributed
 PACKAGES = ("mstar-rl", "torch", "transformers", "trl", "peft", "gymnasium", "numpy", "pillow")
 
 
-def surroundings() -> dict[str, Any]:
-    """What cannot be read off a recipe, as JSON values."""
+def environment_info() -> dict[str, Any]:
+    """Versions, commit and hardware, as JSON values."""
     commit = subprocess.run(
         ["git", "rev-parse", "HEAD"],
         cwd=Path(__file__).resolve().parent,

@@ -1,4 +1,4 @@
-"""The problems of a recipe, as the environments that pose and judge them."""
+"""The training, validation and test problems of a recipe, as tasks."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ MIXTURE = "mstar/Mixture-v0"
 
 
 @dataclass(frozen=True, slots=True)
-class Exam:
-    """Problems that a run is tested on.
+class TestSet:
+    """Problems that base and evolved policy are tested on.
 
     Attributes:
         group: ``trained``, of the kind that it learns from; ``not trained``; or ``harder``, of the
             trained families one level up.
-        task: poses and judges them.
-        problems: each once.
+        task: builds the prompts and scores the responses.
+        problems: without repeats.
     """
 
     group: str
@@ -69,7 +69,7 @@ def open_task(
     return task
 
 
-def exams(recipe: Recipe) -> list[Exam]:
+def test_sets(recipe: Recipe) -> list[TestSet]:
     """What a run of a recipe is tested on; half as many problems beside those it trained for.
 
     Only the verifier judges there: a test asks what is right, and other judges cost time.
@@ -86,5 +86,5 @@ def exams(recipe: Recipe) -> list[Exam]:
     found = []
     for group, posed, families, count in asked:
         task = open_task(posed, "test", families, RewardPanel([Correctness()]))
-        found.append(Exam(group, task, unique_problems(task.draw(count))))
+        found.append(TestSet(group, task, unique_problems(task.draw(count))))
     return found

@@ -1,4 +1,4 @@
-"""A live line on the terminal while a run works; it reads the agent and is never told."""
+"""The live line on the terminal while a run is going on."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from mstar.agents.types import Round
 
 
 class Progress:
-    """Shows round, stage, rate and accuracy; a finished round leaves a line behind.
+    """Shows round, stage, rate and accuracy, and prints a line for every finished round.
 
     Args:
         console: where to write; on a file or a pipe only the finished rounds appear.
@@ -27,17 +27,17 @@ class Progress:
         self._counted = (time.monotonic(), 0)
 
     def watch(self, agent: Agent) -> None:
-        """Follow this agent from now on."""
+        """Show the progress of this agent from now on."""
         self._agent = agent
 
     def say(self, what: str) -> None:
-        """Name what goes on outside of the agent's rounds."""
+        """Show a stage outside of the agent's rounds."""
         self._what = what
         if not self.console.is_terminal:
             self.console.print(what)
 
     def finished(self, done: Round) -> None:
-        """Leave a line for a committed round."""
+        """Print a line for a committed round."""
         dynamics = done.metrics
         spread = next(iter(dynamics.by_temperature.values()))
         self._accuracy = f"greedy {100 * dynamics.greedy:.1f} %"
@@ -55,7 +55,7 @@ class Progress:
         self.warn([f"          {alarm}" for alarm in done.alarms])
 
     def warn(self, lines: Sequence[str]) -> None:
-        """Leave lines that must not be overlooked."""
+        """Print warnings."""
         for line in lines:
             self.console.print(
                 line, style="bold red", markup=False, highlight=False, soft_wrap=True

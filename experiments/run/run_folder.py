@@ -1,4 +1,4 @@
-"""A run's folder: what is written, and how a killed run finds its way back.
+"""The folder of a run: what is stored, and how a killed run resumes.
 
 recipe.json              the recipe with versions, commit, seed and hardware
 rounds.jsonl             one row a round; a round is committed when its row stands here
@@ -24,7 +24,7 @@ from mstar.agents.config import SETTINGS, Recipe, stored_settings
 from mstar.agents.types import Rollout, Round
 from mstar.envs.variants.unlabelled import is_right
 from mstar.experiments.rows import Row, read_rows, write_rows, write_whole
-from mstar.experiments.run.environment_info import surroundings
+from mstar.experiments.run.environment_info import environment_info
 from mstar.experiments.run.round_row import describe
 
 # Adam's moments as each launch writes them; FSDP has the weights beside them once more.
@@ -60,7 +60,7 @@ class RunFolder:
                         "give another --out, or the same settings to resume it"
                     )
             else:
-                described = {"recipe": asdict(recipe), **surroundings()}
+                described = {"recipe": asdict(recipe), **environment_info()}
                 write_whole(written, json.dumps(described, indent=2))
         except OSError as error:
             raise OSError(

@@ -1,4 +1,4 @@
-"""A run from recipe to report: problems, policy, rounds, test, page."""
+"""One run: open the problems, train round by round, test, write the report."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ from mstar.agents.sampling.catalog import sampler_of
 from mstar.agents.seeds import mix
 from mstar.envs.variants.phrasing import AXES, distinct_phrasings
 from mstar.experiments.rows import Row, read_rows, write_rows
-from mstar.experiments.run.canary_check import check_run, heed
+from mstar.experiments.run.canary_check import apply_check, check_run
 from mstar.experiments.run.evaluate import METRICS, evaluate, values
-from mstar.experiments.run.problems import Exam, exams, open_task
+from mstar.experiments.run.problems import TestSet, open_task, test_sets
 from mstar.experiments.run.progress import Progress
 from mstar.experiments.run.report import write_report
 from mstar.experiments.run.run_folder import RunFolder
@@ -34,7 +34,7 @@ from mstar.experiments.terminal import live
 
 
 def train(recipe: Recipe, out: Path, console: Console, base_test: Path | None = None) -> RunFolder:
-    """Run a recipe, or go on with a run that was killed, and write its report.
+    """Run a recipe, or resume a run that was killed, and write its report.
 
     Args:
         recipe: what to run.
@@ -48,13 +48,13 @@ def train(recipe: Recipe, out: Path, console: Console, base_test: Path | None = 
             has been trained then.
     """
     prepare_torch(recipe.run.threads)
-    tests = exams(recipe)  # before the panel, which may load a model
+    tests = test_sets(recipe)  # before the panel, which may load a model
     panel = panel_of(recipe)
     task, validation = (open_task(recipe, split, panel=panel) for split in ("train", "validation"))
     folder = open_folder(out, recipe)
-    main, console = distributed.is_main(), speaker(console)
+    main, console = distributed.is_main(), main_console(console)
     canaries = check_run(recipe, task, validation)
-    warned = heed(canaries, recipe, folder.path if main else None)
+    warned = apply_check(canaries, recipe, folder.path if main else None)
     policy = load_policy(recipe)
     progress = Progress(console)
     with live(console, progress, per_second=4):
@@ -87,20 +87,20 @@ def train(recipe: Recipe, out: Path, console: Console, base_test: Path | None = 
 
 
 def open_folder(out: Path, recipe: Recipe) -> RunFolder:
-    """The run's folder, made or checked by the main process before the others look into it."""
+    """The run's folder, created or checked by the main process before the others read it."""
     if distributed.is_main():
         RunFolder.create(out, recipe).empty_trainer()
     distributed.wait()
     return RunFolder(out)
 
 
-def speaker(console: Console) -> Console:
-    """The console for the main process, and silence for the others."""
+def main_console(console: Console) -> Console:
+    """The console for the main process; a silent one for the others."""
     return console if distributed.is_main() else Console(quiet=True)
 
 
 def prepare_torch(threads: int) -> None:
-    """Threads, and no word to anybody's server."""
+    """Set the thread count; disable telemetry, progress bars and known harmless warnings."""
     os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     logging.disable_progress_bar()  # one live line is enough
@@ -118,7 +118,7 @@ def _not_about_keys(record: LogRecord) -> bool:
 
 
 def load_policy(recipe: Recipe, checkpoint: Path | None = None, *, device: str = "auto") -> Policy:
-    """The recipe's model as it starts, or what a checkpoint of it had become."""
+    """The recipe's model as it starts, or as a checkpoint has it."""
     name = str(EMBEDDED) if recipe.model.name == "embedded" else recipe.model.name
     policy = Policy.load(name, device=device, dtype=recipe.model.dtype)
     if recipe.model.lora_rank:
@@ -134,31 +134,31 @@ def test_run(
     folder: RunFolder,
     recipe: Recipe,
     evolved: Policy,
-    tests: Sequence[Exam],
+    tests: Sequence[TestSet],
     base_test: Path | None,
 ) -> list[Row]:
-    """Base and evolved policy on the same unseen problems; kept if a killed run had done it."""
+    """Test base and evolved policy on the same unseen problems, unless it is done already."""
     path = folder.path / "evaluation.jsonl"
     if path.exists():
         return read_rows(path)
     rows = _shared_test(base_test, recipe, tests)
-    for exam in tests:
-        rows += sit(exam, evolved, recipe, policy="evolved", group=exam.group)
+    for test_set in tests:
+        rows += evaluate_policy(test_set, evolved, recipe, policy="evolved", group=test_set.group)
     if distributed.is_main():
         write_rows(path, rows)
     return rows
 
 
-def _shared_test(shared: Path | None, recipe: Recipe, tests: Sequence[Exam]) -> list[Row]:
-    """The base's test: read where a run with the same test has left it, else made and left."""
-    asked = [(exam.group, problem.id) for exam in tests for problem in exam.problems]
+def _shared_test(shared: Path | None, recipe: Recipe, tests: Sequence[TestSet]) -> list[Row]:
+    """The rows of the base's test, read from `shared` if they are there, else made and stored."""
+    asked = [(test_set.group, problem.id) for test_set in tests for problem in test_set.problems]
     there = read_rows(shared) if shared is not None else []
     found = [(row["group"], row["id"]) for row in there]
     if there and asked == found and len(there[0]["samples"]) == recipe.evaluation.test_samples:
         return there
     base, rows = load_policy(recipe), []
-    for exam in tests:
-        rows += sit(exam, base, recipe, policy="base", group=exam.group)
+    for test_set in tests:
+        rows += evaluate_policy(test_set, base, recipe, policy="base", group=test_set.group)
     if shared is not None and not there and distributed.is_main():
         shared.parent.mkdir(parents=True, exist_ok=True)
         write_rows(shared, rows)
@@ -169,9 +169,11 @@ def evaluate_subject(subject: str, recipe: Recipe) -> dict[str, dict[str, str]]:
     """Accuracy of a run's newest policy, or of any model, by group of test problems and metric."""
     recipe, tests, policy = _opened(subject, recipe)
     results = {}
-    for exam in tests:
-        rows = sit(exam, policy, recipe)
-        results[exam.group] = {metric: str(estimate([values(rows, metric)])) for metric in METRICS}
+    for test_set in tests:
+        rows = evaluate_policy(test_set, policy, recipe)
+        results[test_set.group] = {
+            metric: str(estimate([values(rows, metric)])) for metric in METRICS
+        }
     return results
 
 
@@ -192,15 +194,17 @@ def variants_of_subject(subject: str, recipe: Recipe, count: int) -> list[Row]:
     recipe, tests, policy = _opened(subject, recipe)
     sampler = sampler_of(policy, recipe)
     rows: list[Row] = []
-    for exam in tests:
+    for test_set in tests:
         seed = mix(recipe.run.seed, 0, 4)
-        rows += ask_variants(sampler, exam.task, exam.problems, phrasings, seed, group=exam.group)
+        rows += ask_variants(
+            sampler, test_set.task, test_set.problems, phrasings, seed, group=test_set.group
+        )
     if distributed.is_main() and (Path(subject) / "recipe.json").exists():
         write_rows(Path(subject) / "variants.jsonl", rows)
     return rows
 
 
-def _opened(subject: str, recipe: Recipe) -> tuple[Recipe, list[Exam], Policy]:
+def _opened(subject: str, recipe: Recipe) -> tuple[Recipe, list[TestSet], Policy]:
     """A run's own recipe and newest policy, or another model under the recipe; and its tests."""
     prepare_torch(recipe.run.threads)
     run = RunFolder(Path(subject))
@@ -209,13 +213,15 @@ def _opened(subject: str, recipe: Recipe) -> tuple[Recipe, list[Exam], Policy]:
         recipe, checkpoint = run.recipe(), run.newest_checkpoint()
     else:
         recipe = recipe.replace(model=subject)
-    return recipe, exams(recipe), load_policy(recipe, checkpoint)
+    return recipe, test_sets(recipe), load_policy(recipe, checkpoint)
 
 
-def sit(exam: Exam, policy: Policy, recipe: Recipe, /, **labels: str) -> list[Row]:
-    """A policy's answers to an exam, a row a problem; every policy meets the same chance."""
+def evaluate_policy(
+    test_set: TestSet, policy: Policy, recipe: Recipe, /, **labels: str
+) -> list[Row]:
+    """Test a policy, a row a problem; every policy gets the same random numbers."""
     sampler = sampler_of(policy, recipe)
     seed = mix(recipe.run.seed, 0, 4)
     return evaluate(
-        sampler, exam.task, exam.problems, recipe.evaluation.test_samples, seed, **labels
+        sampler, test_set.task, test_set.problems, recipe.evaluation.test_samples, seed, **labels
     )

@@ -13,7 +13,13 @@ from env_doubles import Stored
 
 from mstar.agents.config import Recipe
 from mstar.envs.task import Task
-from mstar.experiments.run.canary_check import FILE, CanaryCheck, check_run, heed, stored_warnings
+from mstar.experiments.run.canary_check import (
+    FILE,
+    CanaryCheck,
+    apply_check,
+    check_run,
+    stored_warnings,
+)
 from mstar.experiments.run.problems import open_task
 from mstar.experiments.run.recipes import RECIPES
 from mstar.rewards.base import Attempt, Scores
@@ -51,10 +57,10 @@ def test_a_control_that_would_learn_from_junk_must_be_allowed(
     found = checked(recipe)
     assert junk <= set(found.junk)
     with pytest.raises(ValueError, match=r"would learn from junk.*--canaries warn"):
-        heed(found, recipe, tmp_path)
+        apply_check(found, recipe, tmp_path)
     recorded = json.loads((tmp_path / FILE).read_text())
     assert recorded["junk"] == list(found.junk)
-    told = heed(found, recipe.replace(canaries="warn"), tmp_path)
+    told = apply_check(found, recipe.replace(canaries="warn"), tmp_path)
     assert "learn from junk" in told[0]
     assert stored_warnings(tmp_path) == told
 

@@ -504,7 +504,7 @@ def test_an_interrupted_command_ends_with_130_and_leaves_no_run_behind(tmp_path:
     assert len([name for name in kept if name.endswith("evaluation.jsonl")]) == 1
     with locked(tmp_path):  # no run holds it any more
         assert child.stderr is not None
-        assert b"the same command goes on" in child.stderr.read()
+        assert b"the same command resumes" in child.stderr.read()
     child.stderr.close()
 
 
