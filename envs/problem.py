@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -145,10 +144,3 @@ class RenderedImages(Sequence[Image.Image]):
     def __getitem__(self, index: slice) -> Sequence[Image.Image]: ...
     def __getitem__(self, index: int | slice) -> Image.Image | Sequence[Image.Image]:
         return self._rendered[index]
-
-
-def decisive_numbers(problem: Problem) -> Sequence[str]:
-    """Numbers of the question that a correct reading of the image would also give, sorted."""
-    asked = set(re.findall(r"\d+(?:\.\d+)?", problem.question))
-    read = {step.value for step in problem.steps if step.kind == "perceive"}
-    return sorted(asked & read)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter
 from fractions import Fraction
 from functools import cache
@@ -24,7 +25,7 @@ from mstar.envs.families.parts.icons import ICONS, icon
 from mstar.envs.families.pictograph import Pictograph
 from mstar.envs.families.shapes import Shapes
 from mstar.envs.families.table import Table
-from mstar.envs.problem import Problem, decisive_numbers
+from mstar.envs.problem import Problem
 
 EIGHT = [BarChart, Clock, Counting, Dice, FunctionGraph, Pictograph, Shapes, Table]
 DRAWN = 24  # problems of each family and level
@@ -100,6 +101,12 @@ def test_nine_in_ten_have_a_counterfactual_with_another_image_and_answer(
         assert other.question == problem.question
         assert other.answer != problem.answer
         assert not np.array_equal(pixels(problem), pixels(other))
+
+
+def decisive_numbers(problem: Problem) -> set[str]:
+    """Numbers of the question that a correct reading of the image would also give."""
+    asked = set(re.findall(r"\d+(?:\.\d+)?", problem.question))
+    return asked & {step.value for step in problem.steps if step.kind == "perceive"}
 
 
 @every_level
