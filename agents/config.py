@@ -414,7 +414,7 @@ class Recipe:
         changed: dict[str, dict[str, Any]] = {}
         for name, value in settings.items():
             if (found := SETTINGS.get(RENAMED.get(name, name))) is None:
-                raise ValueError(unknown("setting", name, SETTINGS))
+                raise ValueError(unknown_setting(name))
             changed.setdefault(found[0], {})[found[1]] = _typed(name, value, HINTS[found])
         groups = {
             group: dataclasses.replace(getattr(self, group), **values)
@@ -456,8 +456,14 @@ def stored_settings(stored: Mapping[str, Any]) -> dict[str, Any]:
         elif RENAMED.get(name, name) in SETTINGS:
             found[RENAMED.get(name, name)] = value
         else:
-            raise ValueError(unknown("setting", name, [*GROUPS, *SETTINGS]))
+            raise ValueError(unknown_setting(name))
     return {name: tuple(v) if isinstance(v, list) else v for name, v in found.items()}
+
+
+def unknown_setting(name: str) -> str:
+    """The message for a name that no setting has, with the nearest; they are too many to list."""
+    nearest = unknown("setting", name, [*GROUPS, *SETTINGS]).partition(" Known: ")[0]
+    return f"{nearest} `mstar config` prints all settings"
 
 
 def _at_least(least: int, config: Any, *names: str) -> None:
