@@ -8,11 +8,10 @@ from collections.abc import Sequence
 import numpy as np
 
 from mstar.envs import FAMILIES, ProblemEnv
+from mstar.experiments.rows import Row
 
 SIZE = 96  # pixels
 WARM_UP = 20  # pairs, which load fonts and lazy imports
-
-Row = dict[str, str | int | float]
 
 
 def bench_envs(seconds_each: float = 1.0, panel: Sequence[str] | None = None) -> list[Row]:

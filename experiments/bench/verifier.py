@@ -10,12 +10,12 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 
 from mstar.experiments.bench.verdicts import Case, read_verdicts
+from mstar.experiments.rows import Row
 from mstar.rewards.verifier.verify import verify
 
 PATIENCE = 8.0  # seconds until a child that has not answered is killed
 START = 120.0  # seconds for the imports of a child
 
-Row = dict[str, str | int | float]
 Grade = Callable[[Case], bool | None]
 
 

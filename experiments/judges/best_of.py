@@ -74,8 +74,10 @@ def sampled(settings: BestOf, seed: int) -> list[Row]:
     sampler = LocalSampler(
         load_policy(recipe), recipe.sampling.max_new_tokens, recipe.sampling.batch_rows
     )
-    heat = [1.0] * max(SIZES)
-    rollouts = collect(sampler, task, task.draw(settings.problems), heat, mix(seed, 0, 6), 0)
+    temperatures = [1.0] * max(SIZES)
+    rollouts = collect(
+        sampler, task, task.draw(settings.problems), temperatures, mix(seed, 0, 6), 0
+    )
     attempts = [r.problem.attempt(r.response.text) for r in rollouts]
     chains = step_judge_in(task.panel).scores(attempts)
     rows = []

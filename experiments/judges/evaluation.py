@@ -1,4 +1,4 @@
-"""What a judge says of responses to problems it has not learned from, and where it draws a line.
+"""How well a judge finds the first error in responses to unseen problems, and its threshold.
 
 python -m mstar.experiments.judges.evaluation --out FILE.jsonl
 """
@@ -33,8 +33,8 @@ THRESHOLDS = tuple(round(0.02 * step, 2) for step in range(1, 50))
 
 
 @dataclass(frozen=True)
-class Examination:
-    """A judge that is made, and what it is asked.
+class EvaluationOptions:
+    """The judge to evaluate, and the responses it is given.
 
     Attributes:
         out: file for the rows, one a response.
@@ -53,8 +53,8 @@ class Examination:
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
-    """A labelled response that a judge is asked about.
+class EvaluationItem:
+    """A labelled response to be judged.
 
     Attributes:
         seed: of its problem.
@@ -67,9 +67,9 @@ class Question:
     example: LabelledResponse
 
 
-def questions(
+def evaluation_items(
     settings: JudgeExamples, split: Split, problems: int, seeds: Sequence[int]
-) -> list[Question]:
+) -> list[EvaluationItem]:
     """Exact solutions, slips and the policy's own samples of problems of a split, seed by seed.
 
     Where a problem has no worked solution there are samples alone, labelled at their end.
@@ -78,7 +78,7 @@ def questions(
     sampler = LocalSampler(
         load_policy(recipe), recipe.sampling.max_new_tokens, recipe.sampling.batch_rows
     )
-    found: list[Question] = []
+    found: list[EvaluationItem] = []
     for seed in seeds:
         rng = np.random.default_rng([settings.seed, seed])
         tasks = [
@@ -96,12 +96,12 @@ def questions(
         for example in (one for group in own for one in group if one):
             known = settings.target == "process" and example.problem.steps
             asked.append(("own", example if known else outcome_label(example)))
-        found += [Question(seed, source, example) for source, example in asked if example]
+        found += [EvaluationItem(seed, source, example) for source, example in asked if example]
     return found
 
 
-def examined(judge: StepJudge, asked: Sequence[Question]) -> list[Row]:
-    """A row a response: where its first error is, what the judge scores, and where it sees one.
+def judged_rows(judge: StepJudge, asked: Sequence[EvaluationItem]) -> list[Row]:
+    """One row per response: its first error, the judge's scores, and the first error that it sees.
 
     A step without a label is not counted: it scores 1, whatever the judge says.
 
@@ -160,16 +160,16 @@ def best_threshold(rows: Sequence[Row]) -> float:
     return max(THRESHOLDS, key=quality)
 
 
-def examine(settings: Examination) -> list[Row]:
-    """The rows of an examination; they are stored and returned."""
+def evaluate_judge(settings: EvaluationOptions) -> list[Row]:
+    """Evaluate a judge on test problems; its rows are stored and returned."""
     prepare_torch(1)
     judge = StepJudge.load(settings.judge)
     examples = settings.examples
-    asked = questions(examples, "test", examples.problems, settings.seeds)
-    rows = examined(judge, asked)
+    asked = evaluation_items(examples, "test", examples.problems, settings.seeds)
+    rows = judged_rows(judge, asked)
     write_rows(settings.out, rows)
     return rows
 
 
 if __name__ == "__main__":
-    Console().print(error_table(examine(tyro.cli(Examination))), soft_wrap=True)
+    Console().print(error_table(evaluate_judge(tyro.cli(EvaluationOptions))), soft_wrap=True)

@@ -15,7 +15,7 @@ from rich.console import Console
 
 from mstar.agents.judges.monte_carlo import monte_carlo
 from mstar.agents.sampling.local import LocalSampler
-from mstar.experiments.judges.evaluation import questions
+from mstar.experiments.judges.evaluation import evaluation_items
 from mstar.experiments.judges.examples import JudgeExamples
 from mstar.experiments.markdown import percent, table
 from mstar.experiments.rows import Row, write_rows
@@ -54,7 +54,7 @@ def compared(settings: LabelAgreement) -> list[Row]:
     rows: list[Row] = []
     for seed in settings.seeds:
         task = open_task(recipe.replace(seed=seed), "test")
-        asked = questions(examples, "test", settings.problems, [seed])
+        asked = evaluation_items(examples, "test", settings.problems, [seed])
         problems = {question.example.problem.id: question.example.problem for question in asked}
         places = {name: place for place, name in enumerate(problems)}
         prompts = [task.prompt(problem) for problem in problems.values()]

@@ -22,7 +22,7 @@ from rich.console import Console
 from mstar.agents.judges.step_judge import StepJudge
 from mstar.agents.judges.training import JudgeTraining, train_judge
 from mstar.experiments.judges.errors import error_table
-from mstar.experiments.judges.evaluation import best_threshold, examined, questions
+from mstar.experiments.judges.evaluation import best_threshold, evaluation_items, judged_rows
 from mstar.experiments.judges.examples import JudgeExamples, batches
 from mstar.experiments.rows import Row, write_rows
 from mstar.experiments.run.train import load_policy, prepare_torch
@@ -70,15 +70,15 @@ def train_step_judge(settings: JudgeRun, console: Console) -> list[Row]:
     backbone = load_policy(recipe.replace(lora_rank=settings.lora_rank))
     judge = StepJudge.fresh(backbone, recipe.data.image_size)
     history = fitted(judge, settings, console)
-    asked = questions(settings.examples, "validation", settings.validation, [0])
-    judge = replace(judge, threshold=best_threshold(examined(judge, asked)))
+    asked = evaluation_items(settings.examples, "validation", settings.validation, [0])
+    judge = replace(judge, threshold=best_threshold(judged_rows(judge, asked)))
     judge.save(settings.out)
     described = {**asdict(settings), "threshold": judge.threshold, "history": history}
     text = json.dumps(described, indent=1, default=str)
     (settings.out / "training.json").write_text(text + "\n")
     console.print(f"judge with threshold {judge.threshold} written to {settings.out}")
-    asked = questions(settings.examples, "test", settings.test, settings.test_seeds)
-    rows = examined(judge, asked)
+    asked = evaluation_items(settings.examples, "test", settings.test, settings.test_seeds)
+    rows = judged_rows(judge, asked)
     write_rows(settings.out / "errors.jsonl", rows)
     return rows
 

@@ -30,7 +30,12 @@ from mstar.agents.policy.policy import Policy
 from mstar.envs.families.catalog import FAMILIES
 from mstar.envs.problem import Problem, Prompt
 from mstar.experiments.judges.errors import error_table, family_table, first_error_f1
-from mstar.experiments.judges.evaluation import Question, best_threshold, examined, questions
+from mstar.experiments.judges.evaluation import (
+    EvaluationItem,
+    best_threshold,
+    evaluation_items,
+    judged_rows,
+)
 from mstar.experiments.judges.examples import JudgeExamples, batches
 from mstar.rewards.base import Attempt
 from mstar.rewards.models.process import ProcessReward, Steps, first_error
@@ -185,13 +190,16 @@ def test_equal_responses_have_equal_scores_in_any_batch(judge: StepJudge) -> Non
         np.testing.assert_allclose(one, alone, atol=rounding())
 
 
-def questioned() -> list[Question]:
+def questioned() -> list[EvaluationItem]:
     rng = np.random.default_rng(0)
     asked = []
     for index in range(4):
         wrong = corrupted_solution(dice(index), rng)
         assert wrong is not None
-        asked += [Question(0, "exact", correct_solution(dice(index))), Question(0, "slip", wrong)]
+        asked += [
+            EvaluationItem(0, "exact", correct_solution(dice(index))),
+            EvaluationItem(0, "slip", wrong),
+        ]
     return asked
 
 
@@ -204,7 +212,7 @@ def test_a_trained_judge_separates_right_steps_from_wrong_ones(judge: StepJudge)
     losses = [float(loss) for loss in train_judge(judge, itertools.repeat(batch), fit)]
     assert len(losses) == 80
     assert losses[-1] < 0.5 * losses[0]
-    rows_of_test = examined(judge, asked)
+    rows_of_test = judged_rows(judge, asked)
     found = first_error_f1(rows_of_test)
     assert found.f1 > 0.7
     assert found.low <= found.f1 <= found.high
@@ -348,7 +356,7 @@ def test_an_unknown_name_in_a_panel_lists_the_known_ones() -> None:
 def test_examples_take_the_levels_in_turn() -> None:
     settings = JudgeExamples(families=("Dice",), levels=(1, 3), problems=2, samples=1)
     assert [settings.recipe(number).data.level for number in range(3)] == [1, 3, 1]
-    asked = questions(settings, "test", 4, [0])
+    asked = evaluation_items(settings, "test", 4, [0])
     assert [q.example.problem.tags["level"] for q in asked if q.source == "exact"] == list("1133")
     with pytest.raises(ValueError, match="got \\(0,\\)"):
         JudgeExamples(levels=(0,))

@@ -27,8 +27,8 @@ from mstar.experiments.bench.exploration.simulated_policy import (
     CERTAINTY,
     PAPER,
     PROCESS,
-    HeldOut,
-    Kind,
+    ProblemKind,
+    SimulatedProblems,
     entropy,
     pass_k,
     reward_pass_2,
@@ -62,8 +62,8 @@ def together(one: Samples, other: Samples) -> float:
 
 @pytest.mark.parametrize("kind", [PAPER[0], PAPER[2], PROCESS[0], CERTAINTY[1]])
 @pytest.mark.parametrize("temperature", [0.4, 1.1])
-def test_closed_forms_are_what_sampling_gives(kind: Kind, temperature: float) -> None:
-    (seen,) = HeldOut(0, 6000, 8, paired=True).sample((kind,), (temperature,))
+def test_closed_forms_are_what_sampling_gives(kind: ProblemKind, temperature: float) -> None:
+    (seen,) = SimulatedProblems(0, 6000, 8, paired=True).sample((kind,), (temperature,))
     for k in (2, 4, 8):
         simulated = reward_pass_2_at(seen, k)
         error = simulated.std() / len(simulated) ** 0.5
@@ -74,7 +74,7 @@ def test_closed_forms_are_what_sampling_gives(kind: Kind, temperature: float) ->
 
 
 def test_two_samples_leave_nothing_to_rank_and_a_perfect_ranking_loses_nothing() -> None:
-    perfect = Kind(0.2, 1.0, 2.0, 2.0, trust=40.0)
+    perfect = ProblemKind(0.2, 1.0, 2.0, 2.0, trust=40.0)
     assert reward_pass_2((PAPER[1],), 0.8, 2) == pytest.approx(pass_k((PAPER[1],), 0.8, 2))
     assert reward_pass_2((perfect,), 0.8, 8) == pytest.approx(pass_k((perfect,), 0.8, 8))
 
@@ -83,7 +83,7 @@ def test_a_sharper_policy_is_less_entropic_and_wants_more_heat() -> None:
     kind = PROCESS[0]
     heats = np.arange(0.3, 1.61, 0.05)
 
-    def best(kind: Kind) -> float:
+    def best(kind: ProblemKind) -> float:
         return float(heats[np.argmax([reward_pass_2((kind,), t, 8) for t in heats])])
 
     assert entropy((kind.sharper(2),)) < entropy((kind,))
@@ -112,7 +112,7 @@ def test_the_papers_policies_are_fitted_to_the_papers_tables(place: int, update:
     ],
 )
 def test_the_embedded_policies_are_fitted_to_measured_curves(
-    policy: str, rank: str, kind: Kind
+    policy: str, rank: str, kind: ProblemKind
 ) -> None:
     off = []
     for heat, seen in measured(policy, rank).items():
@@ -125,7 +125,7 @@ def test_the_embedded_policies_are_fitted_to_measured_curves(
 def test_noise_goes_together_as_it_was_measured() -> None:
     found = measured("base", "process")
     later = measured("round 4", "process")
-    world = HeldOut(0, 300, 16, paired=True)
+    world = SimulatedProblems(0, 300, 16, paired=True)
     simulated = dict(zip(found, world.sample((PROCESS[0],), list(found)), strict=True))
     trained = dict(zip(found, world.sample((PROCESS[1],), list(found)), strict=True))
     pairs = list(pairwise(found))[:-1]  # at 1.6 the model rambles, and little is shared
@@ -135,7 +135,7 @@ def test_noise_goes_together_as_it_was_measured() -> None:
     real = np.mean([together(found[t], later[t]) for t in found])
     ours = np.mean([together(simulated[t], trained[t]) for t in found])
     assert abs(real - ours) < 0.1
-    apart = HeldOut(0, 300, 16, paired=False).sample((PROCESS[0],), [0.6, 0.8])
+    apart = SimulatedProblems(0, 300, 16, paired=False).sample((PROCESS[0],), [0.6, 0.8])
     assert abs(together(*apart)) < 0.05
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from mstar.envs.families.catalog import FAMILIES
-from mstar.experiments.judges.evaluation import questions
+from mstar.experiments.judges.evaluation import evaluation_items
 from mstar.experiments.judges.examples import JudgeExamples, one_batch
 
 
@@ -64,6 +64,6 @@ def test_outcomes_need_no_solution(unsolved: str) -> None:
 
 def test_unsolved_problems_are_examined_at_their_answers(unsolved: str) -> None:
     settings = JudgeExamples(env=unsolved, samples=1, labels="hard")
-    asked = questions(settings, "test", 4, [0])
+    asked = evaluation_items(settings, "test", 4, [0])
     assert {question.source for question in asked} == {"own"}
     assert all(np.isnan(q.example.right[:-1]).all() for q in asked)

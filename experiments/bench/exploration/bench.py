@@ -22,8 +22,8 @@ from mstar.experiments.bench.exploration.figures import write_figures
 from mstar.experiments.bench.exploration.scenarios import REPORTED, ROUNDS, TUNING, varied
 from mstar.experiments.bench.exploration.simulated_policy import (
     CANDIDATES,
-    HeldOut,
-    Policy,
+    SimulatedPolicy,
+    SimulatedProblems,
     entropy,
     reward_pass_2,
     reward_pass_2_curve,
@@ -92,7 +92,7 @@ class Course:
 
 def run_course(
     contender: Contender,
-    policies: Sequence[Policy],
+    policies: Sequence[SimulatedPolicy],
     best: Sequence[float],
     seed: int,
     samples: int = SAMPLES,
@@ -106,14 +106,14 @@ def run_course(
         seed: of problems and chance.
         samples: of each held-out problem.
     """
-    held_out = HeldOut(seed, PROBLEMS, samples, contender.paired)
+    held_out = SimulatedProblems(seed, PROBLEMS, samples, contender.paired)
     controller = contender.make(SamplingPlan(START, SAMPLES, 2, 0.0))
     regret, temperatures, extra = [], [], 0
     for number, policy in enumerate(policies):
         if number:  # practise with the policy of the round before, then measure what became of it
-            heat = controller.plan().temperature
-            temperatures.append(heat)
-            reached = reward_pass_2(policies[number - 1], heat, SAMPLES)
+            temperature = controller.plan().temperature
+            temperatures.append(temperature)
+            reached = reward_pass_2(policies[number - 1], temperature, SAMPLES)
             regret.append(max(0.0, best[number - 1] - reached))
         probes = controller.probes(number)
         extra += PROBLEMS * samples * (len(probes) - 1)
@@ -122,7 +122,7 @@ def run_course(
     return Course(tuple(regret), tuple(temperatures), extra)
 
 
-def _dynamics(policy: Policy, probed: Sequence[Samples]) -> Metrics:
+def _dynamics(policy: SimulatedPolicy, probed: Sequence[Samples]) -> Metrics:
     surprise = entropy(policy)
     spread = {}
     for part in probed:
@@ -140,7 +140,7 @@ def _dynamics(policy: Policy, probed: Sequence[Samples]) -> Metrics:
 
 def bench_exploration(
     seeds: Sequence[int],
-    scenarios: dict[str, tuple[Policy, ...]],
+    scenarios: dict[str, tuple[SimulatedPolicy, ...]],
     names: Sequence[str] = (),
     samples: int = SAMPLES,
 ) -> list[Row]:
@@ -169,13 +169,13 @@ def bench_exploration(
 
 
 def _row(scenario: str, name: str, runs: Sequence[Course], best: list[float]) -> Row:
-    heats = np.mean([run.temperatures for run in runs], axis=0)
+    chosen = np.mean([run.temperatures for run in runs], axis=0)
     return {
         "scenario": scenario,
         "controller": name,
         "regret": [round(100 * sum(run.regret), 2) for run in runs],
         "samples": round(float(np.mean([run.samples for run in runs]))),
-        "temperature": [round(float(t), 3) for t in heats],
+        "temperature": [round(float(t), 3) for t in chosen],
         "best": best,
     }
 

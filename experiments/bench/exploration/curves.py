@@ -64,13 +64,13 @@ def curves(settings: Curves, temperatures: Sequence[float] = TEMPERATURES) -> li
         load_policy(recipe), recipe.sampling.max_new_tokens, recipe.sampling.batch_rows
     )
     rows: list[Row] = []
-    for heat in temperatures:
+    for temperature in temperatures:
         # One call a temperature: sample k draws by the same numbers at all of them.
-        seed, ladder = mix(settings.seed, 0, 7), [heat] * settings.samples
-        rollouts = collect(sampler, task, problems, ladder, seed, version=0)
+        seed, repeated = mix(settings.seed, 0, 7), [temperature] * settings.samples
+        rollouts = collect(sampler, task, problems, repeated, seed, version=0)
         for members in by_problem(rollouts).values():
             group = [rollouts[i] for i in members]
-            rows.append({"policy": settings.policy, "temperature": heat, **_row(group)})
+            rows.append({"policy": settings.policy, "temperature": temperature, **_row(group)})
     return rows
 
 

@@ -89,14 +89,14 @@ def budget_table(rows: Sequence[Row], temperatures: Sequence[float] = (0.6, 1.0)
     head = "| policy | temperature | rule | samples a problem | solved, % | lessons a problem |"
     lines = []
     for policy in dict.fromkeys(row["policy"] for row in rows):
-        for heat in temperatures:
-            own = [r for r in rows if r["policy"] == policy and r["temperature"] == heat]
+        for temperature in temperatures:
+            own = [r for r in rows if r["policy"] == policy and r["temperature"] == temperature]
             right = np.array([[float(c) for c in row["right"]] for row in own])
             for name, rule in RULES.items():
                 found = replay(right, rule)
                 lessons = estimate([found["lessons"]])
                 lines.append(
-                    f"| {policy} | {heat} | {name} | {found['samples'].mean():.2f} | "
+                    f"| {policy} | {temperature} | {name} | {found['samples'].mean():.2f} | "
                     f"{percent(estimate([found['solved']]))} | "
                     f"{lessons.mean:.2f} [{lessons.low:.2f}, {lessons.high:.2f}] |"
                 )

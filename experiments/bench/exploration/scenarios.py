@@ -12,25 +12,25 @@ from mstar.experiments.bench.exploration.simulated_policy import (
     CERTAINTY,
     PAPER,
     PROCESS,
-    Kind,
-    Policy,
+    ProblemKind,
+    SimulatedPolicy,
 )
 
 ROUNDS = 20
 
 
-def drift(start: Kind, end: Kind, rounds: int = ROUNDS) -> list[Kind]:
+def drift(start: ProblemKind, end: ProblemKind, rounds: int = ROUNDS) -> list[ProblemKind]:
     """A way from one policy to another in even steps, rounds + 1 policies."""
     return [start.towards(end, i / rounds) for i in range(rounds + 1)]
 
 
-def plain(kinds: Sequence[Kind]) -> tuple[Policy, ...]:
+def plain(kinds: Sequence[ProblemKind]) -> tuple[SimulatedPolicy, ...]:
     """Policies on problems of one kind."""
     return tuple((kind,) for kind in kinds)
 
 
 # The parameters of `paired` were chosen on these.
-TUNING: dict[str, tuple[Policy, ...]] = {
+TUNING: dict[str, tuple[SimulatedPolicy, ...]] = {
     "paper": plain(drift(PAPER[0], PAPER[1], 10) + drift(PAPER[1], PAPER[2], 10)[1:]),
     "embedded": plain(drift(*PROCESS, 5) + drift(PROCESS[1], PROCESS[1].sharper(1.6), 15)[1:]),
     "flat": plain([PAPER[2]] * (ROUNDS + 1)),
@@ -39,7 +39,7 @@ TUNING: dict[str, tuple[Policy, ...]] = {
 }
 
 # No parameter was chosen on these, nor on their seeds.
-REPORTED: dict[str, tuple[Policy, ...]] = {
+REPORTED: dict[str, tuple[SimulatedPolicy, ...]] = {
     # The embedded model ranked by its own certainty: measured, then four times as many rounds more.
     "drifting": plain(drift(*CERTAINTY, 4) + drift(CERTAINTY[1], CERTAINTY[1].sharper(2), 16)[1:]),
     # M-STaR's policy in the middle of its run: within a factor of two of the best temperature, 1 or
@@ -59,13 +59,13 @@ REPORTED: dict[str, tuple[Policy, ...]] = {
 }
 
 
-def varied(policies: Sequence[Policy], seed: int) -> list[Policy]:
+def varied(policies: Sequence[SimulatedPolicy], seed: int) -> list[SimulatedPolicy]:
     """The same scenario with other numbers: a seed's own problems, model and reward model."""
     draws = np.random.default_rng([seed, 5]).standard_normal(5)
     moved, widened, tail, _, trust = (float(x) for x in draws)
 
-    def change(kind: Kind) -> Kind:
-        return Kind(
+    def change(kind: ProblemKind) -> ProblemKind:
+        return ProblemKind(
             skill=kind.skill + 0.1 * moved * kind.breadth,
             breadth=kind.breadth * exp(0.08 * widened),
             tail=kind.tail * (1 + 0.05 * tail),

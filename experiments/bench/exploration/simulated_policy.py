@@ -35,7 +35,7 @@ LASTING = 0.5  # share of the noise's variance that stays from round to round
 
 
 @dataclass(frozen=True, slots=True)
-class Kind:
+class ProblemKind:
     """A policy on one kind of problems; see the head of the file.
 
     Attributes:
@@ -63,35 +63,38 @@ class Kind:
         found: Floats = odds / (odds + 1 + np.exp(self.tail - self.gap / temperature))
         return found
 
-    def sharper(self, factor: float) -> Kind:
+    def sharper(self, factor: float) -> ProblemKind:
         """After training: every logit times a factor."""
         grown = (self.skill * factor, self.breadth * factor, self.gap * factor)
         return replace(self, skill=grown[0], breadth=grown[1], gap=grown[2])
 
-    def towards(self, other: Kind, way: float) -> Kind:
+    def towards(self, other: ProblemKind, way: float) -> ProblemKind:
         """Part of the way to another policy, 0 to 1."""
         mine, its = self._numbers(), other._numbers()
-        return Kind(*(float(x) for x in mine + way * (its - mine)))
+        return ProblemKind(*(float(x) for x in mine + way * (its - mine)))
 
     def _numbers(self) -> Floats:
         return np.array([self.skill, self.breadth, self.tail, self.gap, self.trust])
 
 
-Policy = tuple[Kind, ...]  # one or more kinds of problems, equally frequent
+SimulatedPolicy = tuple[ProblemKind, ...]  # one or more kinds of problems, equally frequent
 
 # M-STaR's static run at updates 773, 4842 and 10066; root mean square errors 1.9, 1.2, 0.7 points.
 PAPER = (
-    Kind(0.34, 7.02, 7.07, 7.01, -0.95),
-    Kind(0.32, 9.55, 3.19, 3.10, -0.25),
-    Kind(-0.15, 11.72, 4.28, 6.58, -0.15),
+    ProblemKind(0.34, 7.02, 7.07, 7.01, -0.95),
+    ProblemKind(0.32, 9.55, 3.19, 3.10, -0.25),
+    ProblemKind(-0.15, 11.72, 4.28, 6.58, -0.15),
 )
 # The embedded model and after four rounds of the default recipe, ranked by the process reward and
 # by self-certainty; errors 2.6, 3.3, 3.4 and 3.0 points.
-PROCESS = (Kind(-0.23, 0.74, 3.09, 2.53, 0.64), Kind(0.48, 1.69, 2.86, 3.07, 0.01))
-CERTAINTY = (Kind(-0.21, 0.70, 2.48, 1.84, -0.28), Kind(0.51, 1.66, 2.93, 3.06, -0.40))
+PROCESS = (ProblemKind(-0.23, 0.74, 3.09, 2.53, 0.64), ProblemKind(0.48, 1.69, 2.86, 3.07, 0.01))
+CERTAINTY = (
+    ProblemKind(-0.21, 0.70, 2.48, 1.84, -0.28),
+    ProblemKind(0.51, 1.66, 2.93, 3.06, -0.40),
+)
 
 
-def pass_k(policy: Policy, temperature: float, k: int) -> float:
+def pass_k(policy: SimulatedPolicy, temperature: float, k: int) -> float:
     """Pass@K over all problems."""
     nodes = _nodes()
     return float(
@@ -99,12 +102,12 @@ def pass_k(policy: Policy, temperature: float, k: int) -> float:
     )
 
 
-def reward_pass_2(policy: Policy, temperature: float, k: int) -> float:
+def reward_pass_2(policy: SimulatedPolicy, temperature: float, k: int) -> float:
     """Reward-Pass@2 out of k samples over all problems."""
     return float(reward_pass_2_curve(policy, np.array([temperature]), k)[0])
 
 
-def reward_pass_2_curve(policy: Policy, temperatures: Floats, k: int) -> Floats:
+def reward_pass_2_curve(policy: SimulatedPolicy, temperatures: Floats, k: int) -> Floats:
     """Reward-Pass@2 out of k samples over all problems, at each of the temperatures.
 
     With n right samples of weight w = e^trust and m = k - n wrong ones, both of the two best are
@@ -120,7 +123,7 @@ def reward_pass_2_curve(policy: Policy, temperatures: Floats, k: int) -> Floats:
     return 1 - missed / len(policy)
 
 
-def entropy(policy: Policy) -> float:
+def entropy(policy: SimulatedPolicy) -> float:
     """Mean entropy over the answers at temperature 1, in nats."""
     found = []
     for kind in policy:
@@ -147,7 +150,7 @@ def _nodes() -> Floats:
     return np.array([NormalDist().inv_cdf((i + 0.5) / NODES) for i in range(NODES)])
 
 
-class HeldOut:
+class SimulatedProblems:
     """Held-out problems that are the same every round, and the chance of sampling them.
 
     Whether sample k of a problem is right is decided by a number that changes gradually with the
@@ -166,20 +169,20 @@ class HeldOut:
         self._difficulty = self._rng.standard_normal(problems)
         self._lasting = dict(zip(CANDIDATES.tolist(), self._noise(CANDIDATES), strict=True))
 
-    def sample(self, policy: Policy, temperatures: Sequence[float]) -> tuple[Samples, ...]:
+    def sample(self, policy: SimulatedPolicy, temperatures: Sequence[float]) -> tuple[Samples, ...]:
         """All problems at ascending temperatures."""
         found = []
         fresh = self._noise(np.array(temperatures))
-        for heat, noise in zip(temperatures, fresh, strict=True):
-            near = float(CANDIDATES[np.abs(CANDIDATES - heat).argmin()])
+        for temperature, noise in zip(temperatures, fresh, strict=True):
+            near = float(CANDIDATES[np.abs(CANDIDATES - temperature).argmin()])
             mixed = LASTING**0.5 * self._lasting[near] + (1 - LASTING) ** 0.5 * noise
             chance, luck = _uniform(mixed)
-            kinds = [kind.right(self._difficulty, heat) for kind in policy]
+            kinds = [kind.right(self._difficulty, temperature) for kind in policy]
             owner = np.arange(len(self._difficulty)) % len(policy)
             share = np.choose(owner, kinds)
             right = (chance < share[:, None]).astype(np.float64)
             trust = np.choose(owner, [kind.trust for kind in policy])[:, None]
-            found.append(Samples(float(heat), right, right * trust - np.log(-np.log(luck))))
+            found.append(Samples(float(temperature), right, right * trust - np.log(-np.log(luck))))
         return tuple(found)
 
     def _noise(self, temperatures: Floats) -> list[Floats]:
