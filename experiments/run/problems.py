@@ -19,7 +19,7 @@ MIXTURE = "mstar/Mixture-v0"
 
 
 @dataclass(frozen=True, slots=True)
-class TestSet:
+class EvaluationSet:
     """Problems that base and evolved policy are tested on.
 
     Attributes:
@@ -69,7 +69,7 @@ def open_task(
     return task
 
 
-def test_sets(recipe: Recipe) -> list[TestSet]:
+def evaluation_sets(recipe: Recipe) -> list[EvaluationSet]:
     """What a run of a recipe is tested on; half as many problems beside those it trained for.
 
     Only the verifier judges there: a test asks what is right, and other judges cost time.
@@ -86,5 +86,5 @@ def test_sets(recipe: Recipe) -> list[TestSet]:
     found = []
     for group, posed, families, count in asked:
         task = open_task(posed, "test", families, RewardPanel([Correctness()]))
-        found.append(TestSet(group, task, unique_problems(task.draw(count))))
+        found.append(EvaluationSet(group, task, unique_problems(task.draw(count))))
     return found

@@ -24,7 +24,7 @@ from mstar.envs.variants.phrasing import AXES, distinct_phrasings
 from mstar.experiments.rows import Row, read_rows, write_rows
 from mstar.experiments.run.canary_check import apply_check, check_run
 from mstar.experiments.run.evaluate import METRICS, evaluate, values
-from mstar.experiments.run.problems import TestSet, open_task, test_sets
+from mstar.experiments.run.problems import EvaluationSet, evaluation_sets, open_task
 from mstar.experiments.run.progress import Progress
 from mstar.experiments.run.report import write_report
 from mstar.experiments.run.run_folder import RunFolder
@@ -48,7 +48,7 @@ def train(recipe: Recipe, out: Path, console: Console, base_test: Path | None = 
             has been trained then.
     """
     prepare_torch(recipe.run.threads)
-    tests = test_sets(recipe)  # before the panel, which may load a model
+    tests = evaluation_sets(recipe)  # before the panel, which may load a model
     panel = panel_of(recipe)
     task, validation = (open_task(recipe, split, panel=panel) for split in ("train", "validation"))
     folder = open_folder(out, recipe)
@@ -134,7 +134,7 @@ def test_run(
     folder: RunFolder,
     recipe: Recipe,
     evolved: Policy,
-    tests: Sequence[TestSet],
+    tests: Sequence[EvaluationSet],
     base_test: Path | None,
 ) -> list[Row]:
     """Test base and evolved policy on the same unseen problems, unless it is done already."""
@@ -142,23 +142,23 @@ def test_run(
     if path.exists():
         return read_rows(path)
     rows = _shared_test(base_test, recipe, tests)
-    for test_set in tests:
-        rows += evaluate_policy(test_set, evolved, recipe, policy="evolved", group=test_set.group)
+    for tested in tests:
+        rows += evaluate_policy(tested, evolved, recipe, policy="evolved", group=tested.group)
     if distributed.is_main():
         write_rows(path, rows)
     return rows
 
 
-def _shared_test(shared: Path | None, recipe: Recipe, tests: Sequence[TestSet]) -> list[Row]:
+def _shared_test(shared: Path | None, recipe: Recipe, tests: Sequence[EvaluationSet]) -> list[Row]:
     """The rows of the base's test, read from `shared` if they are there, else made and stored."""
-    asked = [(test_set.group, problem.id) for test_set in tests for problem in test_set.problems]
+    asked = [(tested.group, problem.id) for tested in tests for problem in tested.problems]
     there = read_rows(shared) if shared is not None else []
     found = [(row["group"], row["id"]) for row in there]
     if there and asked == found and len(there[0]["samples"]) == recipe.evaluation.test_samples:
         return there
     base, rows = load_policy(recipe), []
-    for test_set in tests:
-        rows += evaluate_policy(test_set, base, recipe, policy="base", group=test_set.group)
+    for tested in tests:
+        rows += evaluate_policy(tested, base, recipe, policy="base", group=tested.group)
     if shared is not None and not there and distributed.is_main():
         shared.parent.mkdir(parents=True, exist_ok=True)
         write_rows(shared, rows)
@@ -169,9 +169,9 @@ def evaluate_subject(subject: str, recipe: Recipe) -> dict[str, dict[str, str]]:
     """Accuracy of a run's newest policy, or of any model, by group of test problems and metric."""
     recipe, tests, policy = _opened(subject, recipe)
     results = {}
-    for test_set in tests:
-        rows = evaluate_policy(test_set, policy, recipe)
-        results[test_set.group] = {
+    for tested in tests:
+        rows = evaluate_policy(tested, policy, recipe)
+        results[tested.group] = {
             metric: str(estimate([values(rows, metric)])) for metric in METRICS
         }
     return results
@@ -194,17 +194,22 @@ def variants_of_subject(subject: str, recipe: Recipe, count: int) -> list[Row]:
     recipe, tests, policy = _opened(subject, recipe)
     sampler = sampler_of(policy, recipe)
     rows: list[Row] = []
-    for test_set in tests:
+    for tested in tests:
         seed = mix(recipe.run.seed, 0, 4)
         rows += ask_variants(
-            sampler, test_set.task, test_set.problems, phrasings, seed, group=test_set.group
+            sampler,
+            tested.task,
+            tested.problems,
+            phrasings,
+            seed,
+            group=tested.group,
         )
     if distributed.is_main() and (Path(subject) / "recipe.json").exists():
         write_rows(Path(subject) / "variants.jsonl", rows)
     return rows
 
 
-def _opened(subject: str, recipe: Recipe) -> tuple[Recipe, list[TestSet], Policy]:
+def _opened(subject: str, recipe: Recipe) -> tuple[Recipe, list[EvaluationSet], Policy]:
     """A run's own recipe and newest policy, or another model under the recipe; and its tests."""
     prepare_torch(recipe.run.threads)
     run = RunFolder(Path(subject))
@@ -213,15 +218,20 @@ def _opened(subject: str, recipe: Recipe) -> tuple[Recipe, list[TestSet], Policy
         recipe, checkpoint = run.recipe(), run.newest_checkpoint()
     else:
         recipe = recipe.replace(model=subject)
-    return recipe, test_sets(recipe), load_policy(recipe, checkpoint)
+    return recipe, evaluation_sets(recipe), load_policy(recipe, checkpoint)
 
 
 def evaluate_policy(
-    test_set: TestSet, policy: Policy, recipe: Recipe, /, **labels: str
+    tested: EvaluationSet, policy: Policy, recipe: Recipe, /, **labels: str
 ) -> list[Row]:
     """Test a policy, a row a problem; every policy gets the same random numbers."""
     sampler = sampler_of(policy, recipe)
     seed = mix(recipe.run.seed, 0, 4)
     return evaluate(
-        sampler, test_set.task, test_set.problems, recipe.evaluation.test_samples, seed, **labels
+        sampler,
+        tested.task,
+        tested.problems,
+        recipe.evaluation.test_samples,
+        seed,
+        **labels,
     )

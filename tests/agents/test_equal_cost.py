@@ -13,7 +13,7 @@ from mstar.agents.policy.policy import Policy
 from mstar.agents.types import Cost
 from mstar.envs.families.catalog import FAMILIES
 from mstar.envs.source import Subset
-from mstar.experiments.run.problems import open_task, test_sets
+from mstar.experiments.run.problems import evaluation_sets, open_task
 from mstar.rewards.panel import RewardPanel
 
 
@@ -94,8 +94,8 @@ def test_a_pool_comes_round() -> None:
 
 
 def test_the_harder_exam_is_one_level_up_and_off_by_default() -> None:
-    assert [test_set.group for test_set in test_sets(TINY.replace(test=4))] == ["trained"]
-    trained, harder = test_sets(TINY.replace(test=4, test_harder=True))
+    assert [tested.group for tested in evaluation_sets(TINY.replace(test=4))] == ["trained"]
+    trained, harder = evaluation_sets(TINY.replace(test=4, test_harder=True))
     assert (harder.group, len(harder.problems)) == ("harder", 2)
     assert {problem.tags["level"] for problem in harder.problems} == {"2"}
     assert {problem.tags["level"] for problem in trained.problems} == {"1"}

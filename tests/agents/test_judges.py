@@ -21,7 +21,7 @@ from mstar.agents.sampling.likelihood import log_probabilities
 from mstar.agents.sampling.local import LocalSampler
 from mstar.envs.families.catalog import FAMILIES
 from mstar.envs.problem import Problem
-from mstar.experiments.run.problems import test_sets
+from mstar.experiments.run.problems import evaluation_sets
 from mstar.rewards import SelfJudge
 from mstar.rewards.base import Attempt
 from mstar.rewards.models.endpoint import Endpoint
@@ -117,4 +117,4 @@ def test_every_judge_has_the_name_it_is_listed_by() -> None:
 
 def test_an_exam_asks_no_model_what_a_response_is_worth() -> None:
     recipe = Recipe().replace(panel=("correctness", "process"), rank="process", judge_refresh=1)
-    assert {test_set.task.panel.names for test_set in test_sets(recipe)} == {("correctness",)}
+    assert {tested.task.panel.names for tested in evaluation_sets(recipe)} == {("correctness",)}
