@@ -126,7 +126,7 @@ def register_dataset(
         fields: see ``DatasetSource.load``.
         image_folder: see ``DatasetSource.load``; stored absolute.
         on_error: ``raise`` or ``skip``.
-        pictures: the former name of `image_folder`, accepted until version 0.2.
+        pictures: the former name of `image_folder`, accepted until version 0.3.
 
     Raises:
         ValueError: the file or folder does not exist, or `fields` holds other than JSON values.

@@ -58,7 +58,7 @@ class FieldMap:
 FIELDS = tuple(field.name for field in fields(FieldMap))
 LOAD_OPTIONS = ("image_folder", "on_error")  # arguments of DatasetSource.load beside the map
 FIELD_OPTIONS = ("schema", *FIELDS, *LOAD_OPTIONS)  # keys of --fields
-# Other spellings of a key; `pictures` is the former name of `image_folder`, until version 0.2.
+# Other spellings of a key; `pictures` is the former name of `image_folder`, until version 0.3.
 KEY_ALIASES: Mapping[str, str] = {"images": "image", "pictures": "image_folder"}
 
 

@@ -91,7 +91,7 @@ class DatasetSource:
             image_folder: the folder that image paths start from, if it is not that of the
                 problems.
             on_error: ``raise`` if any row holds no problem, or ``skip`` such rows.
-            pictures: the former name of `image_folder`, accepted until version 0.2.
+            pictures: the former name of `image_folder`, accepted until version 0.3.
 
         Raises:
             ValueError: something can't be read; says where, and what to do.
