@@ -58,7 +58,7 @@ def train(recipe: Recipe, out: Path, console: Console, base_test: Path | None = 
     policy = load_policy(recipe)
     progress = Progress(console)
     with live(console, progress, per_second=4):
-        progress.warn(warned)
+        progress.warn([*warned, *judge_warnings(recipe)])
         agent = agent_class(recipe.run.agent)(policy, task, validation, recipe, folder.trainer)
         if rounds := folder.rounds():
             agent.restore(rounds[-1]["state"], folder.newest_checkpoint())
@@ -84,6 +84,19 @@ def train(recipe: Recipe, out: Path, console: Console, base_test: Path | None = 
             write_report(folder)
     distributed.wait()  # whoever reads the folder finds all of it
     return folder
+
+
+def judge_warnings(recipe: Recipe) -> list[str]:
+    """A warning if the step judge that ships is used on what it was not trained for."""
+    rewards = recipe.rewards
+    own = recipe.model.name == "embedded" and recipe.data.env.startswith("mstar/")
+    if "process" not in rewards.panel or rewards.step_judge != "embedded" or own:
+        return []
+    return [
+        "the process reward model that ships was trained on generated problems and the embedded "
+        "model, and says little of others: give your own with --step-judge, or train without it: "
+        "mstar train continuous --controller paired --allocation by-prompt"
+    ]
 
 
 def open_folder(out: Path, recipe: Recipe) -> RunFolder:

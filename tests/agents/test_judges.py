@@ -22,6 +22,8 @@ from mstar.agents.sampling.local import LocalSampler
 from mstar.envs.families.catalog import FAMILIES
 from mstar.envs.problem import Problem
 from mstar.experiments.run.problems import evaluation_sets
+from mstar.experiments.run.recipes import RECIPES
+from mstar.experiments.run.train import judge_warnings
 from mstar.rewards import SelfJudge
 from mstar.rewards.base import Attempt
 from mstar.rewards.models.endpoint import Endpoint
@@ -118,3 +120,16 @@ def test_every_judge_has_the_name_it_is_listed_by() -> None:
 def test_an_exam_asks_no_model_what_a_response_is_worth() -> None:
     recipe = Recipe().replace(panel=("correctness", "process"), rank="process", judge_refresh=1)
     assert {tested.task.panel.names for tested in evaluation_sets(recipe)} == {("correctness",)}
+
+
+def test_the_shipped_step_judge_is_warned_about_where_it_is_a_stranger() -> None:
+    ours = RECIPES["default"]
+    assert judge_warnings(ours) == []
+    assert (
+        judge_warnings(ours.replace(agent="continuous", panel=("correctness",), rank="reward"))
+        == []
+    )
+    for changes in ({"model": "Qwen/Qwen2.5-VL-3B-Instruct"}, {"env": "my/problems.jsonl"}):
+        (warning,) = judge_warnings(ours.replace(**changes))
+        assert "--step-judge" in warning
+        assert judge_warnings(ours.replace(step_judge="mine", **changes)) == []
