@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -65,12 +66,28 @@ def stratified_means(runs: Sequence[NDArray[np.float64]], seed: int = 0) -> NDAr
     """(RESAMPLES,) means of the bootstrap of ``estimate``, which raises alike."""
     if not runs or any(len(run) == 0 for run in runs):
         raise ValueError("an estimate needs at least one run, and each at least one value")
-    rng = np.random.default_rng(seed)
     totals = np.zeros(RESAMPLES)
-    for run in runs:
-        picks = rng.integers(0, len(run), size=(RESAMPLES, len(run)))
-        totals += np.asarray(run, float)[picks].sum(axis=1)
+    for run, counts in zip(runs, resampled_counts(tuple(map(len, runs)), seed), strict=True):
+        totals += np.einsum("rp,p->r", counts, np.asarray(run, float))
     return totals / sum(len(run) for run in runs)
+
+
+@lru_cache(maxsize=8)  # a study resamples the same few numbers of problems hundreds of times
+def resampled_counts(lengths: tuple[int, ...], seed: int) -> list[NDArray[np.uint16]]:
+    """How often each resample draws each problem, (RESAMPLES, problems) for each run.
+
+    Args:
+        lengths: the number of problems of each run.
+        seed: of the resampling.
+    """
+    rng = np.random.default_rng(seed)
+    found = []
+    for length in lengths:
+        counts = np.zeros((RESAMPLES, length), np.uint16)
+        for row, picks in zip(counts, rng.integers(0, length, counts.shape), strict=True):
+            row[:] = np.bincount(picks, minlength=length)
+        found.append(counts)
+    return found
 
 
 def estimate_over_runs(runs: Sequence[NDArray[np.float64]], seed: int = 0) -> Estimate:

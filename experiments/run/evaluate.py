@@ -64,7 +64,7 @@ def values(rows: Sequence[Row], metric: str) -> np.ndarray[Any, np.dtype[np.floa
     if metric == "greedy":
         return np.array([row["greedy"] for row in rows], float)
     if metric == "pass@1":
-        return np.array([np.mean(row["samples"]) for row in rows], float)
+        return np.array([sum(row["samples"]) / len(row["samples"]) for row in rows], float)
     if metric == "pass@k":
         return np.array([any(row["samples"]) for row in rows], float)
     raise ValueError(f"metric {metric!r} is not known; use one of {METRICS}")

@@ -9,6 +9,7 @@ import pytest
 from stored_results import RESULTS, ROOT, packed
 
 from mstar.agents.star import Star
+from mstar.experiments.packed_rows import stored_rows
 from mstar.experiments.studies.hinted_reasons import bare_share, counted, reasons_table
 from mstar.experiments.studies.page import TABLES, markdown, missing
 from mstar.experiments.studies.plan import PLAN, saved_plan
@@ -20,7 +21,7 @@ STORED = sorted(path.parent for path in RESULTS.glob(f"*/{TABLES}"))
 
 
 def stored(folder: Path) -> StudyRows:
-    (described,) = packed(folder.name)[PLAN]
+    (described,) = stored_rows(folder, PLAN)
     plan = saved_plan(folder, described["name"])
     assert plan is not None
     return load(plan, folder)
