@@ -2,12 +2,14 @@
 
 accelerate launch --config_file .../cpu-2.yaml tests/two_processes.py MODEL OUT
 
-Launched with fsdp2.yaml it runs those of ``SHARDED``, with weights sharded over CPUs.
+Launched with fsdp2.yaml it runs those of ``SHARDED``, with weights sharded over CPUs. A launch
+takes longer than all its runs, so that the command ``mstar train`` runs in one of them, too.
 """
 
 from __future__ import annotations
 
 import os
+import runpy
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -36,6 +38,7 @@ RECIPES: dict[str, Recipe] = {
     "by-prompt": PAIR.replace(agent="iterative-rft", budget="by-prompt", first=2, samples=4),
     "killed": PAIR.replace(lora_rank=2),
 }
+COMMAND = PAIR.replace(rounds=1)  # of ``mstar train``
 SHARDED: dict[str, Recipe] = {
     "killed": PAIR,
     "rest-em": PAIR.replace(agent="rest-em", batch_rows=2),  # some process samples once more
@@ -55,6 +58,27 @@ def run_served(recipe: Recipe, out: Path) -> RunFolder:
             folder = run(recipe, out)
             distributed.wait()
     return folder
+
+
+def options(recipe: Recipe) -> list[str]:
+    """A recipe on the command line."""
+    found = []
+    plain = Recipe().settings()
+    for name, value in recipe.settings().items():
+        if value != plain[name]:
+            words = value if isinstance(value, tuple) else (value,)
+            found += [f"--{name.replace('_', '-')}", *map(str, words)]
+    return found
+
+
+def run_command(recipe: Recipe, out: Path) -> None:
+    """Run ``python -m mstar.experiments.cli train`` in this process."""
+    words = ["train", "continuous", *options(recipe), "--out", str(out)]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sys, "argv", ["mstar", *words])
+        with pytest.raises(SystemExit) as ended:
+            runpy.run_module("mstar.experiments.cli", run_name="__main__")
+    assert not ended.value.code
 
 
 @contextmanager
@@ -92,3 +116,4 @@ if __name__ == "__main__":
                 run_all(SHARDED, model, out)
         else:
             run_all(RECIPES, model, out)
+            run_command(COMMAND.replace(model=model), out / "command")

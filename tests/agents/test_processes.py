@@ -13,7 +13,7 @@ from accelerate.commands.config.config_args import ClusterConfig, load_config_fr
 from closeness import assert_weights_agree, double_precision, within_rounding
 from killed_runs import run
 from safetensors.torch import load_file
-from two_processes import PAIR, RECIPES, SHARDED, run_served
+from two_processes import COMMAND, RECIPES, SHARDED, run_served
 
 import mstar.experiments
 from mstar.agents.config import Recipe
@@ -26,11 +26,11 @@ TESTS = Path(__file__).parents[1]
 LAUNCHES = Path(next(iter(mstar.experiments.__path__))) / "accelerate"
 
 
-def launch(*words: str, by: str = "cpu-2") -> None:
-    """Launch a script or a module in two processes, as a user would."""
+def launch(by: str, model: str, out: Path) -> str:
+    """Launch ``two_processes.py`` as a user would; what it says on stderr."""
     command = [sys.executable, "-m", "accelerate.commands.accelerate_cli", "launch"]
     command += ["--config_file", str(LAUNCHES / f"{by}.yaml"), "--main_process_port", "0"]
-    command += ["--num_processes", "2", *words]
+    command += ["--num_processes", "2", str(TESTS / "two_processes.py"), model, str(out)]
     done = subprocess.run(
         command,
         env={**os.environ, "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""},
@@ -40,25 +40,15 @@ def launch(*words: str, by: str = "cpu-2") -> None:
         timeout=1800,  # of a launch that hangs
     )
     assert done.returncode == 0, done.stderr[:4000]
-    assert done.stderr.count("round  2") <= 1  # one of them speaks
-
-
-def options(recipe: Recipe) -> list[str]:
-    """A recipe on the command line."""
-    found = []
-    plain = Recipe().settings()
-    for name, value in recipe.settings().items():
-        if value != plain[name]:
-            words = value if isinstance(value, tuple) else (value,)
-            found += [f"--{name.replace('_', '-')}", *map(str, words)]
-    return found
+    return done.stderr
 
 
 @pytest.fixture(scope="module")
 def pairs(model: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Runs of two processes, by the name of their recipe."""
     out = tmp_path_factory.mktemp("pairs")
-    launch(str(TESTS / "two_processes.py"), model, str(out))
+    said = launch("cpu-2", model, out)
+    assert said.count("round  1") == 1  # one of the two speaks, of the command's only round
     return out
 
 
@@ -66,7 +56,7 @@ def pairs(model: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def sharded(model: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Runs of two processes with sharded weights, by the name of their recipe."""
     out = tmp_path_factory.mktemp("sharded")
-    launch(str(TESTS / "two_processes.py"), model, str(out), by="fsdp2")
+    launch("fsdp2", model, out)
     return out
 
 
@@ -130,11 +120,9 @@ def test_adaptive_sampling_works_with_two_processes(pairs: Path) -> None:
     assert set(extra) == {False, True}
 
 
-def test_the_train_command_runs_in_two_processes(model: str, tmp_path: Path) -> None:
-    recipe = PAIR.replace(model=model, rounds=1)
-    words = ["-m", "mstar.experiments.cli", "train", "continuous", *options(recipe)]
-    launch(*words, "--out", str(tmp_path / "pair"))
-    pair = RunFolder(tmp_path / "pair")
+def test_the_train_command_runs_in_two_processes(pairs: Path, model: str) -> None:
+    recipe = COMMAND.replace(model=model)
+    pair = RunFolder(pairs / "command")
     assert (pair.path / "report.html").exists()
     assert '"processes": 2' in (pair.path / "recipe.json").read_text()
     assert pair.recipe() == recipe
