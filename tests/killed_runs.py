@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
@@ -19,7 +21,7 @@ from mstar.experiments.run.progress import Progress
 from mstar.experiments.run.run_folder import RunFolder, read_rollouts
 
 Result = dict[str, Any]
-Arm = Callable[[pytest.MonkeyPatch, int], None]
+Arm = Callable[[pytest.MonkeyPatch, int, int], None]
 
 
 class Killed(BaseException):
@@ -32,6 +34,22 @@ def run(recipe: Recipe, out: Path, console: Console | None = None) -> RunFolder:
         patch.setattr(training, "test_run", lambda *_: None)
         patch.setattr(training, "write_report", lambda *_: None)
         return training.train(recipe, out, console or Console(quiet=True))
+
+
+def kill(recipe: Recipe, out: Path, arm: Arm, number: int) -> None:
+    """Start a run, or go on with one, and kill it at a place of round `number`."""
+    rows = len(RunFolder(out).rounds())
+    with pytest.MonkeyPatch.context() as patch:
+        arm(patch, number, rows)
+        with pytest.raises(Killed):
+            run(recipe, out)
+
+
+@cache
+def unbroken(recipe: Recipe) -> Result:
+    """What a run of a recipe comes to when nobody kills it; the same for all who ask."""
+    with TemporaryDirectory() as folder:
+        return came_to(run(recipe, Path(folder) / "run"))
 
 
 def came_to(folder: RunFolder) -> Result:
@@ -53,19 +71,23 @@ def came_to(folder: RunFolder) -> Result:
     }
 
 
-def after_sampling(patch: pytest.MonkeyPatch, number: int) -> None:
-    raise_at(patch, self_evolving, "select", number)
+# The places. Each takes the round, and how many rows there are when the process starts: it then
+# begins with round number `rows`, where round 0 is the base, which is not trained.
 
 
-def after_fine_tuning(patch: pytest.MonkeyPatch, number: int) -> None:
-    raise_at(patch, evaluation, "measure", number + 1)  # the base is evaluated too
+def after_sampling(patch: pytest.MonkeyPatch, number: int, rows: int = 0) -> None:
+    raise_at(patch, self_evolving, "select", number + 1 - max(1, rows))
 
 
-def in_the_middle_of_the_commit(patch: pytest.MonkeyPatch, number: int) -> None:
-    raise_at(patch, run_folder, "describe", number + 1)
+def after_fine_tuning(patch: pytest.MonkeyPatch, number: int, rows: int = 0) -> None:
+    raise_at(patch, evaluation, "measure", number + 1 - rows)
 
 
-def before_the_rename(patch: pytest.MonkeyPatch, number: int) -> None:
+def in_the_middle_of_the_commit(patch: pytest.MonkeyPatch, number: int, rows: int = 0) -> None:
+    raise_at(patch, run_folder, "describe", number + 1 - rows)
+
+
+def before_the_rename(patch: pytest.MonkeyPatch, number: int, _: int = 0) -> None:
     plain = Path.replace
 
     def replace_file(path: Path, target: Path) -> Path:
@@ -76,8 +98,8 @@ def before_the_rename(patch: pytest.MonkeyPatch, number: int) -> None:
     patch.setattr(Path, "replace", replace_file)
 
 
-def after_the_commit(patch: pytest.MonkeyPatch, number: int) -> None:
-    raise_at(patch, Progress, "finished", number + 1)
+def after_the_commit(patch: pytest.MonkeyPatch, number: int, rows: int = 0) -> None:
+    raise_at(patch, Progress, "finished", number + 1 - rows)
 
 
 def raise_at(patch: pytest.MonkeyPatch, owner: Any, name: str, call: int) -> None:

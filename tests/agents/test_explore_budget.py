@@ -25,6 +25,7 @@ from mstar.agents.explore.sample_allocation import (
 )
 from mstar.agents.policy.policy import Policy
 from mstar.agents.rollout import by_problem
+from mstar.agents.self_evolving import SelfEvolving
 from mstar.rewards.panel import RewardPanel
 
 SCORES = st.lists(
@@ -136,28 +137,23 @@ def test_an_unsolved_problem_comes_back_in_the_place_of_a_fresh_one(
 def test_a_run_goes_on_from_its_state(
     loaded: Policy, tmp_path: Path, settings: dict[str, Any]
 ) -> None:
-    runs = []
-    for name in ("whole", "killed"):
+    def fresh(name: str) -> tuple[Policy, SelfEvolving]:
         policy = Policy(copy.deepcopy(loaded.model), loaded.processor)
-        evolving = tiny_agent(policy, tmp_path / name, agent="rest-em", **settings)
-        rounds = list(evolving.learn(2 if name == "killed" else None))
-        evolving.close()
-        if name == "killed":
-            tuned = rounds[-1].finetuned or rounds[-2].finetuned
-            policy = Policy(copy.deepcopy(loaded.model), loaded.processor)
-            evolving = tiny_agent(policy, tmp_path / "again", agent="rest-em", **settings)
-            state = json.loads(json.dumps(rounds[-1].state))
-            evolving.restore(state, Path(tuned.checkpoint) if tuned else None)
-            rounds += list(evolving.learn())
-            evolving.close()
-        texts = [[(r.problem.id, r.response.text) for r in done.rollouts] for done in rounds]
-        runs.append(
-            (texts, [str(done.metrics) for done in rounds], weights(policy))
-        )  # NaN is not NaN
-        assert [done.plan.temperature for done in rounds if done.plan]
-    assert runs[0][0] == runs[1][0]
-    assert runs[0][1] == runs[1][1]
-    assert same_weights(runs[0][2], runs[1][2])
+        return policy, tiny_agent(policy, tmp_path / name, agent="rest-em", **settings)
+
+    policy, evolving = fresh("whole")
+    _, first, second, last = evolving.learn()
+    evolving.close()
+    assert last.plan
+    again, resumed = fresh("again")
+    tuned = second.finetuned or first.finetuned
+    resumed.restore(json.loads(json.dumps(second.state)), Path(tuned.checkpoint) if tuned else None)
+    (repeated,) = resumed.learn()
+    resumed.close()
+    for one, other in zip(last.rollouts, repeated.rollouts, strict=True):
+        assert (one.problem.id, one.response.text) == (other.problem.id, other.response.text)
+    assert str(repeated.metrics) == str(last.metrics)  # NaN is not NaN
+    assert same_weights(weights(again), weights(policy))
 
 
 def test_without_a_budget_by_prompt_the_state_is_as_it_was(policy: Policy, tmp_path: Path) -> None:

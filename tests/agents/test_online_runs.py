@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
-from killed_runs import Killed, came_to, raise_at, run
+from killed_runs import Arm, came_to, kill, raise_at, run, unbroken
 from tiny_runs import TINY, Even, agent_of, weights
 
 from mstar.agents.online import trl_bridge as trl_bridge
@@ -26,34 +25,26 @@ from mstar.rewards.panel import RewardPanel
 ONLINE: tuple[str, ...] = ("grpo", "rloo", "online-dpo")  # one of each trainer
 
 
-def killed_while_sampling(patch: pytest.MonkeyPatch) -> None:
-    raise_at(patch, trl_bridge, "collect_local", 2)  # the first round takes one
+def while_sampling(patch: pytest.MonkeyPatch, number: int, _: int) -> None:
+    raise_at(patch, trl_bridge, "collect_local", number)  # a round takes one
 
 
-def killed_before_the_commit(patch: pytest.MonkeyPatch) -> None:
-    raise_at(patch, RunFolder, "commit", 3)  # the base, round 1, and not round 2
+def before_the_commit(patch: pytest.MonkeyPatch, number: int, rows: int) -> None:
+    raise_at(patch, RunFolder, "commit", number + 1 - rows)
 
 
-@pytest.mark.parametrize("kill", [killed_while_sampling, killed_before_the_commit])
+@pytest.mark.parametrize("arm", [while_sampling, before_the_commit])
 @pytest.mark.parametrize("agent", ONLINE)
 @pytest.mark.parametrize("lora_rank", [0, 2])
 def test_a_killed_run_resumes_to_the_same_result(
-    model: str,
-    tmp_path: Path,
-    agent: str,
-    kill: Callable[[pytest.MonkeyPatch], None],
-    lora_rank: int,
+    model: str, tmp_path: Path, agent: str, arm: Arm, lora_rank: int
 ) -> None:
     # The pull to the base is there, so that a resumed run must know the base and not itself.
     recipe = TINY.replace(model=model, agent=agent, minibatches=4, beta=0.1, lora_rank=lora_rank)
-    recipe = recipe.replace(online_learning_rate=1e-2, warmup=0)  # far from the base at once
-    expected = came_to(run(recipe, tmp_path / "unbroken"))
-    with pytest.MonkeyPatch.context() as patch:
-        kill(patch)
-        with pytest.raises(Killed):
-            run(recipe, tmp_path / "run")
-    assert len(RunFolder(tmp_path / "run").rounds()) == 2
-    assert came_to(run(recipe, tmp_path / "run")) == expected
+    recipe = recipe.replace(rounds=2, online_learning_rate=1e-2, warmup=0)  # far from it at once
+    kill(recipe, tmp_path, arm, 2)
+    assert len(RunFolder(tmp_path).rounds()) == 2
+    assert came_to(run(recipe, tmp_path)) == unbroken(recipe)
 
 
 @pytest.mark.parametrize("agent", ONLINE)

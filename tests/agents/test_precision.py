@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 import torch
-from killed_runs import Killed, after_fine_tuning, came_to, run
+from killed_runs import after_fine_tuning, came_to, kill, run, unbroken
 from tiny_runs import TINY, Even, agent_of, sft_examples, weights
 
 from mstar.agents.config import OptimConfig
@@ -99,12 +99,8 @@ def test_a_killed_run_in_bf16_resumes_to_the_same_result(
     model: str, tmp_path: Path, changes: dict[str, Any]
 ) -> None:
     recipe = TINY.replace(model=model, rounds=2, **changes)
-    expected = came_to(run(recipe, tmp_path / "unbroken"))
-    with pytest.MonkeyPatch.context() as patch:
-        after_fine_tuning(patch, 2)
-        with pytest.raises(Killed):
-            run(recipe, tmp_path / "run")
-    assert came_to(run(recipe, tmp_path / "run")) == expected
+    kill(recipe, tmp_path, after_fine_tuning, 2)
+    assert came_to(run(recipe, tmp_path)) == unbroken(recipe)
 
 
 @pytest.mark.parametrize(("lora_rank", "least", "most"), [(0, 0.0, 0.1), (2, 0.9, 1.0)])

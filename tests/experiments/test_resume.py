@@ -8,8 +8,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -17,39 +15,23 @@ import pytest
 from failing_runs import MAJORITY
 from killed_runs import (
     Arm,
-    Killed,
-    Result,
     after_fine_tuning,
     after_sampling,
     after_the_commit,
     before_the_rename,
     came_to,
     in_the_middle_of_the_commit,
+    kill,
     raise_at,
     run,
+    unbroken,
 )
 from rich.console import Console
 from tiny_runs import TINY
 
 from mstar.agents import self_evolving
-from mstar.agents.config import Recipe
 from mstar.experiments.cli.main import main
 from mstar.experiments.run.run_folder import RunFolder
-
-
-@pytest.fixture(scope="module")
-def unbroken(model: str, tmp_path_factory: pytest.TempPathFactory) -> Callable[[Recipe], Result]:
-    """What a run of a recipe comes to when nobody kills it."""
-    known: dict[Recipe, Result] = {}
-
-    def result(recipe: Recipe) -> Result:
-        if recipe not in known:
-            folder = tmp_path_factory.mktemp("unbroken")
-            known[recipe] = came_to(run(recipe.replace(model=model), folder / "run"))
-        return known[recipe]
-
-    return result
-
 
 FOLLOWING = {
     "judge_refresh": 1,
@@ -58,43 +40,40 @@ FOLLOWING = {
     "selection": "top-k",
 }
 
-KILLS: list[tuple[Arm, int, int, dict[str, Any]]] = [
-    # where, in which round, how many rows are committed by then, changes to the recipe
-    (after_sampling, 1, 1, {}),
-    (after_sampling, 2, 2, {}),
-    (after_fine_tuning, 2, 2, {}),
-    (after_fine_tuning, 3, 3, {"agent": "iterative-rft"}),
-    (in_the_middle_of_the_commit, 2, 2, {}),
-    (before_the_rename, 1, 1, {}),
-    (before_the_rename, 2, 2, {"agent": "rest-em", "controller": "reward-pass@2"}),
-    (before_the_rename, 3, 3, {"lora_rank": 2}),
-    (after_sampling, 3, 3, FOLLOWING),
-    (after_the_commit, 2, 3, {"controller": "reward-pass@2"}),
-    (after_the_commit, 2, 3, {"agent": "rest-em", "lora_rank": 2}),
+KILLS: list[tuple[dict[str, Any], list[tuple[Arm, int, int]]]] = [
+    # changes to the recipe; where it is killed, in which round, how many rows are committed by then
+    (
+        {},
+        [
+            (after_sampling, 1, 1),
+            (after_fine_tuning, 2, 2),
+            (in_the_middle_of_the_commit, 3, 3),
+        ],
+    ),
+    ({}, [(before_the_rename, 1, 1), (after_sampling, 2, 2)]),
+    ({"agent": "iterative-rft", "rounds": 2}, [(after_fine_tuning, 2, 2)]),
+    (
+        {"agent": "rest-em", "controller": "reward-pass@2", "rounds": 2},
+        [(before_the_rename, 2, 2)],
+    ),
+    ({"lora_rank": 2, "rounds": 2}, [(before_the_rename, 2, 2)]),
+    ({**FOLLOWING, "rounds": 2}, [(after_sampling, 2, 2)]),
+    ({"controller": "reward-pass@2"}, [(after_the_commit, 2, 3)]),
+    ({"agent": "rest-em", "lora_rank": 2}, [(after_the_commit, 2, 3)]),
     # After round 3 the guards take this run back to round 2.
-    (after_the_commit, 3, 4, MAJORITY),
-    (before_the_rename, 4, 4, MAJORITY),
+    (MAJORITY, [(after_the_commit, 3, 4), (before_the_rename, 4, 4)]),
 ]
 
 
-@pytest.mark.parametrize(("arm", "number", "committed", "changes"), KILLS)
+@pytest.mark.parametrize(("changes", "kills"), KILLS)
 def test_a_killed_run_goes_on_to_the_same_end(
-    model: str,
-    unbroken: Callable[[Recipe], Result],
-    tmp_path: Path,
-    arm: Arm,
-    number: int,
-    committed: int,
-    changes: dict[str, Any],
+    model: str, tmp_path: Path, changes: dict[str, Any], kills: list[tuple[Arm, int, int]]
 ) -> None:
-    recipe = TINY.replace(**changes)
-    with pytest.MonkeyPatch.context() as patch:
-        arm(patch, number)
-        with pytest.raises(Killed):
-            run(recipe.replace(model=model), tmp_path / "run")
-    assert len(RunFolder(tmp_path / "run").rounds()) == committed
-    resumed = came_to(run(recipe.replace(model=model), tmp_path / "run"))
-    expected = unbroken(recipe)
+    recipe = TINY.replace(model=model, **changes)
+    for arm, number, committed in kills:
+        kill(recipe, tmp_path, arm, number)
+        assert len(RunFolder(tmp_path).rounds()) == committed
+    resumed, expected = came_to(run(recipe, tmp_path)), unbroken(recipe)
     assert resumed["rows"] == expected["rows"]
     assert resumed["rollouts"] == expected["rollouts"]
     assert resumed["weights"] == expected["weights"]
@@ -102,13 +81,10 @@ def test_a_killed_run_goes_on_to_the_same_end(
 
 
 def test_a_run_of_an_older_version_goes_on_with_the_defaults_and_says_so(
-    model: str, unbroken: Callable[[Recipe], Result], tmp_path: Path
+    model: str, tmp_path: Path
 ) -> None:
     recipe = TINY.replace(model=model)
-    with pytest.MonkeyPatch.context() as patch:
-        after_sampling(patch, 2)
-        with pytest.raises(Killed):
-            run(recipe, tmp_path)
+    kill(recipe, tmp_path, after_sampling, 2)
     stored = json.loads((tmp_path / "recipe.json").read_text())
     del stored["recipe"]["data"]["training_problems"]
     del stored["recipe"]["online"]["kl_coefficient"]
@@ -120,7 +96,7 @@ def test_a_run_of_an_older_version_goes_on_with_the_defaults_and_says_so(
     assert (
         "without training_problems, kl_coefficient: going on with the defaults" in said.getvalue()
     )
-    expected = unbroken(TINY)
+    expected = unbroken(recipe)
     assert resumed["rows"] == expected["rows"]
     assert resumed["weights"] == expected["weights"]
     stored["recipe"]["from_later"] = 1
@@ -147,9 +123,24 @@ def test_only_the_newest_checkpoint_keeps_adams_moments(model: str, tmp_path: Pa
     assert list((folder.path / "trainer").rglob("*.safetensors")) == []
 
 
-def test_a_killed_process_goes_on_to_the_same_end(
-    model: str, unbroken: Callable[[Recipe], Result], tmp_path: Path
-) -> None:
+KILLED_AFTER_ROUND_1 = """
+import os, signal, sys
+
+from mstar.experiments.cli.main import main
+from mstar.experiments.run.progress import Progress
+
+
+def finished(self, done):
+    if done.number == 1:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
+Progress.finished = finished
+main(sys.argv[1:])
+"""
+
+
+def test_a_killed_process_goes_on_to_the_same_end(model: str, tmp_path: Path) -> None:
     out = tmp_path / "run"
     recipe = TINY.replace(model=model)
     command = ["train", "--out", str(out)]
@@ -157,19 +148,14 @@ def test_a_killed_process_goes_on_to_the_same_end(
         words = value if isinstance(value, tuple) else (value,)
         if not isinstance(value, bool):
             command += [f"--{name.replace('_', '-')}", *map(str, words)]
-    process = subprocess.Popen(
-        [sys.executable, "-m", "mstar.experiments.cli", *command],
-        stderr=subprocess.PIPE,
+    process = subprocess.run(
+        [sys.executable, "-c", KILLED_AFTER_ROUND_1, *command],
+        capture_output=True,
         env={**os.environ, "OMP_NUM_THREADS": "1"},
+        check=False,
     )
-    rows = out / "rounds.jsonl"
-    while process.poll() is None and not (rows.exists() and rows.read_text().count("\n") > 1):
-        time.sleep(0.005)
-    process.send_signal(signal.SIGKILL)
-    _, errors = process.communicate()
-    assert process.returncode == -signal.SIGKILL, errors.decode()
-    assert 2 <= len(RunFolder(out).rounds()) < 4
+    assert process.returncode == -signal.SIGKILL, process.stderr.decode()
+    assert len(RunFolder(out).rounds()) == 2
     assert main(command) == 0
     assert json.loads((out / "recipe.json").read_text())["recipe"]["model"]["name"] == model
-    resumed = came_to(RunFolder(out))
-    assert resumed == unbroken(TINY)
+    assert came_to(RunFolder(out)) == unbroken(recipe)
