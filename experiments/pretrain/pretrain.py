@@ -3,8 +3,8 @@
     python -m mstar.experiments.pretrain.pretrain --out DIR
 
 Stage 1 trains on correct solutions of generated problems until the model reads images reliably.
-Stage 2 continues on solutions of mixed quality, in which bare guesses are the most frequent kind, as
-in data from the web. So self-evolving training has something to improve.
+Stage 2 continues on solutions of mixed quality, in which bare guesses are the most frequent kind,
+as in data from the web. So self-evolving training has something to improve.
 """
 
 from __future__ import annotations

@@ -197,7 +197,7 @@ def test_by_prompt_finds_more_from_no_more_samples_and_mixed_groups_alone_find_l
         for heat in (0.6, 1.0):
             right = measured(policy, "process")[heat].right
             found = {name: replay(right, rule) for name, rule in RULES.items()}
-            ours, uniform, mixed = (found[n] for n in ("by-prompt", "uniform", "more where mixed"))
+            ours, uniform, mixed = (found[n] for n in ("by-prompt", "uniform", "mixed only"))
             assert ours["samples"].mean() <= uniform["samples"].mean() == 8
-            assert ours["lessons"].mean() > uniform["lessons"].mean() + 0.05
-            assert mixed["lessons"].mean() < uniform["lessons"].mean()
+            assert ours["examples"].mean() > uniform["examples"].mean() + 0.05
+            assert mixed["examples"].mean() < uniform["examples"].mean()
