@@ -30,7 +30,7 @@ ROW = {
 }
 
 
-def test_each_way_picks_what_it_says() -> None:
+def test_each_way_selects_by_its_score() -> None:
     found = picked(ROW, 4)
     assert found["mean"] == 0.5
     assert found["majority"] == 0.0

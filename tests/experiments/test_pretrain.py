@@ -101,7 +101,7 @@ def test_every_family_of_the_default_run_is_described_in_full() -> None:
         assert ASSISTANT not in text
 
 
-def test_a_model_is_made_that_loads_as_any_other(
+def test_the_trained_model_loads_like_any_other(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     settings = replace(
