@@ -47,10 +47,12 @@ class Problem:
         latent: the values that determine image, question and answer, as JSON; {} if unknown.
         template: which of the family's question templates this is.
         distractors: wrong answers that a plausible mistake would give.
-        twin: the counterfactual: the same question about another image, with another answer.
-        tags: what reports group by: family, level, wording, phrasing.
+        counterfactual: the same question about another image, with another answer; None if there
+            is none.
+        tags: labels that reports group by: family, level, wording, phrasing.
         instruction: follows the question in the prompt; None for the task's own instruction.
-        kind: how to read an answer if none is given: type, options and unit, with value "".
+        answer_spec: how to read answers if `answer` is None: type, options and unit; its value
+            is "".
         withheld: the labelled problem behind an unlabelled one, for evaluation only.
     """
 
@@ -62,16 +64,26 @@ class Problem:
     latent: Mapping[str, Any] = field(default_factory=dict)
     template: str = ""
     distractors: tuple[str, ...] = ()
-    twin: Problem | None = None
+    counterfactual: Problem | None = None
     tags: Mapping[str, str] = field(default_factory=dict)
     instruction: str | None = None
-    kind: Answer | None = None
+    answer_spec: Answer | None = None
     withheld: Problem | None = None
 
     @property
     def pictures(self) -> tuple[LazyImage, ...]:
         """The old name of ``images``, for one version."""
         return self.images
+
+    @property
+    def twin(self) -> Problem | None:
+        """The old name of ``counterfactual``, for one version."""
+        return self.counterfactual
+
+    @property
+    def kind(self) -> Answer | None:
+        """The old name of ``answer_spec``, for one version."""
+        return self.answer_spec
 
     @property
     def solution(self) -> str:
@@ -98,9 +110,9 @@ class Problem:
             images=self.images,
             group=self.id,
             facts=tuple(step.value for step in self.steps if step.kind == "perceive"),
-            counterfactual=self.twin.answer if self.twin else None,
-            counterfactual_images=self.twin.images if self.twin else (),
-            answer_spec=self.kind,
+            counterfactual=self.counterfactual.answer if self.counterfactual else None,
+            counterfactual_images=self.counterfactual.images if self.counterfactual else (),
+            answer_spec=self.answer_spec,
             **measured,
         )
 

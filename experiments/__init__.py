@@ -1,4 +1,4 @@
-"""Experiments: everything that runs the agents, and everything made of what they leave behind.
+"""Experiments: everything that runs agents, and everything that is made from their results.
 
 ``cli`` is the command ``mstar``, one file a command; ``run`` one run from recipe to report;
 ``studies`` several runs and their comparison; ``bench`` speed, and the regret of exploration
@@ -10,7 +10,7 @@ measured. What plugs in, one entry each: a recipe (``run.recipes.RECIPES``) and 
 from importlib import import_module
 from typing import Any
 
-# Imported when they are used: the command line answers without torch.
+# Imported on first use, so that the command line answers without loading torch.
 _LAZY = {
     "RECIPES": "run.recipes",
     "STUDIES": "studies.catalog",

@@ -1,4 +1,4 @@
-"""Tables as markdown, and means with their intervals to stand in them."""
+"""Markdown tables, and means with their intervals for the cells."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from mstar.experiments.stats import Estimate
 
 
 def table(head: str, lines: Sequence[str]) -> str:
-    """The lines under a head, with the rule between them.
+    """A table: the head, the rule below it, and the lines.
 
     >>> print(table("| arm | n |", ["| one | 3 |"]))
     | arm | n |
@@ -19,7 +19,7 @@ def table(head: str, lines: Sequence[str]) -> str:
 
 
 def percent(found: Estimate, sign: str = "") -> str:
-    """A mean and its interval, in percent or points; a `sign` of "+" shows that of gains too."""
+    """A mean with its interval, in percent or points; a `sign` of "+" puts a sign on gains too."""
     return f"{100 * found.mean:{sign}.1f} {interval(found, sign)}"
 
 

@@ -1,4 +1,4 @@
-"""All row files of a folder packed in one zstd parquet file: the form in which rows are committed.
+"""Pack all row files of a folder into one zstd parquet file, the form in which they are committed.
 
 Pack the ``.jsonl`` and ``.json`` files below a folder, or unpack them again:
 
@@ -33,7 +33,7 @@ def pack(files: Mapping[str, Sequence[Row]], path: Path) -> None:
     """Write row files as one parquet file.
 
     Args:
-        files: rows by the file's path within its folder, such as ``mstar/seed-0/rounds.jsonl``.
+        files: rows, by the path of their file, such as ``mstar/seed-0/rounds.jsonl``.
         path: of the parquet file; replaced if it exists.
     """
     rows = [row for several in files.values() for row in several]
@@ -93,7 +93,7 @@ def read_file(path: Path) -> list[Row]:
 
 
 def stored_rows(folder: Path, name: str) -> list[Row]:
-    """The rows of a file of a folder, which may be packed there; [] if it is neither."""
+    """The rows of a file of a folder, from the file itself or packed; [] if there are none."""
     path = folder / name
     return read_file(path) if path.exists() else unpack(folder / PACKED, [name]).get(name, [])
 

@@ -1,4 +1,4 @@
-"""Pages of one look: a template of this folder, filled in."""
+"""Fill in the HTML templates of this package; all pages share one style."""
 
 from __future__ import annotations
 
@@ -15,5 +15,5 @@ TEMPLATES = jinja2.Environment(
 
 
 def page(template: str, **values: Any) -> str:
-    """The page of a template; a value that it lacks is an error."""
+    """The page that a template gives; a missing value is an error."""
     return TEMPLATES.get_template(template).render(**values)

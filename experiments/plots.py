@@ -1,4 +1,4 @@
-"""One function per figure: rows in, SVG out; an agent keeps its colour everywhere."""
+"""The figures of a run's report: each function turns rows into an SVG."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ BLUE, ORANGE, GREEN, PURPLE, GRAY = "#2a5db0", "#d9730d", "#2f855a", "#7d4bb5", 
 
 
 def curves(rounds: Sequence[Row]) -> str:
-    """Accuracy on held-out problems, from 0 to 1, against problems seen."""
+    """Accuracy on validation problems, in [0, 1], against training problems seen."""
     seen = problems_seen(rounds)
-    figure, axes = _axes("share of held-out problems")
+    figure, axes = _axes("share of validation problems")
     spread = [present(row) for row in rounds]
     k = rounds[0]["dynamics"]["samples"]
     lines = {
@@ -42,7 +42,7 @@ def curves(rounds: Sequence[Row]) -> str:
 
 
 def exploration(rounds: Sequence[Row]) -> str:
-    """Temperature chosen, token entropy, and distinct answers, against problems seen."""
+    """Chosen temperature, token entropy and distinct answers, against training problems seen."""
     seen = problems_seen(rounds)
     figure, axes = _axes("nats, answers, temperature")
     spread = [present(row) for row in rounds]
@@ -60,7 +60,7 @@ def exploration(rounds: Sequence[Row]) -> str:
 
 
 def selection(rounds: Sequence[Row]) -> str:
-    """What share of the responses was right, and of the problems solved, round by round."""
+    """The shares of correct responses and of solved problems, by round."""
     rows = [row for row in rounds if row["selection"]]
     figure, axes = _axes("share")
     seen = problems_seen(rounds)[len(rounds) - len(rows) :]
@@ -72,13 +72,13 @@ def selection(rounds: Sequence[Row]) -> str:
 
 
 def trust(rounds: Sequence[Row]) -> str:
-    """How far answers and likelihoods are believed beyond what is right, and drift, by round."""
+    """Over-confidence of the majority vote, calibration error, and drift, by round."""
     seen = problems_seen(rounds)
     figure, axes = _axes("share; nats a token")
     spread = [present(row) for row in rounds]
     lines = {
-        "majority's over-confidence": ([_over(s["majority"]) for s in spread], BLUE),
-        "error of confidence (ECE)": ([s["confidence"]["ece"] for s in spread], GRAY),
+        "over-confidence of the majority": ([_over(s["majority"]) for s in spread], BLUE),
+        "calibration error (ECE)": ([s["confidence"]["ece"] for s in spread], GRAY),
         "drift from the base": ([row["dynamics"]["drift"] for row in rounds], ORANGE),
     }
     for name, (values, color) in lines.items():
@@ -90,7 +90,7 @@ def trust(rounds: Sequence[Row]) -> str:
 
 
 def agreement(rounds: Sequence[Row]) -> str:
-    """Each reward model's rank correlation with the verifier on held-out samples, by round."""
+    """Each reward model's rank correlation with the verifier on validation samples, by round."""
     figure, axes = _axes("Spearman's correlation with correctness")
     names = [name for name in rounds[-1]["dynamics"]["health"] if name != "correctness"]
     for place, name in enumerate(names):
@@ -134,7 +134,7 @@ def problems_seen(rounds: Sequence[Row]) -> list[int]:
 
 
 def present(row: Row) -> Row:
-    """What was measured at the temperature that the round was sampled with."""
+    """The metrics at the temperature that the round was sampled with."""
     spread: dict[str, Row] = row["dynamics"]["spread"]
     wanted = row["plan"]["temperature"] if row["plan"] else None
     return spread.get(str(wanted), next(iter(spread.values())))
@@ -172,9 +172,9 @@ def _axes(label: str) -> tuple[Figure, Any]:
 
 
 def svg(figure: Figure) -> str:
-    """The figure as a small SVG element; the same figure gives the same text.
+    """The figure as a compact SVG element; the same figure always gives the same text.
 
-    Text stays text instead of outlines, and coordinates are rounded to a tenth of a point.
+    Text is kept as text instead of outlines. Coordinates are rounded to a tenth of a point.
     """
     buffer = io.StringIO()
     with mpl.rc_context({"svg.hashsalt": "mstar", "svg.fonttype": "none"}):

@@ -1,4 +1,4 @@
-"""Rows of JSON: what runs and studies are stored as, and their tables and figures made of."""
+"""Read and write rows of JSON, in which runs and studies are stored."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ Row = dict[str, Any]
 
 
 def write_rows(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Rows as JSON lines, all or none."""
+    """Write rows as JSON lines; the file is replaced as a whole or not at all."""
     write_whole(path, "".join(json.dumps(row) + "\n" for row in rows))
 
 
@@ -24,10 +24,10 @@ def read_rows(path: Path) -> list[Row]:
 
 
 def write_whole(path: Path, text: str) -> None:
-    """Write a file by one atomic rename, so that it is never there in part."""
+    """Write a file by one atomic rename, so that it is never incomplete."""
     partial = path.with_suffix(path.suffix + ".partial")
     with partial.open("w") as file:
         file.write(text)
         file.flush()
-        os.fsync(file.fileno())  # a rename must not land before what it names
+        os.fsync(file.fileno())  # the content must reach the disk before the rename
     partial.replace(path)

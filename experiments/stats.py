@@ -1,4 +1,4 @@
-"""Intervals by bootstrap over problems within each run, and over runs as well."""
+"""Bootstrap intervals over problems within each run, and over runs and problems."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ class Estimate:
     """A mean with its 95 % interval.
 
     Attributes:
-        mean: over all runs and problems.
+        mean: the mean over all runs and problems.
         low: 2.5 % quantile of the bootstrap.
         high: 97.5 % quantile.
-        n: problems in all runs together.
-        runs: how many runs they come from.
+        n: number of problems in all runs together.
+        runs: number of runs.
     """
 
     mean: float
@@ -43,10 +43,10 @@ class Estimate:
 
 
 def estimate(runs: Sequence[NDArray[np.float64]], seed: int = 0) -> Estimate:
-    """Mean and percentile interval; each run's problems are resampled within that run.
+    """The mean, and the percentile interval when problems are resampled within each run.
 
-    Stratified bootstrap as in Agarwal et al. 2021 (arXiv 2108.13264). For a paired difference hand
-    in the differences problem by problem.
+    This is the stratified bootstrap of Agarwal et al. 2021 (arXiv 2108.13264). For a paired
+    difference, pass the differences problem by problem.
 
     Args:
         runs: one array of values per run, each (problems,).
@@ -63,7 +63,7 @@ def estimate(runs: Sequence[NDArray[np.float64]], seed: int = 0) -> Estimate:
 
 
 def stratified_means(runs: Sequence[NDArray[np.float64]], seed: int = 0) -> NDArray[np.float64]:
-    """(RESAMPLES,) means of the bootstrap of ``estimate``, which raises alike."""
+    """(RESAMPLES,) bootstrap means, as used by ``estimate``; raises the same errors."""
     if not runs or any(len(run) == 0 for run in runs):
         raise ValueError("an estimate needs at least one run, and each at least one value")
     totals = np.zeros(RESAMPLES)
@@ -91,11 +91,11 @@ def resampled_counts(lengths: tuple[int, ...], seed: int) -> list[NDArray[np.uin
 
 
 def estimate_over_runs(runs: Sequence[NDArray[np.float64]], seed: int = 0) -> Estimate:
-    """Mean and percentile interval over other runs, too: runs are resampled, then their problems.
+    """The mean, and the percentile interval when runs are resampled and then their problems.
 
-    The hierarchical bootstrap; ``estimate`` takes the runs as they are and says nothing of what
-    another seed would have given. With as few as three runs it is still somewhat narrow, as runs
-    that were not made cannot be drawn. The mean is that of the runs' means.
+    This is the hierarchical bootstrap. Unlike the interval of ``estimate``, it also covers what
+    other seeds would have given, but it is somewhat too narrow with as few as three runs. The mean
+    is the mean of the runs' means.
 
     Args:
         runs: one array of values per run, each (problems,); two runs at least.
@@ -111,13 +111,13 @@ def estimate_over_runs(runs: Sequence[NDArray[np.float64]], seed: int = 0) -> Es
 
 
 def hierarchical_means(runs: Sequence[NDArray[np.float64]], seed: int = 0) -> NDArray[np.float64]:
-    """(RESAMPLES,) means of the bootstrap of ``estimate_over_runs``, which raises alike."""
+    """(RESAMPLES,) bootstrap means, as used by ``estimate_over_runs``; raises the same errors."""
     if len(runs) < 2 or any(len(run) == 0 for run in runs):
         raise ValueError("an interval over runs needs two runs or more, and values in each")
     rng = np.random.default_rng(seed)
     means = np.stack([stratified_means([run], seed + place) for place, run in enumerate(runs)])
     picks = rng.integers(0, len(runs), (RESAMPLES, len(runs)))
-    # A run that is picked twice has its problems resampled twice: each pick reads on by one.
+    # A run that is drawn twice gets two independent resamples of its problems.
     rows, places = np.indices(picks.shape)
     found: NDArray[np.float64] = means[picks, (rows + places) % RESAMPLES].mean(axis=1)
     return found
@@ -130,7 +130,7 @@ def chance_of_zero(drawn: NDArray[np.float64]) -> float:
 
 
 def holm(chances: Sequence[float]) -> list[float]:
-    """P values corrected for how many there are (Holm 1979), in their order."""
+    """P values corrected for multiple comparisons (Holm 1979), in the order given."""
     order = np.argsort(chances, kind="stable")
     corrected = [1.0] * len(chances)
     least = 0.0

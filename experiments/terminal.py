@@ -1,4 +1,4 @@
-"""What a terminal is shown: texts from elsewhere, and lines that change while work goes on."""
+"""Terminal output: text from untrusted sources, and lines that are updated in place."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from rich.live import Live
 
 
 def printable(text: str) -> str:
-    r"""A text without what would steer the terminal.
+    r"""A text with control sequences escaped, so that it cannot control the terminal.
 
     >>> printable("red\x1b[2J"), printable("½ a\nb")
     ('red\\x1b[2J', '½ a\nb')
@@ -20,7 +20,7 @@ def printable(text: str) -> str:
 def live(
     console: Console, shown: RenderableType, per_second: float
 ) -> AbstractContextManager[object]:
-    """Draw `shown` anew as long as the ``with`` lasts; on a file or a pipe nothing is drawn."""
+    """Keep redrawing `shown` inside the ``with`` block; draws nothing to a file or a pipe."""
     if not console.is_terminal:
         return nullcontext()
     return Live(shown, console=console, refresh_per_second=per_second)

@@ -1,4 +1,4 @@
-"""B-STaR's rule: the temperature and threshold that keep enough responses, and right ones."""
+"""B-STaR's rule: a temperature and threshold that keep enough responses, most of them right."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class Balance(ExplorationController):
     def observe(
         self, round_number: int, metrics: Metrics, samples: RoundSamples = NO_SAMPLES
     ) -> None:
-        """Move to the best pair; of equal ones the nearest temperature and lowest threshold."""
+        """Move to the best pair; ties go to the nearest temperature, then the lowest threshold."""
         probed = samples.validation
         ranks = [part.rank[~np.isnan(part.right)] for part in probed]
         if not sum(map(len, ranks)):  # nothing was sampled, or nothing has a label

@@ -1,4 +1,4 @@
-"""What a round consists of: labelled and unlabelled problems, and worked examples."""
+"""The shares of labelled problems, unlabelled problems and worked examples in a round."""
 
 from __future__ import annotations
 
@@ -11,7 +11,9 @@ from mstar.agents.config import Recipe
 from mstar.agents.pseudo_labels import vote_record
 from mstar.agents.types import Rollout, SamplingPlan
 
-TRUST = 0.8  # of the votes must be right before unlabelled problems take the place of labelled ones
+TRUST = (
+    0.8  # share of the votes that must be right before unlabelled problems replace labelled ones
+)
 STEP = 0.25  # of a round, up or down
 MOST = 0.75  # of a round; some labels stay in it
 Z = 1.96  # of a 95 % interval
@@ -57,13 +59,14 @@ class Scheduled(Mixing):
 
 
 class Adaptive(Mixing):
-    """As many unlabelled problems as the vote deserves, and worked examples for unsolved problems.
+    """As many unlabelled problems as the vote is reliable, worked examples for unsolved problems.
 
-    The validation problems are voted on as if they had no label. Once the vote is surely right
-    often enough, a step more of the next round is unlabelled, and a step less once it surely is
-    not; in between nothing moves. Sure means by the Wilson interval (Wilson 1927). So learning
-    begins with labels, as with T_mixin, but the vote decides when that ends. Votes on problems
-    that were learned from would not do: they are right by memory.
+    The validation problems are voted on as if they had no label. If the vote's accuracy is
+    significantly above the required one, the unlabelled share of the next round rises by one step;
+    if significantly below, it falls by one step; otherwise it stays. Significance is by the Wilson
+    interval (Wilson 1927). So training begins with labels, as with T_mixin, but the vote decides
+    when that ends. Votes on training problems could not be used, as the policy may have memorised
+    their answers.
 
     Worked examples stand in for what the policy cannot solve: their share is that of the
     validation problems without any right response, up to the recipe's. Without ``unlabelled``
@@ -80,7 +83,7 @@ class Adaptive(Mixing):
         return replace(plan, unlabelled=self._unlabelled, worked_examples=self._worked_examples)
 
     def observe(self, rollouts: Sequence[Rollout], rank: str) -> None:
-        """Move a step where the vote is surely better or worse than wanted."""
+        """Move one step if the vote is significantly better or worse than required."""
         record = vote_record(rollouts, self._recipe.mixing.vote, rank)
         if record.problems:
             unsolved = 1 - record.solved / record.problems

@@ -17,8 +17,9 @@ class Entropy(ExplorationController):
 
     After every round log T rises by gain x log(target / entropy), within a factor of 2 a round and
     the range of the paper's sweep. Holding entropy by the temperature is the idea of E3-RL4LLMs
-    (arXiv 2505.18573); the rule is ours. Entropy is measured at temperature 1, so that it is the
-    policy that is held, through what it learns from, and not its samples.
+    (arXiv 2505.18573); the rule is ours. Entropy is measured at temperature 1: the target is that
+    of the policy, which the temperature changes through the responses it learns from, and not that
+    of the samples.
 
     Args:
         plan: of the first round.

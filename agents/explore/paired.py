@@ -1,4 +1,4 @@
-"""M-STaR's rule with less noise at a lower price: few paired probes, pooled, a margin to move."""
+"""M-STaR's rule with less noise at a lower cost: few paired probes, pooled over rounds."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ SHOCK = 3.0  # standard deviations of surprise after which all comparisons are d
 
 
 class Paired(ExplorationController):
-    """Chooses the temperature by Reward-Pass@2 as M-STaR does, and accounts for noise.
+    """Chooses the temperature by Reward-Pass@2, as M-STaR does, and accounts for noise.
 
-    The paper's rule (arXiv 2412.17451) takes the highest of 14 figures, each of them a few points
-    off. This one compares temperatures on the same problems by the same uniform numbers, so that
-    much of the noise is common to both and cancels; estimates Reward-Pass@2 out of half of a
+    The paper's rule (arXiv 2412.17451) takes the highest of 14 estimates, each of which is a few
+    points off. This one compares temperatures on the same problems by the same uniform numbers, so
+    that much of the noise is common to both and cancels; estimates Reward-Pass@2 out of half of a
     problem's samples or so, averaged over all such subsets, which halves the noise and hardly
     moves the optimum; pools comparisons over rounds and neighbouring temperatures, see
     ``posterior``; moves only where the expected gain is worth `margin` of its own standard
@@ -39,8 +39,8 @@ class Paired(ExplorationController):
     one. Widths, memory, margin and probes were tuned on simulated runs, see ``mstar bench
     exploration``.
 
-    The threshold follows, as slowly, the ranking score that lets ``top_k`` right responses of a
-    solved problem pass; only the selection rule ``threshold`` uses it.
+    The threshold slowly follows the ranking score at which ``top_k`` right responses of a solved
+    problem pass; only the selection rule ``threshold`` uses it.
 
     Args:
         plan: of the first round; its temperature is brought into the range of the paper's sweep.
@@ -76,7 +76,7 @@ class Paired(ExplorationController):
     def observe(
         self, round_number: int, metrics: Metrics, samples: RoundSamples = NO_SAMPLES
     ) -> None:
-        """Add a comparison, and move where that pays."""
+        """Add a comparison, and move if the expected gain is large enough."""
         if (new := compared(round_number, samples.validation)) is not None:
             known = self._comparisons
             if known and surprise(self._prior, known, new) > SHOCK:
@@ -92,7 +92,7 @@ class Paired(ExplorationController):
             self._plan = replace(self._plan, threshold=round(moved, 6))
 
     def _best(self, now: int) -> float:
-        """The candidate that promises most, or the present temperature."""
+        """The candidate with the largest expected gain, or the present temperature."""
         present = self._plan.temperature
         grid = np.append(GRID, present)
         mean, covariance = posterior(self._prior, self._comparisons, grid, now)

@@ -1,4 +1,4 @@
-"""Allocation of a round's samples: a few of every problem, then more where right ones are missing.
+"""Allocation of a round's samples: a few per problem, then more where right ones are missing.
 
 ``next_wave`` decides how many, ``RetryQueue`` which problems are asked again in a later round, and
 ``SampleAllocation`` carries it out.
@@ -35,11 +35,11 @@ Groups = list[list[Rollout]]  # one group per problem
 def next_wave(scores: Sequence[Sequence[float]], top_k: int, samples: int, left: int) -> list[int]:
     """How many more samples each problem gets: as many as it has, while it lacks right ones.
 
-    Problems with `top_k` right samples have what is learned from, so that more would be wasted,
-    whether they are always right or mixed; so would be more than ``MOST`` times `samples` of one
-    that may be out of reach. Where no label tells what is right, a problem gets its even share. On
-    stored samples of the embedded model, waves to problems that lack gave more training examples
-    from more problems than an even share did, and waves to mixed problems alone gave fewer: see
+    A problem with `top_k` right samples needs no more, whether its other samples are right or
+    wrong. A problem gets at most ``MOST`` times `samples`, since it may be too hard. An unlabelled
+    problem gets its even share. On stored samples of the embedded model, waves to problems that
+    lack right samples gave more training examples from more problems than an even share did, and
+    waves to mixed problems alone gave fewer: see
     ``results/exploration-bench``.
 
     Args:
@@ -77,7 +77,7 @@ def unsolved(scores: Sequence[float]) -> bool:
 
 @dataclass
 class RetryQueue:
-    """Unsolved problems, to be asked again: the policy may have learned meanwhile.
+    """Unsolved problems, to be asked again later, when the policy may have improved.
 
     Attributes:
         waiting: by id, the round in which a problem is due and how long it waited for it.
@@ -110,10 +110,10 @@ class SampleAllocation:
 
     Every problem gets a few samples, and those with fewer than ``top_k`` right ones get more in
     waves, as long as the round's samples last; problems without a right one are asked again in a
-    later round. So how many samples a problem gets depends on what was sampled, and the share of
-    right ones among all rollouts is no estimate of what the policy can do: hard problems have more
-    of them. Only the first few are; the others are marked ``extra``. Selection, which takes right
-    responses problem by problem, is not biased by it.
+    later round. The share of right samples among all rollouts is therefore no unbiased estimate of
+    the policy's accuracy, because hard problems have more of them. Only the initial samples give
+    one; the others are marked ``extra``. Selection, which takes right responses problem by problem,
+    is not biased by this.
 
     Args:
         sampler: of the policy as it is now.

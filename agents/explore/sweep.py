@@ -14,15 +14,15 @@ from mstar.agents.types import NO_SAMPLES, Metrics, RoundSamples, SamplingPlan
 class RewardPass2(ExplorationController):
     """M-STaR's rule: every second round, the temperature with the highest Reward-Pass@2.
 
-    Where the paper (arXiv 2412.17451) is silent, ours: the first plan holds until the first sweep,
-    and of equal temperatures the one nearest to the present is taken.
+    Two details are not in the paper (arXiv 2412.17451): the first plan holds until the first sweep,
+    and ties go to the temperature nearest to the present one.
 
     Args:
         plan: of the first rounds.
         recipe: all settings.
         sweep: temperatures to try.
         every: rounds between two sweeps.
-        at_start: sweep the base policy too, so that the first round is not blind.
+        at_start: whether to sweep the base policy too, before the first round.
     """
 
     metric: ClassVar[Literal["reward_pass_2", "pass_k"]] = "reward_pass_2"
@@ -49,7 +49,7 @@ class RewardPass2(ExplorationController):
     def observe(
         self, round_number: int, metrics: Metrics, samples: RoundSamples = NO_SAMPLES
     ) -> None:
-        """Move to the best temperature of a sweep; without labels none is better than another."""
+        """Move to the best temperature of a sweep; without labels, keep the present one."""
         scores = {t: getattr(found, self.metric) for t, found in metrics.by_temperature.items()}
         if len(scores) < 2 or any(map(isnan, scores.values())):
             return

@@ -41,7 +41,7 @@ class Comparison:
         table = table[:, ~np.isnan(table).any(axis=0)] if len(table) > 1 else table
         if len(table) < 2 or table.shape[1] < 2:
             return None
-        # As if half a problem more had each outcome: no spread does not mean no uncertainty.
+        # Adds half a problem of each outcome: zero variance in the sample is not certainty.
         floor = 0.25 / table.shape[1] ** 2
         noise = np.cov(table) / table.shape[1] + floor * np.eye(len(table))
         return cls(

@@ -1,4 +1,4 @@
-"""What can go wrong with a run, and the signs by which it shows."""
+"""The ways a run can fail, and how each is detected."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ REMEDIES: Mapping[AlarmName, Remedy] = MappingProxyType(
     }
 )
 
-# Collapse is less than this share of the base's entropy, or of its distinct answers but one.
+# Collapse is a fall below this share of the base's entropy, or of its distinct answers minus one.
 LEFT = 0.25
-# Over-confidence is a rise by this much in over-confidence of the majority.
+# Alarm if the over-confidence of the majority rises by this much.
 OVER = 0.15
-# Drift is a distance of so many times the base's entropy: the base's responses have three times the
-# negative log-likelihood under the policy that they had under the base.
+# Drift is a distance of this many times the base's entropy. At 2, the base's responses have three
+# times the negative log-likelihood under the policy that they had under the base.
 FAR = 2.0
 
 
@@ -63,14 +63,14 @@ class BaseMetrics:
 
 
 def signs(now: Metrics, base: BaseMetrics, temperature: float) -> dict[AlarmName, str]:
-    """The alarms that one evaluation calls for, with a sentence each; proxy gaming takes several.
+    """The alarms that one evaluation raises, with a sentence each.
 
     Collapse: entropy or distinct answers down to a quarter without a gain in greedy accuracy, the
-    signature of majority rewards that have run away (arXiv 2505.21444). Over-confidence: the
-    majority's share rose above its accuracy, as by pseudo-labels that confirm themselves. Drift:
-    far from the base and no better than it. On validation problems without labels there is no
-    accuracy: collapse and drift then depend on the fall and the distance alone, and
-    over-confidence is never found.
+    signature of majority rewards that were over-optimised (arXiv 2505.21444). Over-confidence: the
+    majority's share rose relative to its accuracy, as when pseudo-labels confirm themselves. Drift:
+    far from the base and no better than it. Without labelled validation problems, accuracy is not
+    known: collapse and drift then depend on the fall and the distance alone, and over-confidence
+    is never found. Proxy gaming needs several evaluations; see ``ProxyGuard``.
     """
     sampled, noise = now.by_temperature[temperature], sqrt(0.5 / max(1, now.problems))
     found: dict[AlarmName, str] = {}

@@ -20,9 +20,10 @@ class BaseResponses:
 
     The drift is the mean over their tokens of log p_base - log p_now. For responses sampled at
     temperature 1 that is the plain Monte-Carlo estimate of KL(base || policy) a token: unbiased,
-    and below 0 by chance only where there is next to no drift. At another temperature it is a
-    mean log-probability ratio and no KL. This direction grows where the policy gives up what the
-    base would say, and needs no second model in memory. Its few forward passes count as no cost.
+    and negative by chance only if there is almost no drift. At another temperature it is a mean
+    log-probability ratio and no KL. This direction of the KL grows where the policy abandons what
+    the base would say, and it needs no second model in memory. Its few forward passes are not
+    counted as cost.
 
     Attributes:
         problems: their ids.
@@ -36,7 +37,7 @@ class BaseResponses:
 
     @classmethod
     def of(cls, policy: Policy, rollouts: Sequence[Rollout], temperature: float) -> BaseResponses:
-        """The first response at a temperature to each problem, with its likelihood now."""
+        """The first response at a temperature to each problem, with its present log-probability."""
         first: dict[str, Rollout] = {}
         for rollout in rollouts:
             if rollout.temperature == temperature:

@@ -1,4 +1,4 @@
-"""Evaluation of the policy after every round: same validation problems, same random draws."""
+"""Evaluation of the policy after every round, on the same problems with the same random draws."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ class EvaluationCost:
     """The part of an evaluation that every agent has in common, without a controller's probes.
 
     Attributes:
-        responses: greedy ones, and samples at the evaluation temperature.
-        tokens: of them.
-        prompt_tokens: read for them.
-        share: of all tokens that the evaluation generated.
+        responses: number of greedy ones, and of samples at the evaluation temperature.
+        tokens: number of tokens of these responses.
+        prompt_tokens: number of prompt tokens read for them.
+        share: their share of all tokens that the evaluation generated.
     """
 
     responses: int
@@ -43,9 +43,9 @@ class Evaluation:
 
     Attributes:
         metrics: of the policy.
-        alarms: signs that the run goes wrong.
-        rollouts: behind the metrics: greedy ones, and samples at every temperature.
-        cost: of the common part.
+        alarms: what may be wrong with the run.
+        rollouts: those behind the metrics: greedy ones, and samples at every temperature.
+        cost: of the part that all agents have in common.
     """
 
     metrics: Metrics
@@ -92,8 +92,8 @@ class Monitor:
         """A greedy response to every validation problem, and samples at each temperature.
 
         Health of the reward models, drift and alarms are those at `temperature`. Probes are
-        sampled in calls of their own, so that but for one sample they draw the same random numbers
-        as `temperature` does: differences between temperatures are paired.
+        sampled in calls of their own, so that all but one of their samples use the same random
+        numbers as those at `temperature`: differences between temperatures are paired.
 
         Args:
             number: of the round; the first evaluation must be of the base.

@@ -1,4 +1,4 @@
-"""Guards of a run: every alarm has one consequence and is always reported."""
+"""Guards of a run: every alarm is reported and has one remedy."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from mstar.rewards.diagnostics.proxy_guard import ProxyGuard
 from mstar.rewards.panel import RewardPanel
 
 REFERENCE = "correctness"
-WARMER = 0.2  # what exploring adds to the temperature, each round
+WARMER = 0.2  # added to the temperature in each round of exploring
 
 
 class Guards:
     """Checks every evaluation for alarms and applies their remedies; see ``REMEDIES``.
 
-    Where the recipe wants it, the guards also weigh the panel anew after each round: by how surely
+    If the recipe says so, the guards also adapt the panel's weights after each round to how well
     each model agrees with the verifier on the validation problems.
 
     Args:
@@ -52,7 +52,7 @@ class Guards:
 
     @property
     def act(self) -> bool:
-        """Whether alarms have consequences."""
+        """Whether alarms have their remedies applied."""
         return self.recipe.run.guards == "act"
 
     def observe(
@@ -85,7 +85,7 @@ class Guards:
         return tuple(alarms)
 
     def plan(self, plan: SamplingPlan) -> SamplingPlan:
-        """A plan with a higher temperature while responses collapse."""
+        """The plan, with a higher temperature while responses are collapsing."""
         warmer = min(plan.temperature + self._warmer, max(HOTTEST, plan.temperature))
         return replace(plan, temperature=round(warmer, 6)) if self._warmer else plan
 
@@ -116,7 +116,7 @@ class Guards:
             panel.weights = dict(state["weights"]["present"])
 
     def _proxy_alarms(self, number: int, metrics: Metrics) -> list[Alarm]:
-        """Alarms for reward models that rise alone; those are replaced as gate and rank."""
+        """Alarms for reward models that rise alone; replaces them where they are gate or rank."""
         observed = {REFERENCE, *self._learned_from()}
         means = {name: health.mean for name, health in metrics.health.items() if name in observed}
         before = self._proxies.frozen
@@ -140,7 +140,7 @@ class Guards:
         return names
 
     def _weigh(self, table: ScoreTable) -> None:
-        """Set the panels' weights: adapted first, then frozen, since freezing overrules."""
+        """Set the panels' weights: adapted ones, then 0 for frozen models."""
         weights = self._weights
         if self.recipe.rewards.weighting == "agreement":
             weights = adapted_weights(weights, table, REFERENCE)

@@ -1,4 +1,4 @@
-"""Metrics of a policy: accuracy, headroom, calibration, and how well reward models pick from it."""
+"""Metrics of a policy: accuracy, headroom, calibration, and how well reward models select."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from mstar.rewards.voting import answers_by_class
 def measure(rollouts: Sequence[Rollout], rank: str) -> Metrics:
     """Metrics of rollouts that hold one greedy response and K samples per temperature and problem.
 
-    They are those of M-STaR (arXiv 2412.17451, section on the dynamics of self-evolution).
+    The metrics are those of M-STaR (arXiv 2412.17451, section on the dynamics of self-evolution).
 
     Args:
         rollouts: of N problems; temperature 0 is greedy.

@@ -214,7 +214,7 @@ class Family(ABC):
         return replace(
             problem,
             id=f"{self.name}-v{self.version}/{split}/L{self.level}/{seed}/{index}",
-            twin=self._counterfactual(problem, style, rng),
+            counterfactual=self._counterfactual(problem, style, rng),
             tags={
                 "family": self.name,
                 "level": str(self.level),

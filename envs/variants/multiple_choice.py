@@ -67,7 +67,7 @@ def as_choice(problem: Problem, seed: int = 0, options: int = OPTIONS) -> Proble
         answer=Answer("choice", answer.value, choices),
         distractors=tuple(wrong),
     )
-    return replace(chosen, twin=_twin(problem, question, choices))
+    return replace(chosen, counterfactual=_counterfactual_form(problem, question, choices))
 
 
 def family_of(problem: Problem) -> Family | None:
@@ -92,13 +92,15 @@ def numeric_value(text: str) -> float | None:
         return None
 
 
-def _twin(problem: Problem, question: str, choices: tuple[str, ...]) -> Problem | None:
+def _counterfactual_form(
+    problem: Problem, question: str, choices: tuple[str, ...]
+) -> Problem | None:
     """The counterfactual with the same options; None if its answer is not among them."""
-    twin = problem.twin
-    if twin is None or twin.answer is None or twin.answer.value not in choices:
+    other = problem.counterfactual
+    if other is None or other.answer is None or other.answer.value not in choices:
         return None
-    answer = Answer("choice", twin.answer.value, choices)
-    return replace(twin, question=question, answer=answer)
+    answer = Answer("choice", other.answer.value, choices)
+    return replace(other, question=question, answer=answer)
 
 
 def _wrong_options(
@@ -116,8 +118,8 @@ def _wrong_options(
 
 
 def _answers_for_other_images(problem: Problem, rng: np.random.Generator) -> Iterator[str]:
-    if problem.twin is not None and problem.twin.answer is not None:
-        yield problem.twin.answer.value
+    if problem.counterfactual is not None and problem.counterfactual.answer is not None:
+        yield problem.counterfactual.answer.value
     family = family_of(problem)
     if family is None:
         return

@@ -117,7 +117,7 @@ def phrase(problem: Problem, phrasing: Phrasing) -> Problem:
     if problem.withheld is not None:
         return withhold(phrase(problem.withheld, phrasing))
     question, wording = _reworded(problem, phrasing.wording)
-    form = problem.answer or problem.kind
+    form = problem.answer or problem.answer_spec
     choices = (form.choices if form else None) or ()
     layout = split_question(problem.question, choices).layout
     new_layout, order, ordered = None, 0, tuple(choices)
@@ -132,16 +132,16 @@ def phrase(problem: Problem, phrasing: Phrasing) -> Problem:
         parts = split_question(question, choices)
         question = join_question(parts, ordered, new_layout or layout)
     applied = replace(phrasing, wording=wording, letters=new_layout, order=order)
-    twin = problem.twin
-    if twin is not None and twin.question == problem.question:
-        twin = replace(twin, question=question, answer=_reordered(twin.answer, choices, ordered))
+    other = problem.counterfactual
+    if other is not None and other.question == problem.question:
+        other = replace(other, question=question, answer=_reordered(other.answer, choices, ordered))
     return replace(
         problem,
         question=question,
         answer=_reordered(problem.answer, choices, ordered),
-        kind=_reordered(problem.kind, choices, ordered),
+        answer_spec=_reordered(problem.answer_spec, choices, ordered),
         instruction=applied.text,
-        twin=twin,
+        counterfactual=other,
         tags={
             **problem.tags,
             **({} if wording is None else {"wording": str(wording)}),

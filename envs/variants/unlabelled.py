@@ -33,7 +33,7 @@ def unlabelled(source: ProblemSource, share: float = 1.0) -> MappedSource:
 def withhold(problem: Problem) -> Problem:
     """Remove the answer and all that reveals it: steps, latent state, counterfactual, distractors.
 
-    The form of the answer stays known: its type, options and unit are kept in ``kind``.
+    The form of the answer stays known: its type, options and unit are kept in ``answer_spec``.
     """
     if problem.answer is None:
         return problem
@@ -43,8 +43,8 @@ def withhold(problem: Problem) -> Problem:
         steps=(),
         latent={},
         distractors=(),
-        twin=None,
-        kind=replace(problem.answer, value=""),
+        counterfactual=None,
+        answer_spec=replace(problem.answer, value=""),
         withheld=problem,
     )
 

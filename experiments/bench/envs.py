@@ -1,4 +1,4 @@
-"""How many problems a second each family poses and judges on one core."""
+"""How many problems per second each family draws and scores on one core."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ def bench_envs(seconds_each: float = 1.0, panel: Sequence[str] | None = None) ->
     """Time ``reset`` and ``step`` of every family.
 
     Args:
-        seconds_each: processor time spent on a family.
-        panel: names of the reward models that judge; correctness and format if None.
+        seconds_each: processor time to spend on each family, in seconds.
+        panel: names of the reward models; correctness and format if None.
 
     Returns:
-        One row per family with ``family``, ``pairs`` and ``pairs_per_second`` of processor time,
-        and a last one, named ``median``.
+        One row per family: ``family``, ``pairs`` (of ``reset`` and ``step``) and
+        ``pairs_per_second`` of processor time. The last row, named ``median``, is the median.
     """
     rows = [_family(name, seconds_each, panel) for name in FAMILIES]
     median = float(np.median([float(row["pairs_per_second"]) for row in rows]))

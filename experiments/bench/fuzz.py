@@ -1,4 +1,4 @@
-"""Random text for the verifier: it must raise nothing, take no time, and agree with itself."""
+"""Random text for the verifier, which must be fast, raise nothing and be consistent."""
 
 from __future__ import annotations
 
@@ -54,13 +54,14 @@ def fuzzed(count: int, seed: int = 7) -> Iterator[tuple[str, Answer]]:
 
 
 def fuzz_verifier(count: int, seed: int = 7) -> dict[str, str | int | float]:
-    """Verify, audit and compare random text; whatever is raised goes on to the caller.
+    """Verify, audit and compare random text; exceptions are passed on to the caller.
 
     Returns:
-        A row: ``responses``, ``accepted`` of them, ``undecided`` for another reason than their
-        gold, ``median_ms`` and ``max_ms`` of wall-clock time, and ``seconds`` of all.
+        A row: the number of ``responses``, of those ``accepted``, and of those ``undecided`` for
+        reasons other than their reference answer; ``median_ms`` and ``max_ms`` of wall-clock time
+        per response, and the total ``seconds``.
     """
-    WORKER.ask("x", "x")  # algebra takes a second to start, once
+    WORKER.ask("x", "x")  # starting the computer algebra takes a second, once
     times, accepted, undecided = [], 0, 0
     for text, answer in fuzzed(count, seed):
         began = time.perf_counter()

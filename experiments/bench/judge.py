@@ -1,4 +1,4 @@
-"""How much faster a judge is where responses share their problem, and beside sampling them."""
+"""The speed of a judge whose responses share problems, relative to two other ways."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ PROBLEMS, SAMPLES, REPEATS = 8, 16, 3
 
 
 def bench_judge() -> list[dict[str, Any]]:
-    """Processor time of judging 8 x 16 responses of the embedded model, as ratios.
+    """Processor time of judging 16 responses to each of 8 problems, as ratios.
 
-    ``shared`` reads each problem once for its 16 responses, ``apart`` once for each response, as
-    a judge does that takes rows of prompt and response; ``sampling`` writes the responses. The
-    least of three repeats counts.
+    ``shared`` reads each problem once for its 16 responses. ``apart`` reads it once for each
+    response, like a judge whose input is rows of prompt and response. ``sampling`` is the time to
+    generate the responses with the embedded model. Each time is the lowest of three repeats.
     """
     prepare_torch(1)
     recipe, judge = Recipe(), StepJudge.load()
@@ -35,7 +35,7 @@ def bench_judge() -> list[dict[str, Any]]:
         for problem, group in zip(problems, written, strict=True)
         for response in group
     ]
-    apart = [  # responses of one group that are no neighbours of their like
+    apart = [  # responses to one problem are not next to each other
         problem.attempt(group[place].text)
         for place in range(SAMPLES)
         for problem, group in zip(problems, written, strict=True)
@@ -58,7 +58,7 @@ def bench_judge() -> list[dict[str, Any]]:
 
 
 def starts() -> range:
-    """Where each round of one response a problem begins."""
+    """The indices at which each pass over all problems begins, one response per problem."""
     return range(0, PROBLEMS * SAMPLES, PROBLEMS)
 
 

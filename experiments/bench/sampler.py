@@ -1,4 +1,4 @@
-"""How much faster the sampler is than ``generate``, on the same model in the same run."""
+"""The speed of the sampler relative to ``generate``, on the same model in the same run."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def bench_sampler(samples: int = 16, repeats: int = 3) -> list[dict[str, Any]]:
 def bench_case(
     policy: Policy, samples: int, limit: int, ends: Sequence[int], repeats: int
 ) -> dict[str, Any]:
-    """One row: `limit` new tokens at most, where a token of `ends` ends a response."""
+    """One row of the benchmark, with at most `limit` new tokens; `ends` are the end tokens."""
     policy.network.generation_config.eos_token_id = list(ends)
     prompts = reference_prompts()
     sampler = LocalSampler(policy, limit, batch_rows=samples * len(prompts))
@@ -86,7 +86,7 @@ def bench_case(
 
 
 def generate(policy: Policy, prompts: Sequence[Prompt], samples: int, limit: int) -> None:
-    """The same work the plain way."""
+    """The same work with transformers' ``generate``."""
     policy.network.generate(
         **policy.encode(prompts),
         max_new_tokens=limit,
@@ -99,7 +99,7 @@ def generate(policy: Policy, prompts: Sequence[Prompt], samples: int, limit: int
 
 @contextmanager
 def prompts_read(policy: Policy) -> Iterator[list[int]]:
-    """Rows of every forward pass over more than one token, in the order they happen."""
+    """Record the number of rows of every forward pass over more than one token, in order."""
     rows: list[int] = []
 
     def count(module: Any, inputs: Any, named: dict[str, Any]) -> None:
@@ -115,7 +115,7 @@ def prompts_read(policy: Policy) -> Iterator[list[int]]:
 
 
 def reference_prompts() -> list[Prompt]:
-    """4 prompts of one image each, of about 137 tokens."""
+    """Four prompts of about 137 tokens, with one image each."""
     rng = np.random.default_rng(0)
     return [
         Prompt(

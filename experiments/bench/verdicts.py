@@ -1,4 +1,4 @@
-"""Stated verdicts: responses to a gold, and whether each is right, with the reason."""
+"""Cases for the verifier: responses, and whether each is right, with the reason."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ BOXED = "Reading the figure step by step gives the result. \\boxed{%s}"
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """One response to one gold and the verdict that it should get.
+    """One response, its reference answer, and the verdict that it should get.
 
     Attributes:
-        answer: the gold and its type.
-        response: the whole text.
+        answer: the reference answer.
+        response: its full text.
         expected: whether the response is right.
-        tier: ``core`` or ``policy`` in a file that tells them apart, else ``stated``.
+        tier: ``core`` or ``policy`` in a file that distinguishes them, else ``stated``.
         why: the rule that decides it.
     """
 
@@ -36,9 +36,9 @@ def read_verdicts(path: Path = SHIPPED) -> list[Case]:
     """The cases of a JSONL file, in its order.
 
     A line is either one case (``gold``, ``answer_type``, ``choices``, ``response``, ``expected``,
-    ``tier``, ``why``, and ``meta`` with ``unit`` and ``rel_tol``), or one gold with many responses
-    (``type``, ``gold``, ``unit``, ``tolerance``, ``choices``, ``right``, ``wrong``, ``why``; they
-    stand in a box after a sentence where ``boxed`` is true).
+    ``tier``, ``why``, and ``meta`` with ``unit`` and ``rel_tol``), or one reference answer with
+    many responses (``type``, ``gold``, ``unit``, ``tolerance``, ``choices``, ``right``, ``wrong``,
+    ``why``; if ``boxed`` is true, each response is put in a box after a sentence).
 
     Raises:
         ValueError: a line is neither, or the file holds none.

@@ -1,4 +1,4 @@
-"""How often graders agree with stated verdicts, and how long they take: ours and math-verify."""
+"""Compare our verifier with math-verify: agreement with expected verdicts, and speed."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Grade = Callable[[Case], bool | None]
 
 
 def bench_verifier(cases: Path) -> list[Row]:
-    """Put every case to both graders, in one run.
+    """Have both graders grade every case, in one run.
 
     Args:
         cases: JSONL in one of the forms of ``verdicts.read_verdicts``.
@@ -67,12 +67,12 @@ def _summary(told: list[tuple[bool, bool | None, float]]) -> Row:
 
 def _ours(case: Case) -> bool | None:
     verdict = verify(case.response, case.answer)
-    refused = "gold" in verdict.reason  # a malformed gold is to be refused: that is a verdict
+    refused = "gold" in verdict.reason  # refusing a malformed reference answer is a verdict
     return verdict.correct if verdict.valid or refused else None
 
 
 class _MathVerify:
-    """math-verify with its defaults, in a child that is killed when it does not come back."""
+    """math-verify with its defaults, in a child process that is killed if it does not answer."""
 
     def __enter__(self) -> _MathVerify:
         self._start()
@@ -82,7 +82,7 @@ class _MathVerify:
         self._stop()
 
     def grade(self, case: Case) -> bool | None:
-        """The child's verdict; None where it was killed or raised."""
+        """The child's verdict; None if it was killed or raised an exception."""
         try:
             self._pipe.send((case.answer.value, case.response))
             if self._pipe.poll(PATIENCE):

@@ -16,11 +16,11 @@ class BenchOptions:
     """Measure speed, each figure a ratio or a rate within one run, or the regret of exploration.
 
     Attributes:
-        what: which part.
+        what: the benchmark to run.
         json: print the rows as JSON.
-        cases: for the verifier, a file of stated verdicts; left out, those that ship.
-        fuzz: for the verifier, random responses to put to it instead of stated ones.
-        seeds: for exploration, how many.
+        cases: for the verifier, a file of cases; by default the one that ships.
+        fuzz: for the verifier, number of random responses to use instead of the cases.
+        seeds: for exploration, number of seeds.
         out: for exploration, a folder for the rows of every seed and the figures.
     """
 

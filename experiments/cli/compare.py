@@ -1,4 +1,4 @@
-"""``mstar compare``: a study by its name, or runs that are there already."""
+"""``mstar compare``: run a study by its name, or compare finished runs."""
 
 from __future__ import annotations
 
@@ -35,21 +35,21 @@ class CompareOptions:
 class StudyOptions:
     """Run every arm of a study with every seed, and compare the arms.
 
-    What is finished in the folder is not run again, and a killed run goes on. The page is made
-    from everything there.
+    Finished runs in the folder are not run again, and killed ones are resumed. The page covers all
+    runs in the folder.
 
     Attributes:
         recipe: any field given here holds for all arms.
-        arms: labels of those to run.
+        arms: labels of the arms to run.
         seeds: of the runs.
-        jobs: runs at the same time; 0 runs as many as there are cores for their threads.
+        jobs: number of runs at the same time; 0 runs as many as the cores allow.
         out: the study's folder.
-        run: what is not finished; with --no-run tables and page are made of what is there, whatever
-            the study says today.
-        tune: find the learning rate of every arm first, where the study says how.
+        run: run what is not finished; --no-run only makes the tables and the page from finished
+            runs, even if the study has changed since.
+        tune: tune the learning rate of every arm first, if the study has a grid.
         keep_checkpoints: of finished runs.
-        rows: also write the few rows that the page needs, and nothing else, to this folder; those
-            of finished runs when it is interrupted.
+        rows: also pack the rows that the page needs into this folder; when interrupted, those of
+            the finished runs.
         json: print all tables as JSON.
     """
 
@@ -90,7 +90,7 @@ def run_study(name: str, arguments: list[str]) -> None:
     """Tune, run and compare the arms of a study.
 
     Raises:
-        ValueError: what was asked for cannot be run, or some of its runs failed.
+        ValueError: the study cannot be run as asked, or some of its runs failed.
     """
     study = STUDIES[name]
     options = parsed(name, arguments, StudyOptions(study.base, out=Path("runs") / name))
@@ -118,14 +118,14 @@ def run_study(name: str, arguments: list[str]) -> None:
 
 
 def carried_out(plan: Plan, options: StudyOptions, console: Console) -> list[Failure]:
-    """Tune where the study says so, and run what is not finished; returns what failed."""
+    """Tune if the study has a grid, run what is not finished, and return the runs that failed."""
     from mstar.experiments.packed_rows import PACKED
     from mstar.experiments.studies.rows import keep, load
     from mstar.experiments.studies.tuning import chosen, tune
 
     if (options.out / PACKED).exists() and not (options.out / PLAN).exists():
         raise ValueError(
-            f"{options.out} holds packed rows, which cannot be continued: give --no-run to see "
+            f"{options.out} holds packed rows, which cannot be continued: give --no-run to make "
             "their tables, or unpack them with `python -m mstar.experiments.packed_rows "
             f"{options.out / PACKED} runs/{plan.name}` and give --out runs/{plan.name}"
         )
@@ -143,12 +143,12 @@ def carried_out(plan: Plan, options: StudyOptions, console: Console) -> list[Fai
         return failures + execute(runs, options.out, runner_options)
     except KeyboardInterrupt:
         if options.rows is not None and any(run.finished for run in runs):
-            keep(load(plan, options.out), options.out, options.rows)  # before time runs out
+            keep(load(plan, options.out), options.out, options.rows)  # before the process is killed
         raise
 
 
 def parsed(name: str, arguments: list[str], default: StudyOptions) -> StudyOptions:
-    """The options as given."""
+    """The options of a study from the command line."""
     study = STUDIES[name]
     arms = "\n\n".join(textwrap.wrap(f"Arms: {', '.join(study.arms)}.", 90))
     return tyro.cli(
@@ -162,7 +162,7 @@ def parsed(name: str, arguments: list[str], default: StudyOptions) -> StudyOptio
 
 
 def planned(name: str, options: StudyOptions, arguments: list[str], before: Plan | None) -> Plan:
-    """The study with what was given; what was not is as the folder was run before, if it was."""
+    """The plan with the options given; others are taken from an earlier run in the folder."""
     study: Study = STUDIES[name]
     if "seed" in (changes := given(options.recipe, arguments)):
         raise ValueError("a study has several seeds: give --seeds 0 1 2, not --seed")

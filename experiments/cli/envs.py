@@ -1,4 +1,4 @@
-"""``mstar envs``: what there is, what it looks like, and whether a file of problems is sound."""
+"""``mstar envs``: list the environments, show their problems, and check data sets."""
 
 from __future__ import annotations
 
@@ -23,15 +23,15 @@ from mstar.experiments.terminal import printable
 
 @dataclass(frozen=True)
 class Show:
-    """Print problems of an environment, and write their pictures.
+    """Print problems of an environment, and write their images.
 
     Attributes:
         env: an id, a family's name, a path, or ``hub:NAME``.
-        count: how many.
+        count: number of problems.
         level: of generated problems.
         split: of a data set; the first that has any problems if none is named.
         fields: how a data set is read, as for ``mstar envs validate``.
-        out: a folder for the pictures; none are written without it.
+        out: folder for the images; without it none are written.
     """
 
     env: tyro.conf.Positional[str]
@@ -44,7 +44,7 @@ class Show:
 
 @dataclass(frozen=True)
 class Validate:
-    """Check every problem of a source; the exit status is 0 only if all are sound.
+    """Check every problem of a source; the exit status is 0 only if none has an error.
 
     Attributes:
         source: a path, or ``hub:NAME``.
@@ -66,7 +66,7 @@ class Gallery:
 
     Attributes:
         out: a folder.
-        size: side of a picture in pixels, 96 to 448.
+        size: side of an image in pixels, 96 to 448.
     """
 
     out: Path = Path("gallery")
@@ -75,12 +75,12 @@ class Gallery:
 
 @dataclass(frozen=True)
 class BlindOptions:
-    """What can be answered without the picture, per family: open, and with options to choose from.
+    """How often problems are answered correctly without the image, open and as multiple choice.
 
     Attributes:
         families: their names; all if none are given.
         level: difficulty, 1 to 3.
-        count: of problems with options, per family.
+        count: number of multiple-choice problems per family.
         json: print the rows as JSON.
     """
 
@@ -115,7 +115,7 @@ def run(arguments: list[str]) -> None:
 
 
 def listing() -> list[str]:
-    """A line per family: id, topic and templates."""
+    """One line per family: its id, topic and templates."""
     return [
         f"{f'mstar/{name}-v{family.version}':26} {family.topic:12} {', '.join(family.wordings)}"
         for name, family in FAMILIES.items()
@@ -131,9 +131,9 @@ def show(options: Show) -> None:
         print(printable(f"{problem.id}\n{problem.question}\n{_solution(problem)}\n"))
         if options.out is not None:
             options.out.mkdir(parents=True, exist_ok=True)
-            for number, picture in enumerate(problem.images):
+            for number, image in enumerate(problem.images):
                 path = options.out / f"{index:04d}-{number}.png"
-                picture.render(448).save(path)
+                image.render(448).save(path)
                 print(f"{path}\n")
 
 
@@ -144,13 +144,14 @@ def _first_split(source: ProblemSource) -> Split:
 
 
 def validate(options: Validate) -> None:
-    """Print what is found; ValueError if a problem is not sound."""
+    """Print the findings; ValueError if a problem has an error."""
     from mstar.envs.datasets.validate import validate_dataset
 
     if options.source in FAMILIES or options.source.startswith("mstar/"):
         raise ValueError(
-            f"{options.source} is generated, and tests hold it to its promises; what it gives away "
-            "says mstar envs blind. validate takes a file, a folder or hub:NAME"
+            f"{options.source} is a generated family, which mstar's own tests check; validate "
+            "takes a file, a folder or hub:NAME. mstar envs blind shows what can be answered "
+            "without the image"
         )
     given = parse_field_options(options.fields)
     given.pop("on_error", None)  # every row is read here, and every error is reported
@@ -162,7 +163,7 @@ def validate(options: Validate) -> None:
 
 
 def print_blind(options: BlindOptions) -> None:
-    """Print a row per family: shares of problems that each blind strategy answers rightly."""
+    """Print one row per family: the accuracy of each blind strategy."""
     from mstar.envs.blind_baselines import BlindBaselines, measure_blind_baselines
 
     columns = [c.name for c in fields(BlindBaselines) if c.name not in ("family", "level")]

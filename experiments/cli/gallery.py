@@ -1,4 +1,4 @@
-"""Sheets of pictures to look at: a family each, a row per level, question and answer below."""
+"""Sheets of example problems: one per family, with one row per level."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from PIL import Image, ImageDraw, ImageFont
 from mstar.envs.families.base import LEVELS, Family
 from mstar.envs.problem import Problem
 
-GAP, LINE, LINES = 8, 13, 5  # pixels, pixels, and lines of a caption at most
-NARROWEST = 216  # pixels of a column, for its caption
+GAP, LINE, LINES = 8, 13, 5  # pixels, pixels, and the most lines of a caption
+NARROWEST = 216  # pixels; the least width of a column, so that its caption fits
 COLUMNS = 3
 
 
@@ -30,7 +30,7 @@ def sheet(family: type[Family], size: int) -> Image.Image:
 
 
 def write_gallery(families: dict[str, type[Family]], out: Path, size: int) -> list[Path]:
-    """Write a sheet per family to a folder; returns the files, in the order of the families."""
+    """Write one sheet per family to a folder; returns the files in the order of the families."""
     out.mkdir(parents=True, exist_ok=True)
     paths = [out / f"{name}.png" for name in families]
     for path, family in zip(paths, families.values(), strict=True):
@@ -44,7 +44,7 @@ def _caption(problem: Problem) -> str:
 
 
 def _wrapped(text: str, width: int) -> list[str]:
-    """Lines of whole words that are at most so many pixels wide."""
+    """The text in lines of at most `width` pixels, broken between words."""
     lines = [""]
     for word in text.split():
         longer = f"{lines[-1]} {word}".strip()

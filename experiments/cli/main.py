@@ -25,8 +25,8 @@ USAGE = """mstar: multimodal self-evolving training
   mstar config [RECIPE]       print a recipe as a YAML file for mstar train
   mstar evaluate RUN|MODEL    accuracy of a run's policy, or of any model, on test problems
   mstar envs list|show|validate|blind|gallery
-                              the environments; check a file of problems; look at pictures
-  mstar report RUN            write the report of a run again
+                              list environments, show problems and images, check a data set
+  mstar report RUN            rewrite the report of a run
   mstar compare STUDY         run agents over several seeds at equal cost, and compare them
   mstar compare RUN ...       base against evolved over several seeds, with intervals
   mstar rescore RUN           judge a run's stored responses with another panel
@@ -43,9 +43,9 @@ class TrainOptions:
 
     Attributes:
         recipe: every setting of the run.
-        out: the run's folder; give that of a killed run to go on with it.
-        base_test: rows of the base's test, to share among runs of one seed that differ only in how
-            they train; the first of them makes the file.
+        out: the run's folder; give the folder of a killed run to resume it.
+        base_test: file of the base's test rows, shared by runs of one seed that differ only in how
+            they train; the first of them writes it.
         json: print the result as JSON.
     """
 
@@ -121,8 +121,8 @@ class EvaluateOptions:
     Attributes:
         subject: a run's folder, a model's folder, or a hub name.
         recipe: which problems, how many, and how they are sampled.
-        variants: in how many phrasings to ask every problem, greedily; 0 asks as drawn only.
-            ``--phrasings`` says what varies, everything if left out.
+        variants: number of phrasings to ask every problem in, greedily; 0 asks it as drawn only.
+            ``--phrasings`` chooses what varies, by default everything.
         json: print the result as JSON.
     """
 
@@ -163,7 +163,7 @@ def evaluate_command(arguments: list[str]) -> None:
 
 @dataclass(frozen=True)
 class ReportOptions:
-    """Write report.html of a run again from its stored rows.
+    """Rewrite report.html of a run from its stored rows.
 
     Attributes:
         run: the run's folder.
@@ -226,13 +226,13 @@ COMMANDS: dict[str, Callable[[list[str]], None]] = {
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run a command; 0 only on success, and one readable message on stderr otherwise.
+    """Run a command; on failure, one readable message goes to stderr.
 
     Returns:
-        0; 1 where something given is not usable; 2 for options that do not exist or cannot be
-        read; 130 when interrupted.
+        0 on success; 1 if an argument cannot be used; 2 for options that do not exist or cannot be
+        parsed; 130 when interrupted.
     """
-    # Threads that wait must not spin: with a neighbour on the cores that costs tenfold.
+    # Waiting threads must not spin: on shared cores that is ten times slower.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     words = list(sys.argv[1:] if arguments is None else arguments)
     if not words or words[0] in ("-h", "--help"):
@@ -242,14 +242,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if words[0] not in COMMANDS:
             raise ValueError(unknown("command", words[0], COMMANDS))
         COMMANDS[words[0]](words[1:])
-    except BrokenPipeError:  # whoever read the output has read enough
+    except BrokenPipeError:  # the reader of the output has closed it
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except (ValueError, OSError, KeyError) as error:
         message = error.args[0] if isinstance(error, KeyError) and error.args else error
         print(f"mstar: {printable(str(message))}", file=sys.stderr)
         return 1
-    except SystemExit as stopped:  # tyro has printed its help, or what is wrong
+    except SystemExit as stopped:  # tyro has printed its help or an error
         return stopped.code if isinstance(stopped.code, int) else 1
     except KeyboardInterrupt:
         print("mstar: stopped; the same command resumes after the last round", file=sys.stderr)

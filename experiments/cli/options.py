@@ -19,7 +19,7 @@ from mstar.experiments.run.recipes import RECIPES, recipe_for
 
 
 def current_names(arguments: Sequence[str]) -> list[str]:
-    """The arguments with flags that were renamed in version 0.2 under their present names.
+    """The arguments, with flags that version 0.2 renamed replaced by their present names.
 
     >>> current_names(["--keep", "3", "--mix-in=0.5"])
     ['--top-k', '3', '--unlabelled-start=0.5']
@@ -42,10 +42,10 @@ def given(recipe: Recipe, arguments: Sequence[str]) -> dict[str, Any]:
 
 
 def start_recipe(arguments: list[str]) -> tuple[Recipe, str]:
-    """The recipe that the options change, and its name; takes it off the arguments if it is there.
+    """The recipe to start from, and its name; removes the name from the arguments.
 
-    It is the one named first, or of the file named first, else that of ``--agent``, else the
-    default one.
+    It is the recipe, or the one in the YAML file, that the first argument names; else the one that
+    ``--agent`` names; else the default one.
 
     Raises:
         ValueError: there is no such recipe, or the file does not hold one.
@@ -63,7 +63,7 @@ def start_recipe(arguments: list[str]) -> tuple[Recipe, str]:
 
 
 def read_recipe(path: Path) -> Recipe:
-    """The recipe of a YAML file, as ``recipe_text`` writes it; what it leaves out is the default.
+    """The recipe of a YAML file, as ``recipe_text`` writes it; missing settings have defaults.
 
     Raises:
         ValueError: it is not YAML, names a setting that does not exist, or holds a value of the
@@ -83,7 +83,7 @@ def read_recipe(path: Path) -> Recipe:
 
 
 def recipe_text(recipe: Recipe) -> str:
-    """A recipe as YAML: its groups, and above each setting what it is."""
+    """A recipe as YAML: its groups of settings, each setting with its description above it."""
     lines: list[str] = []
     for group, kind in get_type_hints(Recipe).items():
         lines += ["", f"# {inspect.cleandoc(kind.__doc__).splitlines()[0]}", f"{group}:"]
@@ -94,7 +94,7 @@ def recipe_text(recipe: Recipe) -> str:
             lines += textwrap.wrap(
                 texts[own.name], 96, initial_indent="  # ", subsequent_indent="  # "
             )
-            flow = None if isinstance(value, list) else False  # a list stands on one line
+            flow = None if isinstance(value, list) else False  # write a list on one line
             entry = yaml.safe_dump({own.name: value}, default_flow_style=flow, width=1000)
             lines.append(f"  {entry.strip()}")
     return "\n".join(lines[1:]) + "\n"

@@ -1,4 +1,4 @@
-"""What a step judge adds when one of N samples must be picked: best-of-N beside plain votes.
+"""How well a step judge selects one of N samples, compared with plain majority votes.
 
 python -m mstar.experiments.judges.best_of --out FILE.jsonl
 """
@@ -28,26 +28,26 @@ from mstar.experiments.stats import Estimate, estimate
 from mstar.rewards.voting import answers_by_class
 
 SIZES = (1, 2, 4, 8, 16)
-RANKS = {  # what a row may hold, and what it is called
-    "process": "least step",
-    "product": "all steps",
+RANKS = {  # the scores that a row may hold, and their names in tables
+    "process": "lowest step",
+    "product": "product of steps",
     "outcome": "outcome",
     "self_certainty": "certainty",
-    "lines": "number of lines",  # a control: it sees nothing, and prefers what is worked out
+    "lines": "number of lines",  # a control that ignores the content and prefers worked solutions
 }
 
 
 @dataclass(frozen=True)
 class BestOf:
-    """What is asked.
+    """The policy that samples, and the judges that select.
 
     Attributes:
-        out: file for the rows, one a problem.
+        out: file for the rows, one per problem.
         model: the policy that samples.
         step_judge: folder of the judge; ``embedded`` is the one that ships.
-        outcome_judge: folder of an outcome judge, to be compared; none if left out.
+        outcome_judge: folder of an outcome judge to compare with; none if left out.
         figure: SVG file for the curves; none if left out.
-        problems: unseen ones of the default recipe's families, per seed.
+        problems: number of unseen problems of the default recipe's families, per seed.
         seeds: of problems and sampling.
     """
 
@@ -61,7 +61,7 @@ class BestOf:
 
 
 def sampled(settings: BestOf, seed: int) -> list[Row]:
-    """The samples of each problem of a seed: which are right, their answers and their scores."""
+    """The samples of each problem of a seed: whether they are right, their answers and scores."""
     judges = ("process", "outcome") if settings.outcome_judge else ("process",)
     recipe = Recipe().replace(
         model=settings.model,
@@ -102,7 +102,7 @@ def sampled(settings: BestOf, seed: int) -> list[Row]:
 
 
 def picked(row: Row, size: int) -> dict[str, float]:
-    """Whether each way to pick one of the first `size` samples picks a right one."""
+    """For each way to select one of the first `size` samples, whether it selects a right one."""
     right, answers = row["right"][:size], row["answers"][:size]
     ways = {
         "mean": float(np.mean(right)),
@@ -111,15 +111,15 @@ def picked(row: Row, size: int) -> dict[str, float]:
     for name, shown in RANKS.items():
         if name in row:
             scores = np.nan_to_num(np.array(row[name][:size], np.float64))
-            ways[f"vote by {shown}"] = float(right[_vote(answers, scores)])
-            ways[f"best by {shown}"] = float(right[int(scores.argmax())])
+            ways[f"weighted vote, {shown}"] = float(right[_vote(answers, scores)])
+            ways[f"best of N, {shown}"] = float(right[int(scores.argmax())])
     return {**ways, "any": float(any(right))}
 
 
 def _vote(answers: Sequence[str], weights: np.ndarray) -> int:
-    """The first sample with the answer that weighs most; no answer has no vote.
+    """The index of the first sample with the heaviest answer; samples without an answer don't vote.
 
-    Equivalent answers are one answer: the rows hold the wording that stands for each class.
+    Equivalent answers count as one: the rows hold one text for each class of answers.
     """
     totals: dict[str, float] = defaultdict(float)
     for answer, weight in zip(answers, weights, strict=True):
@@ -128,21 +128,21 @@ def _vote(answers: Sequence[str], weights: np.ndarray) -> int:
 
 
 def best_of_table(rows: Sequence[Row]) -> str:
-    """The share right of each way to pick, by N, as a markdown table with 95 % intervals.
+    """The accuracy of each way to select, by N, as a markdown table with 95 % intervals.
 
     Args:
-        rows: a row a problem, of one or more seeds; intervals resample problems within a seed.
+        rows: one per problem, of one or more seeds; intervals resample problems within a seed.
     """
     found = best_of_estimates(rows)
     lines = [
         f"| {way} | {' | '.join(percent(found[size][way]) for size in SIZES)} |"
         for way in found[SIZES[0]]
     ]
-    return table("| picked |" + "".join(f" N = {size} |" for size in SIZES), lines)
+    return table("| selected by |" + "".join(f" N = {size} |" for size in SIZES), lines)
 
 
 def best_of_estimates(rows: Sequence[Row]) -> dict[int, dict[str, Estimate]]:
-    """The share right of each way to pick, by N and way."""
+    """The accuracy of each way to select, by N and way."""
     runs = [[row for row in rows if row["seed"] == seed] for seed in _seeds(rows)]
     found: dict[int, dict[str, Estimate]] = {}
     for size in SIZES:
@@ -155,7 +155,7 @@ def best_of_estimates(rows: Sequence[Row]) -> dict[int, dict[str, Estimate]]:
 
 
 def advantage(rows: Sequence[Row], way: str, other: str, size: int = max(SIZES)) -> Estimate:
-    """How much oftener one way picks a right sample than another, on the same problems."""
+    """The accuracy of one way to select minus that of another, on the same problems."""
     return estimate(
         [
             np.array(
@@ -167,12 +167,12 @@ def advantage(rows: Sequence[Row], way: str, other: str, size: int = max(SIZES))
 
 
 def advantages(rows: Sequence[Row]) -> str:
-    """What each way adds to plain votes at the largest N, in points, paired by problem.
+    """The gain of each way over plain votes at the largest N, in points, paired by problem.
 
-    The second vote weighs by the number of lines, the judge that sees nothing.
+    It is also compared with a vote weighted by the number of lines, which ignores their content.
     """
     ways = picked(rows[0], 1)
-    votes = [vote for vote in ("majority", "vote by number of lines") if vote in ways]
+    votes = [vote for vote in ("majority", "weighted vote, number of lines") if vote in ways]
     lines = [
         f"| {way} | {' | '.join(percent(advantage(rows, way, vote), '+') for vote in votes)} |"
         for way in ways
@@ -187,7 +187,7 @@ def _seeds(rows: Sequence[Row]) -> list[int]:
 
 
 def best_of(settings: BestOf) -> list[Row]:
-    """Sample and score; the rows are stored and returned."""
+    """Sample and score; write the rows to ``settings.out`` and return them."""
     prepare_torch(1)
     rows = [row for seed in settings.seeds for row in sampled(settings, seed)]
     write_rows(settings.out, rows)

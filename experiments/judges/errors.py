@@ -1,4 +1,4 @@
-"""How well a step judge finds the first error of a response, by kind of error."""
+"""How well a step judge locates the first error of a response, by kind of error."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from mstar.experiments.markdown import table
 from mstar.experiments.rows import Row
 
 RESAMPLES = 2_000
-SOURCES = {"exact and slipped": ("exact", "slip"), "the policy's own": ("own",)}
+SOURCES = {"exact and corrupted": ("exact", "slip"), "the policy's own": ("own",)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,8 +22,8 @@ class FirstErrorF1:
         f1: harmonic mean of `found` and `spared`, in [0, 1].
         low: 2.5 % quantile of a bootstrap over problems.
         high: 97.5 % quantile.
-        found: share of the wrong responses whose first error the judge puts at the right step.
-        spared: share of the right responses in which it sees none.
+        found: share of the wrong responses whose first error the judge locates at the right step.
+        spared: share of the right responses in which it finds no error.
         wrong: number of wrong responses.
         right: number of right ones.
     """
@@ -44,7 +44,7 @@ def error_table(rows: Sequence[Row]) -> str:
     """The F1 by responses and kind of first error, as a markdown table.
 
     Args:
-        rows: a row a response, with ``source`` beside what ``first_error_f1`` reads.
+        rows: one per response, with ``source`` and the columns of ``first_error_f1``.
     """
     lines = []
     for name, sources in SOURCES.items():
@@ -57,14 +57,14 @@ def error_table(rows: Sequence[Row]) -> str:
                 f"| {name} | {kind or 'any'} | {it} "
                 f"| {100 * it.found:.1f} % of {it.wrong} | {100 * it.spared:.1f} % of {it.right} |"
             )
-    return table("| responses | first error | F1 | found at its place | right ones spared |", lines)
+    return table("| responses | first error | F1 | error located | correct accepted |", lines)
 
 
 def family_table(rows: Sequence[Row]) -> str:
     """The F1 over all kinds of errors by family, as a markdown table.
 
     Args:
-        rows: as of ``error_table``, with ``family``.
+        rows: as for ``error_table``, with ``family``.
     """
     lines = []
     for family in dict.fromkeys(row["family"] for row in rows):
@@ -84,9 +84,9 @@ def first_error_f1(
 
     Args:
         rows: a row a response.
-        kind: counts wrong responses of this kind of first error only; all if "".
+        kind: counts only wrong responses whose first error is of this kind; all if "".
         seed: of the bootstrap, which draws problems with all their responses within a data seed.
-        resamples: of the bootstrap; 0 leaves the interval open (NaN).
+        resamples: number of bootstrap resamples; with 0 the interval is NaN.
 
     Raises:
         ValueError: no wrong response of that kind, or no right one.
@@ -107,7 +107,8 @@ def first_error_f1(
     total = sum(counts.values(), np.zeros(4))
     if not total[0] or not total[2]:
         raise ValueError(
-            f"an F1 needs wrong and right responses; there are {total[0]:.0f} and {total[2]:.0f}"
+            f"an F1 needs wrong and right responses, got {total[0]:.0f} and {total[2]:.0f}; judge "
+            "more problems"
         )
     low, high = _interval(counts, seed, resamples) if resamples else (np.nan, np.nan)
     return FirstErrorF1(

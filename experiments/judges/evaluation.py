@@ -1,4 +1,4 @@
-"""How well a judge finds the first error in responses to unseen problems, and its threshold.
+"""How well a judge locates the first error of responses to unseen problems.
 
 python -m mstar.experiments.judges.evaluation --out FILE.jsonl
 """
@@ -37,10 +37,10 @@ class EvaluationOptions:
     """The judge to evaluate, and the responses it is given.
 
     Attributes:
-        out: file for the rows, one a response.
+        out: file for the rows, one per response.
         judge: folder of the judge.
-        examples: the policy whose samples are judged, and the families.
-        problems: unseen ones, for each seed.
+        examples: the policy whose samples are judged, and the problems.
+        problems: number of unseen problems per seed.
         seeds: of problems and sampling.
     """
 
@@ -58,7 +58,8 @@ class EvaluationItem:
 
     Attributes:
         seed: of its problem.
-        source: exact, slip or own.
+        source: ``exact``, a correct solution; ``slip``, a corrupted one; or ``own``, a sample of
+            the policy.
         example: the response.
     """
 
@@ -70,9 +71,9 @@ class EvaluationItem:
 def evaluation_items(
     settings: JudgeExamples, split: Split, problems: int, seeds: Sequence[int]
 ) -> list[EvaluationItem]:
-    """Exact solutions, slips and the policy's own samples of problems of a split, seed by seed.
+    """Exact solutions, corrupted ones, and the policy's own samples, seed by seed.
 
-    Where a problem has no worked solution there are samples alone, labelled at their end.
+    A problem without a worked solution has samples only, labelled at their end.
     """
     recipe = settings.recipe()
     sampler = LocalSampler(
@@ -101,12 +102,12 @@ def evaluation_items(
 
 
 def judged_rows(judge: StepJudge, asked: Sequence[EvaluationItem]) -> list[Row]:
-    """One row per response: its first error, the judge's scores, and the first error that it sees.
+    """One row per response: its first error, the judge's scores, and the error that it finds.
 
-    A step without a label is not counted: it scores 1, whatever the judge says.
+    A step without a label is ignored: its score is set to 1.
 
     Args:
-        judge: with the threshold that it is to use.
+        judge: has the threshold to use.
         asked: the responses.
     """
     responses = ["\n".join(question.example.steps) for question in asked]
@@ -137,7 +138,7 @@ def best_threshold(rows: Sequence[Row]) -> float:
     """The threshold with the best mean F1 over the sources of the responses.
 
     Args:
-        rows: of validation problems; a threshold chosen on test problems would flatter the judge.
+        rows: of validation problems: choosing the threshold on test problems would bias the result.
     """
     sources = [
         chosen
@@ -161,7 +162,7 @@ def best_threshold(rows: Sequence[Row]) -> float:
 
 
 def evaluate_judge(settings: EvaluationOptions) -> list[Row]:
-    """Evaluate a judge on test problems; its rows are stored and returned."""
+    """Evaluate a judge on test problems; its rows are written to a file and returned."""
     prepare_torch(1)
     judge = StepJudge.load(settings.judge)
     examples = settings.examples

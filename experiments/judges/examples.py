@@ -1,4 +1,4 @@
-"""Labelled responses for a judge to learn from, made by worker processes, the same every time."""
+"""Labelled responses to train a judge on, made reproducibly by worker processes."""
 
 from __future__ import annotations
 
@@ -8,9 +8,10 @@ from collections.abc import Generator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import numpy as np
+import tyro
 
 from mstar.agents.config import Recipe
 from mstar.agents.judges.monte_carlo import Share, consensus, monte_carlo
@@ -40,16 +41,17 @@ class JudgeExamples:
     Attributes:
         model: the policy whose samples are judged.
         env: environment id or path to problems, as of a recipe; `families` if left out.
-        families: whose problems.
-        levels: of the problems, 1 to 3; batches, and the problems of a test, take them in turn.
-        target: process labels every step, outcome the end of a response alone.
-        problems: of one batch; each has an exact solution, slips and samples.
-        slips: wrong copies of the exact solution, per problem.
-        samples: of the policy at temperature 1, per problem.
-        labels: exact from the problems' own solutions; hard or soft from the policy's
-            completions; consensus of exact and hard ones.
-        completions: of each beginning of a response, for labels that are not exact.
-        seed: of problems, slips and sampling.
+        families: names of the families.
+        levels: of the problems, 1 to 3; batches and test problems cycle through them.
+        target: ``process`` labels every step, ``outcome`` only the end of a response.
+        problems: number per batch; each comes with an exact solution, corruptions and samples.
+        corruptions: number of corrupted copies of the exact solution per problem; ``--slips`` until
+            version 0.3.
+        samples: number of the policy's samples at temperature 1 per problem.
+        labels: ``exact`` ones from the problems' own solutions; ``hard`` or ``soft`` ones from the
+            policy's completions; ``consensus`` keeps exact labels with which the hard ones agree.
+        completions: number per prefix of a response, for labels that are not exact.
+        seed: of problems, corruptions and sampling.
     """
 
     model: str = "embedded"
@@ -58,18 +60,18 @@ class JudgeExamples:
     levels: tuple[int, ...] = (1,)
     target: Target = "process"
     problems: int = 32
-    slips: int = 1
+    corruptions: Annotated[int, tyro.conf.arg(aliases=("--slips",))] = 1
     samples: int = 2
     labels: Labels = "exact"
     completions: int = 8
-    seed: int = 7_000  # far from the seeds of runs, so that a judge has not seen their problems
+    seed: int = 7_000  # far from the seeds of runs, so that their problems are new to a judge
 
     def __post_init__(self) -> None:
         if not self.levels or not {*self.levels} <= {1, 2, 3}:
             raise ValueError(f"levels must be one or more of 1, 2 and 3, got {self.levels}")
 
     def recipe(self, number: int = 0) -> Recipe:
-        """The recipe whose policy and problems batch `number` has."""
+        """The recipe that batch `number` takes its policy and problems from."""
         return Recipe.of(
             env=self.env,
             families=self.families,
@@ -94,7 +96,7 @@ def batches(settings: JudgeExamples, workers: int) -> Generator[JudgeBatch, None
 
     Args:
         settings: of the examples.
-        workers: processes that make them; 0 makes them here.
+        workers: number of processes that make them; 0 makes them in this process.
     """
     if workers == 0:
         prepare_torch(1)
@@ -143,7 +145,7 @@ def written(
     own: Sequence[LabelledResponse | None],
     rng: np.random.Generator,
 ) -> list[LabelledResponse | None]:
-    """The responses to a problem that a target learns from; None where one has no label.
+    """The responses to a problem that the target is trained on; None for one without a label.
 
     Raises:
         ValueError: exact labels are asked for, and the problem has no worked solution.
@@ -151,8 +153,8 @@ def written(
     if settings.target == "outcome":
         return [outcome_label(example) for example in own if example is not None]
     if problem.steps:
-        slips = [corrupted_solution(problem, rng) for _ in range(settings.slips)]
-        return [correct_solution(problem), *slips, *own]
+        wrong = [corrupted_solution(problem, rng) for _ in range(settings.corruptions)]
+        return [correct_solution(problem), *wrong, *own]
     if settings.labels in ("exact", "consensus"):
         raise ValueError(
             f"problem {problem.id} has no worked solution, so its steps have no exact labels; "
@@ -167,7 +169,7 @@ def relabelled(
     prompts: Sequence[Prompt],
     rows: Sequence[tuple[int, LabelledResponse]],
 ) -> list[tuple[int, LabelledResponse]]:
-    """The same responses with the labels that the settings ask for, in place of exact ones."""
+    """The same responses, with the kind of labels that the settings ask for."""
     share: Share = "soft" if settings.labels == "soft" else "hard"
     counted = (settings.completions, share, settings.seed)
     found = monte_carlo(sampler, prompts, rows, *counted)

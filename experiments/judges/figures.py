@@ -1,4 +1,4 @@
-"""Figures of judges: what picking by them is worth."""
+"""Figures of judges: accuracy when they select among samples."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from mstar.experiments.stats import Estimate
 
 SHOWN = {
     "any": GRAY,
-    "vote by least step": GREEN,
-    "best by least step": BLUE,
-    "best by outcome": PURPLE,
+    "weighted vote, lowest step": GREEN,
+    "best of N, lowest step": BLUE,
+    "best of N, outcome": PURPLE,
     "majority": ORANGE,
 }
 
 
 def selection_curves(found: Mapping[int, Mapping[str, Estimate]]) -> str:
-    """Share right against N, one line for each way to pick, with 95 % intervals; SVG.
+    """Accuracy against N as SVG, one line for each way to select, with 95 % intervals.
 
     Args:
         found: estimates by N and way.
@@ -37,8 +37,8 @@ def selection_curves(found: Mapping[int, Mapping[str, Estimate]]) -> str:
     axes.set_xscale("log", base=2)
     axes.set_xticks(sizes, [str(size) for size in sizes])
     axes.set_ylim(0, 1)
-    axes.set_xlabel("samples of a problem")
-    axes.set_ylabel("share right")
+    axes.set_xlabel("samples per problem, N")
+    axes.set_ylabel("accuracy")
     axes.spines[["top", "right"]].set_visible(False)
     axes.legend(frameon=False, fontsize=8, loc="lower right")
     return svg(figure)

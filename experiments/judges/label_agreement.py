@@ -1,4 +1,4 @@
-"""Do Monte-Carlo labels say what exact ones say? Both label the same steps of unseen problems.
+"""How well Monte-Carlo labels agree with exact ones on the steps of unseen problems.
 
 python -m mstar.experiments.judges.label_agreement --out FILE.jsonl
 """
@@ -26,13 +26,13 @@ from mstar.experiments.stats import estimate
 
 @dataclass(frozen=True)
 class LabelAgreement:
-    """What is compared.
+    """The policy whose completions label steps, and the problems.
 
     Attributes:
-        out: file for the rows, one a response.
+        out: file for the rows, one per response.
         model: the policy that completes.
-        completions: of each beginning.
-        problems: per seed; each gives its solution, one slip and a sample of the policy.
+        completions: number per prefix of a response.
+        problems: number per seed; each gives its solution, a corrupted one and a sample.
         seeds: of problems and sampling.
     """
 
@@ -44,7 +44,7 @@ class LabelAgreement:
 
 
 def compared(settings: LabelAgreement) -> list[Row]:
-    """Both labels of every step of the responses, by response."""
+    """The exact and the Monte-Carlo label of every step, one row per response."""
     prepare_torch(1)
     examples = JudgeExamples(model=settings.model, samples=1)
     recipe = examples.recipe()
@@ -83,7 +83,7 @@ def agreement_table(rows: Sequence[Row]) -> str:
     The last step is verified by both. Intervals resample responses within a seed.
 
     Args:
-        rows: a row a response.
+        rows: one per response.
     """
     head = "| steps | hard labels agree | soft labels agree | mean share of right completions | n |"
     lines = []

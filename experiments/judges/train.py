@@ -1,9 +1,9 @@
-"""Train the process reward model that ships with the package, and say how well it finds errors.
+"""Train the process reward model that ships with the package, and evaluate it.
 
     python -m mstar.experiments.judges.train --out DIR
 
-It starts from a policy and learns from exact solutions, solutions with one slip and the policy's
-own samples. ``--target outcome`` trains a judge of whole responses in the same way.
+It starts from a policy and is trained on exact solutions, corrupted ones and the policy's own
+samples. ``--target outcome`` trains a judge of whole responses in the same way.
 """
 
 from __future__ import annotations
@@ -30,18 +30,19 @@ from mstar.experiments.run.train import load_policy, prepare_torch
 
 @dataclass(frozen=True)
 class JudgeRun:
-    """How a judge is made.
+    """How to train a judge.
 
     Attributes:
         out: folder for the judge.
         examples: the labelled responses.
         fit: the updates.
-        workers: processes that make the responses, beside the one that trains; they change the
-            speed and nothing else. -1 takes all cores but one; 0 makes them between the updates.
+        workers: number of processes that make the responses, in addition to the one that trains;
+            it changes nothing but the speed. -1 takes all cores but one; 0 makes them between the
+            updates.
         lora_rank: 0 trains all weights of the backbone; above, a LoRA of this rank beside the head.
-        threads: of torch in the process that trains.
-        validation: problems that the threshold is chosen on.
-        test: unseen problems that the errors are looked for in, for each test seed.
+        threads: torch threads of the process that trains.
+        validation: number of problems that the threshold is chosen on.
+        test: number of unseen problems to evaluate on, for each test seed.
         test_seeds: of these problems.
     """
 
@@ -57,10 +58,10 @@ class JudgeRun:
 
 
 def train_step_judge(settings: JudgeRun, console: Console) -> list[Row]:
-    """Train, choose a threshold, save, and look for errors in unseen problems.
+    """Train a judge, choose its threshold, save it, and evaluate it on unseen problems.
 
     Returns:
-        The rows of the test, which also stand in ``errors.jsonl``.
+        The rows of the evaluation, which are also in ``errors.jsonl``.
     """
     prepare_torch(settings.threads)
     if torch.cuda.is_available():
@@ -84,7 +85,7 @@ def train_step_judge(settings: JudgeRun, console: Console) -> list[Row]:
 
 
 def fitted(judge: StepJudge, settings: JudgeRun, console: Console) -> list[dict[str, Any]]:
-    """Train in place; update, seconds and mean loss of every hundred updates, also printed."""
+    """Train in place; return and print update, seconds and mean loss every hundred updates."""
     workers = (os.cpu_count() or 2) - 1 if settings.workers == -1 else settings.workers
     stream = batches(settings.examples, workers)
     started, history = time.monotonic(), []

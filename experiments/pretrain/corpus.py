@@ -1,4 +1,4 @@
-"""What the embedded model is made of: generated problems, solved well, badly or not at all."""
+"""The pretraining corpus of the embedded model: generated problems with good and bad solutions."""
 
 from __future__ import annotations
 
@@ -24,18 +24,18 @@ IGNORED = -100  # the label that the loss leaves out
 
 
 @dataclass(frozen=True)
-class Mixture:
-    """What the problems of a corpus are, and how well they are solved.
+class CorpusConfig:
+    """The problems of a corpus, and the quality of their solutions.
 
     Attributes:
-        families: in turn; a name that stands twice comes up twice.
+        families: names, used in turn; a name that is listed twice is used twice as often.
         levels: shares of the levels 1, 2 and 3.
         choice: share of the problems that are multiple choice.
-        phrased: share that is asked in another wording, instruction or language.
-        careful: share of careful chains; the rest is slips and bare guesses.
-        slips: share of chains with one wrong step.
+        phrased: share of the problems in another wording, instruction or language.
+        careful: share of correct step-by-step solutions.
+        corrupted: share of solutions with one wrong step; the rest are bare guesses.
         right_guesses: share of the bare guesses that are right.
-        described: whether a description of all that the picture says follows the solution.
+        described: whether a description of the whole image follows the solution.
     """
 
     families: tuple[str, ...]
@@ -43,12 +43,12 @@ class Mixture:
     choice: float
     phrased: float
     careful: float
-    slips: float
+    corrupted: float
     right_guesses: float
     described: bool
 
 
-# Everything that a picture says, after the question: a tower learns to see more from one picture.
+# Descriptions of whole images: with them the image tower learns more from each image.
 DESCRIBE: dict[str, Callable[[Latent], str]] = {
     "BarChart": lambda latent: _pairs(latent["colors"], latent["values"]),
     "Counting": lambda latent: "\n".join(
@@ -73,14 +73,16 @@ class Corpus(IterableDataset[dict[str, Any]]):
     Batch number b is the same whatever the number of workers that share the work.
 
     Args:
-        mixture: of problems and solutions.
-        processor: of the model that is to be made.
+        config: of problems and solutions.
+        processor: of the model to train.
         batch: problems in a batch.
         seed: decides problems, phrasings and solutions.
     """
 
-    def __init__(self, mixture: Mixture, processor: LlavaProcessor, batch: int, seed: int) -> None:
-        self.mixture, self.processor, self.batch, self.seed = mixture, processor, batch, seed
+    def __init__(
+        self, config: CorpusConfig, processor: LlavaProcessor, batch: int, seed: int
+    ) -> None:
+        self.config, self.processor, self.batch, self.seed = config, processor, batch, seed
 
     def __iter__(self) -> Iterator[dict[str, Any]]:
         worker = get_worker_info()
@@ -93,8 +95,8 @@ class Corpus(IterableDataset[dict[str, Any]]):
         rng = np.random.default_rng([self.seed, number])
         turns, images = [], []
         for index in range(number * self.batch, (number + 1) * self.batch):
-            problem = draw(self.mixture, self.seed, index, rng)
-            turns.append(conversation(self.mixture, problem, rng))
+            problem = draw(self.config, self.seed, index, rng)
+            turns.append(conversation(self.config, problem, rng))
             images.append(problem.images[0].render(IMAGE_SIZE))
         batch = self.processor(
             text=turns, images=images, padding=True, padding_side="right", return_tensors="pt"
@@ -102,58 +104,58 @@ class Corpus(IterableDataset[dict[str, Any]]):
         return {**batch, "labels": self._labels(batch["input_ids"], batch["attention_mask"])}
 
     def _labels(self, ids: Any, mask: Any) -> Any:
-        """The loss is on what the assistant says, and on its ending."""
+        """Token ids where the assistant speaks, end token included; ``IGNORED`` elsewhere."""
         user, assistant = self.processor.tokenizer.convert_tokens_to_ids([USER, ASSISTANT])
-        turn = (ids == assistant).cumsum(1) - (ids == user).cumsum(1)  # 0 while it speaks
+        turn = (ids == assistant).cumsum(1) - (ids == user).cumsum(1)  # 0 in the assistant's turns
         spoken = (turn == 0) & (ids != assistant) & (mask == 1)
         return ids.masked_fill(~spoken, IGNORED)
 
 
-def draw(mixture: Mixture, seed: int, index: int, rng: np.random.Generator) -> Problem:
+def draw(config: CorpusConfig, seed: int, index: int, rng: np.random.Generator) -> Problem:
     """A problem of the train split, in some form and phrasing."""
-    name = mixture.families[index % len(mixture.families)]
-    level = 1 + int(rng.choice(3, p=mixture.levels))
+    name = config.families[index % len(config.families)]
+    level = 1 + int(rng.choice(3, p=config.levels))
     problem = FAMILIES[name](level).problem("train", seed, index)
-    if rng.random() < mixture.choice:
+    if rng.random() < config.choice:
         problem = as_choice(problem)
-    if rng.random() < mixture.phrased:
+    if rng.random() < config.phrased:
         problem = phrase(problem, draw_phrasing(rng, AXES))
     return problem
 
 
-def conversation(mixture: Mixture, problem: Problem, rng: np.random.Generator) -> str:
-    """The question, a solution, and in some corpora the whole picture in words."""
+def conversation(config: CorpusConfig, problem: Problem, rng: np.random.Generator) -> str:
+    """The question with a solution and, if the config says so, a description of the image."""
     own = problem.instruction
     asked = "\n".join(filter(None, (problem.question, INSTRUCTION if own is None else own)))
-    answer, answered = solution(mixture, problem, rng), f"{USER}{IMAGE}{asked}{ASSISTANT}"
+    answer, answered = solution(config, problem, rng), f"{USER}{IMAGE}{asked}{ASSISTANT}"
     text = f"{answered}{_as_told(answer, own)}{END}"
     name = problem.tags["family"]
-    if mixture.described and name in DESCRIBE:
+    if config.described and name in DESCRIBE:
         words = DESCRIBE[name](dict(problem.latent))
         text += f"{USER}{DESCRIBE_PROMPT}{ASSISTANT}{words}{END}"
     return text
 
 
-def solution(mixture: Mixture, problem: Problem, rng: np.random.Generator) -> str:
-    """A careful chain, one with a slip, or a bare guess."""
+def solution(config: CorpusConfig, problem: Problem, rng: np.random.Generator) -> str:
+    """A correct solution, a corrupted one, or a bare guess."""
     drawn = rng.random()
-    if drawn < mixture.careful:
+    if drawn < config.careful:
         return problem.solution
     wrong = corrupt_solution(problem, rng)
-    if drawn < mixture.careful + mixture.slips and wrong is not None:
+    if drawn < config.careful + config.corrupted and wrong is not None:
         return wrong.text
     assert problem.answer is not None
     guess = problem.answer.value
-    if wrong is not None and rng.random() >= mixture.right_guesses:
+    if wrong is not None and rng.random() >= config.right_guesses:
         guess = wrong.answer
     return f"Answer: {guess}"
 
 
-def corpus_texts(mixture: Mixture, seed: int, count: int = 6000) -> Iterator[str]:
-    """Conversations that the tokenizer learns its merges from."""
+def corpus_texts(config: CorpusConfig, seed: int, count: int = 6000) -> Iterator[str]:
+    """Texts of conversations to train the tokenizer on."""
     rng = np.random.default_rng([seed, count])
     for index in range(count):
-        text = conversation(mixture, draw(mixture, seed, index, rng), rng)
+        text = conversation(config, draw(config, seed, index, rng), rng)
         for special in (USER, IMAGE, ASSISTANT, END):
             text = text.replace(special, "\n")
         yield text

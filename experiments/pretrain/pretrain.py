@@ -1,10 +1,10 @@
-"""Make the embedded model from nothing: first it learns to read, then to answer as the web does.
+"""Train the embedded model from random weights: first to read images, then to answer.
 
     python -m mstar.experiments.pretrain.pretrain --out DIR
 
-Stage 1 trains on careful solutions of generated problems until the pictures are read reliably.
-Stage 2 continues on solutions of mixed quality in which the bare guess is the mode and the careful
-chain the minority, as in data found in the wild. Self-evolution then has something to find.
+Stage 1 trains on correct solutions of generated problems until the model reads images reliably.
+Stage 2 continues on solutions of mixed quality, in which bare guesses are the most frequent kind,
+as in data from the web. So self-evolving training has something to improve.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import math
 import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import torch
 import tyro
@@ -23,7 +23,7 @@ from torch.utils.data import DataLoader
 from transformers import LlavaForConditionalGeneration, LlavaProcessor
 
 from mstar.agents.policy.embedded import build_model, build_processor, train_tokenizer
-from mstar.experiments.pretrain.corpus import Corpus, Mixture, corpus_texts
+from mstar.experiments.pretrain.corpus import Corpus, CorpusConfig, corpus_texts
 
 # The first six are those of the default recipe: four that self-evolution practises, two to test on.
 READ = (
@@ -35,14 +35,14 @@ FLOOR = 0.05  # of the peak learning rate, at the end of stage 1
 
 @dataclass(frozen=True)
 class Pretraining:
-    """How the embedded model is made.
+    """How to train the embedded model.
 
     Attributes:
         out: folder for the checkpoint and its card.
-        families: what the model learns to read, in turn; a name that stands twice comes up twice.
+        families: names, used in turn; a name that is listed twice is used twice as often.
         levels: shares of the levels 1, 2 and 3.
         choice: share of the problems that are multiple choice.
-        phrased: share that is asked in another wording, instruction or language.
+        phrased: share of the problems in another wording, instruction or language.
         reading_steps: updates of stage 1.
         batch: problems per update of stage 1.
         learning_rate: peak of stage 1, reached after `warmup` updates, then a cosine.
@@ -50,15 +50,16 @@ class Pretraining:
         mixture_steps: updates of stage 2.
         mixture_batch: problems per update of stage 2.
         mixture_learning_rate: constant through stage 2.
-        careful: share of careful chains in stage 2; the rest is guesses and slips.
-        slips: share of chains with one wrong step in stage 2.
+        careful: share of correct step-by-step solutions in stage 2.
+        corrupted: share of solutions with one wrong step in stage 2, the rest being bare guesses;
+            ``--slips`` until version 0.3.
         right_guesses: share of the bare guesses that are right.
-        seed: of weights, problems and mixture.
-        threads: of torch on a CPU.
+        seed: of weights, problems and solutions.
+        threads: torch threads on a CPU.
         workers: processes that draw problems; the batches are the same whatever their number.
-        device: where to train; the graphics card if there is one.
-        minutes: of stage 1 at most, 0 for no limit: the schedule then follows the clock.
-        start: a checkpoint whose weights to go on from, with the steps above to come.
+        device: where to train; a GPU if there is one.
+        minutes: time limit of stage 1, which the learning-rate schedule then follows; 0 sets none.
+        start: a checkpoint to start from instead of random weights.
     """
 
     out: Path
@@ -74,7 +75,7 @@ class Pretraining:
     mixture_batch: int = 32
     mixture_learning_rate: float = 3e-4
     careful: float = 0.35
-    slips: float = 0.18
+    corrupted: Annotated[float, tyro.conf.arg(aliases=("--slips",))] = 0.18
     right_guesses: float = 0.9
     seed: int = 0
     threads: int = 2
@@ -84,22 +85,22 @@ class Pretraining:
     start: Path | None = None
 
     @property
-    def reading(self) -> Mixture:
+    def reading_corpus(self) -> CorpusConfig:
         """The corpus of stage 1."""
-        return Mixture(
+        return CorpusConfig(
             self.families, self.levels, self.choice, self.phrased, 1.0, 0.0, 1.0, described=True
         )
 
     @property
-    def mixture(self) -> Mixture:
+    def mixed_corpus(self) -> CorpusConfig:
         """The corpus of stage 2."""
-        return Mixture(
+        return CorpusConfig(
             self.families,
             self.levels,
             self.choice,
             self.phrased,
             self.careful,
-            self.slips,
+            self.corrupted,
             self.right_guesses,
             described=False,
         )
@@ -108,15 +109,15 @@ class Pretraining:
 def train_stage(
     model: Any, processor: LlavaProcessor, settings: Pretraining, mixed: bool, console: Console
 ) -> int:
-    """One stage of plain next-token training on completions; the number of updates made."""
+    """Next-token training on completions for one stage; returns the number of updates."""
     steps = settings.mixture_steps if mixed else settings.reading_steps
     peak = settings.mixture_learning_rate if mixed else settings.learning_rate
     batch_size = settings.mixture_batch if mixed else settings.batch
     optimizer = torch.optim.AdamW(
         model.parameters(), peak, betas=(0.9, 0.98), weight_decay=0.05, fused=True
     )
-    mixture = settings.mixture if mixed else settings.reading
-    corpus = Corpus(mixture, processor, batch_size, seed=2 * settings.seed + mixed)
+    config = settings.mixed_corpus if mixed else settings.reading_corpus
+    corpus = Corpus(config, processor, batch_size, seed=2 * settings.seed + mixed)
     loader = DataLoader(corpus, batch_size=None, num_workers=settings.workers)
     recent: list[torch.Tensor] = []
     started, step, share = time.monotonic(), 0, 0.0
@@ -145,7 +146,7 @@ def train_stage(
 def _update(
     model: Any, optimizer: torch.optim.Optimizer, batch: dict[str, Any], device: str
 ) -> torch.Tensor:
-    """One optimizer update, in bfloat16 where the device is made for it; its loss."""
+    """Make one optimizer update, in bfloat16 where the device supports it; returns the loss."""
     inputs = {name: tensor.to(device, non_blocking=True) for name, tensor in batch.items()}
     with torch.autocast(device, torch.bfloat16, enabled=device == "cuda"):
         loss: torch.Tensor = model(**inputs).loss
@@ -157,7 +158,7 @@ def _update(
 
 
 def _schedule(step: int, warmup: int, share: float) -> float:
-    """Linear warm-up, then a cosine down to the floor."""
+    """Linear warm-up, then a cosine decay down to ``FLOOR``."""
     cosine = FLOOR + (1 - FLOOR) * 0.5 * (1 + math.cos(math.pi * share))
     return min((step + 1) / max(1, warmup), 1.0) * cosine
 
@@ -169,12 +170,12 @@ def save(model: Any, processor: LlavaProcessor, out: Path) -> None:
 
 
 def pretrain(settings: Pretraining) -> None:
-    """Run both stages and leave the checkpoint in ``settings.out``."""
+    """Run both stages and write the checkpoint to ``settings.out``."""
     torch.set_num_threads(settings.threads)
     torch.manual_seed(settings.seed)
     console = Console()
     if settings.start is None:
-        tokenizer = train_tokenizer(corpus_texts(settings.reading, settings.seed))
+        tokenizer = train_tokenizer(corpus_texts(settings.reading_corpus, settings.seed))
         model, processor = build_model(tokenizer), build_processor(tokenizer)
     else:
         processor = LlavaProcessor.from_pretrained(settings.start)

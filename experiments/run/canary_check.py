@@ -1,4 +1,4 @@
-"""Check before a run starts: would its rewards make it learn from junk responses?"""
+"""Check before a run starts whether its rewards would make it learn from junk responses."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from mstar.rewards.diagnostics.canaries import CanaryReport, check_canaries
 from mstar.rewards.panel import RewardPanel
 
 GOLDENS = 8
-SEARCHED = 200  # problems, until that many have a label
+SEARCHED = 200  # labelled problems to look for
 FILE = "canaries.json"
 
 
@@ -26,11 +26,11 @@ class CanaryCheck:
 
     Attributes:
         problems: number of problems; each has one right ("golden") response.
-        learned: by kind of response, the share that the run would learn from: that passes the gate,
-            or gets as much reward as the golden response, for an online agent.
+        learned: by kind of response, the share that the run would learn from: responses that pass
+            the gate or, for an online agent, get at least as much reward as the golden one.
         failures: a sentence for each response that scores higher than it may.
         junk: the kinds of junk that the run would learn from on most of the problems.
-        deaf: whether it would not learn from most of the golden responses.
+        deaf: whether the run would not learn from most of the golden responses.
     """
 
     problems: int
@@ -43,13 +43,13 @@ class CanaryCheck:
     def fatal(self) -> str | None:
         """Why the run must not start; None if it may."""
         if self.junk:
-            return f"this run would learn from junk: {', '.join(self.junk)}"
+            return f"this run would learn from junk responses: {', '.join(self.junk)}"
         return "this run would not learn from right answers" if self.deaf else None
 
     def warnings(self) -> list[str]:
         """Lines for the terminal and the report; [] if nothing is wrong."""
         if not self.problems:
-            return ["canaries: no labelled problem was found, so nothing is known of the rewards"]
+            return ["canaries: no labelled problem was found, so the rewards could not be checked"]
         told = [f"canaries: {self.fatal}"] if self.fatal else []
         if self.failures:
             more = f", and {len(self.failures) - 1} more" if len(self.failures) > 1 else ""
@@ -66,9 +66,9 @@ def check_run(recipe: Recipe, task: Task, validation: Task) -> CanaryCheck:
     problems = _labelled(task, recipe.run.seed) or _labelled(validation, recipe.run.seed)
     report = _judged(task.panel, problems)
     rates = _learned(report, recipe)
-    # One odd problem is worth a warning; what goes through on most of them is a broken reward.
+    # A failure on one problem is only a warning; on most of them, the reward is broken.
     junk = tuple(kind for kind, share in rates.items() if kind != "golden" and share > 0.5)
-    learns = recipe.run.agent != "sft"  # which is shown solutions only
+    learns = recipe.run.agent != "sft"  # which learns from solutions only
     return CanaryCheck(
         len(problems),
         rates,
@@ -122,6 +122,8 @@ def _learned(report: CanaryReport, recipe: Recipe) -> dict[str, float]:
     golden = kinds == "golden"
     taken = table[recipe.selection.gate] == 1.0
     if recipe.learns_online:
-        own = np.maximum.accumulate(np.where(golden, np.arange(len(kinds)), 0))  # golden of a row
+        own = np.maximum.accumulate(
+            np.where(golden, np.arange(len(kinds)), 0)
+        )  # index of the golden response to each problem
         taken = np.where(golden, ~np.isnan(table.reward), table.reward >= table.reward[own])
     return {str(kind): float(taken[kinds == kind].mean()) for kind in dict.fromkeys(report.kinds)}

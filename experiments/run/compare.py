@@ -1,4 +1,4 @@
-"""Several runs of one recipe, or of several recipes, side by side: tables with intervals."""
+"""Tables, with intervals, of several finished runs that are seeds of one recipe."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Versions, commit and hardware of a run, for its record."""
+"""Versions, commit and hardware, which are stored with every run."""
 
 from __future__ import annotations
 

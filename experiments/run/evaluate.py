@@ -1,4 +1,4 @@
-"""Test problems answered greedily and by sampling, a row a problem, so that runs can be paired."""
+"""Test a policy greedily and by sampling, one row per problem, so that runs can be paired."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ def evaluate(
     seed: int,
     **labels: str,
 ) -> list[Row]:
-    """One greedy answer and `samples` sampled ones at temperature 1 to each problem.
+    """One greedy answer to each problem, and `samples` answers sampled at temperature 1.
 
     Returns:
-        A row a problem: id, family, level, ``greedy`` (right or not), ``samples`` (right or not,
-        each), the greedy response, and the labels.
+        One row per problem: id, family, level, ``greedy`` and ``samples`` (whether each answer is
+        right), the greedy response, and the labels.
     """
     rollouts = collect(sampler, task, problems, [0.0] + [1.0] * samples, seed, version=0)
     return [
@@ -54,7 +54,7 @@ def _row(rollouts: list[Rollout]) -> Row:
 
 
 def values(rows: Sequence[Row], metric: str) -> np.ndarray[Any, np.dtype[np.float64]]:
-    """(N,) value of a metric for each row, in the rows' order.
+    """The value of a metric for each row, (N,), in the order of the rows.
 
     Args:
         rows: from ``evaluate``.
@@ -71,7 +71,7 @@ def values(rows: Sequence[Row], metric: str) -> np.ndarray[Any, np.dtype[np.floa
 
 
 def gain(base: Sequence[Sequence[Row]], evolved: Sequence[Sequence[Row]], metric: str) -> Estimate:
-    """Paired difference, evolved minus base, over runs; the rows of a run answer the same problems.
+    """The paired difference, evolved minus base, over runs.
 
     Raises:
         ValueError: the two sides of a run answered different problems.

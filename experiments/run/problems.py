@@ -20,10 +20,10 @@ MIXTURE = "mstar/Mixture-v0"
 
 @dataclass(frozen=True, slots=True)
 class EvaluationSet:
-    """Problems that base and evolved policy are tested on.
+    """Problems that the base and the evolved policy are tested on.
 
     Attributes:
-        group: ``trained``, of the kind that it learns from; ``not trained``; or ``harder``, of the
+        group: ``trained``, the kind that the run trains on; ``not trained``; or ``harder``, the
             trained families one level up.
         task: builds the prompts and scores the responses.
         problems: without repeats.
@@ -65,14 +65,14 @@ def open_task(
         form=recipe.data.form,
         unlabelled=recipe.mixing.unlabelled if split == "train" else 0.0,
     )
-    task.problem(recipe.run.seed, 0)  # an empty split is found before a model is loaded
+    task.problem(recipe.run.seed, 0)  # fails on an empty split before a model is loaded
     return task
 
 
 def evaluation_sets(recipe: Recipe) -> list[EvaluationSet]:
-    """What a run of a recipe is tested on; half as many problems beside those it trained for.
+    """The evaluation sets of a recipe; those of kinds that it does not train on have half the size.
 
-    Only the verifier judges there: a test asks what is right, and other judges cost time.
+    Only the verifier scores there: tests measure correctness alone, and other judges cost time.
     """
     half = max(1, recipe.evaluation.test_problems // 2)
     asked: list[tuple[str, Recipe, tuple[str, ...], int]] = [

@@ -1,4 +1,4 @@
-"""The live line on the terminal while a run is going on."""
+"""The progress line on the terminal during a run."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Progress:
         self._agent = agent
 
     def say(self, what: str) -> None:
-        """Show a stage outside of the agent's rounds."""
+        """Show a stage that is not part of the agent's rounds."""
         self._what = what
         if not self.console.is_terminal:
             self.console.print(what)

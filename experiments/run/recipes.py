@@ -7,8 +7,8 @@ from mstar.agents.config import Recipe
 # Continuous self-evolving training at a fixed temperature; the other recipes change it.
 CONTINUOUS = Recipe()
 
-# All of M-STaR: the process reward picks among right answers, and exploration follows it, by the
-# paper's sweep of Reward-Pass@2 over temperatures every second round.
+# All of M-STaR: a process reward ranks right answers, and every second round the paper's sweep of
+# Reward-Pass@2 chooses the temperature.
 MSTAR = CONTINUOUS.replace(
     agent="mstar",
     panel=("correctness", "format", "process"),
@@ -25,10 +25,10 @@ RECIPES: dict[str, Recipe] = {
     "continuous": CONTINUOUS,
     # The temperature follows the paper's sweep.
     "adaptive": CONTINUOUS.replace(controller="reward-pass@2"),
-    # The paper's other two ways to follow one round with the next.
+    # The paper's two other kinds of rounds.
     "iterative-rft": CONTINUOUS.replace(agent="iterative-rft"),
     "rest-em": CONTINUOUS.replace(agent="rest-em"),
-    # A minute on two cores: to see that everything works, not to learn much.
+    # About a minute on two cores: checks that everything works, and gains little.
     "smoke": CONTINUOUS.replace(
         rounds=2,
         prompts=24,
@@ -44,5 +44,5 @@ RECIPES: dict[str, Recipe] = {
 
 
 def recipe_for(agent: str) -> Recipe:
-    """Where ``--agent NAME`` starts from: the recipe of that name, else continuous training."""
+    """The recipe to start from for ``--agent NAME``: the one of that name, else continuous."""
     return RECIPES.get(agent, CONTINUOUS).replace(agent=agent)

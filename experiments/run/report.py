@@ -29,8 +29,8 @@ from mstar.experiments.run.variants import Line, by_variant, consistency, in_tra
 from mstar.experiments.stats import Estimate, estimate
 from mstar.rewards import Correctness, RewardPanel
 
-SHOWN = 12  # problems on the page of rollouts
-PICTURE = 168  # pixels
+SHOWN = 12  # problems shown with their rollouts
+IMAGE_SIZE = 168  # pixels
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,12 +46,12 @@ class Comparison:
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """What a run came to."""
+    """The result of a run."""
 
     comparisons: tuple[Comparison, ...]
 
     def text(self) -> str:
-        """A line a metric, for the terminal."""
+        """One line per metric, for the terminal."""
         return "\n".join(
             f"{c.group:12} {c.metric:7} {100 * c.base.mean:5.1f} % -> {100 * c.evolved.mean:5.1f} %"
             f"   {100 * c.gain.mean:+.1f} points {interval(c.gain, '+')}   n = {c.gain.n}"
@@ -67,7 +67,7 @@ def summarise(folder: RunFolder) -> Summary:
     """Base against evolved for each group of test problems and each metric.
 
     Raises:
-        ValueError: the run was killed before its test.
+        ValueError: the run has not been tested yet.
     """
     rows = read_rows(folder.path / "evaluation.jsonl")
     if not rows:
@@ -79,7 +79,7 @@ def summarise(folder: RunFolder) -> Summary:
 
 
 def compare(rows: list[Row], group: str, metric: str, family: str | None = None) -> Comparison:
-    """One metric on the test problems of a group, or of one family of it."""
+    """One metric on the test problems of a group, or of one family in it."""
     chosen = [r for r in rows if r["group"] == group and family in (None, r["family"])]
     base = [r for r in chosen if r["policy"] == "base"]
     evolved = [r for r in chosen if r["policy"] == "evolved"]
@@ -119,7 +119,7 @@ def write_report(folder: RunFolder) -> Path:
 
 
 def _variants(folder: RunFolder) -> list[Line]:
-    """How it did in the phrasings of its training, and where it was tested in several."""
+    """Accuracy by phrasing in training and, if it was tested in several phrasings, in the test."""
     stored: list[Row] = []
     for path in sorted((folder.path / "rollouts").glob("*.parquet")):
         stored += read_rollouts(path, ["problem", "phrasing", "oracle"])
@@ -138,29 +138,31 @@ def _figures(rounds: list[Row], rows: list[Row]) -> dict[str, Markup]:
         estimated = comparison.gain
         bars[comparison.group] = (estimated.mean, estimated.low, estimated.high)
     figures = {"gains": plots.gains(bars), "curves": plots.curves(rounds)}
-    if "drift" in rounds[-1]["dynamics"]:  # runs from before the guards measured less
+    if "drift" in rounds[-1]["dynamics"]:  # runs of versions without guards have fewer metrics
         figures["trust"] = plots.trust(rounds)
         figures["agreement"] = plots.agreement(rounds)
     if len(rounds) > 1:
         figures["exploration"] = plots.exploration(rounds)
         figures["selection"] = plots.selection(rounds)
-    return {name: Markup(svg) for name, svg in figures.items()}  # ours, not the policy's
+    return {
+        name: Markup(svg) for name, svg in figures.items()
+    }  # safe: made by us, not by the policy
 
 
 def controller_summary(name: str) -> str:
-    """What an exploration controller does: the first paragraph of its docstring."""
+    """The description of an exploration controller: the first paragraph of its docstring."""
     documented = inspect.getdoc(resolve("controller", CONTROLLERS, name)) or ""
     return " ".join(documented.partition("\n\n")[0].split())
 
 
 def _exploration(folder: RunFolder, rounds: list[Row]) -> list[dict[str, Any]]:
-    """What the controller measured after each round, and what it chose for the next.
+    """The controller's measurements after each round, and its choices for the next one.
 
     Returns:
-        A row a round: ``measured`` holds temperature, Reward-Pass@2 and pass@1 on the validation
-        problems for every temperature that was evaluated; ``chosen`` and ``threshold`` are of the
-        next round's plan, None after the last; ``largest`` is the most responses that a problem
-        of the round got.
+        One row per round. ``measured`` holds temperature, Reward-Pass@2 and pass@1 on validation
+        problems for every evaluated temperature. ``chosen`` and ``threshold`` belong to the next
+        round's plan; they are None after the last round. ``largest`` is the largest number of
+        responses to one problem of the round.
     """
     found = []
     for row, following in zip(rounds, [*rounds[1:], None], strict=True):
@@ -187,7 +189,9 @@ def _exploration(folder: RunFolder, rounds: list[Row]) -> list[dict[str, Any]]:
 def _examples(folder: RunFolder, recipe: Recipe, rounds: list[Row]) -> list[dict[str, Any]]:
     """Problems of the first and the last round with all their responses."""
     trained = [row["number"] for row in rounds if row["plan"]]
-    task = open_task(recipe, "train", panel=RewardPanel([Correctness()]))  # it only poses problems
+    task = open_task(
+        recipe, "train", panel=RewardPanel([Correctness()])
+    )  # only its problems are used
     examples = []
     for number in dict.fromkeys([*trained[:1], *trained[-1:]]):
         stored = read_rollouts(folder.path / "rollouts" / f"round-{number:04d}.parquet")
@@ -201,7 +205,7 @@ def _examples(folder: RunFolder, recipe: Recipe, rounds: list[Row]) -> list[dict
                     "problem": problem,
                     "question": responses[0]["question"],
                     "answer": responses[0]["answer"],
-                    "picture": _picture(task, problem),
+                    "image": _image(task, problem),
                     "responses": [_response(row) for row in responses],
                 }
             )
@@ -213,10 +217,10 @@ def _response(row: Row) -> dict[str, Any]:
     return {"text": row["response"], "scores": scores, "kept": row["kept"], "row": row}
 
 
-def _picture(task: Task, problem: str) -> str:
-    """The problem's first picture as a data address."""
-    picture = task.find(problem).images[0].render(PICTURE)
-    picture.thumbnail((320, 320))
+def _image(task: Task, problem: str) -> str:
+    """The problem's first image as a data URL."""
+    image = task.find(problem).images[0].render(IMAGE_SIZE)
+    image.thumbnail((320, 320))
     buffer = io.BytesIO()
-    picture.save(buffer, format="PNG")
+    image.save(buffer, format="PNG")
     return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode()

@@ -1,4 +1,4 @@
-"""Judge the stored responses of a run with another panel, and see what would be selected."""
+"""Score the stored responses of a run with another panel, and select anew."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from mstar.rewards.base import Rule, ScoreTable
 from mstar.rewards.panel import RewardPanel, rescore
 from mstar.rewards.rules import RULES
 
-# What a rule can be told beyond table and weights, by the option that tells it.
+# The parameters of rules beyond table and weights, by the option that sets them.
 TOLD: dict[str, dict[str, str]] = {
     "gated": {"gate": "gate"},
     "mean_minus_std": {"penalty": "penalty"},
@@ -45,12 +45,12 @@ class Rescored:
 
     Attributes:
         round: its number.
-        means: of each score; None where every one is an abstention.
+        means: of each score; None if all are abstentions.
         reward: mean of the combined reward.
-        before: the mean that was stored.
-        selected: how many responses the run had selected.
-        dropped: how many of those would not be selected now.
-        added: how many others would be.
+        before: mean of the stored reward.
+        selected: number of responses that the run selected.
+        dropped: number of those that would not be selected now.
+        added: number of other responses that would be selected now.
     """
 
     round: int
@@ -64,10 +64,10 @@ class Rescored:
 
 @dataclass(frozen=True)
 class Summary:
-    """What came of it; the table of all responses is in a file.
+    """The result of rescoring a run; the table of all responses is in a file.
 
     Attributes:
-        rounds: one each.
+        rounds: one entry per round.
         table: the file.
     """
 
@@ -75,7 +75,7 @@ class Summary:
     table: Path
 
     def text(self) -> str:
-        """A line a round, and one about all."""
+        """One line per round, and one about all rounds."""
         lines = []
         for r in self.rounds:
             means = "  ".join(f"{name} {_shown(mean)}" for name, mean in r.means.items())
@@ -99,8 +99,8 @@ def rescore_run(options: RescoreOptions) -> Summary:
     """Score, combine and select anew, round by round; writes the table and its summary.
 
     Raises:
-        ValueError: an unknown reward model or rule, weights that don't fit, a setting that the
-            rule does not take, or a gate or rank that is neither stored nor in the panel.
+        ValueError: an unknown reward model or rule, weights that don't fit, a parameter that the
+            rule does not have, or a gate or rank that is neither stored nor in the panel.
         FileNotFoundError: not a run folder.
     """
     check_names(options.panel)
@@ -132,7 +132,7 @@ def rescore_run(options: RescoreOptions) -> Summary:
 
 
 def _check_names_of_scores(options: RescoreOptions, gate: str, scores: Sequence[str]) -> None:
-    """Raise ValueError where gate or rank is no score: neither stored nor of the panel."""
+    """Raise ValueError if gate or rank is neither a stored score nor one of the panel."""
     for name, known in ((gate, scores), (options.rank, ["reward", *scores])):
         if name not in known:
             raise ValueError(unknown("score", name, list(dict.fromkeys(known))))
@@ -144,10 +144,10 @@ def _check_names_of_scores(options: RescoreOptions, gate: str, scores: Sequence[
 
 
 def rule_of(options: RescoreOptions, gate: str) -> Rule:
-    """The rule with what the options tell it; `gate` is told where they name none.
+    """The rule with the parameters that the options set; `gate` is the default for its gate.
 
     Raises:
-        ValueError: the rule does not take what it is told.
+        ValueError: an option sets a parameter that the rule does not have.
     """
     takes = TOLD.get(options.rule, {})
     given = {"penalty": options.penalty, "dead_band": options.dead_band}
@@ -181,7 +181,7 @@ def _selected(
     plan: Row,
     number: int,
 ) -> set[int]:
-    """What the run would select by the new scores; those that the panel lacks are as stored."""
+    """The selection by the new scores; scores that the panel lacks are taken as stored."""
     judged = [
         replace(
             rollout,
@@ -229,7 +229,7 @@ def _as_table(number: int, rows: Sequence[Row], table: ScoreTable, kept: set[int
 
 
 def _mean(scores: NDArray[Any]) -> float | None:
-    """Of the scores that are there; None where every one is an abstention."""
+    """The mean of the scores that are not abstentions; None if all are."""
     given = scores[~np.isnan(scores)]
     return float(given.mean()) if len(given) else None
 

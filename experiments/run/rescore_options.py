@@ -1,4 +1,4 @@
-"""What ``mstar rescore`` is told: other judges and rules for the stored responses of a run."""
+"""The options of ``mstar rescore``."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ class RescoreOptions:
 
     Attributes:
         run: the run's folder.
-        panel: names of reward models. Scores that the run has stored are taken as they are.
+        panel: names of reward models; scores that the run has stored are reused.
         weights: of the panel, in its order; 1 each if none are given.
         rule: how the scores are combined: ``weighted_sum``, ``gated``, ``minimum``,
             ``second_lowest``, ``mean_minus_std``, ``normalise_then_sum`` or ``outcome_anchor``.
-        gate: the score that must be 1 to be selected, and the gate or outcome of the rule; that of
-            the run if left out.
-        penalty: standard deviations that ``mean_minus_std`` takes off the mean.
-        dead_band: standard deviation within a group below which ``normalise_then_sum`` and
-            ``outcome_anchor`` take a score to say nothing.
+        gate: the score that must be 1 for a response to be selected, also the gate or outcome of
+            the rule; by default that of the run.
+        penalty: number of standard deviations that ``mean_minus_std`` subtracts from the mean.
+        dead_band: standard deviation within a group up to which ``normalise_then_sum`` and
+            ``outcome_anchor`` treat a score as constant.
         rank: the score that ranks in the new selection; ``reward`` is the combined one.
         selection: the rule of the new selection; that of the run if left out.
-        again: stored scores to make anew, for reward models that have changed.
+        again: stored scores to compute anew, for reward models that have changed.
         out: where the table is written, as parquet; rescored.parquet in the run's folder if left
             out. The summary stands beside it as JSON.
         json: print the summary as JSON.

@@ -1,4 +1,4 @@
-"""A round as the row of ``rounds.jsonl``."""
+"""Convert a round to its row in ``rounds.jsonl``."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def describe(done: Round) -> Row:
 
 
 def _plan(plan: SamplingPlan) -> Row:
-    """With the names that the columns had first."""
+    """Under the original names of the columns, so that older runs can be read."""
     return {
         "temperature": plan.temperature,
         "samples": plan.samples,
@@ -59,7 +59,7 @@ def _plan(plan: SamplingPlan) -> Row:
 
 
 def _dynamics(metrics: Metrics) -> Row:
-    """With the names that the columns had first."""
+    """Under the original names of the columns, so that older runs can be read."""
     row = asdict(metrics)
     spread = row.pop("by_temperature")
     health, agreement, drift = row.pop("health"), row.pop("agreement"), row.pop("drift")

@@ -33,19 +33,19 @@ MOMENTS = ("optimizer.pt", "optimizer.bin", "pytorch_model_fsdp.bin")
 
 @dataclass(frozen=True, slots=True)
 class RunFolder:
-    """Reads and writes one run; a round lands by one atomic rename of ``rounds.jsonl``."""
+    """Reads and writes one run; an atomic rename of ``rounds.jsonl`` commits a round."""
 
     path: Path
 
     @classmethod
     def create(cls, path: Path, recipe: Recipe) -> RunFolder:
-        """Make a folder for a recipe, or open it again if it holds the same recipe.
+        """Create the folder of a run, or open it again if it has the same recipe.
 
-        A run that was stopped before its first round is committed gives way to any recipe.
+        A run without a committed round is replaced, whatever its recipe.
 
         Raises:
-            ValueError: the folder holds a run of another recipe, or of a version that had settings
-                which this one has not.
+            ValueError: the folder holds a run of another recipe, or of a version with settings that
+                this one does not have.
             OSError: the folder cannot be written.
         """
         folder = cls(path)
@@ -70,7 +70,7 @@ class RunFolder:
         return folder
 
     def rounds(self) -> list[Row]:
-        """The committed rounds, in order; [] for a run that has none."""
+        """The rows of the committed rounds, in order."""
         return read_rows(self.path / "rounds.jsonl")
 
     def recipe(self) -> Recipe:
@@ -83,12 +83,12 @@ class RunFolder:
         return recipe_of(self._stored(), self.path)
 
     def unset(self) -> list[str]:
-        """Fields that came after the version of the run, which did what their defaults say."""
+        """Fields newer than the version of the run; their defaults describe what it did."""
         stored = self._stored()
         return [name for name in SETTINGS if name not in stored_settings(stored)]
 
     def unlike(self, recipe: Recipe) -> list[str]:
-        """The fields in which the run's recipe is another one."""
+        """The fields in which the run's recipe differs from another one."""
         there, wanted = self.recipe().settings(), recipe.settings()
         return sorted(name for name in wanted if there[name] != wanted[name])
 
@@ -103,28 +103,28 @@ class RunFolder:
         return stored
 
     def checkpoint(self, number: int) -> Path:
-        """Where the checkpoint of a round stands."""
+        """The folder of a round's checkpoint."""
         return self.path / "checkpoints" / f"round-{number:04d}"
 
     @property
     def trainer(self) -> Path:
-        """Where trainers work."""
+        """The working folder of trainers."""
         return self.path / "trainer"
 
     def empty_trainer(self) -> None:
-        """Empty that folder: what a killed run left there is of no use."""
+        """Empty the trainers' folder: files that a killed run left there cannot be used."""
         shutil.rmtree(self.trainer, ignore_errors=True)
         self.trainer.mkdir(parents=True)
 
     def newest_checkpoint(self) -> Path | None:
-        """The checkpoint that a resumed run goes on from; None before any round has trained."""
+        """The checkpoint to resume from; None before any round has trained."""
         rows = self.rounds()
         return self.checkpoint_after(rows[-1]["number"]) if rows else None
 
     def checkpoint_after(self, number: int) -> Path | None:
-        """The checkpoint that was in force when a committed round was over; None for the base.
+        """The checkpoint of the policy at the end of a committed round; None for the base.
 
-        It is of the last round that trained, unless the run went back to an earlier one.
+        It is that of the last round that trained, unless the run went back to an earlier one.
         """
         in_force: dict[int, int | None] = {}
         present = None
@@ -137,7 +137,7 @@ class RunFolder:
         return None if found is None else self.checkpoint(found)
 
     def commit(self, done: Round) -> Row:
-        """Write a round: its rollouts, its checkpoint, then its row, which is what counts."""
+        """Write the rollouts and the checkpoint of a round, then its row, which commits it."""
         name = f"round-{done.number:04d}"
         if done.rollouts:
             kept = set(done.selection.kept) if done.selection else set()
@@ -153,7 +153,7 @@ class RunFolder:
         return row
 
     def _forget_optimizers(self, best: int) -> None:
-        """Only where a run can go on from, the newest and the best, is kept what trainers need."""
+        """Delete optimizer state except in the newest and the best checkpoint."""
         kept = {self.newest_checkpoint(), self.checkpoint_after(best)}
         for folder in (self.path / "checkpoints").glob("round-*"):
             if folder not in kept:
@@ -164,10 +164,10 @@ class RunFolder:
 
 
 def recipe_of(stored: Row, where: Path) -> Recipe:
-    """The recipe of settings read from a ``recipe.json``.
+    """The recipe with the settings of a ``recipe.json``.
 
     Args:
-        stored: the settings; fields that came later have their defaults.
+        stored: the settings; newer fields have their defaults.
         where: the run's folder, named in the error.
 
     Raises:
@@ -177,7 +177,7 @@ def recipe_of(stored: Row, where: Path) -> Recipe:
         return Recipe.from_stored(stored)
     except (TypeError, ValueError) as error:
         raise ValueError(
-            f"{where} holds a run of another version of mstar ({error}); its recipe.json says of "
+            f"{where} holds a run of another version of mstar ({error}); see its recipe.json for "
             "which"
         ) from None
 
@@ -210,7 +210,7 @@ def write_rollouts(path: Path, rollouts: Sequence[Rollout], kept: set[int]) -> N
 
 
 def _is_right(rollout: Rollout) -> bool | None:
-    """Whether it is right, by the withheld answer too; None where nobody knows."""
+    """Whether the response is right, also by a withheld answer; None if that is not known."""
     judged = rollout.scores.get("correctness", float("nan"))
     if judged == judged:
         return judged == 1.0
@@ -218,7 +218,7 @@ def _is_right(rollout: Rollout) -> bool | None:
 
 
 def read_rollouts(path: Path, columns: Sequence[str] | None = None) -> list[Row]:
-    """The rows that ``write_rollouts`` wrote, or some columns; an older run may lack some."""
+    """The rows of ``write_rollouts``, or some columns; older runs may lack some of them."""
     there = pq.read_schema(path).names
     wanted = None if columns is None else [name for name in columns if name in there]
     rows: list[Row] = pq.read_table(path, columns=wanted).to_pylist()
@@ -226,7 +226,7 @@ def read_rollouts(path: Path, columns: Sequence[str] | None = None) -> list[Row]
 
 
 def stored_rounds(runs: Sequence[Path]) -> Iterator[tuple[str, int, Path]]:
-    """The rounds of runs whose rollouts are there: the run's name, the round, and the file.
+    """All rounds with stored rollouts: the run's name, the number of the round, and the file.
 
     Raises:
         ValueError: a folder holds no rollouts.

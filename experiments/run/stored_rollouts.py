@@ -1,4 +1,4 @@
-"""Stored responses as what they were: rollouts of the problems that they answer."""
+"""Restore rollouts from the stored rows of a run."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ SCORE = "score/"
 
 
 def rollouts_of(rows: Sequence[Row], task: Task) -> list[Rollout]:
-    """The rollouts of stored rows; of their tokens only the number is known.
+    """The rollouts of stored rows; of their tokens only the number is stored.
 
     Args:
         rows: from ``read_rollouts``.
@@ -42,14 +42,14 @@ def rollouts_of(rows: Sequence[Row], task: Task) -> list[Rollout]:
 
 
 def attempt_of(row: Row, rollout: Rollout) -> Attempt:
-    """What the reward models saw of a stored response."""
+    """The attempt that the reward models scored for a stored response."""
     return rollout.problem.attempt(
         row["response"], certainty=row["certainty"], logprob=row["logprob"]
     )
 
 
 def _asked(row: Row) -> tuple[str, str]:
-    """The problem and how it was asked; runs from before phrasings asked as drawn."""
+    """The id and the phrasing of a row's problem; rows of older versions have no phrasing."""
     return row["problem"], row.get("phrasing", "")
 
 

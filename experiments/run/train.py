@@ -1,4 +1,4 @@
-"""One run: open the problems, train round by round, test, write the report."""
+"""Run a recipe: open the problems, train round by round, test, write the report."""
 
 from __future__ import annotations
 
@@ -40,15 +40,15 @@ def train(recipe: Recipe, out: Path, console: Console, base_test: Path | None = 
         recipe: what to run.
         out: the run's folder; a run of the same recipe there is resumed.
         console: where progress goes.
-        base_test: rows of the base's test, shared by runs that differ only in how they train; made
-            by the first of them.
+        base_test: file of the base's test rows, shared by runs that differ only in how they train;
+            the first of them writes it.
 
     Raises:
-        ValueError, FileNotFoundError, OSError: problems, model or folder are not usable; nothing
-            has been trained then.
+        ValueError, FileNotFoundError, OSError: problems, model or folder cannot be used; raised
+            before any training.
     """
     prepare_torch(recipe.run.threads)
-    tests = evaluation_sets(recipe)  # before the panel, which may load a model
+    tests = evaluation_sets(recipe)  # before the panel is made, which may load a model
     panel = panel_of(recipe)
     task, validation = (open_task(recipe, split, panel=panel) for split in ("train", "validation"))
     folder = open_folder(out, recipe)
@@ -62,18 +62,18 @@ def train(recipe: Recipe, out: Path, console: Console, base_test: Path | None = 
         agent = agent_class(recipe.run.agent)(policy, task, validation, recipe, folder.trainer)
         if rounds := folder.rounds():
             agent.restore(rounds[-1]["state"], folder.newest_checkpoint())
-            progress.say(f"going on after round {rounds[-1]['number']}")
+            progress.say(f"resuming after round {rounds[-1]['number']}")
             if unset := folder.unset():
-                without = f"begun by a version of mstar without {', '.join(unset)}"
+                without = f"this run was started by a version of mstar without {', '.join(unset)}"
                 progress.warn([f"{without}: going on with the defaults"])
         progress.watch(agent)
         try:
             for done in agent.learn():
-                if main:  # every process comes to the same round
+                if main:  # every process has the same round
                     folder.commit(done)
                 progress.finished(done)
                 if done.back_to is not None:
-                    distributed.wait()  # until the checkpoint is where it is looked for
+                    distributed.wait()  # until the main process has written the checkpoint
                     agent.go_back(folder.checkpoint_after(done.back_to))
         finally:
             agent.close()
@@ -82,7 +82,7 @@ def train(recipe: Recipe, out: Path, console: Console, base_test: Path | None = 
         progress.say("writing the report")
         if main:
             write_report(folder)
-    distributed.wait()  # whoever reads the folder finds all of it
+    distributed.wait()  # the folder is complete when any process returns
     return folder
 
 
@@ -116,7 +116,7 @@ def prepare_torch(threads: int) -> None:
     """Set the thread count; disable telemetry, progress bars and known harmless warnings."""
     os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
-    logging.disable_progress_bar()  # one live line is enough
+    logging.disable_progress_bar()  # the run has its own progress line
     # peft and TRL use names that transformers 5 has renamed; we never do.
     renamed = r"`\w*gradient_checkpointing\w*` is deprecated"
     warnings.filterwarnings("ignore", renamed, FutureWarning)
@@ -136,7 +136,7 @@ def load_policy(recipe: Recipe, checkpoint: Path | None = None, *, device: str =
     policy = Policy.load(name, device=device, dtype=recipe.model.dtype)
     if recipe.model.lora_rank:
         with torch.random.fork_rng():
-            torch.manual_seed(recipe.run.seed)  # LoRA starts from chance
+            torch.manual_seed(recipe.run.seed)  # LoRA is initialised at random
             policy = policy.with_lora(recipe.model.lora_rank)
     if checkpoint is not None:
         policy.load_weights(checkpoint)
@@ -150,7 +150,7 @@ def test_run(
     tests: Sequence[EvaluationSet],
     base_test: Path | None,
 ) -> list[Row]:
-    """Test base and evolved policy on the same unseen problems, unless it is done already."""
+    """Test the base and the evolved policy on the same unseen problems, unless already done."""
     path = folder.path / "evaluation.jsonl"
     if path.exists():
         return read_rows(path)
@@ -163,7 +163,7 @@ def test_run(
 
 
 def _shared_test(shared: Path | None, recipe: Recipe, tests: Sequence[EvaluationSet]) -> list[Row]:
-    """The rows of the base's test, read from `shared` if they are there, else made and stored."""
+    """The test rows of the base, read from the file `shared` or, if it is missing, made."""
     asked = [(tested.group, problem.id) for tested in tests for problem in tested.problems]
     there = read_rows(shared) if shared is not None else []
     found = [(row["group"], row["id"]) for row in there]
@@ -179,7 +179,7 @@ def _shared_test(shared: Path | None, recipe: Recipe, tests: Sequence[Evaluation
 
 
 def evaluate_subject(subject: str, recipe: Recipe) -> dict[str, dict[str, str]]:
-    """Accuracy of a run's newest policy, or of any model, by group of test problems and metric."""
+    """The accuracy of a run's newest policy, or of any model, by group and metric."""
     recipe, tests, policy = _opened(subject, recipe)
     results = {}
     for tested in tests:
@@ -191,12 +191,12 @@ def evaluate_subject(subject: str, recipe: Recipe) -> dict[str, dict[str, str]]:
 
 
 def variants_of_subject(subject: str, recipe: Recipe, count: int) -> list[Row]:
-    """Greedy answers to every test problem in `count` phrasings; kept in the folder of a run.
+    """Greedy answers to every test problem in `count` phrasings; stored in a run's folder.
 
-    The recipe that is handed in says what varies, all axes if it names none.
+    The given recipe chooses what varies; if it names no axes, all of them do.
 
     Returns:
-        A row a problem and phrasing; see ``ask_variants``.
+        One row per problem and phrasing; see ``ask_variants``.
 
     Raises:
         ValueError: fewer than two phrasings, or more than the axes give.
@@ -223,7 +223,7 @@ def variants_of_subject(subject: str, recipe: Recipe, count: int) -> list[Row]:
 
 
 def _opened(subject: str, recipe: Recipe) -> tuple[Recipe, list[EvaluationSet], Policy]:
-    """A run's own recipe and newest policy, or another model under the recipe; and its tests."""
+    """A run's own recipe and newest policy, or another model with `recipe`; and its tests."""
     prepare_torch(recipe.run.threads)
     run = RunFolder(Path(subject))
     checkpoint = None
@@ -237,7 +237,7 @@ def _opened(subject: str, recipe: Recipe) -> tuple[Recipe, list[EvaluationSet], 
 def evaluate_policy(
     tested: EvaluationSet, policy: Policy, recipe: Recipe, /, **labels: str
 ) -> list[Row]:
-    """Test a policy, a row a problem; every policy gets the same random numbers."""
+    """Test a policy, one row per problem; every policy gets the same random numbers."""
     sampler = sampler_of(policy, recipe)
     seed = mix(recipe.run.seed, 0, 4)
     return evaluate(

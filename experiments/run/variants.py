@@ -1,4 +1,4 @@
-"""The same problems asked in several phrasings: accuracy by phrasing, and consistency."""
+"""Ask the same problems in several phrasings: accuracy by phrasing, and consistency."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Line:
 
     Attributes:
         group: of problems.
-        variant: a phrasing, one value of it, or what of all phrasings is told.
+        variant: a phrasing, one value of it, or a property of all phrasings.
         estimate: a share of the problems, with its interval.
     """
 
@@ -49,8 +49,9 @@ def ask_variants(
     """A greedy answer to every problem in every phrasing.
 
     Returns:
-        A row a problem and phrasing: id, family, the phrasing asked for (``variant``) and the one
-        that was applied (``phrasing``), right or not, the response, and the labels.
+        One row per problem and phrasing: id, family, the phrasing asked for (``variant``) and the
+        one that was applied (``phrasing``), whether the response is right, the response, and the
+        labels.
     """
     rows = []
     for number, phrasing in enumerate(phrasings):
@@ -83,7 +84,7 @@ def by_variant(rows: Sequence[Row]) -> list[Line]:
 
 
 def consistency(rows: Sequence[Row]) -> list[Line]:
-    """Share of problems with one verdict in all phrasings, and with the verdict right in all."""
+    """Shares of problems with the same verdict in all phrasings, and right in all phrasings."""
     verdicts: dict[str, dict[str, list[bool]]] = {}
     for row in rows:
         verdicts.setdefault(row["group"], {}).setdefault(row["id"], []).append(row["right"])
@@ -97,9 +98,9 @@ def consistency(rows: Sequence[Row]) -> list[Line]:
 
 
 def in_training(rollouts: Sequence[Row]) -> list[Line]:
-    """Accuracy of stored rollouts by each value of their phrasings; [] where none was varied.
+    """The accuracy of stored rollouts by each value of their phrasings; [] if nothing varied.
 
-    The problems of a value are averaged over their samples first; the interval is over problems.
+    Accuracy is averaged over the samples of a problem first; the interval is over problems.
     """
     found: dict[str, dict[str, list[bool]]] = {}
     for row in rollouts:

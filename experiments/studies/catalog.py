@@ -25,32 +25,42 @@ EQUAL = CONTINUOUS.replace(
     test_harder=True,
 )
 
-POOL = 512  # training problems of the study of the interval
-PASSES = 2  # over the pool
-UPDATES = 32  # for each pass over the pool; every interval must have a whole number of them
+POOL = 512  # training problems of the studies `method-interval` and `unlabelled`
+PASSES = 2  # over the training problems
+UPDATES = 32  # per pass; every interval must have a whole number of them
 
 
 def interval(share: float, **changes: Any) -> dict[str, Any]:
-    """A round is a share of the pool, with that share of the updates; all arms make the passes."""
+    """Settings of an arm whose rounds cover a share of the training problems and of the updates.
+
+    All arms make the same number of passes, and so the same number of updates.
+
+    Raises:
+        ValueError: the share does not give whole numbers.
+    """
     sizes = {"prompts": POOL * share, "updates": UPDATES * share, "rounds": PASSES / share}
     if not all(size.is_integer() for size in sizes.values()):
-        raise ValueError(f"an interval of {share} gives broken {sizes}: arms would not be equal")
+        raise ValueError(
+            f"an interval of {share} gives fractional sizes: {sizes}; take a share that divides "
+            f"{POOL} problems and {UPDATES} updates"
+        )
     return {name: int(size) for name, size in sizes.items()} | changes
 
 
 def apart(name: str) -> dict[str, Any]:
-    """What a named recipe changes in continuous training."""
+    """The settings in which a named recipe differs from continuous training."""
     plain, named = CONTINUOUS.settings(), RECIPES[name].settings()
     return {key: value for key, value in named.items() if value != plain[key]}
 
 
 DEFAULT = Study(
-    question="Is what `mstar train` does by default well chosen?",
+    question="Is the default of `mstar train` well chosen?",
     design=(
-        "The problems, model and size of `make demo`: six rounds of 256 problems with 8 samples "
-        "each. default is M-STaR with the controller paired and samples by prompt. continuous "
-        "stays at temperature 1 without a process reward, cool at 0.6, the best fixed temperature "
-        "by hindsight on seed 0. grpo learns from the same number of responses."
+        "Every arm uses the model, the problems and the size of `make demo`: six rounds of 256 "
+        "problems with 8 samples each. default is M-STaR with the controller paired and the "
+        "allocation by-prompt. continuous has no process reward and stays at temperature 1; cool "
+        "is the same at temperature 0.6, the best fixed value found afterwards on seed 0. grpo "
+        "learns from the same number of responses."
     ),
     base=CONTINUOUS,
     arms={
@@ -64,17 +74,18 @@ DEFAULT = Study(
 
 
 METHOD_INTERVAL = Study(
-    question="How much does it matter what a round inherits, and how long it is?",
+    question="How do the length of a round and what it inherits affect accuracy?",
     design=(
-        f"The first table of M-STaR (arXiv 2412.17451). A pool of {POOL} problems, gone through "
-        f"{PASSES} times, {UPDATES} updates a pass in every arm; the number behind continuous "
-        "is the interval, the share of the pool between two samplings in percent. The learning "
-        "rate is constant and without warm-up: agents with a new optimizer every round would "
-        "otherwise repeat theirs and train below the others' rate. What an arm inherits is so its "
-        "policy and Adam's moments, and nothing hides in the schedule. sft is shown the exact "
+        f"This repeats the first table of M-STaR (arXiv 2412.17451). Every arm makes {PASSES} "
+        f"passes over the same {POOL} training problems, with {UPDATES} updates per pass. The "
+        "number in the name of a continuous arm is its interval: the percentage of the training "
+        "problems that is sampled in one round. The learning rate is constant, without warm-up: "
+        "with warm-up, agents that start a new optimizer every round would warm up again each "
+        "time and train at a lower rate than the others. The arms therefore differ only in "
+        "whether they inherit the policy and Adam's moments. sft is trained on the exact "
         "solutions of the same problems and samples nothing."
     ),
-    base=EQUAL.replace(pool=POOL, held_out=60, held_out_samples=2),
+    base=EQUAL.replace(training_problems=POOL, validation_problems=60, validation_samples=2),
     arms={
         "sft": interval(1.0, agent="sft"),
         "iterative-rft": interval(1.0, agent="iterative-rft"),
@@ -88,20 +99,21 @@ METHOD_INTERVAL = Study(
     baseline="iterative-rft",
 )
 
-BUDGET = 400_000  # tokens of practice
-# An online agent learns from every response, so its updates are larger, and as many.
+BUDGET = 400_000  # generated training tokens
+# Online agents learn from every response, in as many updates as the others but larger ones.
 ONLINE_BATCHES = {"batch": 128, "minibatches": 4}
 
 ONLINE = Study(
     question="Is self-evolving training better than online reinforcement learning at equal cost?",
     design=(
-        f"Every run ends with the round in which its practice reaches {BUDGET:,} generated tokens: "
-        "what is sampled to learn from, and the temperatures that a controller probes. All arms "
-        "sample 8 responses to each of 256 fresh problems a round and make 16 updates of them; the "
-        "online agents learn from all 2048 responses, the others from at most 512. Every arm's "
-        "learning rate is first tuned with one grid of four on validation problems of a seed of "
-        "its own, at half the budget. The rate is constant, without warm-up. The pull of GRPO and "
-        "RLOO to the base is that of their papers."
+        f"Every run ends with the round in which it reaches {BUDGET:,} generated training tokens. "
+        "These are the tokens of the responses that are sampled to learn from, and of a "
+        "controller's temperature probes. In each round, all arms sample 8 responses to each of "
+        "256 new problems and make 16 updates. The online agents learn from all 2048 responses, "
+        "the others from at most 512. The learning rate of every arm is first chosen from the "
+        "same four values by accuracy on validation problems, with a separate seed and half the "
+        "budget. It is constant, without warm-up. The KL coefficients of GRPO and RLOO are those "
+        "of their papers."
     ),
     base=EQUAL.replace(
         rounds=48,
@@ -123,7 +135,7 @@ ONLINE = Study(
     optional=("mstar-paired", "star", "gspo", "dr-grpo", "online-dpo"),
     tuning=TuningGrid(
         changes={
-            "held_out": 240,
+            "validation_problems": 240,
             "test": 1,
             "test_samples": 1,
             "extra_families": (),
@@ -133,13 +145,15 @@ ONLINE = Study(
 )
 
 SELECTION = Study(
-    question="Which of its right answers should a policy learn from?",
+    question="Which of its correct responses should a policy learn from?",
     design=(
-        "M-STaR gains 3.7 points over two random right answers with the two that its process "
-        "reward model puts first; the controls here are those that it left out. Every arm makes "
-        "as many updates, of as many responses, a round: all-correct fills them from all that "
-        "are right. The judge of steps is the small one that ships; refreshed, it also learns from "
-        "the newest responses every second round. The learning rate is constant, without warm-up."
+        "M-STaR reports a gain of 3.7 points when it selects the two correct responses that its "
+        "process reward model ranks highest instead of two random ones. This study adds controls "
+        "that the paper does not have. Every arm makes the same number of updates on the same "
+        "number of responses in a round; all-correct draws them from all correct responses. The "
+        "process reward model is the small one that ships with the package. In "
+        "process-2-refreshed it is also trained on the newest responses every second round. The "
+        "learning rate is constant, without warm-up."
     ),
     base=EQUAL.replace(rounds=4, prompts=128, updates=8),
     arms={
@@ -163,12 +177,12 @@ SELECTION = Study(
 )
 
 HINTS = Study(
-    question="Does it pay to show the policy the answers to what it did not solve?",
+    question="Does it help to show the policy the answers to problems that it did not solve?",
     design=(
-        "STaR is ReST-EM that asks what no sample solved once more, with the answer, and also "
-        "learns from right responses that then give reasons. Both make 16 updates a round, from "
-        "256 fresh problems; the responses to hints come on top. The learning rate is constant, "
-        "without warm-up."
+        "STaR extends ReST-EM: it asks each problem that no sample solved once more with the "
+        "answer as a hint, and also learns from the correct responses to hints that give reasons. "
+        "Both arms make 16 updates per round on responses to 256 new problems; the responses to "
+        "hints are additional. The learning rate is constant, without warm-up."
     ),
     base=EQUAL.replace(rounds=4, updates=16),
     arms={"rest-em": {"agent": "rest-em"}, "star": {"agent": "star"}},
@@ -176,14 +190,14 @@ HINTS = Study(
 )
 
 EXPLORATION = Study(
-    question="Does it pay to adapt how the policy explores, at equal cost?",
+    question="Does adapting the sampling temperature help, at equal cost?",
     design=(
-        f"M-STaR with one controller or another, each until {BUDGET:,} generated tokens are spent "
-        "on practice. The temperatures that a controller probes are part of that bill, so a "
-        "controller that probes more trains less: the paper's sweep takes 4 % of its tokens, and "
-        "far more here, where rounds are small. fixed stays at 1.0, cool at 0.6. "
-        "by-prompt is paired that also gives more samples to problems that lack right "
-        "answers. The learning rate is that of the study online for mstar, constant, without "
+        "The arms are M-STaR with different exploration controllers, each trained until it has "
+        f"generated {BUDGET:,} training tokens. Temperature probes count towards this budget, so a "
+        "controller that probes more trains less. In the paper the sweep takes 4 % of the tokens; "
+        "here it takes far more, because rounds are small. fixed stays at temperature 1.0, cool "
+        "at 0.6. by-prompt is paired with more samples for problems that lack correct responses. "
+        "The learning rate is the one that the study online chose for mstar, constant, without "
         "warm-up."
     ),
     base=EQUAL.replace(
@@ -198,38 +212,41 @@ EXPLORATION = Study(
     arms={
         **{name: {"controller": name} for name in CONTROLLERS},
         "cool": {"temperature": 0.6},
-        "by-prompt": {"controller": "paired", "budget": "by-prompt"},
+        "by-prompt": {"controller": "paired", "allocation": "by-prompt"},
     },
     baseline="fixed",
     optional=("schedule", "pass@k", "balance", "entropy"),
 )
 
-LABELS = 128  # of the pool's problems have one, where the arm does not say otherwise
+LABELS = 128  # number of labelled problems, unless the arm says otherwise
 FEW = {"unlabelled": 1 - LABELS / POOL}
 NONE = {"unlabelled": 1.0}
 
 UNLABELLED = Study(
-    question="What are problems without answers worth, and what keeps their votes honest?",
+    question="Do problems without answers help, and what keeps their pseudo-labels reliable?",
     design=(
-        f"A pool of {POOL} problems of which about one in {POOL // LABELS} has an answer, the "
-        "same in all arms but all-labels. few-labels learns from those alone; mix-in-P also "
-        "from the vote on the others once P % of the rounds have passed, adaptive as far as "
-        "that vote proves right on held-out ones. gold is mix-in-0 with a quarter of its "
-        "lessons from 32 worked solutions, adaptive-gold is adaptive with up to as many. The "
-        "last four arms have no label at all: the plain vote of M-STaR or the guarded one, "
-        "with alarms that act or are only told. All arms sample alike. The learning rate is "
-        "constant, without warm-up."
+        f"About one in {POOL // LABELS} of the {POOL} training problems has an answer, the same "
+        "ones in all arms except all-labels. few-labels learns from these alone. mix-in-P also "
+        "learns from pseudo-labels, voted answers to the other problems, once P % of the rounds "
+        "have passed. adaptive adds unlabelled problems only as far as the vote is right on "
+        "validation problems. gold is mix-in-0 with a quarter of its training examples taken from "
+        "32 worked solutions; adaptive-gold is adaptive with at most that share. The last four "
+        "arms have no labels at all: they use M-STaR's plain vote or the guarded one, with alarms "
+        "that act or only warn. All arms sample in the same way. The learning rate is constant, "
+        "without warm-up."
     ),
-    base=EQUAL.replace(pool=POOL, rounds=8, prompts=LABELS, updates=8),
+    base=EQUAL.replace(training_problems=POOL, rounds=8, prompts=LABELS, updates=8),
     arms={
-        "few-labels": {**FEW, "mix_in": 1.0},
+        "few-labels": {**FEW, "unlabelled_start": 1.0},
         "all-labels": {},
-        **{f"mix-in-{share}": {**FEW, "mix_in": share / 100} for share in (0, 25, 50, 75)},
-        "adaptive": {**FEW, "mixing": "adaptive"},
-        "gold": {**FEW, "gold": 0.25},
-        "adaptive-gold": {**FEW, "mixing": "adaptive", "gold": 0.25},
         **{
-            f"{vote}-{guards}": {**NONE, "pseudo": vote, "guards": guards}
+            f"mix-in-{share}": {**FEW, "unlabelled_start": share / 100} for share in (0, 25, 50, 75)
+        },
+        "adaptive": {**FEW, "mixing": "adaptive"},
+        "gold": {**FEW, "worked_examples": 0.25},
+        "adaptive-gold": {**FEW, "mixing": "adaptive", "worked_examples": 0.25},
+        **{
+            f"{vote}-{guards}": {**NONE, "vote": vote, "guards": guards}
             for vote in get_args(VoteName)
             for guards in ("watch", "act")
         },

@@ -35,7 +35,7 @@ class HintedReasonsOptions:
 def counted(rollouts: Sequence[Row], hinted: bool) -> Row:
     """Right responses to each problem of a round, and how many of them are the bare answer.
 
-    Right is what the verifier says; the gate abstains from a bare answer to a hint.
+    The verifier decides what is right, since the gate abstains on a bare answer to a hint.
     """
     given: dict[str, list[bool]] = {}
     for row in rollouts:
@@ -69,7 +69,7 @@ def bare_share(rows: Sequence[Row], number: int, hinted: bool) -> Estimate:
 
 
 def reasons_table(rows: Sequence[Row]) -> str:
-    """That share, without and with a hint, a line a round; intervals resample problems.
+    """``bare_share`` without and with a hint, one line per round; intervals resample problems.
 
     Args:
         rows: from ``reason_rows``; a round without right responses of both kinds is left out.

@@ -38,7 +38,7 @@ def write_page(rows: StudyRows, out: Path, failures: Sequence[str] = ()) -> Path
     Args:
         rows: of the study.
         out: the folder.
-        failures: runs that are missing, and why.
+        failures: runs that failed, with the reason.
     """
     accuracy, apart, spent = accuracies(rows), differences(rows), costs(rows)
     drawn = figures(rows, apart, spent)
@@ -87,7 +87,7 @@ def missing(rows: StudyRows) -> list[str]:
 
 
 def made(rows: StudyRows) -> list[str]:
-    """What the runs were made with, a line for each combination that occurs."""
+    """Commit, versions and cores of the runs, a line for each combination that occurs."""
     lines = []
     for run in rows.runs:
         versions = run.made.get("versions", {})
@@ -144,9 +144,9 @@ def markdown(
 
 
 def cost_table(spent: Sequence[MeanCost]) -> str:
-    """What a run cost, training and evaluation apart."""
+    """The mean cost of a run, with training and evaluation listed separately."""
     head = (
-        "| mean of a run | rounds | updates | responses | tokens | of them probes | over budget | "
+        "| mean of a run | rounds | updates | responses | tokens | probe tokens | over budget | "
         "FLOP | seconds | measured tokens | measured seconds |"
     )
     return table(
@@ -163,7 +163,7 @@ def cost_table(spent: Sequence[MeanCost]) -> str:
 def tuning_table(grid: Sequence[Row]) -> str:
     """The learning rates that were tried."""
     return table(
-        "| tuned | learning rate | validation greedy, % | n | seed | taken |",
+        "| tuned | learning rate | validation greedy, % | n | seed | chosen |",
         [
             f"| {row['arm']} | {row['rate']:g} | {100 * row['score']:.1f} | {row['problems']} | "
             f"{row['seed']} | {'yes, at the edge' if row['edge'] else 'yes' * row['chosen']} |"

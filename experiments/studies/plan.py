@@ -1,4 +1,4 @@
-"""The runs of a study: every arm with every seed, each in its own folder."""
+"""The runs of a study: every arm with every seed, each run in its own folder."""
 
 from __future__ import annotations
 
@@ -27,7 +27,8 @@ class PlannedRun:
         seed: of the run.
         recipe: all its settings.
         folder: of the run.
-        base_test: file of the base's test rows, shared by the runs of a seed; None: not shared.
+        base_test: file of the base policy's test rows, which the runs of a seed share; None if they
+            do not.
     """
 
     label: str
@@ -39,7 +40,7 @@ class PlannedRun:
 
     @property
     def finished(self) -> bool:
-        """Whether the run has been tested; its checkpoints are not needed."""
+        """Whether the run has been tested; this needs no checkpoints."""
         return (self.folder / "evaluation.jsonl").exists()
 
     def command(self) -> list[str]:
@@ -128,7 +129,7 @@ def run_name(arm: str, seed: int) -> str:
 
 
 def base_name(seed: int) -> str:
-    """The file with the base's test rows of a seed within the folder of a study."""
+    """The file in a study's folder that holds the base policy's test rows of a seed."""
     return f"{BASE}/seed-{seed}.jsonl"
 
 
@@ -160,7 +161,7 @@ def saved_plan(out: Path, name: str) -> Plan | None:
 
 
 def from_json(value: Any) -> Any:
-    """A field of a recipe: JSON has lists where recipes have tuples."""
+    """The value of a recipe's field as read from JSON, with lists turned into tuples."""
     return tuple(value) if isinstance(value, list) else value
 
 
@@ -168,7 +169,7 @@ def check(planned: Sequence[PlannedRun]) -> list[str]:
     """Raise where a folder holds rounds of another recipe, before anything is run.
 
     Returns:
-        Settings that are newer than some of these runs, which therefore have the defaults.
+        Settings that did not exist yet when some of these runs started; they have the defaults.
 
     Raises:
         ValueError: some folders hold other recipes.

@@ -48,19 +48,19 @@ Reading = Callable[[Row], float]
 
 
 def color_of(rows: StudyRows, arm: str) -> str:
-    """The colour of an agent, or else of an arm's place in its study, fewer arms or not."""
+    """The colour of an agent; for other arms, the one of their position in the study."""
     place = list(rows.plan.study.arms).index(arm)
     return COLORS.get(arm, PALETTE[place % len(PALETTE)])
 
 
 def line_of(rows: StudyRows, arm: str) -> str:
-    """Solid; dashed for an arm whose colour an earlier arm of the study has already."""
+    """The line style: dashed if an earlier arm of the study has the same colour, else solid."""
     place = list(rows.plan.study.arms).index(arm)
     return "--" if arm not in COLORS and place >= len(PALETTE) else "-"
 
 
 def curves(rows: StudyRows, cost: str) -> str:
-    """Held-out accuracy, greedy and sampled, against the cost of training.
+    """Accuracy on validation problems, greedy and sampled, against the cost of training.
 
     Args:
         rows: of the study.
@@ -83,7 +83,7 @@ def curves(rows: StudyRows, cost: str) -> str:
             axes.fill_between(spent, low, high, color=color, alpha=0.13, linewidth=0)
             axes.plot(spent[-1:], mean[-1:], color=color, marker="o", markersize=4)
         axes.set_xlabel(COSTS[cost])
-        axes.set_ylabel(f"held-out {name}, share right")
+        axes.set_ylabel(f"{name} accuracy, validation problems")
         axes.spines[["top", "right"]].set_visible(False)
         axes.grid(axis="y", color="#e3e6eb", linewidth=0.8)
     handles, labels = axes.get_legend_handles_labels()
@@ -94,10 +94,11 @@ def curves(rows: StudyRows, cost: str) -> str:
 def over_seeds(
     runs: Sequence[RunRows], cost: str, reading: Reading
 ) -> tuple[NDArray[np.float64], ...]:
-    """What was spent, and the lowest, mean and highest reading of the seeds at it, (P,) each.
+    """The cost, and the lowest, mean and highest accuracy of the seeds at that cost, (P,) each.
 
-    The points are those at which a seed was measured, of neighbouring ones the first. Between two
-    measurements values are interpolated; the curve ends where the first seed ends.
+    The points are costs at which some seed was evaluated; of points close together only the first
+    is kept. Values between two evaluations are interpolated. The curve ends where the first seed
+    ends.
     """
     spent = [[practice_cost(row)[cost] for row in run.rounds] for run in runs]
     first, last = max(s[0] for s in spent), min(s[-1] for s in spent)
@@ -118,7 +119,8 @@ def forest(rows: StudyRows, found: Sequence[Difference], group: str) -> str:
     """Each arm minus the baseline on a group of test problems, greedy and pass@1.
 
     Returns:
-        SVG: thick is the interval over problems, thin that over seeds, a tick the mean of a seed.
+        SVG: the thick line is the interval over problems, the thin one the interval over seeds, and
+        each tick is the mean of a seed.
     """
     metrics = ("greedy", "pass@1")
     chosen = {m: [d for d in found if d.group == group and d.metric == m] for m in metrics}
@@ -137,7 +139,7 @@ def forest(rows: StudyRows, found: Sequence[Difference], group: str) -> str:
 
 
 def interval(axes: Any, place: int, each: Difference, color: str) -> None:
-    """One line of a forest."""
+    """One row of the forest plot."""
     if each.over_seeds is not None:
         ends = [100 * each.over_seeds.low, 100 * each.over_seeds.high]
         axes.plot(ends, [place, place], color=color, linewidth=1)
@@ -173,7 +175,7 @@ def figures(
 
 
 def grid_of(found: Sequence[Row]) -> Mapping[str, list[Row]]:
-    """The rows of a tuning by arm."""
+    """The rows of the learning-rate grid, by arm."""
     arms: dict[str, list[Row]] = {}
     for row in found:
         arms.setdefault(row["arm"], []).append(row)

@@ -28,7 +28,7 @@ class RunRows:
         recipe: its settings.
         rounds: the rows of ``rounds.jsonl``.
         tested: the rows of the evolved policy, by group of test problems.
-        made: ``recipe.json`` as stored: settings, versions, commit and hardware.
+        made: the content of ``recipe.json``: settings, versions, commit and hardware.
     """
 
     arm: str
@@ -71,7 +71,7 @@ class StudyRows:
 
 
 def load(plan: Plan, out: Path) -> StudyRows:
-    """Read the finished runs of the plan's arms and seeds, be they in folders or packed.
+    """Read the finished runs of the plan's arms and seeds, from run folders or packed rows.
 
     Raises:
         ValueError: no run is finished.
@@ -109,7 +109,7 @@ def by_group(rows: Sequence[Row]) -> dict[str, list[Row]]:
 
 
 def keep(rows: StudyRows, out: Path, target: Path) -> None:
-    """Pack what the page can be made from again, and no more, in ``target/rows.parquet``.
+    """Pack the rows that the page is made from, and no others, into ``target/rows.parquet``.
 
     The base's test rows are stored once a seed; responses and controller states are left out.
 
@@ -140,6 +140,6 @@ def keep(rows: StudyRows, out: Path, target: Path) -> None:
 
 
 def shortened(row: Row) -> Row:
-    """A test problem's row without what no table needs; right is 1 and wrong 0."""
+    """A test problem's row with only the columns that tables need; 1 is right and 0 wrong."""
     kept = {key: row[key] for key in KEPT}
     return kept | {"greedy": int(row["greedy"]), "samples": [int(s) for s in row["samples"]]}

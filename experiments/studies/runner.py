@@ -1,4 +1,4 @@
-"""Execute the runs of a study in parallel processes; a run that fails stops no other."""
+"""Execute the runs of a study in parallel processes; the others go on if one fails."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Failure:
     """A run that failed.
 
     Attributes:
-        run: which.
+        run: the run that failed.
         message: the last line of its log.
     """
 
@@ -48,7 +48,7 @@ class RunnerOptions:
     """How runs are executed.
 
     Attributes:
-        jobs: at the same time.
+        jobs: number of runs at the same time.
         keep_checkpoints: of finished runs; without them a run cannot be evaluated again.
         console: where progress goes.
     """
@@ -173,7 +173,7 @@ def start(run: PlannedRun, lock: IO[str]) -> subprocess.Popen[bytes]:
             stdout=log,
             stderr=subprocess.STDOUT,
             env={**os.environ, **threads},
-            pass_fds=[lock.fileno()],  # the study stays locked while any of its runs lives
+            pass_fds=[lock.fileno()],  # the study stays locked as long as any of its runs is alive
         )
 
 
@@ -186,7 +186,7 @@ def failure_of(run: PlannedRun, code: int) -> Failure | None:
 
 
 def delete_checkpoints(folder: Path) -> None:
-    """Delete checkpoints: a study has many runs, and its tables need none of them."""
+    """Delete a run's checkpoints: they take much space, and the tables do not need them."""
     for name in ("checkpoints", "trainer"):
         shutil.rmtree(folder / name, ignore_errors=True)
 

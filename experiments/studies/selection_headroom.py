@@ -1,4 +1,4 @@
-"""How much a selection can choose from: the distinct right responses of each problem.
+"""How many distinct right responses a selection rule can choose from, per problem.
 
 python -m mstar.experiments.studies.selection_headroom RUN [RUN ...] --keep 2 --out FILE
 """
@@ -38,7 +38,7 @@ class HeadroomOptions:
 def headroom(rollouts: Sequence[Row], keep: int) -> Row:
     """Of the solved problems of a round, those with more distinct right responses than are kept.
 
-    For the others every rule that keeps `keep` distinct right responses keeps the same ones.
+    For the other problems, all rules that keep `keep` distinct right responses keep the same ones.
     """
     right: dict[str, set[str]] = {}
     for row in rollouts:

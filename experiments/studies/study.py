@@ -1,4 +1,4 @@
-"""A study: a question, the arms that are compared, and what they have in common."""
+"""A study: a question, the arms that it compares, and the settings that they share."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class TuningGrid:
     is taken. No test problem is used, and the seed is not among those compared later.
 
     Attributes:
-        factors: of the arm's own learning rate.
+        factors: multiples of the arm's own learning rate to try.
         seed: of the tuning runs.
         budget: share of the token budget that a tuning run has.
         changes: to the recipe of a tuning run.
@@ -41,14 +41,14 @@ class Study:
     """Runs that differ in one thing, over several seeds.
 
     Attributes:
-        question: that it answers.
-        design: what is equal in all arms, and how other advantages are ruled out.
+        question: the one that it answers.
+        design: what is equal in all arms, and how other differences are ruled out; plain text.
         base: the recipe that all arms start from.
-        arms: the settings that each changes, by label.
+        arms: the settings that each arm changes, by its label.
         baseline: the arm that all others are compared with.
         optional: arms that run only when they are named.
         seeds: of the runs.
-        tuning: before the comparison; None compares the recipes as they are.
+        tuning: the grid to tune learning rates on first; None compares the recipes as they are.
     """
 
     question: str

@@ -37,8 +37,8 @@ class Accuracy:
         arm: or ``base``.
         group: of test problems.
         metric: see ``METRICS``.
-        over_problems: the interval if these seeds were all; problems are resampled within each.
-        over_seeds: the interval for other seeds as well; None with fewer than three.
+        over_problems: the interval for these seeds only; problems are resampled within each seed.
+        over_seeds: the interval over seeds and problems; None with fewer than three seeds.
         seeds: the mean of each seed.
     """
 
@@ -65,7 +65,7 @@ class Difference:
             families and seeds in which the arm is better, ties counted half. Here it is paired by
             seed, since runs of one seed answer the same problems.
         chance: p value of no difference, over seeds if there are three, else over problems.
-        corrected: the same after Holm, over all arms that are compared in this group and metric.
+        corrected: `chance` after Holm's correction over all arms of this group and metric.
     """
 
     arm: str
@@ -79,10 +79,10 @@ class Difference:
     corrected: float
 
     @property
-    def verdict(self) -> Literal["better", "worse", "not told apart"]:
-        """The outcome at a corrected p of 5 %."""
+    def verdict(self) -> Literal["better", "worse", "no significant difference"]:
+        """Whether the difference is significant at a corrected p below 5 %, and its direction."""
         if self.corrected >= LEVEL:
-            return "not told apart"
+            return "no significant difference"
         return "better" if self.over_problems.mean > 0 else "worse"
 
 
@@ -106,7 +106,7 @@ def accuracies(rows: StudyRows) -> list[Accuracy]:
 def differences(rows: StudyRows) -> list[Difference]:
     """Every arm minus the baseline, by group and metric; [] where the baseline has no run.
 
-    Only seeds that both have are used.
+    Only seeds that both arms have are used.
 
     Raises:
         ValueError: two runs of a seed answered different problems.
@@ -173,34 +173,35 @@ def verdicts(found: Sequence[Difference], baseline: str) -> list[str]:
     """A line for each group and metric: the arms that are better or worse than the baseline."""
     lines = []
     for group, metric in dict.fromkeys((each.group, each.metric) for each in found):
-        arms: dict[str, list[str]] = {"better": [], "worse": [], "not told apart": []}
+        arms: dict[str, list[str]] = {"better": [], "worse": [], "no significant difference": []}
         for each in found:
             if (each.group, each.metric) == (group, metric):
                 arms[each.verdict].append(each.arm)
         said = "; ".join(
             f"{name}: {', '.join(several)}" for name, several in arms.items() if several
         )
-        lines.append(f"{group}, {metric}, beside {baseline}: {said}")
+        lines.append(f"{group}, {metric}, compared with {baseline}: {said}")
     return lines
 
 
 @dataclass(frozen=True)
 class MeanCost:
-    """What a run of an arm cost, the mean over its seeds.
+    """The cost of one run of an arm, as the mean over its seeds.
 
     Attributes:
         arm: of the study.
-        seeds: how many runs.
-        rounds: of practice.
-        updates: of the optimizer.
-        responses: sampled for practice.
-        tokens: generated for practice.
-        probed: of these tokens, those of the temperatures that a controller asked for.
-        overshoot: tokens beyond the budget, of which a round is never cut short; 0 without one.
-        flops: of practice, estimated.
-        seconds: of practice, wall time beside whatever else ran.
-        measured_tokens: generated for the measurement that all arms have in common.
-        measured_seconds: of it.
+        seeds: number of runs.
+        rounds: number of training rounds.
+        updates: optimizer updates.
+        responses: sampled for training.
+        tokens: generated for training.
+        probed: the part of `tokens` that was generated for a controller's temperature probes.
+        overshoot: tokens beyond the budget, since the last round is always finished; 0 without a
+            budget.
+        flops: of training, estimated.
+        seconds: wall time of training, while other processes may have used the machine.
+        measured_tokens: generated for the evaluation that all arms have in common.
+        measured_seconds: wall time of that evaluation.
     """
 
     arm: str
@@ -218,7 +219,7 @@ class MeanCost:
 
 
 def costs(rows: StudyRows) -> list[MeanCost]:
-    """What the runs of every arm cost."""
+    """The mean cost of a run, for every arm."""
     return [mean_cost(arm, list(rows.of(arm).values())) for arm in rows.arms]
 
 
@@ -258,7 +259,7 @@ def mean_cost(arm: str, runs: Sequence[RunRows]) -> MeanCost:
 
 
 def updates(rounds: Sequence[Row]) -> int:
-    """Optimizer updates in all; an agent with a new optimizer every round restarts its count."""
+    """All optimizer updates of a run; the stored count restarts with every new optimizer."""
     counts = [0, *(row["tuned"]["updates"] for row in rounds if row["tuned"])]
     return sum(now - before if now > before else now for before, now in pairwise(counts))
 
@@ -269,11 +270,11 @@ def run_probe_tokens(run: RunRows) -> float:
 
 
 def probe_tokens(row: Row, first: float) -> float:
-    """Tokens of a round's measurement at other temperatures than the plan's.
+    """Tokens of a round's evaluation at temperatures other than the plan's.
 
     Args:
         row: of the round.
-        first: the temperature that the run starts with; the row of round 0 has no plan.
+        first: the temperature that the run starts with, as the row of round 0 has no plan.
     """
     measured, plan = row["dynamics"], row["plan"]
     present = plan["temperature"] if plan else first
@@ -287,7 +288,7 @@ def probe_tokens(row: Row, first: float) -> float:
 
 
 def practice_cost(row: Row) -> dict[str, float]:
-    """What training had cost by the end of a round: everything except evaluation."""
+    """The cost of training up to the end of a round: everything except evaluation."""
     cost = row["cost"]
     return {
         name: cost[name] - cost[f"measured_{name}"]

@@ -22,7 +22,7 @@ def tune(plan: Plan, out: Path, options: RunnerOptions) -> list[Failure]:
     After a grid has been widened only its new rates are run; the best is chosen among all.
 
     Returns:
-        The runs that failed; an arm is tuned by those of its runs that did not.
+        The runs that failed; the rate of an arm is chosen among its other runs.
     """
     stored = read_rows(out / GRID)
     known = {(row["arm"], row["rate"]) for row in stored}
@@ -73,7 +73,7 @@ def scored(run: PlannedRun) -> Row:
 
 
 def ranked(rows: Sequence[Row]) -> list[Row]:
-    """An arm's rows by rate, with whether each is the best, and at an edge of the grid."""
+    """An arm's rows by rate, each with whether it is the best and whether it ends the grid."""
     rows = sorted(rows, key=lambda row: row["rate"])
     best = max(rows, key=lambda row: row["score"])
     edges = (rows[0], rows[-1]) if len(rows) > 1 else ()

@@ -102,7 +102,7 @@ def spearman(one: NDArray[np.number], other: NDArray[np.number]) -> float:
 
 
 def adapted_weights(
-    weights: Mapping[str, float], held_out: ScoreTable, reference: str = "correctness"
+    weights: Mapping[str, float], validation: ScoreTable, reference: str = "correctness"
 ) -> dict[str, float]:
     """Weights scaled by each model's agreement with the verifier on validation problems.
 
@@ -112,7 +112,7 @@ def adapted_weights(
 
     Args:
         weights: the configured weights by name, not those adapted before.
-        held_out: scores of labelled attempts that were not trained on.
+        validation: scores of labelled attempts that are not trained on.
         reference: the column to take as the truth.
 
     Raises:
@@ -120,8 +120,8 @@ def adapted_weights(
     """
     adapted = {}
     for name, weight in weights.items():
-        rho = spearman(held_out[name], held_out[reference])
-        shared = int((~(np.isnan(held_out[name]) | np.isnan(held_out[reference]))).sum())
+        rho = spearman(validation[name], validation[reference])
+        shared = int((~(np.isnan(validation[name]) | np.isnan(validation[reference]))).sum())
         known = name != reference and not np.isnan(rho)
         adapted[name] = weight * (max(0.0, rho - (shared - 1) ** -0.5) if known else 1.0)
     return adapted

@@ -106,8 +106,8 @@ class ProxyGuard:
         round_ = self.seen[-1][0]
         reason = (
             f"round {round_}: reward model {name!r} is frozen: over the last {self.window} "
-            f"evaluations its held-out mean rose by {rise:.3f} while {self.reference} changed by "
-            f"{gain:+.3f}"
+            f"evaluations its mean on validation problems rose by {rise:.3f} while "
+            f"{self.reference} changed by {gain:+.3f}"
         )
         return Frozen(name, round_, reason)
 

@@ -21,9 +21,9 @@ class SelfConsistency:
     arXiv 2511.16672, on why agreement should be continuous). Answers agree if the
     verifier calls them equivalent, whatever their text. A response without an answer scores 0 and
     agrees with none, but counts among the others. The group's confidence is the share of its
-    largest class of answers: below the gate the vote is close to chance, above it there is
-    nothing left to learn, and the model abstains on the whole group. It also abstains without a
-    group of at least three.
+    largest class of answers: below the gate the vote is close to chance, and above it there
+    is nothing left to learn; in both cases the model abstains on the whole group. It also abstains
+    without a group of at least three.
 
     Attributes:
         gate: (lowest, highest) confidence for which groups are scored, in [0, 1].

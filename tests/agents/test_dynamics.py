@@ -107,7 +107,7 @@ def measured() -> list[Rollout]:
     ]
 
 
-def test_greedy_answers_and_temperatures_are_told_apart() -> None:
+def test_greedy_answers_and_temperatures_are_kept_apart() -> None:
     found = measure(measured(), "reward")
     assert (found.problems, found.samples, found.greedy) == (2, 2, 0.5)
     assert sorted(found.by_temperature) == [0.5, 1.0]
@@ -116,7 +116,7 @@ def test_greedy_answers_and_temperatures_are_told_apart() -> None:
     assert found.gap(1.0) == 0.0
 
 
-def test_what_nobody_can_tell_is_no_wrong_answer() -> None:
+def test_an_undecided_answer_does_not_count_as_wrong() -> None:
     unknown = [
         rollout("c", "Answer: 5", temperature=heat, right=math.nan)
         for heat in (0.0, 0.5, 0.5, 1, 1)

@@ -83,7 +83,7 @@ def test_a_plan_that_cannot_be_followed_is_refused(wrong: dict[str, float]) -> N
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_controller_goes_on_from_its_state(name: str) -> None:
+def test_a_controller_resumes_from_its_state(name: str) -> None:
     whole = controller_of(name, PLAN)
     for number in range(3):
         look(whole, number, best=1.2)
@@ -273,14 +273,14 @@ def test_paired_looks_again_after_a_move_and_every_second_round_without_one() ->
 
 
 @pytest.mark.parametrize("best", [0.4, 0.8, 1.4])
-def test_paired_goes_where_the_score_is_best_and_stays(best: float) -> None:
+def test_paired_moves_to_the_best_temperature_and_stays(best: float) -> None:
     controller = Paired(SamplingPlan(1.0, samples=4), Recipe())
     for number in range(8):
         look(controller, number, best)
     assert abs(math.log(controller.plan().temperature / best)) < 0.2
 
 
-def test_paired_stays_where_nothing_speaks_for_a_move() -> None:
+def test_paired_stays_without_evidence_for_a_move() -> None:
     controller = Paired(PLAN, Recipe())
     same = Samples(0.8, np.tile([1.0, 0.0, 0.0, 1.0], (20, 1)), np.tile([4.0, 3, 2, 1], (20, 1)))
     other = Samples(1.2, same.right, same.rank)
@@ -290,7 +290,7 @@ def test_paired_stays_where_nothing_speaks_for_a_move() -> None:
     assert controller.plan().temperature == 0.8
 
 
-def test_paired_forgets_when_the_policy_becomes_another() -> None:
+def test_paired_drops_comparisons_when_the_policy_changes_abruptly() -> None:
     controller = Paired(SamplingPlan(1.0, samples=4), Recipe())
     for number in range(8):
         look(controller, number, best=0.4)
@@ -349,7 +349,7 @@ def test_too_few_samples_give_no_estimate() -> None:
         reward_pass_2_at(seen, 1)
 
 
-def test_evidence_leaves_out_greedy_and_extra_answers() -> None:
+def test_samples_leave_out_greedy_and_extra_answers() -> None:
     made = [
         rollout("a", temperature=0.0),
         rollout("a", temperature=0.5, right=1.0, reward=0.7),

@@ -57,7 +57,7 @@ def test_a_proxy_that_rises_alone_is_frozen(policy: Policy, tmp_path: Path) -> N
     assert chosen.kept == kept["reward"] != kept["self_certainty"]
 
 
-def test_answers_that_collapse_are_sampled_warmer(policy: Policy, tmp_path: Path) -> None:
+def test_collapsing_answers_raise_the_temperature(policy: Policy, tmp_path: Path) -> None:
     agent = sure_of_itself(policy, tmp_path, rounds=3)
     rounds = list(agent.learn())
     agent.close()
@@ -71,7 +71,9 @@ def test_answers_that_collapse_are_sampled_warmer(policy: Policy, tmp_path: Path
     assert agent.controller.plan().temperature == 1.0
 
 
-def test_guards_that_only_watch_tell_and_do_nothing(policy: Policy, tmp_path: Path) -> None:
+def test_guards_that_only_watch_report_alarms_without_acting(
+    policy: Policy, tmp_path: Path
+) -> None:
     agent = sure_of_itself(policy, tmp_path, rounds=3, guards="watch")
     rounds = list(agent.learn())
     agent.close()

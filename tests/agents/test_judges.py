@@ -117,7 +117,7 @@ def test_every_judge_has_the_name_it_is_listed_by() -> None:
     assert [model.name for model in reward_models(list(JUDGES), recipe)] == list(JUDGES)
 
 
-def test_an_exam_asks_no_model_what_a_response_is_worth() -> None:
+def test_a_test_scores_responses_without_a_reward_model() -> None:
     recipe = Recipe().replace(panel=("correctness", "process"), rank="process", judge_refresh=1)
     assert {tested.task.panel.names for tested in evaluation_sets(recipe)} == {("correctness",)}
 

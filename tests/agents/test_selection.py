@@ -48,7 +48,7 @@ def test_no_more_than_k_of_a_problem_are_kept() -> None:
     assert groups == ["a", "a", "b", "b", "c", "c", "d"]
 
 
-def test_chance_is_the_seeds_and_is_fair() -> None:
+def test_random_selection_depends_on_the_seed_and_is_uniform() -> None:
     rollouts = [rollout(text=str(i)) for i in range(4)]
     picks = [select(rollouts, "random-k", 1, 0.0, seed).kept for seed in range(400)]
     assert picks == [select(rollouts, "random-k", 1, 0.0, seed).kept for seed in range(400)]
@@ -82,7 +82,7 @@ def test_the_threshold_itself_is_enough_and_k_does_not_matter() -> None:
     assert select(rollouts, "threshold", 1, threshold=0.5, seed=0).kept == (2, 3, 4)
 
 
-def test_nothing_in_is_nothing_kept() -> None:
+def test_without_rollouts_nothing_is_kept() -> None:
     chosen = select([], "random-k", 2, 0.0, seed=0)
     assert (chosen.kept, chosen.solved, chosen.passed) == ((), 0.0, 0.0)
 

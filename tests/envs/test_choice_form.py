@@ -37,11 +37,11 @@ def test_options_are_distinct_and_hold_the_answer_once(name: str) -> None:
             assert chosen.question.startswith(problem.question)
             assert split_question(chosen.question, options).stem == problem.question
         assert chosen.answer.value == problem.answer.value
-        twin = chosen.twin.answer if chosen.twin else None
-        if twin and problem.answer.type != "choice":
-            assert twin.choices == options
-            assert twin.value in options
-            assert twin.value != chosen.answer.value
+        counterfactual = chosen.counterfactual.answer if chosen.counterfactual else None
+        if counterfactual and problem.answer.type != "choice":
+            assert counterfactual.choices == options
+            assert counterfactual.value in options
+            assert counterfactual.value != chosen.answer.value
 
 
 def test_neither_place_nor_size_of_an_option_reveals_the_answer() -> None:

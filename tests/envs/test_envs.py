@@ -74,8 +74,8 @@ def golden_hash(id_: str, level: str) -> str:
         asked.reset(seed=seed)
         for _ in range(24 if "Mixture" in id_ else 6):
             problem = asked.problem
-            twin = problem.twin.latent if problem.twin else None
-            latent = json.dumps([problem.latent, twin], sort_keys=True)
+            counterfactual = problem.counterfactual.latent if problem.counterfactual else None
+            latent = json.dumps([problem.latent, counterfactual], sort_keys=True)
             total.update(f"{problem.id}\0{latent}\0{problem.question}\0{problem.answer}\n".encode())
             asked.reset()
     return total.hexdigest()[:16]

@@ -95,7 +95,11 @@ def test_the_exact_solution_is_judged_correct(name: str, level: int) -> None:
 def test_nine_in_ten_have_a_counterfactual_with_another_image_and_answer(
     name: str, level: int
 ) -> None:
-    pairs = [(problem, problem.twin) for problem in problems(name, level) if problem.twin]
+    pairs = [
+        (problem, problem.counterfactual)
+        for problem in problems(name, level)
+        if problem.counterfactual
+    ]
     assert len(pairs) >= 0.9 * DRAWN
     for problem, other in pairs:
         assert other.question == problem.question

@@ -165,7 +165,7 @@ def problems(kind: type[Family], level: int) -> list[Problem]:
 @pytest.mark.parametrize("kind", FAMILIES)
 def test_a_second_solver_gives_the_same_answers(kind: type[Family], level: int) -> None:
     for problem in problems(kind, level):
-        for either in (problem, problem.twin):
+        for either in (problem, problem.counterfactual):
             assert either is not None
             assert either.answer is not None
             assert SOLVERS[kind](dict(either.latent)) == either.answer.value, either.latent

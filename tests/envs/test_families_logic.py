@@ -27,7 +27,7 @@ def problems(name: str, level: int) -> list[Problem]:
     """Problems and their counterfactuals."""
     family = FAMILIES[name](level)
     drawn = [family.problem("train", 5, index) for index in range(MANY)]
-    return [*drawn, *(problem.twin for problem in drawn if problem.twin)]
+    return [*drawn, *(problem.counterfactual for problem in drawn if problem.counterfactual)]
 
 
 def yes_no(truth: bool) -> str:

@@ -37,7 +37,7 @@ def test_every_wording_of_a_family_asks_for_the_same_answer(name: str) -> None:
                 problem.steps,
             )
             assert other.tags["phrasing"] == f"wording={number}"
-            assert other.twin is None or other.twin.question == other.question
+            assert other.counterfactual is None or other.counterfactual.question == other.question
 
 
 @pytest.mark.parametrize("letters", OPTION_LAYOUTS)
@@ -68,9 +68,9 @@ def test_the_answer_follows_its_option_and_so_does_the_counterfactual() -> None:
         assert other.answer.value == problem.answer.value
         assert sorted(other.answer.choices) == sorted(problem.answer.choices)
         moved += other.answer.choices != problem.answer.choices
-        if other.twin and other.twin.answer:
-            assert other.twin.answer.choices == other.answer.choices
-            assert other.twin.question == other.question
+        if other.counterfactual and other.counterfactual.answer:
+            assert other.counterfactual.answer.choices == other.answer.choices
+            assert other.counterfactual.question == other.question
     assert moved > 20
 
 

@@ -143,7 +143,7 @@ def test_a_second_solver_gives_the_same_answers(kind: type[Family], level: int) 
     family, solve = kind(level), SOLVERS[kind]
     for index in range(PROBLEMS):
         problem = family.problem("train", 17, index)
-        for either in (problem, problem.twin or problem):
+        for either in (problem, problem.counterfactual or problem):
             assert either.answer is not None
             assert solve(dict(either.latent)) == either.answer.value, either.latent
 

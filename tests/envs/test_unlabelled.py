@@ -24,13 +24,18 @@ def test_no_part_of_the_label_reaches_an_attempt(name: str) -> None:
         None,
         hidden.images,
         hidden.id,
-        answer_spec=hidden.kind,
+        answer_spec=hidden.answer_spec,
     )
     for part in fields(Attempt):
         assert getattr(attempt, part.name) == getattr(bare, part.name), part.name
-    assert hidden.kind is not None
-    assert hidden.kind.value == ""
-    assert (hidden.steps, hidden.twin, hidden.distractors, hidden.latent) == ((), None, (), {})
+    assert hidden.answer_spec is not None
+    assert hidden.answer_spec.value == ""
+    assert (hidden.steps, hidden.counterfactual, hidden.distractors, hidden.latent) == (
+        (),
+        None,
+        (),
+        {},
+    )
     with pytest.raises(ValueError, match="unlabelled"):
         _ = hidden.solution
 

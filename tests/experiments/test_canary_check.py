@@ -65,7 +65,7 @@ def test_a_control_that_would_learn_from_junk_must_be_allowed(
     assert stored_warnings(tmp_path) == told
 
 
-def test_without_labels_the_held_out_problems_are_asked() -> None:
+def test_without_labels_the_validation_problems_are_checked() -> None:
     found = checked(Recipe.of(families=("Dice",), unlabelled=1.0))
     assert (found.problems, found.fatal) == (8, None)
 
@@ -79,7 +79,7 @@ class Silent:
         return np.zeros(len(attempts), np.float32)
 
 
-def test_a_gate_that_knows_no_right_answer_is_found() -> None:
+def test_a_gate_that_accepts_no_right_answer_is_found() -> None:
     task = Task(source="Dice", panel=RewardPanel([Silent()]), seed=0)
     recipe = Recipe.of(panel=("correctness",), rank="reward")
     assert check_run(recipe, task, task).fatal == "this run would not learn from right answers"

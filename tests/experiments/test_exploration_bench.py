@@ -62,7 +62,7 @@ def together(one: Samples, other: Samples) -> float:
 
 @pytest.mark.parametrize("kind", [PAPER[0], PAPER[2], PROCESS[0], CERTAINTY[1]])
 @pytest.mark.parametrize("temperature", [0.4, 1.1])
-def test_closed_forms_are_what_sampling_gives(kind: ProblemKind, temperature: float) -> None:
+def test_closed_forms_agree_with_sampling(kind: ProblemKind, temperature: float) -> None:
     (seen,) = SimulatedProblems(0, 6000, 8, paired=True).sample((kind,), (temperature,))
     for k in (2, 4, 8):
         simulated = reward_pass_2_at(seen, k)
@@ -122,7 +122,7 @@ def test_the_embedded_policies_are_fitted_to_measured_curves(
     assert np.sqrt(np.mean(np.square(off))) < 0.035
 
 
-def test_noise_goes_together_as_it_was_measured() -> None:
+def test_noise_is_correlated_as_measured() -> None:
     found = measured("base", "process")
     later = measured("round 4", "process")
     world = SimulatedProblems(0, 300, 16, paired=True)
@@ -148,7 +148,7 @@ def test_scenarios_are_as_long_as_they_say_and_reported_ones_were_not_tuned_on()
     assert set(REPORTED.values()).isdisjoint(TUNING.values())
 
 
-def test_a_seed_varies_a_scenario_always_the_same_way() -> None:
+def test_a_seed_always_varies_a_scenario_in_the_same_way() -> None:
     scenario = REPORTED["two kinds"]
     assert varied(scenario, 3) == varied(scenario, 3)
     assert varied(scenario, 3) != varied(scenario, 4)
@@ -158,7 +158,7 @@ def test_a_seed_varies_a_scenario_always_the_same_way() -> None:
 # Regret
 
 
-def test_regret_is_what_the_chosen_temperature_loses() -> None:
+def test_regret_is_the_loss_of_the_chosen_temperature() -> None:
     policies = [(PROCESS[0],)] * 3
     best = [0.9, 0.1, 0.9]
     course = run_course(Contender(lambda plan: Fixed(plan, Recipe())), policies, best, seed=0)
@@ -197,7 +197,7 @@ def test_by_prompt_finds_more_from_no_more_samples_and_mixed_groups_alone_find_l
         for heat in (0.6, 1.0):
             right = measured(policy, "process")[heat].right
             found = {name: replay(right, rule) for name, rule in RULES.items()}
-            ours, uniform, mixed = (found[n] for n in ("by-prompt", "uniform", "more where mixed"))
+            ours, uniform, mixed = (found[n] for n in ("by-prompt", "uniform", "mixed only"))
             assert ours["samples"].mean() <= uniform["samples"].mean() == 8
-            assert ours["lessons"].mean() > uniform["lessons"].mean() + 0.05
-            assert mixed["lessons"].mean() < uniform["lessons"].mean()
+            assert ours["examples"].mean() > uniform["examples"].mean() + 0.05
+            assert mixed["examples"].mean() < uniform["examples"].mean()

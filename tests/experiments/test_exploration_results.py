@@ -67,7 +67,7 @@ def test_figures_show_every_controller_and_scenario() -> None:
     assert [axes.get_title() for axes in course_figure(REGRET).axes] == list(REPORTED)
 
 
-def test_the_stored_rows_come_again() -> None:
+def test_the_stored_rows_are_reproduced() -> None:
     scenario = {"drifting": REPORTED["drifting"]}
     stored = {row["controller"]: row for row in REGRET[: len(contenders())]}
     for row in bench_exploration(range(2), scenario, ("fixed", "paired")):

@@ -30,15 +30,15 @@ ROW = {
 }
 
 
-def test_each_way_picks_what_it_says() -> None:
+def test_each_way_selects_by_its_score() -> None:
     found = picked(ROW, 4)
     assert found["mean"] == 0.5
     assert found["majority"] == 0.0
-    assert found["vote by least step"] == 1.0  # 0.9 for 4 against 0.2 + 0.3 for 3
-    assert found["best by least step"] == 1.0
-    assert found["best by certainty"] == 0.0
+    assert found["weighted vote, lowest step"] == 1.0  # 0.9 for 4 against 0.2 + 0.3 for 3
+    assert found["best of N, lowest step"] == 1.0
+    assert found["best of N, certainty"] == 0.0
     assert found["any"] == 1.0
-    assert "best by outcome" not in found
+    assert "best of N, outcome" not in found
     assert picked(ROW, 2)["any"] == 0.0
 
 
@@ -58,10 +58,10 @@ def test_the_table_and_the_curves_show_every_way_with_its_interval() -> None:
     table = best_of_table(rows)
     assert table.splitlines()[0].endswith("N = 16 |")
     assert len(table.splitlines()) == 2 + len(picked(rows[0], 1))
-    gain = advantage(rows, "best by least step", "majority")
+    gain = advantage(rows, "best of N, lowest step", "majority")
     assert gain.low <= gain.mean <= gain.high
     assert advantage(rows, "any", "any").mean == 0.0
-    assert "vote by least step" in advantages(rows)
+    assert "weighted vote, lowest step" in advantages(rows)
     assert selection_curves(best_of_estimates(rows)).startswith("<svg")
 
 

@@ -34,7 +34,9 @@ def unsolved(tmp_path: Path) -> str:
     return str(path)
 
 
-def test_a_batch_has_a_solution_a_slip_samples_and_the_bare_answer_of_each_problem() -> None:
+def test_a_batch_has_the_solution_a_corrupted_one_samples_and_the_bare_answer_of_each_problem() -> (
+    None
+):
     right, sure = one_batch(JudgeExamples(problems=2, samples=1), 0)["labels"]
     assert len(right) == 8
     assert (right[0][~np.isnan(right[0])] == 1.0).all()
@@ -62,7 +64,7 @@ def test_outcomes_need_no_solution(unsolved: str) -> None:
     assert (np.isnan(right).sum(axis=1)[:2] == right.shape[1] - 1).all()
 
 
-def test_unsolved_problems_are_examined_at_their_answers(unsolved: str) -> None:
+def test_unsolved_problems_are_evaluated_at_their_answers(unsolved: str) -> None:
     settings = JudgeExamples(env=unsolved, samples=1, labels="hard")
     asked = evaluation_items(settings, "test", 4, [0])
     assert {question.source for question in asked} == {"own"}

@@ -38,7 +38,7 @@ def processor() -> LlavaProcessor:
 
 
 def test_the_batches_are_the_same_whatever_the_number_of_workers(processor: LlavaProcessor) -> None:
-    corpus = Corpus(SETTINGS.mixture, processor, batch=2, seed=3)
+    corpus = Corpus(SETTINGS.mixed_corpus, processor, batch=2, seed=3)
 
     def batches(workers: int) -> list[dict[str, Any]]:
         loader = DataLoader(corpus, batch_size=None, num_workers=workers)
@@ -52,11 +52,13 @@ def test_the_batches_are_the_same_whatever_the_number_of_workers(processor: Llav
 def test_the_loss_is_on_what_the_assistant_says_and_on_its_ending(
     processor: LlavaProcessor,
 ) -> None:
-    corpus = Corpus(SETTINGS.reading, processor, batch=6, seed=0)
+    corpus = Corpus(SETTINGS.reading_corpus, processor, batch=6, seed=0)
     batch = next(iter(corpus))
     rng = np.random.default_rng([0, 0])
     for row, index in enumerate(range(6)):
-        text = conversation(SETTINGS.reading, draw(SETTINGS.reading, 0, index, rng), rng)
+        text = conversation(
+            SETTINGS.reading_corpus, draw(SETTINGS.reading_corpus, 0, index, rng), rng
+        )
         said = "".join(turn.split("<user>")[0] for turn in text.split(ASSISTANT)[1:])
         labels = batch["labels"][row]
         assert processor.tokenizer.decode(labels[labels != IGNORED]) == said
@@ -65,41 +67,41 @@ def test_the_loss_is_on_what_the_assistant_says_and_on_its_ending(
 
 def test_careful_solutions_are_right_in_every_form_and_phrasing() -> None:
     rng = np.random.default_rng(0)
-    mixture = replace(SETTINGS.reading, choice=0.5, phrased=1.0, described=False)
+    config = replace(SETTINGS.reading_corpus, choice=0.5, phrased=1.0, described=False)
     boxed = 0
     for index in range(60):
-        problem = draw(mixture, 7, index, rng)
-        said = conversation(mixture, problem, rng).split(ASSISTANT)[1].removesuffix(END)
+        problem = draw(config, 7, index, rng)
+        said = conversation(config, problem, rng).split(ASSISTANT)[1].removesuffix(END)
         boxed += r"\boxed" in said
         assert problem.answer is not None
         assert verify(said, problem.answer).correct, (said, problem.answer)
     assert boxed > 5
 
 
-def test_the_mixture_holds_careful_chains_slips_and_guesses_in_its_shares() -> None:
+def test_the_corpus_of_stage_2_has_the_configured_shares_of_solutions() -> None:
     rng = np.random.default_rng(0)
-    mixture = replace(SETTINGS.mixture, choice=0.0, phrased=0.0)
-    problems = [draw(mixture, 1, index, rng) for index in range(400)]
-    said = [solution(mixture, problem, rng) for problem in problems]
+    config = replace(SETTINGS.mixed_corpus, choice=0.0, phrased=0.0)
+    problems = [draw(config, 1, index, rng) for index in range(400)]
+    said = [solution(config, problem, rng) for problem in problems]
     guesses = np.mean([text.startswith("Answer") for text in said])
     careful = np.mean([text == p.solution for text, p in zip(said, problems, strict=True)])
     # Four standard errors of a share of 400 are at most 0.1.
-    assert abs(careful - mixture.careful) < 0.1
-    assert abs(guesses - (1 - mixture.careful - mixture.slips)) < 0.1
+    assert abs(careful - config.careful) < 0.1
+    assert abs(guesses - (1 - config.careful - config.corrupted)) < 0.1
     right = np.mean(
         [verify(t, p.answer).correct for t, p in zip(said, problems, strict=True) if p.answer]
     )
-    assert careful < right < 1 - mixture.slips / 2
+    assert careful < right < 1 - config.corrupted / 2
 
 
 def test_every_family_of_the_default_run_is_described_in_full() -> None:
     assert set(DESCRIBE) <= set(READ)
-    for text in corpus_texts(SETTINGS.reading, 0, 24):
+    for text in corpus_texts(SETTINGS.reading_corpus, 0, 24):
         assert "{" not in text.replace(r"\boxed{", "")
         assert ASSISTANT not in text
 
 
-def test_a_model_is_made_that_loads_as_any_other(
+def test_the_trained_model_loads_like_any_other(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     settings = replace(

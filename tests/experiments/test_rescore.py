@@ -81,7 +81,7 @@ def test_every_rule_is_applied_to_the_stored_scores(
     assert told_again == summary.as_json()
 
 
-def test_another_rank_selects_others_and_says_how_many(
+def test_another_rank_selects_other_responses_and_counts_them(
     runs: dict[str, Path], capsys: pytest.CaptureFixture[str]
 ) -> None:
     words = ["rescore", str(runs["labelled"]), "--panel", "random", "self_certainty"]
@@ -101,7 +101,7 @@ def test_another_rank_selects_others_and_says_how_many(
         assert kept == ([max(passed)] if passed else [])
 
 
-def test_settings_that_a_rule_can_be_told(runs: dict[str, Path]) -> None:
+def test_the_parameters_of_rules_can_be_set(runs: dict[str, Path]) -> None:
     options = RescoreOptions(runs["labelled"], PANEL, rule="mean_minus_std", penalty=0.0)
     none = [r.reward for r in rescore_run(options).rounds]
     plain = [
@@ -124,7 +124,7 @@ def test_settings_that_a_rule_can_be_told(runs: dict[str, Path]) -> None:
         ({"panel": ("brevity",), "rule": "gated"}, "needs the score 'random', and the panel is"),
     ],
 )
-def test_what_does_not_fit_is_named(
+def test_options_that_do_not_fit_are_named(
     runs: dict[str, Path], changes: dict[str, Any], message: str
 ) -> None:
     with pytest.raises(ValueError, match=message):

@@ -70,5 +70,5 @@ def test_the_card_names_the_threshold_that_ships() -> None:
 
 def test_the_step_judge_picks_better_than_votes_that_do_not_look() -> None:
     rows = packed("step_judge")["best_of.jsonl"]
-    for vote in ("majority", "vote by number of lines"):
-        assert advantage(rows, "best by least step", vote).low > 0
+    for vote in ("majority", "weighted vote, number of lines"):
+        assert advantage(rows, "best of N, lowest step", vote).low > 0

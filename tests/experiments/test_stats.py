@@ -34,7 +34,7 @@ def test_the_mean_is_over_problems_and_lies_in_its_interval() -> None:
     assert found.low <= found.mean <= found.high
 
 
-def test_runs_are_resampled_each_within_itself() -> None:
+def test_problems_are_resampled_within_each_run() -> None:
     apart = estimate([np.zeros(20), np.ones(20)])
     assert (apart.low, apart.mean, apart.high) == (0.5, 0.5, 0.5)
     pooled = estimate([np.concatenate([np.zeros(20), np.ones(20)])])
@@ -47,7 +47,7 @@ def test_more_problems_make_the_interval_narrower() -> None:
     assert (few.high - few.low) / (many.high - many.low) == pytest.approx(4, rel=0.15)
 
 
-def test_one_seed_gives_one_interval() -> None:
+def test_the_same_seed_gives_the_same_interval() -> None:
     draws = np.random.default_rng(0).random(30)
     assert estimate([draws], seed=5) == estimate([draws], seed=5)
     assert estimate([draws], seed=5) != estimate([draws], seed=6)
@@ -63,7 +63,9 @@ def test_an_estimate_needs_values(runs: list[Any]) -> None:
     ("low", "high", "excludes"),
     [(0.01, 0.2, True), (-0.2, -0.01, True), (-0.1, 0.1, False), (0.0, 0.2, False)],
 )
-def test_an_interval_excludes_zero_only_beside_it(low: float, high: float, excludes: bool) -> None:
+def test_an_interval_excludes_zero_only_if_zero_lies_outside(
+    low: float, high: float, excludes: bool
+) -> None:
     assert Estimate((low + high) / 2, low, high, 10, 1).excludes_zero is excludes
 
 
@@ -105,7 +107,7 @@ def test_gains_over_runs_pair_run_by_run() -> None:
     assert (change.mean, change.n, change.runs) == (0.25, 2, 2)
 
 
-def test_other_problems_cannot_be_paired() -> None:
+def test_runs_on_different_problems_cannot_be_paired() -> None:
     with pytest.raises(ValueError, match="different problems"):
         gain([rows(True, False)], [rows(True, False, first=1)], "greedy")
     with pytest.raises(ValueError, match="shorter"):

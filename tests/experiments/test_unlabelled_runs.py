@@ -59,7 +59,7 @@ def ends(arm: str) -> list[list[Row]]:
 
 
 @pytest.mark.parametrize("run", [run for arm in NAMES for run in RUNS[arm]])
-def test_a_run_without_labels_does_not_fail_in_silence(run: str) -> None:
+def test_a_failing_run_without_labels_raises_an_alarm(run: str) -> None:
     """Where the majority is believed beyond what is right, an alarm stands in the rows."""
     rows = packed("no-labels")[f"{run}/rounds.jsonl"]
     (stored,) = packed("no-labels")[f"{run}/recipe.json"]

@@ -30,7 +30,7 @@ SEEN_BY_ALGEBRA = Answer("expression", r"\sinh x + 1")
 
 
 @pytest.mark.parametrize("kind", ANSWER_TYPES)
-def test_stated_verdicts_come_out_as_stated(kind: str) -> None:
+def test_the_verifier_gives_the_expected_verdicts(kind: str) -> None:
     cases = [case for case in CASES if case.answer.type == kind]
     assert {case.expected for case in cases} == {True, False}
     wrong = []
@@ -78,7 +78,7 @@ whole = st.integers(-(10**12), 10**12)
 
 @settings(max_examples=150, deadline=None)
 @given(whole, st.sampled_from(["number", "count", "chart_number", "fraction", "percent", "text"]))
-def test_no_number_is_its_successor(value: int, kind: Any) -> None:
+def test_no_number_equals_its_successor(value: int, kind: Any) -> None:
     assume(kind != "chart_number" or abs(value) < 10)
     gold = Answer(kind, str(value))
     assert verify(f"Answer: {value}", gold).correct
@@ -178,7 +178,7 @@ def test_processes_that_a_thread_starts_while_algebra_is_busy_are_not_stuck(meth
     busy.join()
 
 
-def test_one_slow_item_makes_no_false_zeros_after_it() -> None:
+def test_items_after_a_slow_one_are_not_scored_zero() -> None:
     worker = Worker()
     try:
         assert worker.ask("9^{9^{9^{9}}}", "18") is None

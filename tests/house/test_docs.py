@@ -10,6 +10,7 @@ from pathlib import Path
 
 import gymnasium
 import pytest
+from architecture import FLOORS, PICTURE, draw
 from PIL import Image
 
 from mstar.agents.catalog import AGENTS
@@ -115,3 +116,25 @@ def test_the_tree_names_only_what_exists() -> None:
         path = (folder if indent else ROOT) / name
         folder = folder if indent else path
         assert path.exists(), f"README.md draws {name}, and there is none"
+
+
+def rooms() -> set[str]:
+    """The packages on each floor, and the floors themselves."""
+    inside = {path.parent for floor in FLOORS for path in (ROOT / floor).glob("*/__init__.py")}
+    return set(FLOORS) | {path.relative_to(ROOT).as_posix() for path in inside}
+
+
+def test_the_page_on_the_architecture_has_every_room_and_names_only_files_that_exist() -> None:
+    text = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    assert set(re.findall(r"^\| `([\w/]+)` \|", text, flags=re.M)) == rooms()
+    files = re.findall(r"`((?:rewards|envs|agents|experiments|tests)/[\w/]+\.py)`", text)
+    assert len(files) > 30
+    assert [name for name in files if not (ROOT / name).is_file()] == []
+
+
+def test_the_picture_of_the_architecture_shows_the_rooms_and_the_imports_between_them() -> None:
+    drawn = PICTURE.read_text(encoding="utf-8")
+    assert (
+        set(FLOORS) | {f"{floor}/{room}" for floor in FLOORS for room in FLOORS[floor]} == rooms()
+    )
+    assert drawn == draw(), "draw it again: python tests/house/architecture.py"

@@ -200,7 +200,7 @@ def test_unlabelled_problems_come_as_the_vote_proves_right_and_go_as_it_proves_w
     assert resumed.plan(3, plan) == mixing.plan(3, plan)
 
 
-def test_gold_stands_in_for_what_is_not_solved() -> None:
+def test_worked_examples_replace_unsolved_problems() -> None:
     mixing, plan = Adaptive(Recipe.of(gold=0.3, mixing="adaptive")), SamplingPlan()
     assert mixing.plan(1, plan).worked_examples == 0.3
     mixing.observe(voted(30, 0, unsolved=70), "reward")
@@ -225,7 +225,7 @@ def test_a_mix_that_cannot_be_adapted_is_refused(wrong: dict[str, Any], said: st
         Recipe.of(mixing="adaptive", **wrong)
 
 
-def test_who_learns_from_rewards_is_shown_no_gold() -> None:
+def test_online_agents_get_no_worked_examples() -> None:
     with pytest.raises(ValueError, match="grpo learns from rewards and is shown no solutions"):
         Recipe.of(agent="grpo", gold=0.1)
 
@@ -269,7 +269,7 @@ GOLDEN = TINY.replace(gold=0.25, gold_set=3, updates=4, batch=4)
 
 
 @pytest.mark.parametrize("own", [1, 12, 40])
-def test_gold_has_its_share_of_the_lessons(own: int) -> None:
+def test_worked_examples_have_their_share_of_the_training_examples(own: int) -> None:
     gold = WorkedExamples(problems(0.5), GOLDEN)
     mixed = gold.mixed_into(examples(own), 0.25, 1)
     golden = [example for example in mixed if not example.response.startswith("own")]
@@ -283,7 +283,7 @@ def test_gold_has_its_share_of_the_lessons(own: int) -> None:
     ]
 
 
-def test_gold_is_verified_labelled_and_worked() -> None:
+def test_worked_examples_are_verified_labelled_and_worked_out() -> None:
     gold = WorkedExamples(problems(0.5), GOLDEN).examples
     assert len({example.prompt.key for example in gold}) == 3
     task = problems(0.5)
@@ -293,11 +293,11 @@ def test_gold_is_verified_labelled_and_worked() -> None:
     assert all(one.prompt.key != other.prompt.key for one, other in pairwise(gold))
 
 
-def test_without_gold_the_lessons_are_as_they_were() -> None:
+def test_without_worked_examples_the_training_examples_are_unchanged() -> None:
     own = examples(2)
     assert WorkedExamples(problems(1.0), TINY).mixed_into(own, 0.0, 1) == own
 
 
-def test_gold_that_is_not_there_is_named() -> None:
+def test_missing_worked_examples_are_named() -> None:
     with pytest.raises(ValueError, match="gave 0 labelled problems"):
         _ = WorkedExamples(problems(1.0), GOLDEN).examples

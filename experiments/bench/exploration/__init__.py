@@ -1,10 +1,10 @@
 """The regret of exploration controllers on simulated policies: ``mstar bench exploration``.
 
 A simulated policy is a formula, so the best temperature of every round is known. A scenario says
-how such a policy changes over a run; ``bench`` lets every controller choose temperatures in every
-scenario and sums up what it loses against the best. A controller of ``mstar.agents.explore`` plugs
-in through ``contenders`` in ``bench.py``, a scenario in ``scenarios.py``. ``python -m
+how such a policy changes over a run. ``bench`` lets every controller choose the temperatures of
+every scenario and sums its regret against the best ones. A controller of ``mstar.agents.explore``
+plugs in through ``contenders`` in ``bench.py``, a scenario in ``scenarios.py``. ``python -m
 mstar.experiments.bench.exploration.curves --out FILE.jsonl`` measures a real policy's samples at
 several temperatures, and ``python -m mstar.experiments.bench.exploration.sample_allocation
-FILE.jsonl`` replays rules of sample allocation on them.
+FILE.jsonl`` replays sample-allocation rules on them.
 """

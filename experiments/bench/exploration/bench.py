@@ -1,4 +1,4 @@
-"""Regret of every exploration controller against an oracle, on policies that are formulas.
+"""Regret of every exploration controller against an oracle, on simulated policies.
 
 mstar bench exploration --seeds 200 --out FOLDER
 """
@@ -32,21 +32,27 @@ from mstar.experiments.markdown import table
 from mstar.experiments.rows import Row, write_rows
 from mstar.experiments.stats import estimate
 
-PROBLEMS, SAMPLES = 120, 8  # held out; of a problem, in practice and in every probe
+PROBLEMS, SAMPLES = 120, 8  # validation problems; samples of each, in training and in every probe
 START = 1.0
-TUNING_SEEDS = range(1000, 1050)  # of the parameters of `paired`, and never of a reported figure
+# For choosing the parameters of `paired`; never used for reported numbers.
+TUNING_SEEDS = range(1000, 1050)
 PUBLISHED = "reward-pass@2, as published"
 STRONGEST = "reward-pass@2, paired, first sweep at once"
-SWEEPING = (PUBLISHED, "reward-pass@2, paired", STRONGEST, "paired")  # what tuning looks at
+SWEEPING = (
+    PUBLISHED,
+    "reward-pass@2, paired",
+    STRONGEST,
+    "paired",
+)  # the controllers shown when tuning
 
 
 @dataclass(frozen=True, slots=True)
 class Contender:
-    """A controller and how it samples.
+    """A controller and how its probes are sampled.
 
     Attributes:
-        make: the controller for a first plan.
-        paired: whether all temperatures draw by the same numbers, as this package's probes do.
+        make: makes the controller from the first plan.
+        paired: whether all temperatures use the same random numbers, as this package's probes do.
     """
 
     make: Callable[[SamplingPlan], ExplorationController]
@@ -54,7 +60,7 @@ class Contender:
 
 
 def contenders() -> dict[str, Contender]:
-    """Every controller as a run would have it, and the paper's sweep in three strengths."""
+    """Every controller as a run would use it, and three variants of the paper's sweep."""
     recipe = Recipe().replace(rounds=ROUNDS)
 
     def named(name: str) -> Contender:
@@ -76,13 +82,14 @@ def contenders() -> dict[str, Contender]:
 
 @dataclass(frozen=True, slots=True)
 class Course:
-    """One run of a controller.
+    """The result of one run of a controller.
 
     Attributes:
-        regret: of each round, in shares of problems: how much higher Reward-Pass@2 is at the best
-            temperature of the candidates than at the chosen one; 0 where it chose better than any.
-        temperatures: that were chosen.
-        samples: drawn beyond those that every run draws to report at its own temperature.
+        regret: of each round: Reward-Pass@2 at the best candidate temperature minus that at the
+            chosen one, in shares of problems; 0 if the chosen one is better than all candidates.
+        temperatures: the chosen ones, by round.
+        samples: number of samples drawn for probes, without those at the chosen temperature, which
+            every run draws.
     """
 
     regret: tuple[float, ...]
@@ -97,20 +104,20 @@ def run_course(
     seed: int,
     samples: int = SAMPLES,
 ) -> Course:
-    """Let a controller steer through a scenario.
+    """Run a controller through a scenario.
 
     Args:
         contender: the controller.
-        policies: the base and what each round makes of it, rounds + 1.
+        policies: the base and the policy after each round, rounds + 1.
         best: the highest Reward-Pass@2 of each policy.
-        seed: of problems and chance.
-        samples: of each held-out problem.
+        seed: of problems and sampling.
+        samples: number per validation problem.
     """
     held_out = SimulatedProblems(seed, PROBLEMS, samples, contender.paired)
     controller = contender.make(SamplingPlan(START, SAMPLES, 2, 0.0))
     regret, temperatures, extra = [], [], 0
     for number, policy in enumerate(policies):
-        if number:  # practise with the policy of the round before, then measure what became of it
+        if number:  # train with the policy of the previous round, then evaluate the result
             temperature = controller.plan().temperature
             temperatures.append(temperature)
             reached = reward_pass_2(policies[number - 1], temperature, SAMPLES)
@@ -144,12 +151,12 @@ def bench_exploration(
     names: Sequence[str] = (),
     samples: int = SAMPLES,
 ) -> list[Row]:
-    """Every contender through every scenario, a row each.
+    """Run every contender through every scenario; one row each.
 
     Returns:
-        ``regret``: summed over the rounds, in points, a figure a seed; ``samples``: drawn for
-        probing, mean over seeds; ``temperature`` and ``best``: chosen and optimal, a figure a
-        round, mean over seeds.
+        ``regret``: summed over the rounds, in points, one number per seed; ``samples``: drawn for
+        probes, mean over seeds; ``temperature`` and ``best``: the chosen and the best
+        temperature of each round, mean over seeds.
     """
     rows: list[Row] = []
     chosen = {name: c for name, c in contenders().items() if not names or name in names}
@@ -198,12 +205,12 @@ def regret_table(rows: Sequence[Row]) -> str:
 
 
 def run_exploration(seeds: int, out: Path | None) -> list[Row]:
-    """``mstar bench exploration``: a summary a scenario and controller.
+    """``mstar bench exploration``: one summary row per scenario and controller.
 
     Args:
-        seeds: of the reported scenarios: 0, 1, 2, ...
-        out: gets ``regret.jsonl``, ``tuning.jsonl`` on the scenarios that `paired` was tuned on,
-            and the figures; without, only the summary is made.
+        seeds: how many seeds of the reported scenarios: 0, 1, 2, ...
+        out: folder for the figures, ``regret.jsonl``, and ``tuning.jsonl`` for the scenarios that
+            `paired` was tuned on; None makes the summary only.
     """
     if seeds < 1:
         raise ValueError(f"seeds must be at least 1, got {seeds}")

@@ -1,4 +1,4 @@
-"""What a policy samples at each temperature: which of K samples are right, and how they rank.
+"""Measure which of a policy's K samples are right at each temperature, and how they rank.
 
 python -m mstar.experiments.bench.exploration.curves --out FILE.jsonl
 """
@@ -29,14 +29,15 @@ RANKS = ("self_certainty", "process")
 
 @dataclass(frozen=True)
 class Curves:
-    """What is asked.
+    """The policy to measure.
 
     Attributes:
-        out: file for the rows; rows of other policies that stand there are kept.
-        policy: what the policy is called in the rows.
+        out: file for the rows; rows of other policies in it are kept.
+        policy: the name of the policy in the rows.
         model: ``embedded``, a folder or a hub name.
-        problems: of the default recipe's validation split.
-        samples: K, of each problem at each temperature, drawn by the same uniform numbers.
+        problems: number of problems, from the default recipe's validation split.
+        samples: K, the number of samples per problem and temperature; all temperatures use the same
+            uniform numbers.
         seed: of problems and sampling.
     """
 
@@ -49,11 +50,11 @@ class Curves:
 
 
 def curves(settings: Curves, temperatures: Sequence[float] = TEMPERATURES) -> list[Row]:
-    """A row a problem and temperature.
+    """One row per problem and temperature.
 
     Returns:
-        ``right``: K characters, 1 for a right sample; and by the name of each ranking score the
-        numbers of the samples, the best first, a hexadecimal digit each.
+        ``right``: K characters, 1 for a right sample. Under the name of each ranking score: the
+        indices of the samples, the best first, as one hexadecimal digit each.
     """
     prepare_torch(1)
     panel = ("correctness", *RANKS)
@@ -65,7 +66,7 @@ def curves(settings: Curves, temperatures: Sequence[float] = TEMPERATURES) -> li
     )
     rows: list[Row] = []
     for temperature in temperatures:
-        # One call a temperature: sample k draws by the same numbers at all of them.
+        # One call per temperature, so that sample k uses the same random numbers at each of them.
         seed, repeated = mix(settings.seed, 0, 7), [temperature] * settings.samples
         rollouts = collect(sampler, task, problems, repeated, seed, version=0)
         for members in by_problem(rollouts).values():

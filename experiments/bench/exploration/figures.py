@@ -1,4 +1,4 @@
-"""Figures of the exploration bench, made of its stored rows."""
+"""Figures of the exploration bench, made from its stored rows."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ COLORS = {  # the others are gray
 
 
 def write_figures(folder: Path, rows: Sequence[Row]) -> None:
-    """``regret.svg`` and ``courses.svg``."""
+    """Write ``regret.svg`` and ``courses.svg``."""
     (folder / "regret.svg").write_text(svg(regret_figure(rows)))
     (folder / "courses.svg").write_text(svg(course_figure(rows)))
 
@@ -52,7 +52,7 @@ def regret_figure(rows: Sequence[Row]) -> Figure:
     axes.set_yscale("log")
     axes.set_yticks([3, 10, 30, 100], ["3", "10", "30", "100"])
     axes.set_xlim(left=-5)
-    axes.set_xlabel("samples drawn for probing in a run of 20 rounds, thousands")
+    axes.set_xlabel("samples drawn for probes in a run of 20 rounds, thousands")
     axes.set_ylabel("regret of a run, points")
     axes.spines[["top", "right"]].set_visible(False)
     return figure
@@ -66,7 +66,7 @@ def course_figure(rows: Sequence[Row]) -> Figure:
     for axes, scenario in zip(panels, scenarios, strict=True):
         mine = [row for row in rows if row["scenario"] == scenario]
         rounds = range(1, len(mine[0]["best"]) + 1)
-        axes.plot(rounds, mine[0]["best"], color="black", linewidth=1.5, label="the best one")
+        axes.plot(rounds, mine[0]["best"], color="black", linewidth=1.5, label="best")
         for row in mine:
             if row["controller"] in COLORS:
                 name, color = row["controller"], COLORS[row["controller"]]

@@ -1,4 +1,4 @@
-"""What samples by prompt would have found, replayed on stored samples of the embedded model.
+"""Replay sample-allocation rules on stored samples of the embedded model.
 
 python -m mstar.experiments.bench.exploration.sample_allocation FILE, a file that ``curves`` wrote
 """
@@ -18,8 +18,8 @@ from mstar.experiments.markdown import percent, table
 from mstar.experiments.rows import Row, read_rows
 from mstar.experiments.stats import estimate
 
-EVEN, FIRST, KEEP = 8, 2, 2  # samples of a problem on average, those before any wave, wanted ones
-REPLAYS = 40  # each in another order of the stored samples
+EVEN, FIRST, KEEP = 8, 2, 2  # samples per problem on average, initial ones, right ones needed
+REPLAYS = 40  # each with the stored samples in another order
 Right = NDArray[np.float64]  # (N, K), 1 right, 0 not
 
 
@@ -29,10 +29,11 @@ def even(right: Right) -> list[int]:
 
 
 def mixed_only(right: Right) -> list[int]:
-    """Two waves: half of the even share, then the rest where that was neither all right nor none.
+    """Two waves: half of the even share, then the rest for problems with mixed results.
 
-    What is spent so is what resampling mixed groups alone comes to (as DAPO's dynamic sampling or
-    HS-STaR's budgets do for other ends); nothing is asked again.
+    A problem is mixed if some but not all of its samples are right. This gives the budget to mixed
+    groups alone, as DAPO's dynamic sampling and HS-STaR's budgets do for other purposes; no
+    problem is asked again in a later round.
     """
     half = EVEN // 2
     found = right[:, :half].sum(axis=1)
@@ -46,7 +47,7 @@ def mixed_only(right: Right) -> list[int]:
 
 
 def by_prompt(right: Right) -> list[int]:
-    """As ``--budget by-prompt`` does."""
+    """The rule of ``--allocation by-prompt``."""
     drawn = [FIRST] * len(right)
     left = (EVEN - FIRST) * len(right)
     while any(more := next_wave(_seen(right, drawn), KEEP, EVEN, left)):
@@ -57,7 +58,7 @@ def by_prompt(right: Right) -> list[int]:
 
 RULES: dict[str, Callable[[Right], list[int]]] = {
     "uniform": even,
-    "more where mixed": mixed_only,
+    "mixed only": mixed_only,
     "by-prompt": by_prompt,
 }
 
@@ -67,26 +68,28 @@ def _seen(right: Right, drawn: Sequence[int]) -> list[list[float]]:
 
 
 def replay(right: Right, rule: Callable[[Right], list[int]], seed: int = 0) -> dict[str, Right]:
-    """Samples, whether any is right, and lessons of each problem, (N,), mean over the replays."""
+    """Samples, solved or not, and training examples of each problem, (N,), means over replays."""
     rng = np.random.default_rng(seed)
-    spent, solved, lessons = [], [], []
+    spent, solved, examples = [], [], []
     for _ in range(REPLAYS):
         shuffled = rng.permuted(right, axis=1)
         drawn = rule(shuffled)
         found = np.array([sum(row) for row in _seen(shuffled, drawn)])
         spent.append(drawn)
         solved.append(found > 0)
-        lessons.append(np.minimum(found, KEEP))
+        examples.append(np.minimum(found, KEEP))
     return {
         "samples": np.mean(spent, axis=0),
         "solved": np.mean(solved, axis=0),
-        "lessons": np.mean(lessons, axis=0),
+        "examples": np.mean(examples, axis=0),
     }
 
 
 def budget_table(rows: Sequence[Row], temperatures: Sequence[float] = (0.6, 1.0)) -> str:
-    """What each rule finds, as a markdown table; intervals are 95 %, over problems."""
-    head = "| policy | temperature | rule | samples a problem | solved, % | lessons a problem |"
+    """The results of each rule as a markdown table, with 95 % intervals over problems."""
+    head = (
+        "| policy | temperature | rule | samples per problem | solved, % | examples per problem |"
+    )
     lines = []
     for policy in dict.fromkeys(row["policy"] for row in rows):
         for temperature in temperatures:
@@ -94,11 +97,11 @@ def budget_table(rows: Sequence[Row], temperatures: Sequence[float] = (0.6, 1.0)
             right = np.array([[float(c) for c in row["right"]] for row in own])
             for name, rule in RULES.items():
                 found = replay(right, rule)
-                lessons = estimate([found["lessons"]])
+                examples = estimate([found["examples"]])
                 lines.append(
                     f"| {policy} | {temperature} | {name} | {found['samples'].mean():.2f} | "
                     f"{percent(estimate([found['solved']]))} | "
-                    f"{lessons.mean:.2f} [{lessons.low:.2f}, {lessons.high:.2f}] |"
+                    f"{examples.mean:.2f} [{examples.low:.2f}, {examples.high:.2f}] |"
                 )
     return table(head, lines)
 

@@ -20,12 +20,12 @@ ROUNDS = 20
 
 
 def drift(start: ProblemKind, end: ProblemKind, rounds: int = ROUNDS) -> list[ProblemKind]:
-    """A way from one policy to another in even steps, rounds + 1 policies."""
+    """Policies that change from one to another in `rounds` even steps, both ends included."""
     return [start.towards(end, i / rounds) for i in range(rounds + 1)]
 
 
 def plain(kinds: Sequence[ProblemKind]) -> tuple[SimulatedPolicy, ...]:
-    """Policies on problems of one kind."""
+    """Simulated policies whose problems are all of one kind."""
     return tuple((kind,) for kind in kinds)
 
 
@@ -40,18 +40,19 @@ TUNING: dict[str, tuple[SimulatedPolicy, ...]] = {
 
 # No parameter was chosen on these, nor on their seeds.
 REPORTED: dict[str, tuple[SimulatedPolicy, ...]] = {
-    # The embedded model ranked by its own certainty: measured, then four times as many rounds more.
+    # The embedded model, ranked by its own certainty: the measured change over four rounds, then a
+    # further sharpening over 16 more.
     "drifting": plain(drift(*CERTAINTY, 4) + drift(CERTAINTY[1], CERTAINTY[1].sharper(2), 16)[1:]),
-    # M-STaR's policy in the middle of its run: within a factor of two of the best temperature, 1 or
-    # 2 points are at stake.
+    # M-STaR's policy in the middle of its run: within a factor of two of the best temperature,
+    # Reward-Pass@2 differs by only 1 or 2 points.
     "flat": plain([PAPER[1]] * (ROUNDS + 1)),
-    # A sharp policy that is reset, as if rolled back to its base.
+    # A sharp policy that is suddenly reset, as by a rollback to the base.
     "abrupt": plain([CERTAINTY[1].sharper(2)] * 12 + [CERTAINTY[0]] * 9),
-    # It sharpens, is rolled back little by little, and sharpens again.
+    # The policy sharpens, gradually becomes less sharp, and sharpens again.
     "there and back": plain(
         [PROCESS[0].sharper(1.6 + 0.6 * sin(2 * pi * i / ROUNDS)) for i in range(ROUNDS + 1)]
     ),
-    # Easy problems that are best sampled hot, and hard ones that are best sampled cool.
+    # Easy problems that are best sampled at high temperatures, hard ones at low temperatures.
     "two kinds": tuple(
         (kind, replace(PAPER[0], trust=kind.trust))
         for kind in drift(PROCESS[0], PROCESS[1].sharper(1.5))
@@ -60,7 +61,7 @@ REPORTED: dict[str, tuple[SimulatedPolicy, ...]] = {
 
 
 def varied(policies: Sequence[SimulatedPolicy], seed: int) -> list[SimulatedPolicy]:
-    """The same scenario with other numbers: a seed's own problems, model and reward model."""
+    """The scenario as a seed varies it: other problems, policy and reward model."""
     draws = np.random.default_rng([seed, 5]).standard_normal(5)
     moved, widened, tail, _, trust = (float(x) for x in draws)
 

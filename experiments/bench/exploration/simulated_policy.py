@@ -1,4 +1,4 @@
-"""A policy that is a formula, so that the best temperature of every round is known.
+"""A simulated policy, given by a formula, so that the best temperature of every round is known.
 
 A problem's right answer has a main rival and a tail of other wrong answers. With the logit a of the
 right answer over the rival, a sample at temperature T is right with probability
@@ -28,21 +28,22 @@ from mstar.agents.types import Samples
 
 Floats = NDArray[np.float64]
 
-CANDIDATES = np.round(np.arange(COOLEST, HOTTEST + 0.01, 0.05), 2)  # the oracle chooses of these
-NODES = 41  # equally likely problems that stand for all
-REACH = 3.0  # of the noise over log T: neighbouring samples are right together as measured
-LASTING = 0.5  # share of the noise's variance that stays from round to round
+# The temperatures that the oracle chooses from.
+CANDIDATES = np.round(np.arange(COOLEST, HOTTEST + 0.01, 0.05), 2)
+NODES = 41  # quantiles of difficulty that represent all problems
+REACH = 3.0  # correlation length of the noise over log T, chosen to match measured samples
+LASTING = 0.5  # share of the noise's variance that persists from round to round
 
 
 @dataclass(frozen=True, slots=True)
 class ProblemKind:
-    """A policy on one kind of problems; see the head of the file.
+    """A policy on one kind of problems; see the docstring of this file.
 
     Attributes:
         skill: mean logit of the right answer over its main rival.
         breadth: its standard deviation over problems.
         tail: logarithm of the number of other wrong answers.
-        gap: how far their logits lie below the rival's.
+        gap: how far the logits of those lie below the rival's.
         trust: log-odds that a right sample is ranked above a wrong one.
     """
 
@@ -56,20 +57,20 @@ class ProblemKind:
         """Probability that a sample is right.
 
         Args:
-            difficulty: standard normal, of each problem, any shape.
-            temperature: of sampling, of a shape that goes with it.
+            difficulty: of each problem, from a standard normal distribution; any shape.
+            temperature: of sampling; a shape that broadcasts with `difficulty`.
         """
         odds = np.exp(np.clip((self.skill + self.breadth * difficulty) / temperature, -50, 50))
         found: Floats = odds / (odds + 1 + np.exp(self.tail - self.gap / temperature))
         return found
 
     def sharper(self, factor: float) -> ProblemKind:
-        """After training: every logit times a factor."""
+        """The policy after training, with all logits multiplied by a factor."""
         grown = (self.skill * factor, self.breadth * factor, self.gap * factor)
         return replace(self, skill=grown[0], breadth=grown[1], gap=grown[2])
 
     def towards(self, other: ProblemKind, way: float) -> ProblemKind:
-        """Part of the way to another policy, 0 to 1."""
+        """The policy at a share, 0 to 1, of the way to another one."""
         mine, its = self._numbers(), other._numbers()
         return ProblemKind(*(float(x) for x in mine + way * (its - mine)))
 
@@ -151,16 +152,18 @@ def _nodes() -> Floats:
 
 
 class SimulatedProblems:
-    """Held-out problems that are the same every round, and the chance of sampling them.
+    """Validation problems that stay the same, and random samples of them.
 
-    Whether sample k of a problem is right is decided by a number that changes gradually with the
-    temperature, as the same uniform numbers do it for a model, and in part from round to round.
+    A noise value decides whether sample k of a problem is right. It changes gradually with the
+    temperature, as for a model that samples with the same uniform numbers, and partly from round
+    to round.
 
     Args:
-        seed: of problems and chance.
+        seed: of problems and noise.
         problems: N.
-        samples: K, of each at each temperature.
-        paired: without, every temperature draws anew, as the paper's sweep does.
+        samples: K per problem and temperature.
+        paired: whether all temperatures share the noise; if not, each draws its own, as in the
+            paper's sweep.
     """
 
     def __init__(self, seed: int, problems: int, samples: int, paired: bool) -> None:
@@ -170,7 +173,7 @@ class SimulatedProblems:
         self._lasting = dict(zip(CANDIDATES.tolist(), self._noise(CANDIDATES), strict=True))
 
     def sample(self, policy: SimulatedPolicy, temperatures: Sequence[float]) -> tuple[Samples, ...]:
-        """All problems at ascending temperatures."""
+        """Samples of all problems at ascending temperatures."""
         found = []
         fresh = self._noise(np.array(temperatures))
         for temperature, noise in zip(temperatures, fresh, strict=True):
@@ -186,7 +189,7 @@ class SimulatedProblems:
         return tuple(found)
 
     def _noise(self, temperatures: Floats) -> list[Floats]:
-        """Standard normal, (2, N, K) a temperature; alike at neighbouring ones if paired."""
+        """Standard normal noise, (2, N, K) per temperature; correlated between them if paired."""
         noise = [self._rng.standard_normal(self._shape) for _ in temperatures]
         for i in range(1, len(noise) if self._paired else 1):
             near = (temperatures[i] / temperatures[i - 1]) ** (-1 / REACH)
@@ -195,6 +198,6 @@ class SimulatedProblems:
 
 
 def _uniform(normal: Floats) -> Floats:
-    """The normal distribution's cumulative one, within 1e-4 (a logistic with Bowling's cubic)."""
+    """The standard normal CDF to within 1e-4 (Bowling's cubic in a logistic function)."""
     found: Floats = 1 / (1 + np.exp(-normal * (0.07056 * normal * normal + 1.5976)))
     return np.clip(found, 1e-12, 1 - 1e-12)
