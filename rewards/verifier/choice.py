@@ -8,6 +8,7 @@ from mstar.rewards.base import Answer
 from mstar.rewards.verifier.base import MatchResult
 from mstar.rewards.verifier.expression import read_formula, same_formula
 from mstar.rewards.verifier.number import same_amount
+from mstar.rewards.verifier.parsing.arithmetic import close
 from mstar.rewards.verifier.parsing.characters import BIDI
 from mstar.rewards.verifier.parsing.discourse import (
     is_not_applicable,
@@ -43,6 +44,7 @@ _SEVERAL = re.compile(  # "(A) or b", "A/b/c"; the article in "A, a square" is n
 )
 _NOT_OTHER = re.compile(r"([(\[]?[A-Za-z][)\].]?),? (?:and |but )?not [(\[]?[A-Za-z][)\].]{0,2}")
 _RATIO = re.compile(r"(\d{1,6}) ?: ?(\d{1,6})")
+_ANOTHER_LABEL = re.compile(r"(?<![\w(])[A-Z]\)\s")
 _STATES = re.compile(r"\b(?:is|are|was|were|equals|=|:)\s")
 _LABEL_WORDS = 3  # words of the longest text beside a letter that must be the option's own
 _OPERATOR = re.compile(r"[a-zA-Z]\s?[-+*/^]|[-+*/^]\s?[a-zA-Z]|\d[a-zA-Z]")
@@ -134,7 +136,10 @@ def _as_value(text: str, options: tuple[str, ...]) -> int | None:
     quantity = stated_quantity(text)
     indices: list[int] = []
     if quantity is not None and quantity.writing != "unevaluated":
-        indices = [i for i, o in enumerate(options) if _same_amount(read_quantity(o), quantity)]
+        amounts = [(i, read_quantity(option)) for i, option in enumerate(options)]
+        same = [(i, each) for i, each in amounts if each and _same_amount(each, quantity)]
+        equal = [i for i, each in same if close(each.value, quantity.value)]  # not only rounded
+        indices = equal if len(equal) == 1 else [i for i, _ in same]
     spec = Answer("time", "")
     clock = read_clock(text, spec)
     if not indices and clock is not None and (quantity is None or quantity.unit is None):
@@ -178,10 +183,8 @@ def _as_formula(text: str, options: tuple[str, ...]) -> list[int]:
     ]
 
 
-def _same_amount(option: Quantity | None, predicted: Quantity) -> bool:
-    if option is None or (
-        option.noun and predicted.noun and not option.unit and option.noun != predicted.noun
-    ):
+def _same_amount(option: Quantity, predicted: Quantity) -> bool:
+    if option.noun and predicted.noun and not option.unit and option.noun != predicted.noun:
         return False
     return bool(same_amount(option, predicted, Answer("text", "")).same)
 
@@ -222,6 +225,8 @@ def _contradicts(rest: str, index: int, options: tuple[str, ...]) -> bool:
     if amounts and stated_quantity(rest) is not None:
         return True
     if len(rest.split()) > _LABEL_WORDS:
+        if _ANOTHER_LABEL.search(rest):
+            return True
         states = _STATES.split(sentences(rest)[0])
         said = _as_text(states[-1].strip(" ."), options) if len(states) > 1 else None
         return said not in (None, index)

@@ -55,6 +55,7 @@ _ANNOUNCES = re.compile(  # "Answer: We look at each option in turn."
     r"|from the)\b",
     re.IGNORECASE,
 )
+_COMMA = re.compile(r"\s?\$?\s?(?:,|;|\band\b|, and\b)\s?\$?\s?")
 _BARE = re.compile(r"[^=:?]{1,40}")
 _MARKUP = re.compile(r"</?[a-zA-Z][^<>\n]{0,40}>")
 _TITLE_MARK = re.compile(r"#{1,6}[ \t]{1,3}")
@@ -70,11 +71,13 @@ class Reader(NamedTuple):
         reads: whether a text is an answer of the type.
         same: whether two texts are the same answer.
         is_text: whether any words at all are an answer of the type.
+        is_list: whether an answer has several parts, each of which may stand in its own box.
     """
 
     reads: Callable[[str], bool]
     same: Callable[[str, str], bool]
     is_text: bool
+    is_list: bool = False
 
 
 WORDS = Reader(
@@ -100,6 +103,8 @@ def commit(response: str, reader: Reader = WORDS, *, strict: bool = False) -> Co
     explicit = explicit_forms(text)
     if isinstance(explicit, str):
         return explicit
+    if reader.is_list:
+        explicit = _joined_boxes(text, explicit)
     explicit = [_first_sentence(each, reader) for each in explicit]
     explicit = [each for each in explicit if not _announces(each, reader)] or explicit
     if conditional := [each for each in explicit if _under_condition(text, each)]:
@@ -162,6 +167,18 @@ def _whole(text: str) -> Commitment | str:
     return Commitment(answer, "whole", 0, len(text)) if answer else "empty"
 
 
+def _joined_boxes(text: str, every: list[Commitment]) -> list[Commitment]:
+    """The commitments with one for each run of boxes between which only commas stand."""
+    joined: list[Commitment] = []
+    for each in every:
+        last = joined[-1] if joined else None
+        if last and last.form == each.form == "box" and _COMMA.fullmatch(text[last.end : each.start]):
+            joined[-1] = replace(last, text=f"{last.text}, {each.text}", end=each.end)
+        else:
+            joined.append(each)
+    return joined
+
+
 def _first_sentence(each: Commitment, reader: Reader) -> Commitment:
     """A line reduced to its first sentence, if that is an answer; the rest becomes a remark."""
     if each.form in ("tag", "box"):
@@ -184,7 +201,7 @@ def _announces(each: Commitment, reader: Reader) -> bool:
     prose = len(each.text.split()) > 3
     if _ANNOUNCES.match(each.text) and prose:
         return True
-    if not each.text or each.text[-1:] == ":":
+    if not each.text.strip(" .,;!") or each.text[-1:] == ":":
         return True
     return prose and not reader.is_text and not reader.reads(each.text)
 
@@ -234,7 +251,7 @@ def _fault_after(
 def _is_other(sentence: str, chosen: Commitment, reader: Reader) -> bool:
     """Whether a sentence is nothing but another answer."""
     bare = stripped(sentence).rstrip(".!,; ")
-    if not _BARE.fullmatch(bare) or len(bare.split()) > 2 or chosen.form == "tag":
+    if not _BARE.fullmatch(bare) or not re.search(r"\w", bare) or len(bare.split()) > 2 or chosen.form == "tag":
         return False
     if reader.is_text and sentence not in chosen.remark:
         return False

@@ -9,6 +9,7 @@ from mstar.rewards.base import Answer
 from mstar.rewards.verifier.base import MatchResult
 from mstar.rewards.verifier.number import same_amount
 from mstar.rewards.verifier.parsing.characters import BIDI
+from mstar.rewards.verifier.parsing.discourse import without_relative_clause
 from mstar.rewards.verifier.parsing.latex import plain
 from mstar.rewards.verifier.parsing.numerals import NUMBER_WORDS, number_words
 from mstar.rewards.verifier.parsing.prose import is_spray, sentences, without_denial, without_reason
@@ -28,7 +29,7 @@ _LONGEST = 2_000  # characters of a text that are read
 _DOTTED = re.compile(r"\b(?:[a-zA-Z]\.){2,}")
 _RATIO = re.compile(r"(?<=\d)\s*:\s*(?=\d)")
 _PREPOSITION = re.compile(r"^(?:in|on|at|by)\s+(?=\S)", re.IGNORECASE)
-_TOKEN = re.compile(r"-?\d[\d.,:]*\d|-?\d|[^\W\d_]+|[%$€£+*/=<>≠°^√π∞]")
+_TOKEN = re.compile(r"-?\d[\d.,:]*\d|-?\d|[^\W\d_]+|[%$€£+*/=<>≠°^√π∞±]")
 _ARTICLE = re.compile(r"^\"?(?:a|an|the)\s+(?=[^\s(\[])")
 _IS = re.compile(r"(?:^|\s)(?:is|was|are|were|equals)(?: called| named)?\s|:\s")
 
@@ -71,7 +72,7 @@ def read_text(text: str, answer: Answer) -> tuple[Words, ...] | None:
         return None
     readings = [whole]
     last = without_reason(without_denial(text))
-    last = (sentences(last) or [last])[-1]
+    last = without_relative_clause((sentences(last) or [last])[-1])
     readings.append(words(last))
     parts = _IS.split(plain(last))
     if len(parts) > 1 and not NEGATIONS & set(words(last)):

@@ -150,4 +150,5 @@ def _reader(answer: Answer) -> Reader:
         reads=lambda text: comparator.read(text, answer) is not None,
         same=lambda one, other: equivalent(one, other, answer),
         is_text=answer.type == "text",
+        is_list=answer.type in ("list", "set", "tuple"),
     )

@@ -17,13 +17,13 @@ _LETTER = re.compile(  # not the article A, not the pronoun I
 )
 _A_THING = re.compile(  # a point, a person or a place that has a letter for its name
     r"(?:\b(?:angles?|points?|triangles?|vertex|vertices|lines?|segments?|sides?|circles?|arc|rays?"
-    r"|rectangle|square|quadrilateral|at|from|through|between|person|city|town|cars?|teams?|player"
+    r"|rectangle|square|quadrilateral|at|from|through|person|city|town|cars?|teams?|player"
     r"|set|matrix|plane|node|edge|station|school|store|country|box|bag|machine|group|ship|island"
     r"|of)\s|[∠△⊙])$",
     re.IGNORECASE,
 )
 _SELECTS = re.compile(
-    r"(?:^|[:,;=→>]|\b(?:is|are|be|was|it's|choose|chose|pick|select|say|so|therefore|thus|hence|think"
+    r"(?:^|[.!:,;=→>]|\b(?:is|are|be|was|it|it's|choose|chose|pick|select|say|so|therefore|thus|hence|think"
     r"|believe|with|go|to|answer|option|choice|then|and))[\s\"'(]{0,3}$",
     re.IGNORECASE,
 )

@@ -38,7 +38,7 @@ _DENIED = re.compile(
 _CONCLUDES = re.compile(
     r"[,;] ?(?:and )?(?:so|thus|hence|therefore|which makes|making|giving|for a total of)\b,? ?"
 )
-_BOUND = re.compile(r"\bat (?:least|most)\b", re.IGNORECASE)
+_BOUND = re.compile(r"\bat (?:least|most)\b|\bpercentage points?\b", re.IGNORECASE)
 _NUMBER = re.compile(r"\d[\d.:/]*")
 _PLAIN_WORD = re.compile(r"[\"'(]?[∠△⊙▱□]?[a-zA-Z][a-zA-Z'-]*[\"')]?[.,;:!]?")
 _OPENING = re.compile(r"\W*(?:first|firstly|initially|originally|step|to begin|to start)\b", re.I)
