@@ -42,7 +42,7 @@ _SEVERAL = re.compile(  # "(A) or b", "A/b/c"; the article in "A, a square" is n
     r"[(\[]?([A-Za-z])[)\].]?\s?(?:,|/|&|;|\+|\||\band\b|\bor\b)\s?(?:and |or |also )?"
     r"[(\[]?(?!a [a-z])([A-Za-z])(?![\w'])"
 )
-_NOT_OTHER = re.compile(r"([(\[]?[A-Za-z][)\].]?),? (?:and |but )?not [(\[]?[A-Za-z][)\].]{0,2}")
+_NOT_OTHER = re.compile(r"^([(\[]?[A-Za-z][)\].]?),? (?:and |but )?not [(\[]?[A-Za-z][)\].]{0,2}$")
 _RATIO = re.compile(r"(\d{1,6}) ?: ?(\d{1,6})")
 _ANOTHER_LABEL = re.compile(r"(?<![\w(])[A-Z]\)\s")
 _STATES = re.compile(r"\b(?:is|are|was|were|equals|=|:)\s")
@@ -86,6 +86,8 @@ def read_choice(text: str, answer: Answer) -> int | None:
     if lettered is not None:
         return lettered if lettered >= 0 else None
     index = _as_value(whole, options)
+    if index is None and whole != bare:
+        index = _as_value(bare, options)
     return _mentioned(text, options) if index is None else index
 
 
@@ -232,8 +234,13 @@ def _contradicts(rest: str, index: int, options: tuple[str, ...]) -> bool:
         return said not in (None, index)
     if mentions(without_reason(rest), options)[0] - {index} or read_quantity(rest) is not None:
         return True
-    own, given = set(words(options[index])), set(words(rest))
+    own, given = _stems(options[index]), _stems(rest)
     return len("".join(own)) > 1 and bool(given) and not own & given
+
+
+def _stems(text: str) -> set[str]:
+    """The beginnings of the words of a text, so that ``octopuses`` is ``octopus``."""
+    return {word[:5].rstrip("s") for word in words(text)}
 
 
 def _mentioned(text: str, options: tuple[str, ...]) -> int | None:

@@ -118,7 +118,7 @@ def same_formula(reference: Formula, predicted: Formula, answer: Answer) -> Matc
             return MatchResult(False, "unevaluated")
         return same_amount(reference.amount, predicted.amount, answer)
     if reference.text.count("=") != predicted.text.count("="):
-        value = _VALUE.fullmatch(reference.text)
+        value = _VALUE.fullmatch(plain(answer.value))
         if value and answer.type == "equation":  # 1 for f(x) = 1
             return _same_value(value[1], predicted.text, replace(answer, type="expression"))
         return MatchResult(False, "an equation is no expression")

@@ -14,7 +14,7 @@ from mstar.rewards.base import Answer
 from mstar.rewards.verifier.answer_types import COMPARATORS
 from mstar.rewards.verifier.base import MatchResult
 from mstar.rewards.verifier.extract import WORDS, Commitment, Form, Reader, commit
-from mstar.rewards.verifier.parsing.discourse import is_conditional, is_refusal
+from mstar.rewards.verifier.parsing.discourse import depends, is_conditional, is_refusal
 
 _CONFIDENCE: dict[Form, float] = {
     "tag": 1.0, "box": 1.0, "heading": 1.0, "line": 1.0, "phrase": 0.9, "whole": 0.7,
@@ -70,7 +70,7 @@ def verify(response: str, answer: Answer, *, strict: bool = False) -> Verdict:
     committed = commit(response, _reader(answer), strict=strict)
     if not isinstance(committed, Commitment):
         return Verdict(False, 1.0, None, "none", committed, True, perf_counter() - began)
-    fault = _evades(committed.text, answer)
+    fault = _evades(committed, answer)
     predicted = None if fault else comparator.read(committed.text, answer)
     if predicted is None:
         result = MatchResult(False, fault or f"not read as {answer.type}")
@@ -129,15 +129,17 @@ def equivalent(one: str, other: str, answer: Answer | None) -> bool:
     )
 
 
-def _evades(text: str, answer: Answer) -> str | None:
+def _evades(committed: Commitment, answer: Answer) -> str | None:
     """How a text gives no answer, in a few words; None if it gives one.
 
     Words of the reference answer or of an option may be a question, a condition or a refusal.
     """
+    text = committed.text
+    is_open = depends if committed.form == "whole" else is_conditional
     known = [each.strip() for each in (answer.value, *(answer.choices or ()))]
     if text.endswith("?") and not any(each.endswith("?") for each in known):
         return "a question"
-    if is_conditional(text) and not any(map(is_conditional, known)):
+    if is_open(text) and not any(map(is_open, known)):
         return "conditional"
     if is_refusal(text) and not any(map(is_refusal, known)):
         return "a refusal"

@@ -26,9 +26,10 @@ _TAKES_BACK = re.compile(
     r"|miscalculated|forgot|missed|overlooked|was wrong|take (?:it|that) back|change my)"
     r"|(?:but |however,? |though,? |or |then again,? )(?:maybe |perhaps )?(?:it|that|this|i|we"
     r"|the (?:right |correct |real )?answer)(?:'s| is)?"
-    r" (?:also |well )?(?:may|might|could|can|possibly|probably|should|think|am not|not sure)\b"
+    r" (?:also |well )?(?:may|might|could|possibly|probably|am not|not sure)\b"
     r"|(?:but|or) (?:maybe|perhaps|possibly|rather|actually)\b"
-    r"|(?:maybe|perhaps|alternatively|or rather|instead)\b[, ]"
+    r"|(?:maybe|perhaps|alternatively|or rather|instead),? (?:it\b|that\b|the (?:right |correct )?"
+    r"answer|\(?[A-H]\b|-?\d)"
     r"|(?:but |so )?i (?:am|'m) (?:not (?:\w+ )?(?:sure|certain|confident)|unsure|guessing)\b"
     r"|(?:but |so )?i(?:'m| am)? (?:just |only )?(?:don't know|do not know|guess(?:ed|ing)?\b))",
     re.IGNORECASE,
@@ -42,8 +43,13 @@ _CONFIRMED = re.compile(
     r"\b(?:correct|confirm\w*|match\w*|verified|consistent|agrees?|holds|checks out|right|yes)\b", re.I
 )
 _CONDITION = re.compile(
-    r"(?:^|[\s,(])(?:if|unless|otherwise|assuming|supposing|provided|depending|depends|whichever"
-    r"|in case)\b(?! necessary)",
+    r"(?:^|[\s,(])(?:if|unless|otherwise|assuming|supposing|provided that|depending|depends|whichever"
+    r"|in case)\b",
+    re.IGNORECASE,
+)
+_DEPENDS = re.compile(
+    r"\b(?:unless|otherwise|depending|depends|whichever)\b"
+    r"|^\W{0,4}(?:yes|no|true|false|\(?[a-z]\)?|-?[\d.,/]{1,12}%?),? (?:only |but only )?if\b",
     re.IGNORECASE,
 )
 _CONDITION_FIRST = re.compile(
@@ -60,16 +66,17 @@ _REFUSAL = re.compile(
     r"|\bnot (?:enough|sufficient|determinable|visible|clear|available|provided|given|shown|sure"
     r"|certain|known|applicable|specified|stated|possible)\b"
     r"|\b(?:insufficient|unanswerable|indeterminate|undetermined|unclear|unreadable|illegible"
-    r"|missing (?:data|information|image|picture))\b|\btoo (?:blurr\w+|small|dark|unclear)\b"
-    r"|\b(?:need|needs|requires?|lacks?|lacking|without|missing|please (?:upload|provide|share|give"
+    r"|missing (?:data|information))\b|\btoo (?:blurr\w+|small|dark|unclear)\b"
+    r"|\b(?:need|needs|requires?|lacks?|lacking|without|please (?:upload|provide|share|give"
     r"|show|attach|send))\b (?:\w+ ){0,4}?(?:picture|image|images|figure|chart|charts|graph"
     r"|diagram|photo|information|details?|data|context)\b"
     r"|\bno (?:\w+ ){0,2}?(?:picture|image|images|figure|chart|graph|diagram|photo|data|information"
     r"|idea|clue|answer|correct|context|options?|matching|valid|such|details?|text)\b"
-    r"|\b(?:don't|do not|doesn't|does not|didn't) (?:\w+ )?(?:know|see|have|show|provide|contain"
-    r"|give|include|match|specify|say)\b|\bto determine (?:which|what|if|whether)\b",
+    r"|\b(?:i|we) (?:don't|do not|didn't) (?:\w+ )?(?:know|see|have)\b"
+    r"|\b(?:doesn't|does not|don't) (?:provide|include|specify|match any)\b|\bto determine (?:which|what|if|whether)\b",
     re.IGNORECASE,
 )
+_SAYS_SO = re.compile(r"\W{0,3}(?:yes|no)[,.;]", re.IGNORECASE)  # "No, it is not possible"
 _NOT_APPLICABLE = re.compile(r"n\.? ?/ ?a\.?\b|none\b|null\b|nil\b|not applicable\b|nothing\b", re.I)
 _UNFINISHED = listed("the a an of because since and but which to with from than where if makes or")
 _REASON_BREAKS_OFF = re.compile(r"\b(?:because|since)\b.*\b(?:is|are|was|were|that)$", re.IGNORECASE)
@@ -102,13 +109,21 @@ def is_conditional(text: str) -> bool:
     return _CONDITION.search(text) is not None
 
 
+def depends(text: str) -> bool:
+    """Whether a statement is left open: ``Yes, if ...; no otherwise``.
+
+    A sentence may repeat the condition of its question: ``If the oaks died, it would fall.``
+    """
+    return _DEPENDS.search(text) is not None
+
+
 def is_refusal(text: str) -> bool:
     """Whether a text says that there is no answer.
 
     >>> is_refusal("There is not enough information."), is_refusal("There are no birds.")
     (True, False)
     """
-    return _REFUSAL.search(text) is not None
+    return _SAYS_SO.match(text) is None and _REFUSAL.search(text) is not None
 
 
 def is_not_applicable(text: str) -> bool:
@@ -119,7 +134,7 @@ def is_not_applicable(text: str) -> bool:
 def is_unfinished(text: str) -> bool:
     """Whether a text was cut off: its last word never ends a sentence."""
     *before, last = text.split(" ") if text else [""]
-    cut = bool(before) and last.casefold() in _UNFINISHED
+    cut = last in _UNFINISHED and (len(before) > 3 or bool({"because", "since"} & set(before)))
     return cut or _REASON_BREAKS_OFF.search(text[-LONGEST_REASON:]) is not None
 
 

@@ -28,7 +28,7 @@ _SELECTS = re.compile(
     re.IGNORECASE,
 )
 _SELECTED = re.compile(
-    r"[\s\"')]{0,3}(?:$|[.,;:!→=>]|-|(?:because|since|as|which|and)\b|(?:is|was|seems|would be)"
+    r"[\s\"')]{0,3}(?:$|[.,;:!(→=>]|-|(?:because|since|as|which|and)\b|(?:is|was|seems|would be)"
     r" (?:definitely |clearly |the |my )*(?:correct|right|best|true|answer|only|closest|one|choice"
     r"|option|most)\b|(?:fits|matches|works)\b)",
     re.IGNORECASE,

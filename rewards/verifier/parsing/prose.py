@@ -39,6 +39,7 @@ _CONCLUDES = re.compile(
     r"[,;] ?(?:and )?(?:so|thus|hence|therefore|which makes|making|giving|for a total of)\b,? ?"
 )
 _BOUND = re.compile(r"\bat (?:least|most)\b|\bpercentage points?\b", re.IGNORECASE)
+_WORKING = re.compile(r"\d[^=]{0,40}[-+*/x×][^=]{0,40}=")
 _NUMBER = re.compile(r"\d[\d.:/]*")
 _PLAIN_WORD = re.compile(r"[\"'(]?[∠△⊙▱□]?[a-zA-Z][a-zA-Z'-]*[\"')]?[.,;:!]?")
 _OPENING = re.compile(r"\W*(?:first|firstly|initially|originally|step|to begin|to start)\b", re.I)
@@ -107,12 +108,21 @@ def stated_quantity(text: str) -> Quantity | None:
     after = parts[read.index(stated[0]) :] if stated else []
     if any("=" in part and _stated(part) is None for part in after):  # x = 12. Then x + 1 = 13
         return None
-    if stated:
-        return stated[0] if all(close(stated[0].value, s.value) for s in stated) else None
+    if stated and all(close(stated[0].value, each.value) for each in stated):
+        return stated[0]
+    if stated and not all(map(_is_working, (p for p, r in zip(parts, read, strict=True) if r))):
+        return None
+    if stated and read[-1] is not None:  # steps, and no sentence that says which one counts
+        return None
     if not parts:
         return None
     last = _CONCLUDES.split(parts[-1])[-1]
     return _mentioned(last) or _mentioned(_GOES_ON.split(last, maxsplit=1)[0])
+
+
+def _is_working(sentence: str) -> bool:
+    """Whether a sentence is a calculation, such as ``$9.08 * 4 = $36.32``."""
+    return _WORKING.search(sentence) is not None
 
 
 def _stated(sentence: str) -> Quantity | None:
