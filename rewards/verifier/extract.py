@@ -56,7 +56,7 @@ _ANNOUNCES = re.compile(  # "Answer: We look at each option in turn."
     re.IGNORECASE,
 )
 _COMMA = re.compile(r"\s?\$?\s?(?:,|;|\band\b|, and\b)\s?\$?\s?")
-_BARE = re.compile(r"[^=:?]{1,40}")
+_BARE = re.compile(r"(?:[^=:?]|(?<=\d):(?=\d)){1,40}")
 _MARKUP = re.compile(r"</?[a-zA-Z][^<>\n]{0,40}>")
 _TITLE_MARK = re.compile(r"#{1,6}[ \t]{1,3}")
 _CLOSERS = re.compile(r"[\s.,;!$*_`)\]}\\\"']*")
@@ -198,8 +198,9 @@ def _announces(each: Commitment, reader: Reader) -> bool:
     """Whether a form only announces an answer, such as the title ``Select the answer:``."""
     if each.form in ("tag", "box"):
         return False
-    prose = len(each.text.split()) > 3
-    if _ANNOUNCES.match(each.text) and prose:
+    count = len(each.text.split())
+    prose = count > 3
+    if _ANNOUNCES.match(each.text) and count > 2:
         return True
     if not each.text.strip(" .,;!") or each.text[-1:] == ":":
         return True

@@ -19,6 +19,7 @@ _HEDGE = re.compile(r"[?]|\b(?:or|maybe|perhaps|either|not|any)\b", re.IGNORECAS
 _SOLUTIONS = re.compile(
     r"([a-zA-Z]) ?= ?[^=,]{1,40}(?: or (?:\1 ?= ?)?(?:(?! or )[^=,]){1,40}){1,7}"
 )
+_SIGN = re.compile(r"\s*±\s*")
 _NUMBERS = re.compile(r"-?[\d./]{1,20}(?:,? or -?[\d./]{1,20}){1,7}")
 _LABEL = re.compile(
     r"^[A-Z](?=\()|^[a-zA-Z][a-zA-Z ]{0,40}[:=]\s*(?=[(\[{])|^(?:they|these|the [a-z]+) are:? "
@@ -129,7 +130,7 @@ def _both_signs(items: tuple[str, ...]) -> tuple[str, ...]:
     """The items with two in the place of each that has a ``±``."""
     if not any(item.count("±") == 1 for item in items):
         return items
-    signed = [(item.replace("±", "+").strip(), item.replace("±", "-")) for item in items]
+    signed = [tuple(_SIGN.sub(sign, item) for sign in "+-") for item in items]
     return tuple(dict.fromkeys(each.removeprefix("+").strip() for pair in signed for each in pair))
 
 

@@ -21,6 +21,7 @@ from mstar.rewards.verifier.parsing.vocabulary import (
     NO,
     UNDECIDED,
     YES,
+    listed,
 )
 
 Words = tuple[str, ...]
@@ -35,6 +36,13 @@ _IS = re.compile(r"(?:^|\s)(?:is|was|are|were|equals)(?: called| named)?\s|:\s")
 
 _OPTION = re.compile(r"(?:\([a-z]\)|\b[a-z][).:]) ?(yes|no|true|false)\b", re.IGNORECASE)
 _STEP = re.compile(r"\bright(?= \d)", re.IGNORECASE)  # "right 1, down 2" is a path, not a verdict
+
+_NO_NOUN = re.compile(  # "No image was given" refuses, "No, it is red" and "No it is not" answer
+    r"\W*no (?!(?:it|they|he|she|the|this|that|there|because|since|as|i|we|you|these|those|not|its"
+    r"|their|his|her|way|a|an)\b)[a-z]",
+    re.IGNORECASE,
+)
+_PREDICATIVE = listed(", and but because since that as for in if when here or about to so by")
 
 _LETTERS = {"y": True, "t": True, "n": False, "f": False}
 
@@ -125,6 +133,8 @@ def read_truth(text: str, answer: Answer) -> bool | None:
     first = parts[0][0]
     if len(parts) == 1 and len(parts[0]) == 1 and first in _LETTERS:
         return _LETTERS[first]
+    if _NO_NOUN.match(text) or (_is_attributive(parts[0], 0) and first not in ("yes", "no")):
+        return None
     if first not in YES | NO:
         claim = plain(without_reason(text)).casefold()
         return _verdict(re.findall(r"[a-z']+|,", (sentences(claim) or [claim])[-1]))
@@ -146,6 +156,12 @@ def read_truth(text: str, answer: Answer) -> bool | None:
     return verdict
 
 
+def _is_attributive(tokens: list[str], index: int) -> bool:
+    """Whether a verdict only describes the noun after it, as in ``the correct option``."""
+    after = tokens[index + 1 : index + 2]
+    return tokens[index] in YES | NO and bool(after) and after[0] not in _PREDICATIVE
+
+
 def _ends_in_verdict(tokens: list[str]) -> bool:
     """Whether the last word of a sentence is a verdict."""
     return tokens[-1:] != [] and tokens[-1] in YES | NO
@@ -162,7 +178,7 @@ def _verdict(tokens: list[str]) -> bool | None:
     verdicts = set()
     for index, word in enumerate(tokens):
         bare_no = word == "no" and index < len(tokens) - 1
-        if word in YES | NO and not bare_no:
+        if word in YES | NO and not bare_no and (word == "yes" or not _is_attributive(tokens, index)):
             before = tokens[max(0, index - 3) : index]
             clause = before[len(before) - before[::-1].index(",") :] if "," in before else before
             negated = bool(NEGATIONS & set(clause))

@@ -19,6 +19,9 @@ _TAKES_BACK = re.compile(
     r"|(?:i'm |i am |my apologies|apologies|oh )?sorry\b|my (?:mistake|bad|error)\b|i mean\b"
     r"|(?:on|upon|after|with) (?:a )?(?:second|further|more|closer|another|re)?-?\s?"
     r"(?:thoughts?|reflection|consideration|inspection|look|review|examination|checking)\b"
+    r"|or\b(?!,? (?:equivalently|simply|approximately|about|roughly|in other))"
+    r"|(?:looking|counting|checking|reading) (?:it |them )?(?:again|closer|more closely|back)\b"
+    r"|no,? (?:wait|sorry|make (?:it|that)|it's|\(?[A-H]\b|-?\d)"
     r"|no,? (?:that|this|it|the answer) (?:is|was)(?:n't| not| wrong| incorrect)"
     r"|(?:that|this|it|which|my answer|the (?:above )?answer) (?:is|was|looks|seems|must be)"
     r" (?:wrong|incorrect|not (?:right|correct)|a mistake|an error)\b"
@@ -34,6 +37,7 @@ _TAKES_BACK = re.compile(
     r"|(?:but |so )?i(?:'m| am)? (?:just |only )?(?:don't know|do not know|guess(?:ed|ing)?\b))",
     re.IGNORECASE,
 )
+_DENIED = re.compile(r"\W{0,4}(?:is|was)(?:n't| not| wrong| incorrect| false)\b", re.IGNORECASE)
 _CHECKS = re.compile(
     _OPENS + r"(?:but )?let(?:'s| me| us) (?:\w+ )?(?:re-?|double-? ?)?(?:check|count|verify|compute"
     r"|calculate|examine|consider|think|look|evaluate|do)\w*(?: again| it| this| that)?\b",
@@ -54,7 +58,7 @@ _DEPENDS = re.compile(
 )
 _CONDITION_FIRST = re.compile(
     r"[\W_]{0,4}(?:and |but |so |then |or |else,? )?(?:if|unless|otherwise|assuming|suppose"
-    r"|supposing|in case|else|when(?:ever)? (?:it|we|you))\b",
+    r"|supposing|in case|else|it depends|that depends|depending|when(?:ever)? (?:it|we|you))\b",
     re.IGNORECASE,
 )
 _LAST_SENTENCE = re.compile(r".*(?:[.!?;]\s|\n)", re.DOTALL)
@@ -66,7 +70,7 @@ _REFUSAL = re.compile(
     r"|\bnot (?:enough|sufficient|determinable|visible|clear|available|provided|given|shown|sure"
     r"|certain|known|applicable|specified|stated|possible)\b"
     r"|\b(?:insufficient|unanswerable|indeterminate|undetermined|unclear|unreadable|illegible"
-    r"|missing (?:data|information))\b|\btoo (?:blurr\w+|small|dark|unclear)\b"
+    r"|missing (?:data|information))\b|\btoo (?:blurr\w+|unclear|(?:small|dark) to)\b"
     r"|\b(?:need|needs|requires?|lacks?|lacking|without|please (?:upload|provide|share|give"
     r"|show|attach|send))\b (?:\w+ ){0,4}?(?:picture|image|images|figure|chart|charts|graph"
     r"|diagram|photo|information|details?|data|context)\b"
@@ -93,7 +97,7 @@ def takes_back(after: str) -> bool:
     A check that ends in a confirmation takes nothing back.
     """
     after = after[:READ]
-    if _TAKES_BACK.search(after):
+    if _DENIED.match(after) or _TAKES_BACK.search(after):
         return True
     check = _CHECKS.search(after)
     return check is not None and _CONFIRMED.search(after, check.end()) is None

@@ -42,7 +42,7 @@ _BOUND = re.compile(r"\bat (?:least|most)\b|\bpercentage points?\b", re.IGNORECA
 _WORKING = re.compile(r"\d[^=]{0,40}[-+*/x×][^=]{0,40}=")
 _NUMBER = re.compile(r"\d[\d.:/]*")
 _PLAIN_WORD = re.compile(r"[\"'(]?[∠△⊙▱□]?[a-zA-Z][a-zA-Z'-]*[\"')]?[.,;:!]?")
-_OPENING = re.compile(r"\W*(?:first|firstly|initially|originally|step|to begin|to start)\b", re.I)
+_OPENING = re.compile(r"\W*(?:first|firstly|at first|initially|originally|step|to begin|to start)\b", re.I)
 _GOES_ON = re.compile(  # what is said of the things that were counted
     r",? (?:with|having|have|that|which|who|whose|where)\b(?!.*\b(?:and|or|but)\b.*\d)", re.I
 )
@@ -148,7 +148,11 @@ def _mentioned(sentence: str) -> Quantity | None:
         return None
     numeric = [_is_number(word) for word in words]
     if sum(numeric) > 1:  # the missing one is 3
-        numeric = [yes and word != "one" for yes, word in zip(numeric, words, strict=True)]
+        following = [word.strip(".,").casefold() for word in words[1:]] + [""]
+        numeric = [
+            yes and (word != "one" or after in LONE_PARTS)
+            for yes, word, after in zip(numeric, words, following, strict=True)
+        ]
     for index, word in enumerate(words):
         scale = word.strip(".,!").lower() in SCALES and index > 0 and numeric[index - 1]
         joined = word == "and" and 0 < index < len(words) - 1
@@ -175,20 +179,22 @@ def _mentioned(sentence: str) -> Quantity | None:
         return None
     if BOUNDS & set(before) or (NUMBERED | DETERMINERS) & set(before[-1:]):
         return None
-    if not any(map(str.isdigit, words[start])) and not _is_stated(words, start):
+    if not any(map(str.isdigit, words[start])) and not _is_stated(words, start, end):
         return None
     if words[start][0] in CURRENCIES and _is_other_currency(words[start][0], words[end:]):
         return None
     return _with_unit(words[start:end], words[end:]) if parts is None else parts[0]
 
 
-def _is_stated(words: list[str], start: int) -> bool:
+def _is_stated(words: list[str], start: int, end: int) -> bool:
     """Whether the words before a number in words state it; ``four sides`` states none."""
     lowered = [word.strip(".,;:!\"'").casefold() for word in words[:start]]
     while lowered and lowered[-1] in ("a", "an", "about", "exactly", "minus", "negative"):
         lowered.pop()
     if words[start].strip(".,;:!").casefold() in LONE_PARTS:  # the top left quarter
         return not lowered or lowered[-1] in STATING
+    if lowered == ["only"]:
+        return end == len(words)
     if "there" in lowered[:4] or not lowered:
         return bool(lowered)
     return words[start - 1].endswith(":") or lowered[-1] in STATING - {"has", "have", "only"}
