@@ -24,7 +24,7 @@ from mstar.rewards.verifier.parsing.formula import (
 from mstar.rewards.verifier.parsing.latex import plain
 from mstar.rewards.verifier.parsing.prose import stated_quantity
 from mstar.rewards.verifier.parsing.quantities import Quantity, read_quantity
-from mstar.rewards.verifier.parsing.symbolic import same_symbolically
+from mstar.rewards.verifier.parsing.symbolic import WORKER, same_symbolically
 
 LONGEST, LETTERS = 300, 8  # characters; distinct variables
 NEEDED = 3  # points at which both sides are defined
@@ -72,6 +72,8 @@ class Formula:
 
 def read_formula(text: str, answer: Answer) -> Formula | None:
     """The expression or equation in a text; None if it is empty, too long, or several."""
+    if answer.value:  # a reference answer, not an option: algebra may be needed soon
+        WORKER.prepare()
     plain_text = _INTRODUCED.sub("", plain(text).rstrip(" ."))
     if not plain_text or len(plain_text) > LONGEST or BIDI.search(text) or plain_text.endswith("?"):
         return None
