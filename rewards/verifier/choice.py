@@ -8,7 +8,13 @@ from mstar.rewards.base import Answer
 from mstar.rewards.verifier.base import MatchResult
 from mstar.rewards.verifier.expression import read_formula, same_formula
 from mstar.rewards.verifier.number import same_amount
+from mstar.rewards.verifier.parsing.arithmetic import close
 from mstar.rewards.verifier.parsing.characters import BIDI
+from mstar.rewards.verifier.parsing.discourse import (
+    is_not_applicable,
+    takes_back,
+    without_relative_clause,
+)
 from mstar.rewards.verifier.parsing.latex import plain
 from mstar.rewards.verifier.parsing.mentions import denied_by, mentions
 from mstar.rewards.verifier.parsing.prose import (
@@ -32,6 +38,15 @@ _LETTER_FIRST = re.compile(
     r"(?:[(\[]([A-Za-z])[)\]][.:]?\s?|([A-Za-z])(?:[.:)]\s?| - | = |, | )\s?)(.+)",
     re.IGNORECASE,
 )
+_SEVERAL = re.compile(  # "(A) or b", "A/b/c"; the article in "A, a square" is no letter
+    r"[(\[]?([A-Za-z])[)\].]?\s?(?:,|/|&|;|\+|\||\band\b|\bor\b)\s?(?:and |or |also )?"
+    r"[(\[]?(?!a [a-z])([A-Za-z])(?![\w'])"
+)
+_NOT_OTHER = re.compile(r"^([(\[]?[A-Za-z][)\].]?),? \(?(?:and |but )?not [(\[]?[A-Za-z][)\].]{0,2}$")
+_RATIO = re.compile(r"(\d{1,6}) ?: ?(\d{1,6})")
+_ANOTHER_LABEL = re.compile(r"(?<![\w(])[A-Z]\)\s")
+_STATES = re.compile(r"\b(?:is|are|was|were|equals|=|:)\s")
+_LABEL_WORDS = 3  # words of the longest text beside a letter that must be the option's own
 _OPERATOR = re.compile(r"[a-zA-Z]\s?[-+*/^]|[-+*/^]\s?[a-zA-Z]|\d[a-zA-Z]")
 _LABELLED = re.compile(r"[(\[]?([A-Z])[)\].:]{1,2}\s[^A-Z]*")
 _LISTED = re.compile(r"^[ \t*(]{0,4}([A-Za-z])[).:]", re.MULTILINE)
@@ -47,28 +62,32 @@ def read_choice(text: str, answer: Answer) -> int | None:
     number selects the one option that equals it; it is never an index. Options are not matched by
     similarity.
     """
-    plain_text = plain(text).replace("{", "").replace("}", "").strip(" *'\"")
-    if not plain_text or BIDI.search(text) or plain_text.endswith("?"):
+    whole = _tidy(plain(text))
+    bare = whole.replace("{", "").replace("}", "").strip()
+    options = answer.choices or ()
+    is_question = bare.endswith("?") and not any(each.rstrip().endswith("?") for each in options)
+    if not bare or BIDI.search(text) or is_question:
         return None
     if len({mark.upper() for mark in _LISTED.findall(text)}) > 1:  # the options are repeated
         return None
-    options = answer.choices or ()
-    if not options:
-        return _letter(
-            _LETTER.fullmatch(plain_text)
-            or _NAMED.fullmatch(plain_text)
-            or _LABELLED.fullmatch(plain_text),
-            26,
-        )
-    index = _as_text(plain_text, options)
-    if index is None:
-        index = _letter(_LETTER.fullmatch(plain_text) or _NAMED.fullmatch(plain_text), len(options))
+    index = _as_text(whole, options)
     if index is not None:
         return index
-    lettered = _lettered(plain_text, options)
+    if is_not_applicable(bare) or _names_several(bare, len(options) or 26):
+        return None
+    bare = _NOT_OTHER.sub(r"\1", bare)
+    letter = _LETTER.fullmatch(bare) or _NAMED.fullmatch(bare)
+    if not options:
+        return _letter(letter or _LABELLED.fullmatch(bare), 26)
+    index = _letter(letter, len(options))
+    if index is not None:
+        return index
+    lettered = _lettered(bare, options)
     if lettered is not None:
         return lettered if lettered >= 0 else None
-    index = _as_value(plain_text, options)
+    index = _as_value(whole, options)
+    if index is None and whole != bare:
+        index = _as_value(bare, options)
     return _mentioned(text, options) if index is None else index
 
 
@@ -87,9 +106,20 @@ def _letter(match: re.Match[str] | None, count: int) -> int | None:
     return index if index < count else None
 
 
+def _tidy(plain_text: str) -> str:
+    return plain_text.strip(" *'\"\t\n")
+
+
+def _names_several(text: str, count: int) -> bool:
+    """Whether a text begins with two letters of options: ``A and b``, ``A/b/c``."""
+    named = _SEVERAL.match(text)
+    letters = [ord(each.upper()) - ord("A") for each in named.groups()] if named else []
+    return len(set(letters)) > 1 and max(letters) < count
+
+
 def _as_text(text: str, options: tuple[str, ...]) -> int | None:
-    bare = text.replace(" ", "")
-    exact = [i for i, option in enumerate(options) if plain(option).replace(" ", "") == bare]
+    bare = _squeezed(text)
+    exact = [i for i, option in enumerate(options) if _squeezed(_tidy(plain(option))) == bare]
     if len(exact) == 1:
         return exact[0]
     for spelled in dict.fromkeys((words(text), essence(words(text)))):
@@ -99,17 +129,27 @@ def _as_text(text: str, options: tuple[str, ...]) -> int | None:
     return None
 
 
+def _squeezed(text: str) -> str:
+    return re.sub(r"[{}\s]", "", text).rstrip(".")
+
+
 def _as_value(text: str, options: tuple[str, ...]) -> int | None:
     """The one option that is the same amount, time, formula or yes/no answer."""
     quantity = stated_quantity(text)
     indices: list[int] = []
     if quantity is not None and quantity.writing != "unevaluated":
-        indices = [i for i, o in enumerate(options) if _same_amount(read_quantity(o), quantity)]
+        amounts = [(i, read_quantity(option)) for i, option in enumerate(options)]
+        same = [(i, each) for i, each in amounts if each and _same_amount(each, quantity)]
+        equal = [i for i, each in same if close(each.value, quantity.value)]  # not only rounded
+        indices = equal if len(equal) == 1 else [i for i, _ in same]
     spec = Answer("time", "")
     clock = read_clock(text, spec)
     if not indices and clock is not None and (quantity is None or quantity.unit is None):
         clocks = [read_clock(option, spec) for option in options]
         indices = [i for i, c in enumerate(clocks) if c and same_clock(c, clock, spec).same]
+    if not indices and quantity is not None and quantity.writing == "fraction":
+        ratios = [_RATIO.fullmatch(plain(option).strip(" .")) for option in options]
+        indices = [i for i, r in enumerate(ratios) if r and _is_ratio(r, quantity)]
     if not indices:
         indices = _as_formula(text, options)
     truths = [read_truth(option, spec) for option in options]
@@ -118,6 +158,10 @@ def _as_value(text: str, options: tuple[str, ...]) -> int | None:
         verdict = read_truth(text, spec)
         indices = [i for i, truth in enumerate(truths) if truth is not None and truth == verdict]
     return indices[0] if len(indices) == 1 else None
+
+
+def _is_ratio(ratio: re.Match[str], quantity: Quantity) -> bool:
+    return int(ratio[1]) == quantity.value * int(ratio[2])
 
 
 def _as_formula(text: str, options: tuple[str, ...]) -> list[int]:
@@ -141,10 +185,8 @@ def _as_formula(text: str, options: tuple[str, ...]) -> list[int]:
     ]
 
 
-def _same_amount(option: Quantity | None, predicted: Quantity) -> bool:
-    if option is None or (
-        option.noun and predicted.noun and not option.unit and option.noun != predicted.noun
-    ):
+def _same_amount(option: Quantity, predicted: Quantity) -> bool:
+    if option.noun and predicted.noun and not option.unit and option.noun != predicted.noun:
         return False
     return bool(same_amount(option, predicted, Answer("text", "")).same)
 
@@ -167,16 +209,50 @@ def _lettered(text: str, options: tuple[str, ...]) -> int | None:
     if picked is None:
         if bare:
             return index if rest.startswith(("because", "since")) else None
-        others = mentions(without_reason(rest), options)[0] - {index}
-        return -1 if read_quantity(rest) is not None or others or denied_by(rest) else index
+        return -1 if _contradicts(rest, index, options) else index
     if bare and picked != index and text[0] in "Aa" and rest[0].isalnum():  # an article
         return None
     return index if picked == index else -1
 
 
+def _contradicts(rest: str, index: int, options: tuple[str, ...]) -> bool:
+    """Whether the text beside a letter says something else than the letter's option.
+
+    A label of a few words must be the option's own text; a sentence gives a reason, which may name
+    other options, but must not state another option, or an amount where all options are amounts.
+    """
+    if denied_by(rest):
+        return True
+    amounts = all(read_quantity(option) is not None for option in options)
+    if amounts and stated_quantity(rest) is not None:
+        return True
+    if len(rest.split()) > _LABEL_WORDS:
+        if _ANOTHER_LABEL.search(rest):
+            return True
+        states = _STATES.split(sentences(rest)[0])
+        said = _as_text(states[-1].strip(" ."), options) if len(states) > 1 else None
+        return said not in (None, index)
+    if mentions(without_reason(rest), options)[0] - {index} or read_quantity(rest) is not None:
+        return True
+    own, given = _stems(options[index]), _stems(rest)
+    return len("".join(own)) > 1 and bool(given) and not own & given
+
+
+def _stems(text: str) -> set[str]:
+    """The beginnings of the words of a text, so that ``octopuses`` is ``octopus``."""
+    return {word[:5].rstrip("s") for word in words(text)}
+
+
 def _mentioned(text: str, options: tuple[str, ...]) -> int | None:
-    parts = sentences(without_denial(without_reason(text)))
+    """The one option that the last sentence to name any asserts; reasons may follow it."""
+    parts = sentences(without_relative_clause(without_denial(without_reason(text))))
     if not parts or is_spray(parts[-1]):
         return None
-    named, firm = mentions(parts[-1], options)
-    return next(iter(firm)) if len(named) == 1 and firm else None
+    for turn, part in enumerate(reversed(parts[-4:])):
+        named, firm = mentions(part, options)
+        if named:
+            others = set().union(*(mentions(each, options)[0] for each in parts)) - named
+            if turn and (others or takes_back(" ".join(parts[len(parts) - turn :]))):
+                return None
+            return next(iter(firm)) if len(named) == 1 and firm else None
+    return None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from fractions import Fraction
 
@@ -12,7 +12,7 @@ from mstar.rewards.base import Answer
 from mstar.rewards.verifier.base import MatchResult
 from mstar.rewards.verifier.interval import Interval, read_interval, same_interval
 from mstar.rewards.verifier.number import same_amount
-from mstar.rewards.verifier.parsing.arithmetic import Value, decimal, evaluate
+from mstar.rewards.verifier.parsing.arithmetic import Value, close, decimal, evaluate
 from mstar.rewards.verifier.parsing.characters import BIDI
 from mstar.rewards.verifier.parsing.formula import (
     KNOWN_COMMANDS,
@@ -23,8 +23,8 @@ from mstar.rewards.verifier.parsing.formula import (
 )
 from mstar.rewards.verifier.parsing.latex import plain
 from mstar.rewards.verifier.parsing.prose import stated_quantity
-from mstar.rewards.verifier.parsing.quantities import Quantity
-from mstar.rewards.verifier.parsing.symbolic import same_symbolically
+from mstar.rewards.verifier.parsing.quantities import Quantity, read_quantity
+from mstar.rewards.verifier.parsing.symbolic import WORKER, same_symbolically
 
 LONGEST, LETTERS = 300, 8  # characters; distinct variables
 NEEDED = 3  # points at which both sides are defined
@@ -47,6 +47,9 @@ _INTRODUCED = re.compile(
 )
 _FUNCTION = re.compile(r"^\s*[a-zA-Z]\(x\)\s*(?==)")
 _COMMAND = re.compile(r"\\([a-zA-Z]+)")
+_VALUE = re.compile(  # one value, or one of each name
+    r"\s*(?:[a-zA-Z]\([a-zA-Z]\)|\([a-zA-Z](?: ?, ?[a-zA-Z]){1,3}\))\s*=\s*([-+\d\s.,/()]+)"
+)
 _LABEL = re.compile(r"^\s*[a-zA-Z](?:_\{?\w{1,8}\}?|'|\([a-zA-Z]\))?\s*=\s*(?!=)")
 
 
@@ -69,6 +72,8 @@ class Formula:
 
 def read_formula(text: str, answer: Answer) -> Formula | None:
     """The expression or equation in a text; None if it is empty, too long, or several."""
+    if answer.value:  # a reference answer, not an option: algebra may be needed soon
+        WORKER.prepare()
     plain_text = _INTRODUCED.sub("", plain(text).rstrip(" ."))
     if not plain_text or len(plain_text) > LONGEST or BIDI.search(text) or plain_text.endswith("?"):
         return None
@@ -78,7 +83,7 @@ def read_formula(text: str, answer: Answer) -> Formula | None:
     exact, *rounded = plain_text.rsplit("≈", 1)
     plain_text = exact.strip() if rounded and stated_quantity(text) is not None else plain_text
     if answer.type == "equation":
-        plain_text = _FUNCTION.sub("y", plain_text)
+        plain_text = _FUNCTION.sub("y", _ends_of_chain(plain_text))
     label = _LABEL.match(plain_text)
     if answer.type == "expression" and label and plain_text.count("=") == 1:
         plain_text = plain_text[label.end() :]
@@ -89,6 +94,17 @@ def read_formula(text: str, answer: Answer) -> Formula | None:
     trees = tuple(side for side in sides if side is not None)
     amount = stated_quantity(plain_text) if len(trees) == 1 else None
     return Formula(plain_text, trees, amount)
+
+
+def _ends_of_chain(text: str) -> str:
+    """``x = 11`` for ``x = 5 + 6 = 11``, where all that follows the first side is equal."""
+    first, *others = text.split("=")
+    if len(others) < 2:
+        return text
+    values = [read_quantity(each) for each in others]
+    known = [each.value for each in values if each is not None]
+    same = len(known) == len(others) and all(close(known[0], each) for each in known)
+    return f"{first}={others[-1]}" if same else text
 
 
 def same_formula(reference: Formula, predicted: Formula, answer: Answer) -> MatchResult:
@@ -104,6 +120,9 @@ def same_formula(reference: Formula, predicted: Formula, answer: Answer) -> Matc
             return MatchResult(False, "unevaluated")
         return same_amount(reference.amount, predicted.amount, answer)
     if reference.text.count("=") != predicted.text.count("="):
+        value = _VALUE.fullmatch(plain(answer.value))
+        if value and answer.type == "equation":  # 1 for f(x) = 1
+            return _same_value(value[1], predicted.text, replace(answer, type="expression"))
         return MatchResult(False, "an equation is no expression")
     if reference.sides and predicted.sides:
         same = _identical(reference.sides, predicted.sides)
@@ -114,6 +133,13 @@ def same_formula(reference: Formula, predicted: Formula, answer: Answer) -> Matc
     decided = same_symbolically(reference.text, predicted.text)
     reason = {True: "equal by algebra", False: "not equal by algebra", None: "undecided"}[decided]
     return MatchResult(decided, reason)
+
+
+def _same_value(reference: str, predicted: str, answer: Answer) -> MatchResult:
+    left, right = read_formula(reference, answer), read_formula(predicted, answer)
+    if left is None or right is None:
+        return MatchResult(False, "no formula")
+    return same_formula(left, right, answer)
 
 
 def _tree(text: str) -> Tree | None:

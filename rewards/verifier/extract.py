@@ -1,42 +1,40 @@
-"""The structure of a response: its thinking, its reasoning, and the answer it commits to."""
+"""Which of the answers that a response states it commits to.
+
+A commitment is what stands in the explicit answer, in its first sentence. What follows can take it
+back, state another one, or give reasons, and only the last of these leaves it as it is.
+"""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
-from typing import Literal
+from dataclasses import replace
+from itertools import islice
+from typing import NamedTuple
 
-from mstar.rewards.verifier.parsing.characters import normalise
+from mstar.rewards.verifier.forms import (
+    RANK,
+    THINK,
+    Commitment,
+    Form,
+    before_another_question,
+    explicit_forms,
+    stripped,
+    visible,
+)
+from mstar.rewards.verifier.parsing.discourse import (
+    is_unfinished,
+    opens_with_condition,
+    takes_back,
+)
+from mstar.rewards.verifier.parsing.prose import sentences
 
-Form = Literal["tag", "box", "heading", "line", "phrase", "whole"]
-Same = Callable[[str, str], bool]
+__all__ = ["WORDS", "Commitment", "Form", "Reader", "commit", "has_reasoning", "visible", "well_formed"]
 
-SEARCHED = 32_768  # characters at the end of a response
-MARKS = 64  # commitments of one form that are considered, from the end
 LONGEST = 300  # characters of an answer, or of a response that is all answer
-_RANK: dict[Form, int] = {"tag": 3, "box": 2, "heading": 1, "line": 1, "phrase": 0, "whole": 0}
+REMARKS = 16  # sentences after an answer that could state another one
+REASONING_WORDS = 3  # "Sure!" and "The correct answer:" are no reasoning
 
-THINK = re.compile(r"<(/?)think(?:ing)?>", re.IGNORECASE)
-_TAG = re.compile(r"<(/?)(?:final[_ -]?)?answer>", re.IGNORECASE)
-_HEADING = re.compile(  # every repetition is bounded, to limit backtracking
-    r"^[ \t]{0,4}(?:#{1,6}[ \t]{0,3})?[*_]{0,3}(?:the )?(?:final )?answer[*_]{0,3}:?[*_]{0,3}"
-    r"[ \t]{0,4}$"
-    r"|^[ \t]{0,4}#{4}(?!#)(?=[ \t]{0,4}[^#\s])"
-    r"|^[ \t]{0,4}#{1,6}[ \t]{0,3}(?:final )?answer\b[ \t]{0,3}[:.]?",
-    re.IGNORECASE | re.MULTILINE,
-)
-_LINE = re.compile(
-    r"\banswer[ \t]{0,3}[*_`\"']{0,4}[ \t]{0,3}[:=][ \t]{0,3}[*_`]{0,4}"
-    r"|^[ \t*_]{0,4}(?:the )?(?:final )?answer[ \t]{0,3}(?:->|[-→⇒])[ \t]{1,3}"
-    r"|答案[是为]?[ \t]{0,3}:?[ \t]{0,3}",
-    re.IGNORECASE | re.MULTILINE,
-)
-_PHRASE = re.compile(
-    r"\b(?:answer|(?:correct|right|best) (?:option|choice))\b[^.:;=?!\n]{0,60}?"
-    r" (?:is|are|was|would be|should be|must be|equals)\b[ \t]*:?",
-    re.IGNORECASE,
-)
 _CORRECTION = re.compile(
     r"\b(?:wait|no|actually|correction|rather|instead|sorry|oops|mistake|recheck|recount|hmm|wrong"
     r"|incorrect|misses|missed|double-check|finally|final)\b",
@@ -46,51 +44,54 @@ _FILLER = re.compile(r"\b(?:the|so|thus|hence|therefore|and|my|our)\b", re.IGNOR
 _HEDGE = re.compile(
     r"\b(?:or|also|alternatively|maybe|perhaps|possibly|could|might|either)\b", re.IGNORECASE
 )
-_END_TOKEN = re.compile(
-    r"(?:<\|[^<>|\s]{1,30}\|>|</s>|<eos>|<pad>|<end_of_turn>|\[/INST\])\s*$", re.IGNORECASE
-)
-_BOX_TOKENS = re.compile(r"<\|begin_of_box\|>([^<>]{0,300})<\|end_of_box\|>")
-
-_BOX = re.compile(r"\\(?:boxed|fbox|framebox)[ \t]*\{")
-_EMPHASIS = re.compile(r"(?<![\w)\]])\*\*|\*\*(?![\w(\[\\])")  # bold, not a power
 _RETRACTED = re.compile(
     r"^.*[.,;!?\s-](?:wait[,.!:\s-]{1,3}(?:no|actually)\b|wait[,.!:-]|actually\b|correction:|oops\b"
     r"|scratch that\b|sorry[,.]|i mean\b)[\s,:.]{0,3}(?:(?:no|rather|i mean)\b[\s,:]{1,3}){0,2}",
     re.IGNORECASE | re.DOTALL,
 )
-_HOPE = re.compile(r"\s*I hope (?:it|this|that) is correct\.?$", re.IGNORECASE)
-_MARKS = " \t\n*_`✓✔✅☑"
+_ANNOUNCES = re.compile(  # "Answer: We look at each option in turn."
+    r"\W{0,4}(?:we|let|let's|let us|i|first|firstly|to [a-z]+|[a-z]+ing (?:the|all|each|at|up|from"
+    r"|by|to|on)|based on|step|now|next|here|consider|look|see|recall|note|given|since|using"
+    r"|from the)\b",
+    re.IGNORECASE,
+)
+_COMMA = re.compile(r"\s?\$?\s?(?:,|;|\band\b|, and\b)\s?\$?\s?")
+_BARE = re.compile(r"(?:[^=:?]|(?<=\d):(?=\d)){1,40}")
 _MARKUP = re.compile(r"</?[a-zA-Z][^<>\n]{0,40}>")
+_TITLE_MARK = re.compile(r"#{1,6}[ \t]{1,3}")
 _CLOSERS = re.compile(r"[\s.,;!$*_`)\]}\\\"']*")
-
-REASONING_WORDS = 3  # "Sure!" and "The correct answer:" are no reasoning
 # All but the line or the sentence that holds the answer.
 _BEFORE_ANSWER = re.compile(r".*(?:[.!?]\s|[\n。])", re.DOTALL)
 
 
-@dataclass(frozen=True, slots=True)
-class Commitment:
-    """An answer that a response commits to.
+class Reader(NamedTuple):
+    """What the extraction needs to know of the type of an answer.
 
     Attributes:
-        text: the text inside the tag or box, or after the colon, stripped.
-        form: the form of the commitment; ``whole`` is a short response that is all answer.
-        start: index of the start of the form, in the visible text.
-        end: index of its end.
+        reads: whether a text is an answer of the type.
+        same: whether two texts are the same answer.
+        is_text: whether any words at all are an answer of the type.
+        is_list: whether an answer has several parts, each of which may stand in its own box.
     """
 
-    text: str
-    form: Form
-    start: int
-    end: int
+    reads: Callable[[str], bool]
+    same: Callable[[str, str], bool]
+    is_text: bool
+    is_list: bool = False
 
 
-def commit(response: str, same: Same | None = None, *, strict: bool = False) -> Commitment | str:
+WORDS = Reader(
+    reads=bool, same=lambda one, other: _spelled(one) == _spelled(other), is_text=True
+)
+"""The reader for answers of which nothing is known."""
+
+
+def commit(response: str, reader: Reader = WORDS, *, strict: bool = False) -> Commitment | str:
     """The answer that a response commits to, or the reason why there is none, in a few words.
 
     Args:
         response: the whole text that the policy generated.
-        same: whether two answers are the same; if None, their texts are compared.
+        reader: how answers of the type are read and compared.
         strict: accept only a tag, a box, an ``Answer:`` line or a heading.
     """
     text = visible(response)
@@ -98,23 +99,32 @@ def commit(response: str, same: Same | None = None, *, strict: bool = False) -> 
         return "thinking never closed"
     if not text:
         return "empty"
-    explicit = _explicit(text)
+    text = before_another_question(text)
+    explicit = explicit_forms(text)
     if isinstance(explicit, str):
         return explicit
-    ranks = [_RANK[each.form] for each in explicit]
+    if reader.is_list:
+        explicit = _joined_boxes(text, explicit)
+    explicit = [_first_sentence(each, reader) for each in explicit]
+    explicit = [each for each in explicit if not _announces(each, reader)] or explicit
+    if conditional := [each for each in explicit if _under_condition(text, each)]:
+        explicit = [each for each in explicit if each not in conditional]
+        if not explicit:
+            return "conditional"
+    ranks = [RANK[each.form] for each in explicit]
     if not explicit or (strict and max(ranks) == 0):
         return "no commitment" if strict else _whole(text)
-    chosen = [each for each in explicit if _RANK[each.form] == max(ranks)][-1]
-    chosen = replace(chosen, text=_without_retraction(chosen.text))
+    chosen = [each for each in explicit if RANK[each.form] == max(ranks)][-1]
+    said = _without_retraction(chosen.text + chosen.remark)
+    chosen = _first_sentence(replace(chosen, text=said, remark=""), reader)
     if not chosen.text:
         return "empty commitment"
     if len(chosen.text) > LONGEST:
         return "commitment too long"
-    same = same or _same_text
-    for rival in _rivals(text, explicit, chosen):
-        if rival.text not in ("", chosen.text) and not same(rival.text, chosen.text):
+    for rival in _rivals(text, explicit, chosen, reader):
+        if rival.text not in ("", chosen.text) and not reader.same(rival.text, chosen.text):
             return "conflicting commitments"
-    return chosen
+    return _fault_after(text, explicit, chosen, reader) or chosen
 
 
 def well_formed(response: str) -> bool:
@@ -146,97 +156,69 @@ def has_reasoning(response: str) -> bool:
     return len(words) >= REASONING_WORDS
 
 
-def visible(response: str) -> str | None:
-    """The end of the response after its thinking block; None if that block never closes."""
-    last = next(iter([*THINK.finditer(response)][-1:]), None)
-    if last is not None and not last.group(1):
-        return None
-    text = response[last.end() if last else 0 :]
-    text = _BOX_TOKENS.sub(r"\\boxed{\1}", normalise(text[-SEARCHED:])).strip()
-    while ending := _END_TOKEN.search(text[-80:]):
-        text = text[: len(text) - len(text[-80:]) + ending.start()].rstrip()
-    return text
-
-
-def _explicit(text: str) -> list[Commitment] | str:
-    """All commitments in the order of the text, or the reason why there is none."""
-    tags, open_tag = _tags(text)
-    boxes, open_box = _boxes(text)
-    if open_tag:
-        return "answer tag never closed"
-    if open_box and not tags:
-        return "box never closed"
-    return sorted([*tags, *boxes, *_lines(text)], key=lambda each: (each.start, each.end))
-
-
-def _tags(text: str) -> tuple[list[Commitment], bool]:
-    tags: list[Commitment] = []
-    opened: re.Match[str] | None = None
-    for mark in _TAG.finditer(text):
-        if not mark.group(1):
-            opened = mark
-        elif opened is not None:
-            inside = _stripped(text[opened.end() : mark.start()])
-            tags.append(Commitment(inside, "tag", opened.start(), mark.end()))
-            opened = None
-    return tags[-MARKS:], opened is not None
-
-
-def _boxes(text: str) -> tuple[list[Commitment], bool]:
-    """The outermost boxes, and whether the last one never closes."""
-    closing = _matching_braces(text)
-    boxes: list[Commitment] = []
-    covered, is_cut = 0, False
-    for mark in _BOX.finditer(text):
-        if mark.start() < covered:
-            continue
-        end = closing.get(mark.end() - 1)
-        is_cut = end is None
-        if end is not None:
-            covered = end + 1
-            boxes.append(
-                Commitment(_stripped(text[mark.end() : end]), "box", mark.start(), covered)
-            )
-    return boxes[-MARKS:], is_cut
-
-
-def _lines(text: str) -> Iterator[Commitment]:
-    """Commitments by ``Answer: X``, by a heading and by a phrase."""
-    patterns: tuple[tuple[Form, re.Pattern[str]], ...] = (
-        ("heading", _HEADING),
-        ("line", _LINE),
-        ("phrase", _PHRASE),
-    )
-    for form, pattern in patterns:
-        marks = [*pattern.finditer(text)][-MARKS:]
-        limits = [*(mark.start() for mark in marks), len(text)][1:]
-        for mark, limit in zip(marks, limits, strict=bool(marks)):
-            rest = text[mark.end() : limit]
-            body = rest.lstrip()  # if the line is empty, the answer is on the next line
-            line, start = body.split("\n", 1)[0], mark.end() + len(rest) - len(body)
-            phrase = None if form == "phrase" else _PHRASE.search(line[:120])
-            answer = line[phrase.end() :] if phrase and phrase.start() < 24 else line
-            yield Commitment(_stripped(answer).rstrip("!"), form, mark.start(), start + len(line))
-
-
 def _whole(text: str) -> Commitment | str:
     if len(text) > LONGEST:
         return "no commitment"
     if _MARKUP.search(text) or text.endswith("?"):
         return "no commitment"
-    answer = _without_retraction(_stripped(text).rstrip("!"))
+    if is_unfinished(text):
+        return "unfinished"
+    answer = _without_retraction(_TITLE_MARK.sub("", stripped(text).rstrip("!"), count=1))
     return Commitment(answer, "whole", 0, len(text)) if answer else "empty"
 
 
-def _rivals(text: str, every: list[Commitment], chosen: Commitment) -> Iterator[Commitment]:
-    """Later commitments, and earlier ones of the same form that the text does not retract."""
+def _joined_boxes(text: str, every: list[Commitment]) -> list[Commitment]:
+    """The commitments with one for each run of boxes between which only commas stand."""
+    joined: list[Commitment] = []
     for each in every:
-        if each.start >= chosen.end and _RANK[each.form] > 0:
+        last = joined[-1] if joined else None
+        if last and last.form == each.form == "box" and _COMMA.fullmatch(text[last.end : each.start]):
+            joined[-1] = replace(last, text=f"{last.text}, {each.text}", end=each.end)
+        else:
+            joined.append(each)
+    return joined
+
+
+def _first_sentence(each: Commitment, reader: Reader) -> Commitment:
+    """A line reduced to its first sentence, if that is an answer; the rest becomes a remark."""
+    if each.form in ("tag", "box"):
+        return each
+    first, _, rest = each.text.partition("\n")
+    first, *others = sentences(first) or [first]
+    if not (others or rest) or not reader.reads(first):
+        return each
+    return replace(each, text=first, remark=each.text[len(first) :])
+
+
+def _under_condition(text: str, each: Commitment) -> bool:
+    return each.form in ("line", "phrase") and opens_with_condition(text[: each.start])
+
+
+def _announces(each: Commitment, reader: Reader) -> bool:
+    """Whether a form only announces an answer, such as the title ``Select the answer:``."""
+    if each.form in ("tag", "box"):
+        return False
+    count = len(each.text.split())
+    prose = count > 3
+    if _ANNOUNCES.match(each.text) and count > 2:
+        return True
+    if not each.text.strip(" .,;!") or each.text[-1:] == ":":
+        return True
+    return prose and not reader.is_text and not reader.reads(each.text)
+
+
+def _rivals(
+    text: str, every: list[Commitment], chosen: Commitment, reader: Reader
+) -> Iterator[Commitment]:
+    """Later commitments, and earlier ones that the text between does not move on from."""
+    for each in every:
+        if each.start >= chosen.end and (RANK[each.form] > 0 or reader.reads(each.text)):
             yield each
     following = chosen
     for each in reversed([e for e in every if e.form == chosen.form and e.end <= chosen.start]):
         sentence_end = re.search(r"[.!?;]\s", each.text)
         rest_of_line = each.text[sentence_end.start() :] if sentence_end else ""
+        rest_of_line += f". {each.remark}" if each.remark else ""
         if _retracts(f"{rest_of_line} {text[each.end : following.start]}"):
             return
         yield each
@@ -252,22 +234,33 @@ def _retracts(gap: str) -> bool:
     return not _HEDGE.search(gap) and re.search(r"[.!?;\n]", gap) is not None
 
 
-def _same_text(one: str, other: str) -> bool:
-    return one.casefold().strip(" .$") == other.casefold().strip(" .$")
+def _fault_after(
+    text: str, every: list[Commitment], chosen: Commitment, reader: Reader
+) -> str | None:
+    """What the text after a commitment does to it, in a few words; None if it lets it stand."""
+    last = [each for each in every if each.end >= chosen.end][-1]  # says the same again
+    after = f"{last.remark}\n{text[last.end :]}"
+    if takes_back(after):
+        return "taken back"
+    if chosen.form in ("line", "phrase") and is_unfinished(chosen.text):
+        return "unfinished"
+    if any(_is_other(each, chosen, reader) for each in islice(sentences(after), REMARKS)):
+        return "conflicting commitments"
+    return None
 
 
-def _stripped(text: str) -> str:
-    """The answer without the white space, emphasis and boxes around it."""
-    text = _HOPE.sub("", _EMPHASIS.sub("", _BOX.sub("{", text)).strip(_MARKS))
-    if text.endswith("}") and text.count("}") > text.count("{"):
-        text = text[:-1].rstrip()
-    if not text.startswith("{"):
-        return text
-    matching = _matching_braces(text)
-    start, end = 0, len(text)
-    while start < end and text[start] == "{" and matching.get(start) == end - 1:
-        start, end = start + 1, end - 1
-    return text[start:end].strip()
+def _is_other(sentence: str, chosen: Commitment, reader: Reader) -> bool:
+    """Whether a sentence is nothing but another answer."""
+    bare = stripped(sentence).rstrip(".!,; ")
+    if not _BARE.fullmatch(bare) or not re.search(r"\w", bare) or len(bare.split()) > 2 or chosen.form == "tag":
+        return False
+    if reader.is_text and sentence not in chosen.remark:
+        return False
+    return reader.reads(bare) and not reader.same(bare, chosen.text)
+
+
+def _spelled(text: str) -> str:
+    return text.casefold().strip(" .$")
 
 
 def _without_retraction(text: str) -> str:
@@ -277,15 +270,3 @@ def _without_retraction(text: str) -> str:
     '13'
     """
     return _RETRACTED.sub("", text[-1_000:])
-
-
-def _matching_braces(text: str) -> dict[int, int]:
-    """The index of the closing brace by the index of its opening brace."""
-    matching: dict[int, int] = {}
-    opened: list[int] = []
-    for brace in re.finditer(r"\\[\\{}]|[{}]", text):
-        if brace.group() == "{":
-            opened.append(brace.start())
-        elif brace.group() == "}" and opened:
-            matching[opened.pop()] = brace.start()
-    return matching

@@ -15,6 +15,7 @@ from mstar.rewards.verifier.parsing.latex import plain
 LONGEST, PARTS = 400, 8  # characters; intervals in a union
 _MEMBER = re.compile(r"^[a-zA-Zα-ω]\s*(?:∈|=|:|\bin\b)\s*(?=[(\[\]]|\{?R\b)")
 _RELATION = re.compile(r"<=|>=|<|>")
+_TURNED = str.maketrans("<>", "><")
 _UNION = re.compile(r"∪|\bor\b|\bU\b")
 _BOTH = re.compile(r"\band\b|∧")
 _SUCH_THAT = re.compile(r"\{\s*[a-zA-Z]\s*(?:∈\s*\{?R\}?\s*)?[|:]\s*(.+)\}")
@@ -88,6 +89,9 @@ def _related(part: str) -> Interval | None:
     """``1 <= x < 3``, ``x >= 3`` or ``3 < x``."""
     relations = _RELATION.findall(part)
     ends = [end.strip() for end in _RELATION.split(part)]
+    if len(relations) == 1 and re.fullmatch(r"-\s?[a-zA-Z]", ends[0]):  # -x > -1
+        ends = [ends[0][1:].strip(), f"-({ends[1]})"]
+        relations = [relations[0].translate(_TURNED)]
     if len(relations) == 2 and _is_letter(ends[1]) and relations[0][0] == relations[1][0]:
         if relations[0][0] == ">":
             ends, relations = ends[::-1], relations[::-1]
@@ -141,7 +145,7 @@ def _ordered(interval: Interval) -> Interval | None:
     low, high = interval.low, interval.high
     if low is not None and high is not None and decimal(low) > decimal(high):
         return None
-    return interval._replace(
-        low_closed=interval.low_closed and low is not None,
-        high_closed=interval.high_closed and high is not None,
+    closed_at_infinity = (low is None and interval.low_closed) or (
+        high is None and interval.high_closed
     )
+    return None if closed_at_infinity else interval

@@ -130,7 +130,8 @@ def _in_reference_unit(reference: Quantity, predicted: Quantity, answer: Answer)
 
 def _unit(answer: Answer) -> str:
     """The unit of the problem's record in plain form; "" if it has none."""
-    return plain(answer.unit).replace("{", "").replace("}", "") if answer.unit else ""
+    unit = (answer.unit or "").split(",")[0]  # "$, per year"
+    return plain(unit).replace("{", "").replace("}", "")
 
 
 def _is_degrees_of(given: Unit, wanted: Unit) -> bool:

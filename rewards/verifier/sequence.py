@@ -19,6 +19,8 @@ _HEDGE = re.compile(r"[?]|\b(?:or|maybe|perhaps|either|not|any)\b", re.IGNORECAS
 _SOLUTIONS = re.compile(
     r"([a-zA-Z]) ?= ?[^=,]{1,40}(?: or (?:\1 ?= ?)?(?:(?! or )[^=,]){1,40}){1,7}"
 )
+_SIGN = re.compile(r"\s*±\s*")
+_NUMBERS = re.compile(r"-?[\d./]{1,20}(?:,? or -?[\d./]{1,20}){1,7}")
 _LABEL = re.compile(
     r"^[A-Z](?=\()|^[a-zA-Z][a-zA-Z ]{0,40}[:=]\s*(?=[(\[{])|^(?:they|these|the [a-z]+) are:? "
     r"|^[a-zA-Z]\s?∈\s?(?=[(\[{])|^\([a-zA-Z](?:, ?[a-zA-Z]){1,3}\)\s?=\s?|^the list is:? "
@@ -51,17 +53,17 @@ def read_sequence(text: str, answer: Answer) -> Sequence | None:
         return Sequence("", ())
     plain_text = _JOINING_WORD.sub(_spaced, plain(text).rstrip(" .")).replace("&", "and")
     plain_text = _LABEL.sub("", plain_text).strip()
-    if answer.type == "set" and _SOLUTIONS.fullmatch(plain_text):
+    if answer.type == "set" and (_SOLUTIONS.fullmatch(plain_text) or _NUMBERS.fullmatch(plain_text)):
         plain_text = plain_text.replace(" or ", ", ")
     if not plain_text or _HEDGE.search(plain_text):
         return None
     brackets = ""
     if plain_text[0] == "{" and answer.type != "set" and _is_wrapped(plain_text[1:-1].strip()):
         plain_text = plain_text[1:-1].strip()
+    if _is_interval(plain_text):
+        return None
     if _is_wrapped(plain_text):
         brackets, plain_text = plain_text[0] + plain_text[-1], plain_text[1:-1].strip()
-    if answer.type == "set" and plain_text.count("±") == 1:
-        plain_text = f"{plain_text.replace('±', '-')}, {plain_text.replace('±', '')}"
     splits = dict.fromkeys(
         tuple(_named_in_order(_top_level(plain_text, marks)))
         for marks in (
@@ -89,9 +91,10 @@ def same_sequence(reference: Sequence, predicted: Sequence, answer: Answer) -> M
         return MatchResult(False, "a set is no tuple")
     if not reference.splits or not predicted.splits:
         return MatchResult(reference.splits == predicted.splits, "empty")
-    items = reference.splits[0]
-    for split in predicted.splits:
-        if answer.type == "set":
+    items = _both_signs(reference.splits[0])
+    in_any_order = answer.type == "set" or items != reference.splits[0]
+    for split in map(_both_signs, predicted.splits):
+        if in_any_order:
             same = _covers(items, split, answer) and _covers(split, items, answer)
         else:
             same = len(items) == len(split) and all(
@@ -123,6 +126,14 @@ def same_item(reference: str, predicted: str, answer: Answer) -> bool:
     return bool(words and others and same_text(words, others, answer).same)
 
 
+def _both_signs(items: tuple[str, ...]) -> tuple[str, ...]:
+    """The items with two in the place of each that has a ``±``."""
+    if not any(item.count("±") == 1 for item in items):
+        return items
+    signed = [tuple(_SIGN.sub(sign, item) for sign in "+-") for item in items]
+    return tuple(dict.fromkeys(each.removeprefix("+").strip() for pair in signed for each in pair))
+
+
 def _covers(items: tuple[str, ...], others: tuple[str, ...], answer: Answer) -> bool:
     return all(any(same_item(item, other, answer) for other in others) for item in items)
 
@@ -137,6 +148,11 @@ def _is_wrapped(text: str) -> bool:
         if depth == 0:
             return index == len(text) - 1
     return False
+
+
+def _is_interval(text: str) -> bool:
+    """Whether a text has the brackets of a half-open interval: ``[0, 9)``."""
+    return text[:1] + text[-1:] in ("[)", "(]") and not any(b in text[1:-1] for b in "[]()")
 
 
 def _top_level(text: str, marks: tuple[str, ...]) -> list[str]:

@@ -9,6 +9,7 @@ from mstar.rewards.base import Answer
 from mstar.rewards.verifier.base import MatchResult
 from mstar.rewards.verifier.number import same_amount
 from mstar.rewards.verifier.parsing.characters import BIDI
+from mstar.rewards.verifier.parsing.discourse import without_relative_clause
 from mstar.rewards.verifier.parsing.latex import plain
 from mstar.rewards.verifier.parsing.numerals import NUMBER_WORDS, number_words
 from mstar.rewards.verifier.parsing.prose import is_spray, sentences, without_denial, without_reason
@@ -20,6 +21,7 @@ from mstar.rewards.verifier.parsing.vocabulary import (
     NO,
     UNDECIDED,
     YES,
+    listed,
 )
 
 Words = tuple[str, ...]
@@ -28,12 +30,19 @@ _LONGEST = 2_000  # characters of a text that are read
 _DOTTED = re.compile(r"\b(?:[a-zA-Z]\.){2,}")
 _RATIO = re.compile(r"(?<=\d)\s*:\s*(?=\d)")
 _PREPOSITION = re.compile(r"^(?:in|on|at|by)\s+(?=\S)", re.IGNORECASE)
-_TOKEN = re.compile(r"-?\d[\d.,:]*\d|-?\d|[^\W\d_]+|[%$€£+*/=<>≠°^√π∞]")
+_TOKEN = re.compile(r"-?\d[\d.,:]*\d|-?\d|[^\W\d_]+|[%$€£+*/=<>≠°^√π∞±]")
 _ARTICLE = re.compile(r"^\"?(?:a|an|the)\s+(?=[^\s(\[])")
 _IS = re.compile(r"(?:^|\s)(?:is|was|are|were|equals)(?: called| named)?\s|:\s")
 
 _OPTION = re.compile(r"(?:\([a-z]\)|\b[a-z][).:]) ?(yes|no|true|false)\b", re.IGNORECASE)
 _STEP = re.compile(r"\bright(?= \d)", re.IGNORECASE)  # "right 1, down 2" is a path, not a verdict
+
+_NO_NOUN = re.compile(  # "No image was given" refuses, "No, it is red" and "No it is not" answer
+    r"\W*no (?!(?:it|they|he|she|the|this|that|there|because|since|as|i|we|you|these|those|not|its"
+    r"|their|his|her|way|a|an)\b)[a-z]",
+    re.IGNORECASE,
+)
+_PREDICATIVE = listed(", and but because since that as for in if when here or about to so by")
 
 _LETTERS = {"y": True, "t": True, "n": False, "f": False}
 
@@ -71,7 +80,7 @@ def read_text(text: str, answer: Answer) -> tuple[Words, ...] | None:
         return None
     readings = [whole]
     last = without_reason(without_denial(text))
-    last = (sentences(last) or [last])[-1]
+    last = without_relative_clause((sentences(last) or [last])[-1])
     readings.append(words(last))
     parts = _IS.split(plain(last))
     if len(parts) > 1 and not NEGATIONS & set(words(last)):
@@ -124,6 +133,8 @@ def read_truth(text: str, answer: Answer) -> bool | None:
     first = parts[0][0]
     if len(parts) == 1 and len(parts[0]) == 1 and first in _LETTERS:
         return _LETTERS[first]
+    if _NO_NOUN.match(text) or (_is_attributive(parts[0], 0) and first not in ("yes", "no")):
+        return None
     if first not in YES | NO:
         claim = plain(without_reason(text)).casefold()
         return _verdict(re.findall(r"[a-z']+|,", (sentences(claim) or [claim])[-1]))
@@ -145,6 +156,12 @@ def read_truth(text: str, answer: Answer) -> bool | None:
     return verdict
 
 
+def _is_attributive(tokens: list[str], index: int) -> bool:
+    """Whether a verdict only describes the noun after it, as in ``the correct option``."""
+    after = tokens[index + 1 : index + 2]
+    return tokens[index] in YES | NO and bool(after) and after[0] not in _PREDICATIVE
+
+
 def _ends_in_verdict(tokens: list[str]) -> bool:
     """Whether the last word of a sentence is a verdict."""
     return tokens[-1:] != [] and tokens[-1] in YES | NO
@@ -161,7 +178,7 @@ def _verdict(tokens: list[str]) -> bool | None:
     verdicts = set()
     for index, word in enumerate(tokens):
         bare_no = word == "no" and index < len(tokens) - 1
-        if word in YES | NO and not bare_no:
+        if word in YES | NO and not bare_no and (word == "yes" or not _is_attributive(tokens, index)):
             before = tokens[max(0, index - 3) : index]
             clause = before[len(before) - before[::-1].index(",") :] if "," in before else before
             negated = bool(NEGATIONS & set(clause))

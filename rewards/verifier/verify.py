@@ -13,7 +13,8 @@ from time import perf_counter
 from mstar.rewards.base import Answer
 from mstar.rewards.verifier.answer_types import COMPARATORS
 from mstar.rewards.verifier.base import MatchResult
-from mstar.rewards.verifier.extract import Commitment, Form, Same, commit
+from mstar.rewards.verifier.extract import WORDS, Commitment, Form, Reader, commit
+from mstar.rewards.verifier.parsing.discourse import depends, is_conditional, is_refusal
 
 _CONFIDENCE: dict[Form, float] = {
     "tag": 1.0, "box": 1.0, "heading": 1.0, "line": 1.0, "phrase": 0.9, "whole": 0.7,
@@ -66,13 +67,13 @@ def verify(response: str, answer: Answer, *, strict: bool = False) -> Verdict:
     if reference is None:
         reason = f"the reference answer can't be read as {answer.type}"
         return Verdict(False, 0.0, None, "none", reason, False, perf_counter() - began)
-    committed = commit(response, _same(answer), strict=strict)
+    committed = commit(response, _reader(answer), strict=strict)
     if not isinstance(committed, Commitment):
         return Verdict(False, 1.0, None, "none", committed, True, perf_counter() - began)
-    is_question = committed.text.endswith("?") and not answer.value.rstrip().endswith("?")
-    predicted = None if is_question else comparator.read(committed.text, answer)
+    fault = _evades(committed, answer)
+    predicted = None if fault else comparator.read(committed.text, answer)
     if predicted is None:
-        result = MatchResult(False, f"not read as {answer.type}")
+        result = MatchResult(False, fault or f"not read as {answer.type}")
     else:
         result = comparator.compare(reference, predicted, answer)
     return Verdict(
@@ -106,7 +107,7 @@ def extract(response: str, answer: Answer | None = None, *, strict: bool = False
     >>> extract("Answer: 7")
     '7'
     """
-    committed = commit(response, _same(answer) if answer else None, strict=strict)
+    committed = commit(response, _reader(answer) if answer else WORDS, strict=strict)
     return committed.text if isinstance(committed, Commitment) else None
 
 
@@ -128,5 +129,28 @@ def equivalent(one: str, other: str, answer: Answer | None) -> bool:
     )
 
 
-def _same(answer: Answer) -> Same:
-    return lambda one, other: equivalent(one, other, answer)
+def _evades(committed: Commitment, answer: Answer) -> str | None:
+    """How a text gives no answer, in a few words; None if it gives one.
+
+    Words of the reference answer or of an option may be a question, a condition or a refusal.
+    """
+    text = committed.text
+    is_open = depends if committed.form == "whole" else is_conditional
+    known = [each.strip() for each in (answer.value, *(answer.choices or ()))]
+    if text.endswith("?") and not any(each.endswith("?") for each in known):
+        return "a question"
+    if is_open(text) and not any(map(is_open, known)):
+        return "conditional"
+    if is_refusal(text) and not any(map(is_refusal, known)):
+        return "a refusal"
+    return None
+
+
+def _reader(answer: Answer) -> Reader:
+    comparator = COMPARATORS[answer.type]
+    return Reader(
+        reads=lambda text: comparator.read(text, answer) is not None,
+        same=lambda one, other: equivalent(one, other, answer),
+        is_text=answer.type == "text",
+        is_list=answer.type in ("list", "set", "tuple"),
+    )

@@ -99,9 +99,16 @@ class _Parser:
                 tree = ("multiply" if sign == "*" else "divide", tree, self.factor(depth))
             elif self.next.kind in ("letter", "command") or self.next.text in ("(", "{"):
                 tree = ("multiply", tree, self.power(depth))
+            elif self.starts_power() and tree[0] == "power":  # 2^3 5^2
+                tree = ("multiply", tree, self.power(depth))
             else:
                 break
         return tree
+
+    def starts_power(self) -> bool:
+        """Whether a number with an exponent comes next."""
+        coming = self.tokens[self.position : self.position + 2]
+        return len(coming) == 2 and coming[0].kind == "number" and coming[1].text == "^"
 
     def factor(self, depth: int) -> Tree:
         negative = False

@@ -15,8 +15,10 @@ _REPEATING = re.compile(
 )
 _GOES_ON = re.compile(r"(?<![\d.])(\d{1,12})\.(\d{1,20})(?:…|\.\.\.|\\l?dots(?![a-zA-Z]))")
 _DEGREE_LETTER = re.compile(r"(?<=\d)\s?\^\s?\{{0,2}[oO]\}{0,2}(?![a-zA-Z])")
+_SPACED_COMMA = re.compile(r"(?<=\d)(?:,\\! ?| ?\{ ?, ?\} ?)(?=\d{3})")
+_STRAY_DOLLAR = re.compile(r"(?<=[}\w])\s?\\?\$(?=[\s.,;]*$)")  # the end of a formula
 _DROPPED = listed(
-    """text textbf textit textrm textsf texttt mathrm mathbf mathit mathsf mathtt mathbb mathcal
+    """text textbf textit textrm textsf texttt textnormal textup textmd textsl textsc mathrm mathbf mathit mathsf mathtt mathbb mathcal
     operatorname mbox hbox boldsymbol bm boxed fbox framebox displaystyle textstyle left right big
     Big bigl bigr Bigl Bigr limits rm bf it emph underline displaylimits overline overrightarrow
     overleftrightarrow widehat unit pu num SI qty si ensuremath"""
@@ -36,6 +38,7 @@ _WORDS = {
     "or": " or ", "lor": " or ", "and": " and ", "land": " and ", "neg": " not ", "lnot": " not ",
     "mid": "|", "setminus": "-", "binom": "\\binom", "dbinom": "\\binom", "tbinom": "\\binom",
     "arcsin": "\\arcsin", "abs": "\\abs", "therefore": " ", "checkmark": " ", "not": " not ",
+    "angle": "∠", "measuredangle": "∠", "triangle": "△", "odot": "⊙",
     "textdegree": "°", "textdollar": "$", "nobreakspace": " ", "varnothing": "∅", "emptyset": "∅",
 }  # fmt: skip
 _GREEK = listed(
@@ -48,7 +51,7 @@ _SIGNS = {",": " ", ";": " ", ":": " ", " ": " ", "\n": " ", "!": "", "(": " ", 
           "[": " ", "]": " ", "%": "%", "$": "＄", "{": "{", "}": "}", "#": "#", "&": " ",
           "_": "_", "\\": " ", "-": "", "/": "", "|": "|"}  # fmt: skip
 _AFTER = (
-    ("{,}", ","), ("{}", ""), ("^{°}", "°"), ("^°", "°"), ("^ °", "°"), ("~", " "), ("**", "^"),
+    ("{,}", ","), ("∠ ", "∠"), ("△ ", "△"), ("⊙ ", "⊙"), ("{}", ""), ("^{°}", "°"), ("^°", "°"), ("^ °", "°"), ("~", " "), ("**", "^"),
     ("√", "\\root "), ("...", "…"), ("!=", "≠"),
     (" not =", "≠"),
 )  # fmt: skip
@@ -69,11 +72,13 @@ def plain(text: str) -> str:
     >>> plain("He will spend $8.20.")
     'He will spend $8.20.'
     """
-    text = normalise(text).rstrip("\\ ")
+    text = _SPACED_COMMA.sub(",", normalise(text)).rstrip("\\ ")
     if "\\" in text or "…" in text or "..." in text:
         text = _INFIX.sub(_prefixed, _COLOR.sub("", text))
         text = _GOES_ON.sub(_for_ever, _REPEATING.sub(_period, text))
     currency = len(re.findall(r"(?<!\\)\$", text)) % 2 == 1
+    if currency and "\\" in text and _STRAY_DOLLAR.search(text):
+        text, currency = _STRAY_DOLLAR.sub("", text), False
 
     def rewrite(found: re.Match[str]) -> str:
         word, sign = found.group(1), found.group(3)

@@ -15,6 +15,24 @@ _LETTER = re.compile(  # not the article A, not the pronoun I
     r"|(?<![\w'.])([AI])(?!\.?\s?M\b)(?=[.,;:!)/\\→=&+|>]|$| [A-H]\b"
     r"| (?:or|and|nor|because|since|is)\b)"
 )
+_A_THING = re.compile(  # a point, a person or a place that has a letter for its name
+    r"(?:\b(?:angles?|points?|triangles?|vertex|vertices|lines?|segments?|sides?|circles?|arc|rays?"
+    r"|rectangle|square|quadrilateral|at|from|through|person|city|town|cars?|teams?|player"
+    r"|set|matrix|plane|node|edge|station|school|store|country|box|bag|machine|group|ship|island"
+    r"|of)\s|[∠△⊙])$",
+    re.IGNORECASE,
+)
+_SELECTS = re.compile(
+    r"(?:^|[.!:,;=→>]|\b(?:is|are|be|was|it|it's|choose|chose|pick|select|say|so|therefore|thus|hence|think"
+    r"|believe|with|go|to|answer|option|choice|then|and))[\s\"'(]{0,3}$",
+    re.IGNORECASE,
+)
+_SELECTED = re.compile(
+    r"[\s\"')]{0,3}(?:$|[.,;:!(→=>]|-|(?:because|since|as|which|and)\b|(?:is|was|seems|would be)"
+    r" (?:definitely |clearly |the |my )*(?:correct|right|best|true|answer|only|closest|one|choice"
+    r"|option|most)\b|(?:fits|matches|works)\b)",
+    re.IGNORECASE,
+)
 _CLOCK = re.compile(r"\d{1,2}:\d\d")
 _DENIED = re.compile(
     r"\b(?:not|isn't|never|than|instead of|neither|nor|except|other than"
@@ -53,7 +71,7 @@ def mentions(text: str, options: tuple[str, ...]) -> tuple[set[int], set[int]]:
     named: set[int] = set()
     firm: set[int] = set()
     for clause in _CLAUSE.split(plain_text):
-        for result in (_letters(clause, len(options)), _texts(clause, options)):
+        for result in (_letters(clause, options), _texts(clause, options)):
             named |= result[0]
             firm |= result[1]
     return named, firm
@@ -64,14 +82,21 @@ def denied_by(after: str) -> bool:
     return _DENIED_AFTER.match(f" {after}") is not None
 
 
-def _letters(clause: str, count: int) -> tuple[set[int], set[int]]:
+def _letters(clause: str, options: tuple[str, ...]) -> tuple[set[int], set[int]]:
     named: set[int] = set()
+    firm: set[int] = set()
+    lettered = all(len(option.strip(" ().")) == 1 for option in options)
     for mark in _LETTER.finditer(clause):
         letter = next(group for group in mark.groups() if group is not None)
         index = ord(letter.upper()) - ord("A")
-        if index < count and not _is_denied(clause, mark):
-            named.add(index)
-    return named, set() if _HEDGED.search(clause) else named
+        before, after = clause[: mark.start()], clause[mark.end() :]
+        is_thing = not lettered and mark[1] is None and _A_THING.search(before)
+        if index >= len(options) or is_thing or _is_denied(clause, mark):
+            continue
+        named.add(index)
+        if mark[1] or mark[2] or lettered or (_SELECTS.search(before) and _SELECTED.match(after)):
+            firm.add(index)
+    return named, set() if _HEDGED.search(clause) else firm
 
 
 def _is_denied(clause: str, mark: re.Match[str]) -> bool:

@@ -24,12 +24,18 @@ _TENS = {word: 10 * i for i, word in enumerate(_LARGE.split(), 2)}
 _TENS["fourty"] = 40
 SCALES = {
     "hundred": 10**2, "thousand": 10**3, "million": 10**6, "billion": 10**9, "trillion": 10**12,
-    "dozen": 12, "mn": 10**6, "bn": 10**9, "mln": 10**6, "bln": 10**9,
+    "dozen": 12, "tens": 10, "hundreds": 10**2, "thousands": 10**3, "millions": 10**6,
+    "billions": 10**9, "dozens": 12, "mn": 10**6, "bn": 10**9, "mln": 10**6, "bln": 10**9,
 }  # fmt: skip
 _PARTS = {"half": 2, "halves": 2, "third": 3, "thirds": 3, "quarter": 4, "quarters": 4,
           "fourth": 4, "fourths": 4, "fifth": 5, "fifths": 5, "sixth": 6, "sixths": 6,
           "seventh": 7, "sevenths": 7, "eighth": 8, "eighths": 8, "ninth": 9, "ninths": 9,
-          "tenth": 10, "tenths": 10, "twelfth": 12, "twelfths": 12}  # fmt: skip
+          "tenth": 10, "tenths": 10, "twelfth": 12, "twelfths": 12,
+          "hundredth": 100, "hundredths": 100, "thousandth": 1000, "thousandths": 1000}  # fmt: skip
+_COINS = ("half", "halves", "quarter", "quarters")  # 3 quarters may be coins
+DIGIT_PARTS = {word: size for word, size in _PARTS.items() if word not in _COINS}
+"""The parts that make a fraction of a number in digits before them: ``7 hundredths``."""
+LONE_PARTS = frozenset(_PARTS)
 NUMBER_WORDS = frozenset((*_UNITS, *_TENS, "hundred", "thousand", "million", "billion", "trillion",
                           "dozen", *_PARTS))  # fmt: skip
 

@@ -6,12 +6,25 @@ import re
 
 from mstar.rewards.verifier.parsing.arithmetic import close
 from mstar.rewards.verifier.parsing.latex import plain
-from mstar.rewards.verifier.parsing.numerals import NUMBER_WORDS, SCALES
+from mstar.rewards.verifier.parsing.numerals import LONE_PARTS, NUMBER_WORDS, SCALES
 from mstar.rewards.verifier.parsing.quantities import Quantity, read_quantity
-from mstar.rewards.verifier.parsing.vocabulary import BOUNDS, HARMLESS, NUMBERED, REFUSED
+from mstar.rewards.verifier.parsing.units import CURRENCIES, parse_unit
+from mstar.rewards.verifier.parsing.vocabulary import (
+    BOUNDS,
+    DETERMINERS,
+    HARMLESS,
+    NUMBERED,
+    REFUSED,
+    STATING,
+)
 
 WORDS = 60  # in the longest sentence that is read
-_SENTENCE_END = re.compile(r"(?<=[a-zA-Z]{2}[.!?;])\s+|(?<=[0-9)\]}%$*][.!?;])\s+|\n+")
+_SENTENCE_END = re.compile(r"(?<=[a-zA-Z]{2}[.!?;])\s+|(?<=[^\sa-zA-Z.,;:!?][.!?;])\s+|\n+")
+_ABBREVIATION = re.compile(
+    r"(?:^|[\s(])(?:mr|mrs|ms|dr|prof|st|mt|jr|sr|vs|fig|eq|approx|sq|cu"
+    r"|jan|feb|mar|apr|jun|jul|aug|sept?|oct|nov|dec|tues?|thurs?|fri)\.$",
+    re.IGNORECASE,
+)
 _REASON = re.compile(
     r"[,;.]?\s+(?:because|since|so that|due to|given that|which (?:is|means|gives)"
     r"|as (?:the|there|it|we))\b|,\s+(?:not|rather than|instead of)\b",
@@ -25,9 +38,14 @@ _DENIED = re.compile(
 _CONCLUDES = re.compile(
     r"[,;] ?(?:and )?(?:so|thus|hence|therefore|which makes|making|giving|for a total of)\b,? ?"
 )
-_BOUND = re.compile(r"\bat (?:least|most)\b", re.IGNORECASE)
+_BOUND = re.compile(r"\bat (?:least|most)\b|\bpercentage points?\b", re.IGNORECASE)
+_WORKING = re.compile(r"\d[^=]{0,40}[-+*/x×][^=]{0,40}=")
 _NUMBER = re.compile(r"\d[\d.:/]*")
-_PLAIN_WORD = re.compile(r"[\"']?[a-zA-Z][a-zA-Z'-]*[\"']?[.,;:!]?")
+_PLAIN_WORD = re.compile(r"[\"'(]?[∠△⊙▱□]?[a-zA-Z][a-zA-Z'-]*[\"')]?[.,;:!]?")
+_OPENING = re.compile(r"\W*(?:first|firstly|at first|initially|originally|step|to begin|to start)\b", re.I)
+_GOES_ON = re.compile(  # what is said of the things that were counted
+    r",? (?:with|having|have|that|which|who|whose|where)\b(?!.*\b(?:and|or|but)\b.*\d)", re.I
+)
 _STARTS_NUMBER = re.compile(r"[-+]?[$€£¥₹]?[-+]?(?:\.?\d|\\(?:frac|sqrt))")
 
 
@@ -37,7 +55,13 @@ def sentences(text: str) -> list[str]:
     >>> sentences("There are 6 red. So 6.")
     ['There are 6 red.', 'So 6.']
     """
-    return [part.strip() for part in _SENTENCE_END.split(text) if part.strip()]
+    parts: list[str] = []
+    for part in _SENTENCE_END.split(text):
+        if parts and _ABBREVIATION.search(parts[-1][-8:]):
+            parts[-1] += f" {part}"
+        elif part.strip():
+            parts.append(part)
+    return [part.strip() for part in parts]
 
 
 def without_reason(text: str) -> str:
@@ -84,9 +108,21 @@ def stated_quantity(text: str) -> Quantity | None:
     after = parts[read.index(stated[0]) :] if stated else []
     if any("=" in part and _stated(part) is None for part in after):  # x = 12. Then x + 1 = 13
         return None
-    if stated:
-        return stated[0] if all(close(stated[0].value, s.value) for s in stated) else None
-    return _mentioned(_CONCLUDES.split(parts[-1])[-1]) if parts else None
+    if stated and all(close(stated[0].value, each.value) for each in stated):
+        return stated[0]
+    if stated and not all(map(_is_working, (p for p, r in zip(parts, read, strict=True) if r))):
+        return None
+    if stated and read[-1] is not None:  # steps, and no sentence that says which one counts
+        return None
+    if not parts:
+        return None
+    last = _CONCLUDES.split(parts[-1])[-1]
+    return _mentioned(last) or _mentioned(_GOES_ON.split(last, maxsplit=1)[0])
+
+
+def _is_working(sentence: str) -> bool:
+    """Whether a sentence is a calculation, such as ``$9.08 * 4 = $36.32``."""
+    return _WORKING.search(sentence) is not None
 
 
 def _stated(sentence: str) -> Quantity | None:
@@ -108,11 +144,15 @@ def _mentioned(sentence: str) -> Quantity | None:
     plain_text = plain(sentence)
     plain_text = plain_text if "\\" in plain_text else plain_text.replace("{", "").replace("}", "")
     words = plain_text.removesuffix(" .").split()
-    if len(words) > WORDS or sentence.rstrip().endswith("?"):
+    if len(words) > WORDS or sentence.rstrip().endswith("?") or _OPENING.match(sentence):
         return None
     numeric = [_is_number(word) for word in words]
     if sum(numeric) > 1:  # the missing one is 3
-        numeric = [yes and word != "one" for yes, word in zip(numeric, words, strict=True)]
+        following = [word.strip(".,").casefold() for word in words[1:]] + [""]
+        numeric = [
+            yes and (word != "one" or after in LONE_PARTS)
+            for yes, word, after in zip(numeric, words, following, strict=True)
+        ]
     for index, word in enumerate(words):
         scale = word.strip(".,!").lower() in SCALES and index > 0 and numeric[index - 1]
         joined = word == "and" and 0 < index < len(words) - 1
@@ -137,9 +177,33 @@ def _mentioned(sentence: str) -> Quantity | None:
     before = [word.casefold() for word in words[max(0, start - 2) : start]]
     if lowered & (REFUSED - HARMLESS) or _BOUND.search(plain_text):
         return None
-    if BOUNDS & set(before) or NUMBERED & set(before[-1:]):
+    if BOUNDS & set(before) or (NUMBERED | DETERMINERS) & set(before[-1:]):
+        return None
+    if not any(map(str.isdigit, words[start])) and not _is_stated(words, start, end):
+        return None
+    if words[start][0] in CURRENCIES and _is_other_currency(words[start][0], words[end:]):
         return None
     return _with_unit(words[start:end], words[end:]) if parts is None else parts[0]
+
+
+def _is_stated(words: list[str], start: int, end: int) -> bool:
+    """Whether the words before a number in words state it; ``four sides`` states none."""
+    lowered = [word.strip(".,;:!\"'").casefold() for word in words[:start]]
+    while lowered and lowered[-1] in ("a", "an", "about", "exactly", "minus", "negative"):
+        lowered.pop()
+    if words[start].strip(".,;:!").casefold() in LONE_PARTS:  # the top left quarter
+        return not lowered or lowered[-1] in STATING
+    if lowered == ["only"]:
+        return end == len(words)
+    if "there" in lowered[:4] or not lowered:
+        return bool(lowered)
+    return words[start - 1].endswith(":") or lowered[-1] in STATING - {"has", "have", "only"}
+
+
+def _is_other_currency(sign: str, after: list[str]) -> bool:
+    """Whether the words after ``$7`` name another unit, as in ``$7 dollars euros``."""
+    unit = parse_unit(" ".join(after))
+    return unit is not None and unit != parse_unit(sign)
 
 
 def _in_parts(words: list[str], start: int, numeric: list[bool]) -> tuple[Quantity, int] | None:

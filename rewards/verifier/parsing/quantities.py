@@ -12,9 +12,15 @@ from mstar.rewards.verifier.parsing.arithmetic import Value, close, decimal, eva
 from mstar.rewards.verifier.parsing.characters import BIDI
 from mstar.rewards.verifier.parsing.formula import Tree, UnreadableError, parse
 from mstar.rewards.verifier.parsing.latex import plain
-from mstar.rewards.verifier.parsing.numerals import COUNTING, NUMBER_WORDS, SCALES, number_words
+from mstar.rewards.verifier.parsing.numerals import (
+    COUNTING,
+    DIGIT_PARTS,
+    NUMBER_WORDS,
+    SCALES,
+    number_words,
+)
 from mstar.rewards.verifier.parsing.units import CURRENCIES, Unit, convert, parse_unit
-from mstar.rewards.verifier.parsing.vocabulary import NO_UNIT, REFUSED
+from mstar.rewards.verifier.parsing.vocabulary import NO_UNIT, REFUSED, listed
 
 Writing = Literal["digits", "fraction", "closed form", "unevaluated"]
 """How a number is written; ``closed form``: such as 5 sqrt(3), ``unevaluated``: such as 3 + 4."""
@@ -32,7 +38,7 @@ _UNIT_FRACTION = re.compile(
     r"\\frac ?\{+([a-zA-Z]+(?:\^\{?\d\}?)?)\}+ ?\{+([a-zA-Z]+\}?(?:\^\{?\d\}?)?)\}+"
 )
 _TIMES = re.compile(r"(?<=\d)\s?[xX]\s?(?=\d)")
-_UNIT_BESIDE = re.compile(r"[$€£¥₹]|(?<=\d)\s?[a-zA-Z°]+(?:\^\{?\d\}?)?")
+_UNIT_BESIDE = re.compile(r"[$€£¥₹]|(?<=\d)\s?/?\s?[a-zA-Z°]+(?:\^\{?\d\}?)?")
 _TWO_SIGNS = re.compile(r"[-+]\s*\(?\s*[-+]")
 _TAIL = re.compile(
     r"\\[a-zA-Z]+|\d[eE][-+]?\d+|_e(?![a-zA-Z])"
@@ -49,7 +55,9 @@ _NEXT_PART = re.compile(
     r"(?<=[a-zA-Z'\"°])(?:,? (?:and|&) |, ?| {1,3}|)(?=\d)|(?<=[a-z])(?:,? and |, )(?=[a-z])"
     r"|(?:(?<=hour)|(?<=hours)|(?<=minutes)|(?<=dollars)|(?<=feet)|(?<=days)) (?=[a-z])"
 )
-_VERBS = frozenset(("is", "are", "was", "were", "would", "because", "since", "equals"))
+_VERBS = listed(
+    "is are was were would because since equals should must can could will may might has have do does"
+)
 _SUFFIXES = {"k": 10**3, "K": 10**3, "M": 10**6, "B": 10**9}
 
 
@@ -123,6 +131,7 @@ def _labelled(text: str) -> Quantity | None:
             continue
         if _ASKED.fullmatch(each):
             continue
+        each = _TIMES.sub("*", each)
         other = _annotated(each) or _annotated(_UNIT_BESIDE.sub("", each))
         if other is None or not close(other.value, quantity.value):
             return None
@@ -242,6 +251,14 @@ def _with_tail(quantity: Quantity, tail: str) -> Quantity | None:
         tail = rest.removeprefix("of ").strip()
     if not tail:
         return quantity
+    if first.casefold() in DIGIT_PARTS:  # 7 hundredths
+        if quantity.writing != "digits" or NUMBER_WORDS & set(rest.casefold().split()):
+            return None
+        part = quantity.value / DIGIT_PARTS[first.casefold()]
+        quantity, tail = replace(quantity, value=part, decimals=None), rest.removeprefix("of ")
+        return _with_tail(replace(quantity, writing="fraction"), tail)
+    if "percentage point" in tail:
+        return None
     if tail.casefold() in ("percent", "per cent", "pct", "percentage"):
         return None if quantity.percent else replace(quantity, percent=True)
     unit = parse_unit(tail)

@@ -4,12 +4,17 @@ math-verify and sympy can run for ever, use all memory, and can't be stopped fro
 persistent child process runs them: one request at a time under a lock, with limits on memory and
 time, and a deadline that the parent enforces. A request that is not answered in time is
 undecided, never wrong; the child is killed and started again for the next one.
+
+The imports of the child take about a second, so it is started ahead of need: when the first
+reference answer with a formula is read, which the audit does before training. A process that reads
+none never starts it.
 """
 
 from __future__ import annotations
 
 import atexit
 import json
+import multiprocessing
 import os
 import re
 import select
@@ -17,6 +22,7 @@ import subprocess
 import sys
 import threading
 from functools import lru_cache
+from pathlib import Path
 from time import monotonic
 
 from mstar.rewards.verifier.parsing.latex import LETTER_NAMES
@@ -24,6 +30,7 @@ from mstar.rewards.verifier.parsing.vocabulary import listed
 
 DEADLINE = 10.0  # seconds; the child's own limit on processor time is lower
 START_DEADLINE = 60.0  # seconds for the imports of a new child
+_CHILD = Path(__file__).with_name("symbolic_child.py")  # as a file: it imports none of our rooms
 LONGEST = 200  # characters of each side
 _COMMANDS_OF = str.maketrans(LETTER_NAMES)
 _COMMANDS = re.compile(r"\\([a-zA-Z]+)")
@@ -44,6 +51,19 @@ class Worker:
         self._child: subprocess.Popen[bytes] | None = None
         self._ready = False
         self._owner = 0  # process id of the process that started the child
+
+    def prepare(self) -> None:
+        """Start the child, if there is none, without waiting until its imports are done.
+
+        The processes of a pool start theirs only when they need it.
+        """
+        if self._child is not None or multiprocessing.parent_process() is not None:
+            return
+        if self._lock.acquire(blocking=False):  # else another thread is starting it
+            try:
+                self._running()
+            finally:
+                self._lock.release()
 
     def ask(self, reference: str, predicted: str, deadline: float = DEADLINE) -> bool | None:
         """Whether two formulas are equal; None if that was not decided in time."""
@@ -96,7 +116,7 @@ class Worker:
             self.stop()
             self._owner = os.getpid()
             self._child = subprocess.Popen(
-                [sys.executable, "-m", "mstar.rewards.verifier.parsing.symbolic_child"],
+                [sys.executable, "-P", str(_CHILD)],
                 bufsize=0,
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,

@@ -31,7 +31,7 @@ REFUSED = listed(
     """not no never neither nor isn't aren't wasn't doesn't don't cannot can't or either between
     least most than under over above below almost nearly maybe perhaps possibly probably might could
     wrong anything incorrect except without unless if unknown more less fewer up else and plus minus
-    times divided squared cubed factorial modulo mod to through versus vs impossible too"""
+    far yet twice thrice double triple root times divided squared cubed factorial modulo mod to through versus vs impossible too"""
 )
 # In a sentence these count only right before the number: "costs $2.71 more than a book" is $2.71.
 BOUNDS = listed("than least most under over above below almost nearly to through between up")
@@ -46,6 +46,10 @@ NUMBERED = listed(
     """figure fig step question option problem row column part image line page chapter item
     exercise example equation"""
 )
+# Words that make the number after them the size of a noun's group: "the two lines".
+DETERMINERS = listed("the these those both last next first other another every each")
+# Words right before a number that state it; a number in words needs one of them.
+STATING = listed("is are was were be equals equal makes gives get total answer has have of only")
 PERCENT = frozenset(("%", "percent", "per cent", "pct", "percentage"))
 
 YES = listed("yes true correct right yeah yep")

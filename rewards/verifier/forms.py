@@ -1,0 +1,207 @@
+"""The forms in which a response states an answer: tags, boxes, headings, lines and phrases."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+from mstar.rewards.verifier.parsing.characters import normalise
+
+Form = Literal["tag", "box", "heading", "line", "phrase", "whole"]
+
+SEARCHED = 32_768  # characters at the end of a response
+MARKS = 64  # commitments of one form that are considered, from the end
+RANK: dict[Form, int] = {"tag": 3, "box": 2, "heading": 1, "line": 1, "phrase": 0, "whole": 0}
+
+_THOUGHTS = "think|thinking|thought|thoughts|reasoning|analysis|reflection|scratchpad"
+THINK = re.compile(rf"<(/?)(?:{_THOUGHTS})>", re.IGNORECASE)
+_THOUGHT_TOKENS = re.compile(rf"<\|(begin|end)_of_(?:{_THOUGHTS})\|>", re.IGNORECASE)
+_TAG = re.compile(r"<(/?)(?:final[_ -]?)?answer>", re.IGNORECASE)
+_HEADING = re.compile(  # every repetition is bounded, to limit backtracking
+    r"^[ \t]{0,4}(?:#{1,6}[ \t]{0,3})?[*_]{0,3}(?:the )?(?:final )?answer[*_]{0,3}:?[*_]{0,3}"
+    r"[ \t]{0,4}$"
+    r"|^[ \t]{0,4}#{4}(?!#)(?=[ \t]{0,4}[^#\s])"
+    r"|^[ \t]{0,4}#{1,6}[ \t]{0,3}(?:final )?answer\b[ \t]{0,3}[:.]?",
+    re.IGNORECASE | re.MULTILINE,
+)
+_LINE = re.compile(
+    r"\banswer[ \t]{0,3}[*_`\"']{0,4}[ \t]{0,3}[:=][ \t]{0,3}[*_`]{0,4}"
+    r"|^[ \t*_]{0,4}(?:the )?(?:final )?answer[ \t]{0,3}(?:->|[-→⇒])[ \t]{1,3}"
+    r"|^[ \t*_]{0,4}final(?: result| value| choice)?[*_]{0,3}:[ \t]{0,3}[*_`]{0,4}"
+    r"|(?:答案|选项|选择)(?:应该|应)?[是为选]{1,2}[ \t]{0,3}:?[ \t]{0,3}|答案[ \t]{0,3}:?[ \t]{0,3}"
+    r"|选项[ \t]{0,3}(?=[(]?[A-Z][)]?[ \t]{0,3}[是为]?正确)",
+    re.IGNORECASE | re.MULTILINE,
+)
+_PHRASE = re.compile(
+    r"\b(?:answer|(?:correct|right|best) (?:option|choice))\b[^.:;=?!\n]{0,60}?"
+    r" (?:is|are|was|would be|should be|must be|equals)\b[ \t]*:?",
+    re.IGNORECASE,
+)
+_DISPLAYS = (  # where each block of its own lines begins and ends
+    (re.compile(r"\$\$"), "$$"),
+    (re.compile(r"\\\["), "\\]"),
+    (re.compile(r"```[a-z]{0,12}(?=\s)"), "```"),
+)
+_ANOTHER_QUESTION = re.compile(
+    r"\n[ \t*#_]{0,4}(?:question|problem|q|user|human|exercise)[ \t]{0,2}\d{0,3}[ \t]{0,2}[*_]{0,3}:",
+    re.IGNORECASE,
+)
+_END_TOKEN = re.compile(
+    r"(?:<\|[^<>|\s]{1,30}\|>|</s>|<eos>|<pad>|<end_of_turn>|\[/INST\])\s*$", re.IGNORECASE
+)
+_BOX_TOKENS = re.compile(r"<\|begin_of_box\|>([^<>]{0,300})<\|end_of_box\|>")
+_BOX = re.compile(r"\\(?:boxed|fbox|framebox)[ \t]*\{")
+_EMPHASIS = re.compile(r"(?<![\w)\]])\*\*|\*\*(?![\w(\[\\])")  # bold, not a power
+_HOPE = re.compile(r"\s*I hope (?:it|this|that) is correct\.?$", re.IGNORECASE)
+_CHINESE_VERDICT = re.compile(r"(?<=[A-Za-z0-9)])\s?[是为]?正确.{0,20}$")
+_MARKS = " \t\n*_`✓✔✅☑"
+
+
+@dataclass(frozen=True, slots=True)
+class Commitment:
+    """An answer that a response commits to.
+
+    Attributes:
+        text: the text inside the tag or box, or after the colon, stripped.
+        form: the form of the commitment; ``whole`` is a short response that is all answer.
+        start: index of the start of the form, in the visible text.
+        end: index of its end: of the tag, the box, or the line.
+        remark: what follows the answer on its own line.
+    """
+
+    text: str
+    form: Form
+    start: int
+    end: int
+    remark: str = ""
+
+
+def visible(response: str) -> str | None:
+    """The end of the response after its thinking block; None if that block never closes."""
+    response = _THOUGHT_TOKENS.sub(
+        lambda mark: "<think>" if mark[1].lower() == "begin" else "</think>", response
+    )
+    last = next(iter([*THINK.finditer(response)][-1:]), None)
+    if last is not None and not last.group(1):
+        return None
+    text = response[last.end() if last else 0 :]
+    text = _BOX_TOKENS.sub(r"\\boxed{\1}", normalise(text[-SEARCHED:])).strip()
+    while ending := _END_TOKEN.search(text[-80:]):
+        text = text[: len(text) - len(text[-80:]) + ending.start()].rstrip()
+    return text
+
+
+def before_another_question(text: str) -> str:
+    """The text up to the line where, after an answer, the response asks itself something else."""
+    question = _ANOTHER_QUESTION.search(text)
+    if question is None or not any(p.search(text, 0, question.start()) for p in _ANSWERED):
+        return text
+    return text[: question.start()]
+
+
+def explicit_forms(text: str) -> list[Commitment] | str:
+    """All commitments in the order of the text, or the reason why there is none."""
+    tags, open_tag = _tags(text)
+    boxes, open_box = _boxes(text)
+    if open_tag:
+        return "answer tag never closed"
+    if open_box and not tags:
+        return "box never closed"
+    return sorted([*tags, *boxes, *_lines(text)], key=lambda each: (each.start, each.end))
+
+
+def _tags(text: str) -> tuple[list[Commitment], bool]:
+    tags: list[Commitment] = []
+    opened: re.Match[str] | None = None
+    for mark in _TAG.finditer(text):
+        if not mark.group(1):
+            opened = mark
+        elif opened is not None:
+            inside = stripped(text[opened.end() : mark.start()])
+            tags.append(Commitment(inside, "tag", opened.start(), mark.end()))
+            opened = None
+    return tags[-MARKS:], opened is not None
+
+
+def _boxes(text: str) -> tuple[list[Commitment], bool]:
+    """The outermost boxes, and whether the last one never closes."""
+    closing = _matching_braces(text)
+    boxes: list[Commitment] = []
+    covered, is_cut = 0, False
+    for mark in _BOX.finditer(text):
+        if mark.start() < covered:
+            continue
+        end = closing.get(mark.end() - 1)
+        is_cut = end is None
+        if end is not None:
+            covered = end + 1
+            boxes.append(
+                Commitment(stripped(text[mark.end() : end]), "box", mark.start(), covered)
+            )
+    return boxes[-MARKS:], is_cut
+
+
+def _lines(text: str) -> Iterator[Commitment]:
+    """Commitments by ``Answer: X``, by a heading and by a phrase."""
+    patterns: tuple[tuple[Form, re.Pattern[str]], ...] = (
+        ("heading", _HEADING),
+        ("line", _LINE),
+        ("phrase", _PHRASE),
+    )
+    for form, pattern in patterns:
+        marks = [*pattern.finditer(text)][-MARKS:]
+        limits = [*(mark.start() for mark in marks), len(text)][1:]
+        for mark, limit in zip(marks, limits, strict=bool(marks)):
+            rest = text[mark.end() : limit]
+            body = rest.lstrip()  # if the line is empty, the answer is on the next line
+            line, length = _first_line(body)
+            start = mark.end() + len(rest) - len(body)
+            phrase = None if form == "phrase" else _PHRASE.search(line[:120])
+            if phrase and phrase.start() < 24:
+                line = line[phrase.end() :]
+            answer = _CHINESE_VERDICT.sub("", stripped(line)).rstrip("!")
+            yield Commitment(answer, form, mark.start(), start + length)
+
+
+def _first_line(body: str) -> tuple[str, int]:
+    """The first line, or the display formula or code block that stands there, and its length."""
+    for opening, closing in _DISPLAYS:
+        opened = opening.match(body)
+        end = body.find(closing, opened.end()) if opened else -1
+        stop = end + len(closing)
+        alone = end >= 0 and not body[stop:].split("\n", 1)[0].strip(" .,")
+        if opened and alone and body[opened.end() : end].strip():
+            return body[opened.end() : end].strip(), stop
+    line = body.split("\n", 1)[0]
+    return line, len(line)
+
+
+_ANSWERED = (_TAG, _BOX, _HEADING, _LINE, _PHRASE)
+
+
+def stripped(text: str) -> str:
+    """The answer without the white space, emphasis and boxes around it."""
+    text = _HOPE.sub("", _EMPHASIS.sub("", _BOX.sub("{", text)).strip(_MARKS))
+    if text.endswith("}") and text.count("}") > text.count("{"):
+        text = text[:-1].rstrip()
+    if not text.startswith("{"):
+        return text
+    matching = _matching_braces(text)
+    start, end = 0, len(text)
+    while start < end and text[start] == "{" and matching.get(start) == end - 1:
+        start, end = start + 1, end - 1
+    return text[start:end].strip()
+
+
+def _matching_braces(text: str) -> dict[int, int]:
+    """The index of the closing brace by the index of its opening brace."""
+    matching: dict[int, int] = {}
+    opened: list[int] = []
+    for brace in re.finditer(r"\\[\\{}]|[{}]", text):
+        if brace.group() == "{":
+            opened.append(brace.start())
+        elif brace.group() == "}" and opened:
+            matching[opened.pop()] = brace.start()
+    return matching

@@ -1,0 +1,151 @@
+"""What the words around an answer do to it: take it back, set a condition, refuse, or break off.
+
+A commitment is what stands in the explicit answer; each function here tests one way in which the
+text beside it makes it none.
+"""
+
+from __future__ import annotations
+
+import re
+
+from mstar.rewards.verifier.parsing.vocabulary import listed
+
+LONGEST_REASON = 300  # characters
+READ = 4_000  # characters after an answer in which it can be taken back
+_OPENS = r"(?:^|[.!?;:\n)\]}>*$])[\s*_\"'(]{0,4}"  # the start of a sentence
+_TAKES_BACK = re.compile(
+    _OPENS + r"(?:(?:oh,? |but |no,? |hold on,? )?wait\b(?! (?:for|time))"
+    r"|h+m+\b|actually\b|oops\b|correction\b|scratch that\b|hold on\b|never ?mind\b|strike that\b"
+    r"|(?:i'm |i am |my apologies|apologies|oh )?sorry\b|my (?:mistake|bad|error)\b|i mean\b"
+    r"|(?:on|upon|after|with) (?:a )?(?:second|further|more|closer|another|re)?-?\s?"
+    r"(?:thoughts?|reflection|consideration|inspection|look|review|examination|checking)\b"
+    r"|or\b(?!,? (?:equivalently|simply|approximately|about|roughly|in other))"
+    r"|(?:looking|counting|checking|reading) (?:it |them )?(?:again|closer|more closely|back)\b"
+    r"|no,? (?:wait|sorry|make (?:it|that)|it's|\(?[A-H]\b|-?\d)"
+    r"|no,? (?:that|this|it|the answer) (?:is|was)(?:n't| not| wrong| incorrect)"
+    r"|(?:that|this|it|which|my answer|the (?:above )?answer) (?:is|was|looks|seems|must be)"
+    r" (?:wrong|incorrect|not (?:right|correct)|a mistake|an error)\b"
+    r"|i (?:have |just |now |then )?(?:made a mistake|made an error|miscounted|misread|misjudged"
+    r"|miscalculated|forgot|missed|overlooked|was wrong|take (?:it|that) back|change my)"
+    r"|(?:but |however,? |though,? |or |then again,? )(?:maybe |perhaps )?(?:it|that|this|i|we"
+    r"|the (?:right |correct |real )?answer)(?:'s| is)?"
+    r" (?:also |well )?(?:may|might|could|possibly|probably|am not|not sure)\b"
+    r"|(?:but|or) (?:maybe|perhaps|possibly|rather|actually)\b"
+    r"|(?:maybe|perhaps|alternatively|or rather|instead),? (?:it\b|that\b|the (?:right |correct )?"
+    r"answer|\(?[A-H]\b|-?\d)"
+    r"|(?:but |so )?i (?:am|'m) (?:not (?:\w+ )?(?:sure|certain|confident)|unsure|guessing)\b"
+    r"|(?:but |so )?i(?:'m| am)? (?:just |only )?(?:don't know|do not know|guess(?:ed|ing)?\b))",
+    re.IGNORECASE,
+)
+_DENIED = re.compile(r"\W{0,4}(?:is|was)(?:n't| not| wrong| incorrect| false)\b", re.IGNORECASE)
+_CHECKS = re.compile(
+    _OPENS + r"(?:but )?let(?:'s| me| us) (?:\w+ )?(?:re-?|double-? ?)?(?:check|count|verify|compute"
+    r"|calculate|examine|consider|think|look|evaluate|do)\w*(?: again| it| this| that)?\b",
+    re.IGNORECASE,
+)
+_CONFIRMED = re.compile(
+    r"\b(?:correct|confirm\w*|match\w*|verified|consistent|agrees?|holds|checks out|right|yes)\b", re.I
+)
+_CONDITION = re.compile(
+    r"(?:^|[\s,(])(?:if|unless|otherwise|assuming|supposing|provided that|depending|depends|whichever"
+    r"|in case)\b",
+    re.IGNORECASE,
+)
+_DEPENDS = re.compile(
+    r"\b(?:unless|otherwise|depending|depends|whichever)\b"
+    r"|^\W{0,4}(?:yes|no|true|false|\(?[a-z]\)?|-?[\d.,/]{1,12}%?),? (?:only |but only )?if\b",
+    re.IGNORECASE,
+)
+_CONDITION_FIRST = re.compile(
+    r"[\W_]{0,4}(?:and |but |so |then |or |else,? )?(?:if|unless|otherwise|assuming|suppose"
+    r"|supposing|in case|else|it depends|that depends|depending|when(?:ever)? (?:it|we|you))\b",
+    re.IGNORECASE,
+)
+_LAST_SENTENCE = re.compile(r".*(?:[.!?;]\s|\n)", re.DOTALL)
+_REFUSAL = re.compile(
+    r"\b(?:can(?:not|'t|\s?not)|could ?n(?:o|')t|unable to|impossible to|not possible to"
+    r"|(?:am|are|is|was) not able to|difficult to|hard to)\s(?:\w+\s){0,2}?(?:be\s)?(?:determine"
+    r"|tell|see|view|answer|know|identif|calculat|say|solve|find|choose|select|pick|read|provide"
+    r"|give|verif|access|process|infer|decide|count|assess|conclude|ascertain|make out)\w*"
+    r"|\bnot (?:enough|sufficient|determinable|visible|clear|available|provided|given|shown|sure"
+    r"|certain|known|applicable|specified|stated|possible)\b"
+    r"|\b(?:insufficient|unanswerable|indeterminate|undetermined|unclear|unreadable|illegible"
+    r"|missing (?:data|information))\b|\btoo (?:blurr\w+|unclear|(?:small|dark) to)\b"
+    r"|\b(?:need|needs|requires?|lacks?|lacking|without|please (?:upload|provide|share|give"
+    r"|show|attach|send))\b (?:\w+ ){0,4}?(?:picture|image|images|figure|chart|charts|graph"
+    r"|diagram|photo|information|details?|data|context)\b"
+    r"|\bno (?:\w+ ){0,2}?(?:picture|image|images|figure|chart|graph|diagram|photo|data|information"
+    r"|idea|clue|answer|correct|context|options?|matching|valid|such|details?|text)\b"
+    r"|\b(?:i|we) (?:don't|do not|didn't) (?:\w+ )?(?:know|see|have)\b"
+    r"|\b(?:doesn't|does not|don't) (?:provide|include|specify|match any)\b|\bto determine (?:which|what|if|whether)\b",
+    re.IGNORECASE,
+)
+_SAYS_SO = re.compile(r"\W{0,3}(?:yes|no)[,.;]", re.IGNORECASE)  # "No, it is not possible"
+_NOT_APPLICABLE = re.compile(r"n\.? ?/ ?a\.?\b|none\b|null\b|nil\b|not applicable\b|nothing\b", re.I)
+_UNFINISHED = listed("the a an of because since and but which to with from than where if makes or")
+_REASON_BREAKS_OFF = re.compile(r"\b(?:because|since)\b.*\b(?:is|are|was|were|that)$", re.IGNORECASE)
+_RELATIVE = re.compile(
+    r"\b(?:that|which|who) (?!(?:i|we|it|the answer)\b)[^,.;:]{1,80}?(?= (?:is|are|was)\b"
+    r"(?![^,.;:]{0,80} (?:is|are|was)\b))",
+    re.IGNORECASE,
+)
+
+
+def takes_back(after: str) -> bool:
+    """Whether the text after an answer withdraws it: ``Wait, ...``, ``But it may be 8``.
+
+    A check that ends in a confirmation takes nothing back.
+    """
+    after = after[:READ]
+    if _DENIED.match(after) or _TAKES_BACK.search(after):
+        return True
+    check = _CHECKS.search(after)
+    return check is not None and _CONFIRMED.search(after, check.end()) is None
+
+
+def opens_with_condition(before: str) -> bool:
+    """Whether the sentence that a text breaks off in began with ``If ...`` or ``Otherwise``."""
+    return _CONDITION_FIRST.match(_LAST_SENTENCE.sub("", before[-300:])) is not None
+
+
+def is_conditional(text: str) -> bool:
+    """Whether an answer holds under a condition only: ``8 if we count the legend``."""
+    return _CONDITION.search(text) is not None
+
+
+def depends(text: str) -> bool:
+    """Whether a statement is left open: ``Yes, if ...; no otherwise``.
+
+    A sentence may repeat the condition of its question: ``If the oaks died, it would fall.``
+    """
+    return _DEPENDS.search(text) is not None
+
+
+def is_refusal(text: str) -> bool:
+    """Whether a text says that there is no answer.
+
+    >>> is_refusal("There is not enough information."), is_refusal("There are no birds.")
+    (True, False)
+    """
+    return _SAYS_SO.match(text) is None and _REFUSAL.search(text) is not None
+
+
+def is_not_applicable(text: str) -> bool:
+    """Whether a text says that no option applies: ``N/A``, ``None (A)``."""
+    return _NOT_APPLICABLE.match(text.lstrip(" (*")) is not None
+
+
+def is_unfinished(text: str) -> bool:
+    """Whether a text was cut off: its last word never ends a sentence."""
+    *before, last = text.split(" ") if text else [""]
+    cut = last in _UNFINISHED and (len(before) > 3 or bool({"because", "since"} & set(before)))
+    return cut or _REASON_BREAKS_OFF.search(text[-LONGEST_REASON:]) is not None
+
+
+def without_relative_clause(text: str) -> str:
+    """A statement without the clause that describes its subject.
+
+    >>> without_relative_clause("The pattern that could NOT be folded is (D).")
+    'The pattern is (D).'
+    """
+    return _RELATIVE.sub("", text).replace("  ", " ")
