@@ -15,8 +15,14 @@ LETTERS = string.ascii_uppercase
 LONGEST_LIST = 20_000  # characters of a list written as text
 # (A)  A)  A.  A:  A、  also of full width
 MARK_PATTERNS = (r"[(（]{}[)）]", r"(?<![(（]){}[)）]", r"{}[.．]", r"{}[:：]", r"{}、")
+# Each kind of mark, first at the start of lines only; it may follow Chinese directly.
+MARKS = tuple(
+    re.compile(before + mark.format("([A-Za-z])"))
+    for mark in MARK_PATTERNS
+    for before in (r"(?m:^)[ \t]*", r"(?<![A-Za-z_])(?<!\d(?![(（]))")
+)
 # What may stand before the first mark: not a word, as in "Point A: (1, 2)".
-BEFORE_FIRST = re.compile(r"(?:\A|[\n.,;:?!。，；：？！>)\]}）】])[ \t]*\Z")
+BEFORE_FIRST = "\n.,;:?!。，；：？！>)]}）】"
 LETTER = re.compile(r"(?:option\s+)?[(\[（]?([A-Za-z])[)\].:）]?", re.I)
 LETTER_IN_BRACKETS = re.compile(r"[(\[（]([A-Za-z])[)\]）]")
 SEVERAL_LETTERS = re.compile(r"[A-Z]{2,8}|[A-Za-z](?:\s*(?:[,;&、，]|\band\b)\s*[A-Za-z]){1,7}")
@@ -25,14 +31,14 @@ FORMS: tuple[AnswerForm, ...] = ("text", "letter", "index", "number")
 
 # Where an instruction may start behind the last option, and what makes it one.
 INSTRUCTION = re.compile(
-    r"[.!?。]\s+(?=[A-Z])|[.!?。](?=请)|\s*(?=请)|\s+(?=(?:Please|First|Answer|Think|Reason|Solve|Choose|Select|"
-    r"Pick|Put|Give|Write|Return|Respond|You|Your|Output|Provide|Explain|Show|Hint|Directly|Only|"
-    r"Do not|Don't|In your|Let's|Use|Carefully|Before|After|Then|Finally|State|Report|Box|Enclose|"
-    r"Make sure|Remember|Based on|The (?:final )?(?:answer|response|reasoning))\b)"
+    r"[.!?。]\s+(?=[A-Z])|[.!?。]?\s*(?=请)|\s+(?=(?:Please|First|Answer|Think|Reason|Solve|Choose"
+    r"|Select|Pick|Put|Give|Write|Return|Respond|You|Your|Output|Provide|Explain|Show|Hint|Directly"
+    r"|Only|Do not|Don't|In your|Let's|Use|Carefully|Before|After|Then|Finally|State|Report|Box"
+    r"|Enclose|Make sure|Remember|Based on|The (?:final )?(?:answer|response|reasoning))\b)"
 )
 ABOUT_ANSWERING = re.compile(
-    r"\b(?:answers?|options?|letters?|choices?|step by step|box(?:ed)?|reason(?:ing)?|think(?:ing)?|"
-    r"explain|explanation|respon[sd]\w*|directly|tags?|format)\b|答案|选项|回答|推理|步骤",
+    r"\b(?:answers?|options?|letters?|choices?|step by step|box(?:ed)?|reason(?:ing)?|think(?:ing)?"
+    r"|explain|explanation|respon[sd]\w*|directly|tags?|format)\b|答案|选项|回答|推理|步骤",
     re.I,
 )
 ASKS_AFTER_SENTENCE = re.compile(r"[.!。]\s+\S[^?？]*[?？]\Z")
@@ -82,12 +88,9 @@ def options_in_question(question: str) -> tuple[str, ...]:
     ('1', '2')
     """
     best: _Run | None = None
-    for letters in (LETTERS, LETTERS.lower()):
-        for mark in MARK_PATTERNS:
-            for at_line_start in (True, False):
-                for run in _runs(question, mark, letters, at_line_start):
-                    if best is None or _comes_later(run, best, question):
-                        best = run
+    for run in _runs(question):
+        if best is None or _comes_later(run, best, question):
+            best = run
     return best.options if best else ()
 
 
@@ -212,25 +215,22 @@ class _Run(NamedTuple):
     options: tuple[str, ...]
 
 
-def _runs(question: str, mark: str, letters: str, at_line_start: bool) -> Iterator[_Run]:
+def _runs(question: str) -> Iterator[_Run]:
     """The runs of options with one kind of mark, one for each place of the first letter."""
-    before = (
-        r"(?m:^)[ \t]*" if at_line_start else r"(?<![A-Za-z0-9_])"
-    )  # may follow Chinese directly
-    patterns = [re.compile(before + mark.format(letter)) for letter in letters]
-    for start in patterns[0].finditer(question):
-        bare = "[(（]{}" not in mark
-        if bare and not BEFORE_FIRST.search(question[: start.start()]):
-            continue
-        marks = [start.span()]
-        for pattern in patterns[1:]:
-            found = pattern.search(question, marks[-1][1])
-            if found is None:
-                break
-            marks.append(found.span())
-        options = _between_marks(question, marks)
-        if options:
-            yield _Run(marks[0][0], marks[-1][0], options)
+    for pattern in MARKS:
+        marks = [(found[1], *found.span()) for found in pattern.finditer(question)]
+        for number, (letter, start, end) in enumerate(marks):
+            bare = question[start:end].strip()[0] == letter
+            if letter not in "Aa" or (
+                bare and question[:start].rstrip(" \t")[-1:] not in BEFORE_FIRST
+            ):
+                continue
+            run = [(start, end)]
+            for later, *span in marks[number + 1 :]:
+                if ord(later) == ord(letter) + len(run):
+                    run.append((span[0], span[1]))
+            if options := _between_marks(question, run):
+                yield _Run(start, run[-1][0], options)
 
 
 def _comes_later(run: _Run, best: _Run, question: str) -> bool:
@@ -249,9 +249,8 @@ def _between_marks(text: str, marks: Sequence[tuple[int, int]]) -> tuple[str, ..
     rest = ""
     if not any("\n" in part for part in parts[:-1]):
         parts[-1], _, rest = parts[-1].partition("\n")
-    for start in INSTRUCTION.finditer(parts[-1]):
-        instruction = parts[-1][start.end() :]
-        if start.start() > 0 and ABOUT_ANSWERING.search(instruction):
+    for start in INSTRUCTION.finditer(parts[-1], 1):
+        if ABOUT_ANSWERING.search(parts[-1], start.end()):
             parts[-1] = parts[-1][: start.start()]
             break
     parts = [part.strip().rstrip(",;，；").strip() for part in parts]
