@@ -8,7 +8,8 @@ from itertools import chain
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
-from mstar.envs.datasets.field_map import AnswerForm, FieldMap
+from mstar.envs.datasets.cell_texts import question_text, single_turns
+from mstar.envs.datasets.field_map import AnswerForm, FieldMap, look_up
 from mstar.envs.datasets.images import ImageInfo, option_images, row_images
 from mstar.envs.datasets.options import index_base_is_unclear, infer_answer_form
 from mstar.envs.datasets.parse_row import ParsedRow, parse_row
@@ -164,9 +165,10 @@ def _length(value: Any) -> int:
 def _parse(rows: Iterable[RawRow], fields: FieldMap) -> tuple[list[ParsedRow], list[RowError]]:
     parsed: list[ParsedRow] = []
     errors: list[RowError] = []
-    for row in rows:
+    for row in chain.from_iterable(_single_turns(row, fields) for row in rows):
         try:
-            images = row_images(row, fields.image)
+            question = question_text(look_up(row.cells, fields.question))
+            images = row_images(row, fields.image, question)
             of_options = option_images(row, fields.choices)
         except ValueError as error:
             errors.append(RowError(row.where, "picture", str(error)))
@@ -176,6 +178,17 @@ def _parse(rows: Iterable[RawRow], fields: FieldMap) -> tuple[list[ParsedRow], l
         except ValueError as error:
             errors.append(RowError(row.where, "row", str(error)))
     return parsed, errors
+
+
+def _single_turns(row: RawRow, fields: FieldMap) -> list[RawRow]:
+    """One row for each question of a conversation that holds its answers too."""
+    turns = single_turns(row.cells.get(fields.question)) if fields.answer == fields.question else []
+    if len(turns) < 2:
+        return [row]
+    return [
+        row._replace(where=f"{row.where} turn {n}", cells={**row.cells, fields.question: turn})
+        for n, turn in enumerate(turns, 1)
+    ]
 
 
 def _audit_row(row: ParsedRow, form: AnswerForm, decode: bool) -> AuditedRow | RowError:

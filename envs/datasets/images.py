@@ -17,6 +17,7 @@ from typing import Any
 
 from PIL import Image, ImageOps
 
+from mstar.envs.datasets.cell_texts import named_images
 from mstar.envs.datasets.field_map import look_up
 from mstar.envs.datasets.options import parse_options
 from mstar.envs.datasets.readers import RawRow
@@ -31,8 +32,9 @@ BROKEN = (OSError, ValueError, SyntaxError, EOFError, struct.error, Image.Decomp
 
 LONGEST_PATH = 1_024  # characters; a longer text is an image in base64
 BASE64_STARTS = ("iVBORw0KGgo", "/9j/", "R0lGOD", "UklGR")  # PNG, JPEG, GIF, WebP
+CELL_KEYS = ("bytes", "path", "url", "image_url", "image", "file_name")  # of an image in a cell
 SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp")
-MESSAGE_PART_KEYS = ("image_url", "image", "url", "path", "base64")  # of an image in a message
+MESSAGE_PART_KEYS = ("image_url", "image", "url", "path", "base64", "value")  # of a part
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,22 +141,25 @@ class StoredImage:
                 raise ValueError(f"image {self.name} is broken: {error}") from None
 
 
-def row_images(row: RawRow, columns: tuple[str, ...]) -> tuple[StoredImage, ...]:
+def row_images(row: RawRow, columns: tuple[str, ...], question: str) -> tuple[StoredImage, ...]:
     """The images of a row, in order; empty cells are skipped.
 
     Args:
         row: as it is stored.
         columns: each with an image, a path, bytes, base64, or a list of these.
+        question: of the row; the files that its placeholders name are shown if the columns are
+            empty.
+
+    Returns:
+        () if the row is text only.
 
     Raises:
-        ValueError: there is no image, or one is a URL or a path that leaves the folder.
+        ValueError: an image is a URL or a path that leaves the folder.
     """
     values = [_flattened(look_up(row.cells, column)) for column in columns]
     flat = [v for value in values for v in (value if isinstance(value, list) else [value])]
-    images = [_stored_image(value, row) for value in flat if not _is_empty(value)]
-    if not images:
-        raise ValueError(f"no image in {' or '.join(map(repr, columns))}")
-    return tuple(images)
+    filled = [value for value in flat if not _is_empty(value)] or named_images(question)
+    return tuple(_stored_image(value, row) for value in filled)
 
 
 def option_images(row: RawRow, columns: str | tuple[str, ...] | None) -> tuple[StoredImage, ...]:
@@ -202,8 +207,8 @@ def _is_image(value: Any) -> bool:
 def _stored_image(value: Any, row: RawRow) -> StoredImage:
     name = f"of {row.where}"
     if isinstance(value, Mapping):  # as in tables of the hub
-        data = value.get("bytes")
-        return _stored_image(data if data is not None else value.get("path"), row)
+        given = (value[key] for key in CELL_KEYS if value.get(key) is not None)
+        return _stored_image(next(given), row)
     if isinstance(value, bytes) or callable(value):
         source: bytes | Callable[[], bytes] = value
         return StoredImage(source, name)
@@ -239,13 +244,14 @@ def _message_images(message: Mapping[str, Any]) -> list[Any]:
     """The images in parts such as ``{"type": "image", "image": ...}`` or ``image_url``."""
     content = message.get("content")
     parts = [p for p in content if isinstance(p, Mapping)] if isinstance(content, list) else []
-    values = [next((p[key] for key in MESSAGE_PART_KEYS if p.get(key)), None) for p in parts]
+    images = [p for p in parts if "text" not in str(p.get("type")) or p.get("image")]
+    values = [next((p[key] for key in MESSAGE_PART_KEYS if p.get(key)), None) for p in images]
     return [value.get("url", value) if isinstance(value, Mapping) else value for value in values]
 
 
 def _is_empty(value: Any) -> bool:
     if isinstance(value, Mapping):
-        return value.get("bytes") is None and not value.get("path")
+        return not any(value.get(key) for key in CELL_KEYS)
     return value is None or value == ""
 
 
@@ -259,6 +265,8 @@ def _path_inside(text: str, row: RawRow) -> Path:
     if "\0" in text:
         raise ValueError(f"image {text!r} is not a path")
     root = _real_path(os.path.abspath(row.root))
+    if "\\" in text and not os.path.lexists(Path(row.folder, text)):
+        text = text.replace("\\", "/")  # written on Windows
     names = [text] if Path(text).suffix else [text, *(text + suffix for suffix in SUFFIXES[:3])]
     paths = [folder / name for folder in dict.fromkeys((row.folder, row.root)) for name in names]
     candidates = [
