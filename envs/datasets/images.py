@@ -10,6 +10,7 @@ import os
 import struct
 import warnings
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
@@ -21,6 +22,7 @@ from mstar.envs.datasets.cell_texts import named_images
 from mstar.envs.datasets.field_map import look_up
 from mstar.envs.datasets.options import parse_options
 from mstar.envs.datasets.readers import RawRow
+from mstar.envs.datasets.tables import ParquetBytes
 
 LARGEST_FILE = 64 * 2**20  # bytes
 MOST_PIXELS = 2**25  # 100 MB as RGB
@@ -72,12 +74,22 @@ class StoredImage:
         """
         return self._decoded(self._bytes())
 
-    def check(self, decode: bool = True) -> ImageInfo:
-        """Read the image and return its digest and size.
+    def identity(self) -> str:
+        """What tells the image from others, without reading a file: equal for equal content."""
+        if isinstance(self.source, Path):
+            with suppress(OSError):
+                return file_identity(self.source)
+            return str(self.source)
+        if isinstance(self.source, ParquetBytes):
+            place = (self.source.group, self.source.column, self.source.row, *self.source.keys)
+            return f"{file_identity(Path(self.source.path))} {place}"
+        return _digest(self._bytes())
 
-        Args:
-            decode: whether to decode every pixel, which detects truncated files; reading only the
-                header is much faster.
+    def check(self) -> ImageInfo:
+        """Read the whole image and return its digest and size.
+
+        JPEG files are decoded at an eighth of their size: all of the file is read, in a third of
+        the time.
 
         Raises:
             ValueError: the file does not exist, is not an image of a known format, is broken or
@@ -87,9 +99,13 @@ class StoredImage:
         data = self._bytes()
         with self._opened(data) as image:
             width, height = image.size
-        if decode:
-            self._decoded(data)
-        return ImageInfo(hashlib.blake2b(data, digest_size=16).hexdigest(), width, height)
+            if image.format == "JPEG":
+                image.draft(None, (max(1, width // 8), max(1, height // 8)))
+            try:
+                image.load()
+            except BROKEN as error:
+                raise ValueError(f"image {self.name} is broken: {error}") from None
+        return ImageInfo(_digest(data), width, height)
 
     def _bytes(self) -> bytes:
         if isinstance(self.source, Path):
@@ -139,6 +155,16 @@ class StoredImage:
                 return _rgb(ImageOps.exif_transpose(image))
             except BROKEN as error:
                 raise ValueError(f"image {self.name} is broken: {error}") from None
+
+
+def file_identity(path: Path) -> str:
+    """Path, size and modification time of a file.
+
+    Raises:
+        OSError: there is none.
+    """
+    stat = path.stat()
+    return f"{path} {stat.st_size} {stat.st_mtime_ns}"
 
 
 def row_images(row: RawRow, columns: tuple[str, ...], question: str) -> tuple[StoredImage, ...]:
@@ -288,6 +314,10 @@ def _path_inside(text: str, row: RawRow) -> Path:
             "their folder with image_folder=..., on the command line --fields image_folder=FOLDER"
         )
     return Path(file or inside[0])
+
+
+def _digest(data: bytes) -> str:
+    return hashlib.blake2b(data, digest_size=16).hexdigest()
 
 
 @lru_cache(maxsize=4)

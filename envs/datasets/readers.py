@@ -37,6 +37,7 @@ SPLIT_WORDS: Mapping[str, Split] = {
     "train": "train",
     "training": "train",
 }
+FOLDERS_ABOVE = 3  # of a file, whose names may say its split
 MEMORY = "rows in memory"  # the name of such rows in messages
 
 RowsOrPath = str | Iterable[Mapping[str, Any]]  # a path or hub:NAME; rows, or a datasets.Dataset
@@ -51,7 +52,8 @@ class RawRow(NamedTuple):
             row's key if the file is a JSON object of rows.
         folder: the folder that relative image paths start from.
         root: the folder that no image path may leave.
-        split: the text that the split is inferred from, such as the file's name; "" if none.
+        split: the text that the split is inferred from, such as the name of the file or of its
+            folder; "" if none.
     """
 
     where: str
@@ -82,7 +84,7 @@ def read_rows(source: RowsOrPath, image_folder: str | None = None) -> Iterator[R
         return _folder_rows(path, root or path)
     if not path.is_file():
         raise ValueError(f"{source}: no such file or folder; working in {Path.cwd()}")
-    return _file_rows(path, root or path.parent, root or path.parent, path.stem)
+    return _file_rows(path, root or path.parent, root or path.parent, _split_text(path))
 
 
 def split_from_name(name: str) -> Split | None:
@@ -126,7 +128,17 @@ def _folder_rows(folder: Path, root: Path) -> Iterator[RawRow]:
         )
     for path in files:
         beside = path.parent if root == folder else root
-        yield from _file_rows(path, beside, root, str(path.relative_to(folder)))
+        inside = str(path.relative_to(folder))
+        split = inside if split_from_name(inside) else _split_text(path)
+        yield from _file_rows(path, beside, root, split)
+
+
+def _split_text(path: Path) -> str:
+    """The name of a file, or of a folder above it that is called like a split; the nearest one."""
+    if split_from_name(path.stem):
+        return path.stem
+    folders = [folder.name.lower() for folder in path.resolve().parents[:FOLDERS_ABOVE]]
+    return next((name for name in folders if name in SPLIT_WORDS), "")
 
 
 def _problem_files(folder: Path) -> list[Path]:

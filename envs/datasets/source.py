@@ -20,7 +20,6 @@ from mstar.envs.datasets.splits import assign_splits, repeated_in_later_split
 from mstar.envs.families.base import SPLITS
 from mstar.envs.problem import Problem, Split
 
-DECODED = 2_000  # images that are decoded at load; of the others only the header is read
 LISTED_ERRORS = 5  # in a message
 
 INDEX_BASE_UNCLEAR = (
@@ -101,7 +100,7 @@ class DatasetSource:
         folder = image_folder or pictures
         if isinstance(source, str):
             return _load_cached(source, json.dumps(fields), folder, on_error, file_stamps(source))
-        return cls(audit_dataset(source, fields, folder, DECODED), on_error)
+        return cls(audit_dataset(source, fields, folder), on_error)
 
     @property
     def size(self) -> int:
@@ -148,7 +147,7 @@ class DatasetSource:
 def _load_cached(
     source: str, fields: str, image_folder: str | None, on_error: OnError, stamps: object
 ) -> DatasetSource:
-    audit = audit_dataset(source, json.loads(fields), image_folder, DECODED)
+    audit = audit_dataset(source, json.loads(fields), image_folder)
     return DatasetSource(audit, on_error)
 
 
