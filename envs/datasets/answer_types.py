@@ -208,7 +208,7 @@ def _is_polynomial(value: str) -> bool:
 
 def _is_year(value: str, question: str) -> bool:
     in_range = value.isascii() and value.isdigit() and 1000 <= int(value[:5]) <= 2100
-    return in_range and re.search(r"\byear\b", question, re.I) is not None
+    return in_range and re.search(r"\b(?:year|when)\b", question, re.I) is not None
 
 
 def _items(value: str, question: str) -> list[str]:

@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 from contextlib import suppress
+from dataclasses import astuple
 from importlib.metadata import version
 from pathlib import Path
 
@@ -30,7 +31,7 @@ class Checked:
 
     def __init__(self, source: Path | None) -> None:
         self._source = source
-        self._images: dict[str, tuple[str, int, int] | str] = {}
+        self._images: dict[str, ImageInfo | str] = {}  # or what is wrong with the image
         self._answers: dict[str, str | None] = {}
         self._changed = False
         for path in self._places():
@@ -38,14 +39,14 @@ class Checked:
                 stored = json.loads(path.read_text("utf-8"))
                 if stored["version"] == _version():
                     self._images = {
-                        key: value if isinstance(value, str) else tuple(value)
+                        key: value if isinstance(value, str) else ImageInfo(*value)
                         for key, value in stored["images"].items()
                     }
                     self._answers = dict(stored["answers"])
                     break
 
     def image(self, image: StoredImage) -> ImageInfo:
-        """Digest and size of an image, decoded if it has not been before.
+        """What there is to know of an image, which is decoded if it has not been before.
 
         Raises:
             ValueError: see ``StoredImage.check``.
@@ -57,7 +58,7 @@ class Checked:
         found = self._images[key]
         if isinstance(found, str):
             raise ValueError(found)
-        return ImageInfo(*found)
+        return found
 
     def answer_fault(self, answer: Answer) -> str | None:
         """What is wrong with a reference answer; None if it is sound."""
@@ -71,7 +72,11 @@ class Checked:
         """Write the results, if there are new ones, to the first place that can be written to."""
         if not self._changed:
             return
-        content = {"version": _version(), "images": self._images, "answers": self._answers}
+        images = {
+            key: found if isinstance(found, str) else astuple(found)
+            for key, found in self._images.items()
+        }
+        content = {"version": _version(), "images": images, "answers": self._answers}
         for path in self._places():
             with suppress(OSError):
                 path.parent.mkdir(parents=True, exist_ok=True)
@@ -90,12 +95,11 @@ class Checked:
         return [folder / FILE_NAME, cache / "mstar" / f"{name}.json"]
 
 
-def _check(image: StoredImage) -> tuple[str, int, int] | str:
+def _check(image: StoredImage) -> ImageInfo | str:
     try:
-        info = image.check()
+        return image.check()
     except ValueError as error:
         return str(error)
-    return (info.digest, info.width, info.height)
 
 
 def _version() -> str:

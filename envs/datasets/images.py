@@ -27,6 +27,7 @@ from mstar.envs.datasets.tables import ParquetBytes
 LARGEST_FILE = 64 * 2**20  # bytes
 MOST_PIXELS = 2**25  # 100 MB as RGB
 LARGEST_ASPECT = 50  # longer side divided by the shorter
+THUMBNAIL = 12  # pixels of a side
 # Without the formats that Pillow hands to external programs, such as EPS.
 FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF", "PPM")
 # What Pillow raises for broken files.
@@ -47,11 +48,14 @@ class ImageInfo:
         digest: hash of the stored bytes, 32 hexadecimal digits; equal for equal files.
         width: in pixels.
         height: in pixels.
+        thumbnail: 12 x 12 shades of gray in hexadecimal, almost equal for other encodings of the
+            same image.
     """
 
     digest: str
     width: int
     height: int
+    thumbnail: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,8 +92,8 @@ class StoredImage:
     def check(self) -> ImageInfo:
         """Read the whole image and return its digest and size.
 
-        JPEG files are decoded at an eighth of their size: all of the file is read, in a third of
-        the time.
+        JPEG files are decoded in gray at down to an eighth of their size: all of the file is read, in a
+        fraction of the time.
 
         Raises:
             ValueError: the file does not exist, is not an image of a known format, is broken or
@@ -100,12 +104,13 @@ class StoredImage:
         with self._opened(data) as image:
             width, height = image.size
             if image.format == "JPEG":
-                image.draft(None, (max(1, width // 8), max(1, height // 8)))
+                image.draft("L", (max(4 * THUMBNAIL, width // 8), max(4 * THUMBNAIL, height // 8)))
             try:
-                image.load()
+                small = image.resize((THUMBNAIL, THUMBNAIL), Image.Resampling.BOX)
+                thumbnail = _rgb(small).convert("L").tobytes().hex()
             except BROKEN as error:
                 raise ValueError(f"image {self.name} is broken: {error}") from None
-        return ImageInfo(_digest(data), width, height)
+        return ImageInfo(_digest(data), width, height, thumbnail)
 
     def _bytes(self) -> bytes:
         if isinstance(self.source, Path):
@@ -300,7 +305,8 @@ def _path_inside(text: str, row: RawRow) -> Path:
         for path in paths
         for candidate in (path, path.parent / "images" / path.name)
     ]
-    inside = [path for path in candidates if path.startswith(os.path.join(root, ""))]
+    folders = tuple(os.path.join(folder, "") for folder in (root, *_blobs_of(root)))
+    inside = [path for path in candidates if path.startswith(folders)]
     existing = next(filter(os.path.lexists, candidates), None)
     if not inside or (existing is not None and existing not in inside):
         raise ValueError(
@@ -318,6 +324,16 @@ def _path_inside(text: str, row: RawRow) -> Path:
 
 def _digest(data: bytes) -> str:
     return hashlib.blake2b(data, digest_size=16).hexdigest()
+
+
+def _blobs_of(root: str) -> list[str]:
+    """The folder of the files that a snapshot in a cache of the hub links to, if `root` is in one.
+
+    The layout is ``REPOSITORY/snapshots/REVISION/...`` beside ``REPOSITORY/blobs``.
+    """
+    within = [Path(root), *Path(root).parents]
+    snapshot = next((folder for folder in within if folder.parent.name == "snapshots"), None)
+    return [str(snapshot.parent.parent / "blobs")] if snapshot else []
 
 
 @lru_cache(maxsize=4)

@@ -50,6 +50,8 @@ class DatasetSource:
         self.name = audit.name
         if audit.index_base_unclear:
             warnings.warn(f"{self.name}: {INDEX_BASE_UNCLEAR}", stacklevel=2)
+        if audit.errors:
+            warnings.warn(f"left out: {_listed(audit)}", stacklevel=2)
         self.fields = audit.fields
         self.skipped = audit.errors
         contents = [row.content for row in audit.rows]
@@ -166,13 +168,20 @@ def _revision(rows: Sequence[AuditedRow]) -> str:
     return total.hexdigest()[:8]
 
 
-def _errors_message(audit: Audit) -> str:
+def _listed(audit: Audit) -> str:
+    """How many rows hold no problem, and the first of them."""
     listed = "".join(f"\n  {error}" for error in audit.errors[:LISTED_ERRORS])
     more = len(audit.errors) - LISTED_ERRORS
     return (
         f"{audit.name}: {len(audit.errors)} of {len(audit.errors) + len(audit.rows)} "
         f"rows hold no problem that can be posed and checked:{listed}"
-        f"{f'{chr(10)}  and {more} more' if more > 0 else ''}\n"
+        f"{f'{chr(10)}  and {more} more' if more > 0 else ''}"
+    )
+
+
+def _errors_message(audit: Audit) -> str:
+    return (
+        f"{_listed(audit)}\n"
         "Correct them, or skip them with on_error='skip', on the command line --fields "
         "on_error=skip; `mstar envs validate` lists them all"
     )
