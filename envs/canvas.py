@@ -19,12 +19,12 @@ def on_canvas(images: Sequence[Image.Image], size: int) -> Pixels:
     square grid of cells that holds them.
 
     Args:
-        images: one or more RGB images.
+        images: RGB images; without any, the canvas is white.
         size: side of the canvas, in pixels.
     """
     if len(images) == 1 and images[0].size == (size, size):
         return np.array(images[0], dtype=np.uint8)
-    columns = math.ceil(math.sqrt(len(images)))
+    columns = max(1, math.ceil(math.sqrt(len(images))))
     rows = math.ceil(len(images) / columns)
     cell = size // columns
     top = (size - rows * cell) // 2

@@ -40,7 +40,7 @@ class Problem:
 
     Attributes:
         id: identifies the problem and its origin, such as ``BarChart-v0/train/L1/7/42``.
-        images: one or more, rendered on demand.
+        images: rendered on demand; () for a problem in words only, of a data set.
         question: the question alone; the prompt adds the instruction.
         answer: the reference answer, or None if the problem is unlabelled.
         steps: an exact solution without its answer line, or () if none is known.

@@ -8,7 +8,9 @@ from itertools import chain
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
-from mstar.envs.datasets.field_map import AnswerForm, FieldMap
+from mstar.envs.datasets.cell_texts import question_text, single_turns
+from mstar.envs.datasets.checked import Checked
+from mstar.envs.datasets.field_map import AnswerForm, FieldMap, look_up
 from mstar.envs.datasets.images import ImageInfo, option_images, row_images
 from mstar.envs.datasets.options import index_base_is_unclear, infer_answer_form
 from mstar.envs.datasets.parse_row import ParsedRow, parse_row
@@ -16,7 +18,6 @@ from mstar.envs.datasets.readers import RawRow, RowsOrPath, read_rows
 from mstar.envs.datasets.schemas import choose_fields
 from mstar.envs.datasets.splits import Content
 from mstar.rewards.base import Answer
-from mstar.rewards.verifier.audit import audit as audit_answer
 
 # File names that say nothing about the set, which is then named after its folder.
 GENERIC_NAMES = ("problems", "data", "train", "test", "validation", "val", "dev", "metadata")
@@ -84,16 +85,15 @@ def audit_dataset(
     source: RowsOrPath,
     fields: str | Mapping[str, Any] | None = None,
     image_folder: str | None = None,
-    decoded: int | None = None,
 ) -> Audit:
     """Parse every row and check it: images open, the reference answer verifies against itself.
+
+    What has been checked before and has not changed since is not checked again; see ``Checked``.
 
     Args:
         source: a file, a folder, ``hub:NAME``, or rows.
         fields: which column holds what; see ``choose_fields``.
         image_folder: the folder of the images, if it is not that of the problems.
-        decoded: number of images to decode completely, None for all; of the others only the
-            header is read.
 
     Raises:
         ValueError: nothing to read, a broken line, or columns whose meaning can't be told.
@@ -114,14 +114,15 @@ def audit_dataset(
         if base_unclear and isinstance(chosen.choices, tuple) and chosen.choices[0].endswith("1"):
             form, base_unclear = "number", False  # the option columns count from 1
     rows: list[AuditedRow] = []
-    left = decoded
+    on_disk = isinstance(source, str) and not source.startswith("hub:")
+    checked = Checked(Path(str(source)) if on_disk else None)
     for row in parsed:
-        audited = _audit_row(row, form, left is None or left > 0)
-        left = None if left is None else left - len(row.images)
+        audited = _audit_row(row, form, checked)
         if isinstance(audited, RowError):
             errors.append(audited)
         else:
             rows.append(audited)
+    checked.save()
     return Audit(name, chosen, form, base_unclear, tuple(rows), tuple(errors))
 
 
@@ -164,9 +165,10 @@ def _length(value: Any) -> int:
 def _parse(rows: Iterable[RawRow], fields: FieldMap) -> tuple[list[ParsedRow], list[RowError]]:
     parsed: list[ParsedRow] = []
     errors: list[RowError] = []
-    for row in rows:
+    for row in chain.from_iterable(_single_turns(row, fields) for row in rows):
         try:
-            images = row_images(row, fields.image)
+            question = question_text(look_up(row.cells, fields.question))
+            images = row_images(row, fields.image, question)
             of_options = option_images(row, fields.choices)
         except ValueError as error:
             errors.append(RowError(row.where, "picture", str(error)))
@@ -178,16 +180,27 @@ def _parse(rows: Iterable[RawRow], fields: FieldMap) -> tuple[list[ParsedRow], l
     return parsed, errors
 
 
-def _audit_row(row: ParsedRow, form: AnswerForm, decode: bool) -> AuditedRow | RowError:
+def _single_turns(row: RawRow, fields: FieldMap) -> list[RawRow]:
+    """One row for each question of a conversation that holds its answers too."""
+    turns = single_turns(row.cells.get(fields.question)) if fields.answer == fields.question else []
+    if len(turns) < 2:
+        return [row]
+    return [
+        row._replace(where=f"{row.where} turn {n}", cells={**row.cells, fields.question: turn})
+        for n, turn in enumerate(turns, 1)
+    ]
+
+
+def _audit_row(row: ParsedRow, form: AnswerForm, checked: Checked) -> AuditedRow | RowError:
     try:
-        images = tuple(image.check(decode) for image in row.images)
+        images = tuple(checked.image(image) for image in row.images)
     except ValueError as error:
         return RowError(row.where, "picture", str(error))
     try:
         answer = row.typed_answer(form)
     except ValueError as error:
         return RowError(row.where, "gold", str(error))
-    wrong = audit_answer(answer) if answer is not None else None
+    wrong = checked.answer_fault(answer) if answer is not None else None
     if wrong is not None:
         return RowError(row.where, "gold", wrong)
     content = Content(row.full_question, tuple(image.digest for image in images))

@@ -13,7 +13,17 @@ from mstar.envs.datasets.options import as_text, parse_options
 from mstar.rewards.verifier.verify import extract
 
 LONGEST_ANSWER_TEXT = 2_000  # characters
-PLACEHOLDER = re.compile(r"<\|?(?:image|img|imagehere)[\s_-]?(\d{0,3})\|?>", re.I)
+# <image>  <|image_1|>  <img_3362>  <img>1.png</img>  <img src="1.png">  [IMG]  ![](1.png)
+PLACEHOLDER = re.compile(
+    r"<\|vision_start\|>\s*(?:<\|image_pad\|>)*\s*<\|vision_end\|>"
+    r"|<\|?(?:image|img|imagehere|image_?pad|image_?placeholder|start_of_image)[\s_-]?"
+    r"(?P<number>\d{0,6})\|?>(?:(?P<tagged>[^<>\n]{1,300})</(?:img|image)>)?"
+    r"|<img\s[^<>]{0,300}?src=[\"']?(?P<source>[^<>\"'\s]{1,300})[^<>]{0,300}>"
+    r"|\[(?:image|img|picture)[\s_-]?(?P<listed>\d{0,3})\]"
+    r"|!\[[^\]\n]{0,200}\]\((?P<linked>[^()\s]{0,300})\)",
+    re.I,
+)
+MOST_IMAGES = 99  # a larger number in a placeholder is the name of a file
 HINT = re.compile(r"Hint: Please answer[^\n]{0,200}\nQuestion:\s*")  # from MathVista
 LEAD_IN = re.compile(r"\A(?:the\s+)?(?:final\s+|correct\s+)?answer(?:\s+is\b\s*:?|\s*:)\s*", re.I)
 WRAPPED = re.compile(r"\$\$?([^$]+)\$\$?|\\boxed\{(.+)\}|<answer>(.*)</answer>", re.S)
@@ -22,12 +32,59 @@ USER_ROLES, ASSISTANT_ROLES = ("user", "human"), ("assistant", "gpt")
 
 
 def question_text(value: Any) -> str:
-    """The question in a cell: its text, or the user's first message if it holds a conversation.
+    """The question in a cell: its text, or what comes before the last answer of a conversation.
+
+    Images among the parts of a message become ``<image>``.
 
     >>> question_text([{"from": "human", "value": "How many?"}, {"from": "gpt", "value": "3"}])
     'How many?'
     """
-    return as_text(_message_of(value, USER_ROLES)).strip()
+    turns = single_turns(value)
+    return _text_of(turns[-1][0]["content"] if turns else value).strip()
+
+
+def single_turns(value: Any) -> list[list[dict[str, Any]]]:
+    r"""One conversation of a question and its answer for each answer of a conversation.
+
+    A question includes all that comes before it, a system prompt as well.
+
+    >>> more = [{"user": "Red?", "assistant": "No"}, {"user": "Blue?", "assistant": "Yes"}]
+    >>> [question_text(turn) for turn in single_turns(more)]
+    ['Red?', 'Red?\nNo\nBlue?']
+
+    Returns:
+        Conversations of one or two messages; [] if the value is not a conversation.
+    """
+    if not (isinstance(value, list) and value and all(isinstance(t, dict) for t in value)):
+        return []
+    messages = [pair for item in value for pair in _roles_and_contents(item)]
+    if all(role is None for role, _ in messages):
+        return []
+    before: list[Any] = []
+    turns: list[list[dict[str, Any]]] = []
+    for number, (role, content) in enumerate(messages):
+        asked = number == 0 or messages[number - 1][0] in USER_ROLES
+        if role in ASSISTANT_ROLES and asked:
+            answer = {"role": "assistant", "content": content}
+            turns.append([{"role": "user", "content": list(before)}, answer])
+        before += content if isinstance(content, list) else [{"type": "text", "text": content}]
+    if not turns or messages[-1][0] in USER_ROLES:
+        turns.append([{"role": "user", "content": before}])
+    return turns
+
+
+def named_images(text: str) -> list[str]:
+    """The files that placeholders in a text name, such as ``<img>1.png</img>`` or ``![](1.png)``.
+
+    >>> named_images("Compare ![](a.png) with <img_12>.")
+    ['a.png', '12']
+    """
+    names = []
+    for place in PLACEHOLDER.finditer(text):
+        name = place["tagged"] or place["source"] or place["linked"]
+        is_file = (place["number"] or "").isdigit() and "_" in place[0]
+        names += [name or place["number"]] if name or is_file else []
+    return names
 
 
 def answer_text(value: Any, list_is_one_answer: bool = False) -> str:
@@ -47,7 +104,8 @@ def answer_text(value: Any, list_is_one_answer: bool = False) -> str:
         ValueError: alternatives of which none is most frequent, an object, an infinite number, a
             text that is too long, or a worked solution without a final answer.
     """
-    value = _message_of(value, ASSISTANT_ROLES)
+    if turns := single_turns(value):
+        value = _text_of(turns[-1][1]["content"]) if len(turns[-1]) > 1 else None
     if isinstance(value, str) and not list_is_one_answer and QUOTED.fullmatch(value.strip()):
         value = list(parse_options(value))
     if isinstance(value, list):
@@ -80,26 +138,31 @@ def answer_text(value: Any, list_is_one_answer: bool = False) -> str:
 
 
 def clean_question(text: str, images: int, numbers: Iterator[int]) -> str:
-    """A question without placeholders at its start and end; others become names of images.
+    """A question without placeholders before its start and after its end; others become names.
+
+    >>> clean_question("<image>How many? <image>", 2, iter([1, 2]))
+    'How many?'
+    >>> clean_question("<image> shows bars. What stands in <image>", 2, iter([1, 2]))
+    'picture 1 shows bars. What stands in picture 2'
 
     Args:
         text: as written.
         images: how many the problem has.
         numbers: given to unnumbered placeholders in reading order.
     """
-    text = HINT.sub("", text)
-    found = list(PLACEHOLDER.finditer(text))
-    while found and not text[: found[0].start()].strip():
-        _number(found[0], numbers)
-        text = text[found.pop(0).end() :].strip()
-        found = list(PLACEHOLDER.finditer(text))
-    last = len(text)
-    while found and not text[found[-1].end() : last].strip():
-        last = found.pop().start()
-    kept = name_placeholders(text[:last], images, numbers)
-    for place in PLACEHOLDER.finditer(text[last:]):
-        _number(place, numbers)
-    return HINT.sub("", kept).strip()
+    text = HINT.sub("", text).strip()
+    kept, position, places = "", 0, list(PLACEHOLDER.finditer(text))
+    several = _are_several(text, images)
+    for place in places:
+        kept += text[position : place.start()]
+        position = place.end()
+        number = _number(place, numbers)
+        at_start = not kept.strip() and not re.match(r"[ \t]*[a-z]", text[position:])
+        rest = PLACEHOLDER.sub("", text[position:]).strip()
+        at_end = not rest and not re.search(r"[\w,;]\s?\Z", kept.rstrip(" \t"))
+        if not (at_start or at_end):
+            kept += f"picture {number}" if several else "the picture"
+    return HINT.sub("", kept + text[position:]).strip()
 
 
 def name_placeholders(text: str, images: int, numbers: Iterator[int]) -> str:
@@ -108,8 +171,7 @@ def name_placeholders(text: str, images: int, numbers: Iterator[int]) -> str:
     >>> name_placeholders("Is <image> like <image 3>?", 3, iter([1, 2, 3]))
     'Is picture 1 like picture 3?'
     """
-    numbered = any(place[1] not in ("", "1") for place in PLACEHOLDER.finditer(text))
-    several = images > 1 or numbered  # one image may show several
+    several = _are_several(text, images)
 
     def name(place: re.Match[str]) -> str:
         number = _number(place, numbers)
@@ -118,22 +180,34 @@ def name_placeholders(text: str, images: int, numbers: Iterator[int]) -> str:
     return PLACEHOLDER.sub(name, text).strip()
 
 
+def _are_several(text: str, images: int) -> bool:
+    """Whether names of images need a number; one image may show several."""
+    return images > 1 or any(_written_number(p) > 1 for p in PLACEHOLDER.finditer(text))
+
+
+def _written_number(place: re.Match[str]) -> int:
+    """The number of an image in a placeholder; 0 if there is none, or it names a file."""
+    number = int(place["number"] or place["listed"] or 0)
+    return number if number <= MOST_IMAGES else 0
+
+
 def _number(place: re.Match[str], numbers: Iterator[int]) -> str:
-    return place[1] or str(next(numbers))
+    return str(_written_number(place) or next(numbers))
 
 
-def _message_of(value: Any, roles: Sequence[str]) -> Any:
-    """The first message of a role if the value is a conversation; else the value."""
-    if not (isinstance(value, list) and value and all(isinstance(t, dict) for t in value)):
-        return value
-    messages = [pair for item in value for pair in _roles_and_contents(item)]
-    if all(role is None for role, _ in messages):
-        return value
-    content = next((content for role, content in messages if role in roles), None)
-    if isinstance(content, list):  # parts, of which some are images
-        texts = [part.get("text") for part in content if isinstance(part, dict)]
-        content = "\n".join(text for text in texts if isinstance(text, str))
-    return content
+def _text_of(content: Any) -> str:
+    """The text of a message, with ``<image>`` for each part that is an image."""
+    if not isinstance(content, list):
+        return as_text(content)
+    texts = []
+    for part in content:
+        if isinstance(part, dict) and "image" in str(part.get("type", "")):
+            texts.append("<image>")
+        elif isinstance(part, dict):
+            texts.append(as_text(part.get("text", part.get("value"))))
+        else:
+            texts.append(as_text(part))
+    return "\n".join(text for text in texts if text)
 
 
 def _roles_and_contents(item: dict[str, Any]) -> list[tuple[Any, Any]]:

@@ -27,13 +27,17 @@ class FieldMap:
 
     Attributes:
         question: the question, with or without the options.
-        image: one or more columns, each with an image, a path, bytes, or a list of these.
+        image: one or more columns, each with an image, a path, bytes, or a list of these; a row
+            where all are empty is text only. () if the whole set is.
         answer: the reference answer: text, a number, or the letter or index of an option; None if
             there are no labels.
         choices: a column with the options as a list or as text, or one column for each option.
         type: an answer type for all rows, or the column that names it; None infers it.
         unit: the column with the unit of the answer.
         tolerance: relative tolerance of numbers, or the column with it.
+        precision: the column with the number of decimals of a numerical answer.
+        multiple: the column that is true where the answer lists several right values, all of which
+            are asked for.
         id: the column with the row's id; None numbers the rows.
         split: the column with train, validation or test; None takes it from the file names.
         topic: the column with the kind of problem.
@@ -49,6 +53,8 @@ class FieldMap:
     type: str | None = None
     unit: str | None = None
     tolerance: str | float | None = None
+    precision: str | None = None
+    multiple: str | None = None
     id: str | None = None
     split: str | None = None
     topic: str | None = None
@@ -106,13 +112,15 @@ def override(base: FieldMap, given: Mapping[str, Any], columns: Sequence[str]) -
     return replace(base, **values)
 
 
-def require_fields(chosen: FieldMap, columns: Sequence[str], where: str) -> None:
-    """Check that question, image and answer are mapped.
+def require_fields(
+    chosen: FieldMap, columns: Sequence[str], where: str, required: Sequence[str] = REQUIRED
+) -> None:
+    """Check that question, image and answer, or those in `required`, are mapped.
 
     Raises:
         ValueError: one is not; the message lists the columns and shows how to map them.
     """
-    missing = [key for key in REQUIRED if not getattr(chosen, key)]
+    missing = [key for key in required if not getattr(chosen, key)]
     if not missing:
         return
     mapped = {key: getattr(chosen, key) for key in REQUIRED}
@@ -124,6 +132,7 @@ def require_fields(chosen: FieldMap, columns: Sequence[str], where: str) -> None
         f"{where}: can't tell which column is the {' and the '.join(missing)}. "
         f"Columns found: {', '.join(map(repr, columns)) or 'none'}. Name them with "
         f"{fields_example(**example)}; =TEXT in place of COLUMN is one text for every row"
+        f"{'; --fields image= says that the set has no images' if missing == ['image'] else ''}"
     )
 
 

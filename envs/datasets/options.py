@@ -6,17 +6,42 @@ import ast
 import json
 import re
 import string
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
 
 from mstar.envs.datasets.field_map import AnswerForm
 
 LETTERS = string.ascii_uppercase
 LONGEST_LIST = 20_000  # characters of a list written as text
-MARK_PATTERNS = (r"\({}\)", r"{}\)", r"{}\.", r"{}:")  # (A)  A)  A.  A:
-LETTER = re.compile(r"(?:option\s+)?[(\[]?([A-Za-z])[)\].:]?", re.I)
+# (A)  A)  A.  A:  A、  also of full width
+MARK_PATTERNS = (r"[(（]{}[)）]", r"(?<![(（]){}[)）]", r"{}[.．]", r"{}[:：]", r"{}、")
+# Each kind of mark, first at the start of lines only; it may follow Chinese directly.
+MARKS = tuple(
+    re.compile(before + mark.format("([A-Za-z])"))
+    for mark in MARK_PATTERNS
+    for before in (r"(?m:^)[ \t]*", r"(?<![A-Za-z_])(?<!\d(?![(（]))")
+)
+# What may stand before the first mark: not a word, as in "Point A: (1, 2)".
+BEFORE_FIRST = "\n.,;:?!。，；：？！>)]}）】"
+LETTER = re.compile(r"(?:option\s+)?[(\[（]?([A-Za-z])[)\].:）]?", re.I)
+LETTER_IN_BRACKETS = re.compile(r"[(\[（]([A-Za-z])[)\]）]")
+SEVERAL_LETTERS = re.compile(r"[A-Z]{2,8}|[A-Za-z](?:\s*(?:[,;&、，]|\band\b)\s*[A-Za-z]){1,7}")
 LETTER_AND_TEXT = re.compile(r"[(\[]?([A-Za-z])[)\].:]+\s*(\S.*)", re.S)
 FORMS: tuple[AnswerForm, ...] = ("text", "letter", "index", "number")
+
+# Where an instruction may start behind the last option, and what makes it one.
+INSTRUCTION = re.compile(
+    r"[.!?。]\s+(?=[A-Z])|[.!?。]?\s*(?=请)|\s+(?=(?:Please|First|Answer|Think|Reason|Solve|Choose"
+    r"|Select|Pick|Put|Give|Write|Return|Respond|You|Your|Output|Provide|Explain|Show|Hint|Directly"
+    r"|Only|Do not|Don't|In your|Let's|Use|Carefully|Before|After|Then|Finally|State|Report|Box"
+    r"|Enclose|Make sure|Remember|Based on|The (?:final )?(?:answer|response|reasoning))\b)"
+)
+ABOUT_ANSWERING = re.compile(
+    r"\b(?:answers?|options?|letters?|choices?|step by step|box(?:ed)?|reason(?:ing)?|think(?:ing)?"
+    r"|explain|explanation|respon[sd]\w*|directly|tags?|format)\b|答案|选项|回答|推理|步骤",
+    re.I,
+)
+ASKS_AFTER_SENTENCE = re.compile(r"[.!。]\s+\S[^?？]*[?？]\Z")
 
 AnswerWithOptions = tuple[str, Sequence[str]]  # the reference answer as written; its options
 
@@ -52,18 +77,34 @@ def parse_options(value: Any) -> tuple[str, ...]:
 
 
 def options_in_question(question: str) -> tuple[str, ...]:
-    """The options with letters at the end of a text; () if there are none.
+    """The options with letters, of either case, at the end of a text; () if there are none.
+
+    An instruction may follow the last option. Letters that name anything else are no options:
+    those of points with their coordinates, or of statements before the question.
 
     >>> options_in_question("Which? Options: A: red, B: dark red")
     ('red', 'dark red')
+    >>> options_in_question("A: (0, 1) B: (2, 3). How far? (a) 1 (b) 2 Please reason step by step.")
+    ('1', '2')
     """
-    best: tuple[str, ...] = ()
-    for mark in MARK_PATTERNS:
-        first = [m.start() for m in re.finditer(rf"(?<!\w){mark.format('A')}", question)]
-        if first:
-            choices = _after_marks(question[first[-1] :], mark)
-            best = choices if len(choices) > len(best) else best
-    return best
+    best: _Run | None = None
+    for run in _runs(question):
+        if best is None or _comes_later(run, best, question):
+            best = run
+    return best.options if best else ()
+
+
+def several_options(answer: str, choices: Sequence[str]) -> tuple[str, ...]:
+    """The letters of the options that an answer names, if it names two or more; else ().
+
+    >>> several_options("a, C", ["red", "blue", "green"])
+    ('A', 'C')
+    """
+    if not SEVERAL_LETTERS.fullmatch(answer):
+        return ()
+    named = [letter.upper() for letter in re.findall(r"(?<![a-z])[A-Za-z](?![a-z])", answer)]
+    known = all(LETTERS.index(letter) < len(choices) for letter in named)
+    return tuple(sorted(named)) if known and len(set(named)) == len(named) else ()
 
 
 def resolve_option(answer: str, choices: Sequence[str], form: AnswerForm) -> int | None:
@@ -106,8 +147,8 @@ def index_base_is_unclear(answers: Sequence[AnswerWithOptions]) -> bool:
 def with_options(question: str, choices: Sequence[str]) -> str:
     r"""The question followed by its options, unless it contains them already.
 
-    Options that are letters out of order are listed without letters, since "D" would name two of
-    them.
+    Options that are letters out of order, or in brackets, are listed without letters, since "D"
+    would name two of them.
 
     >>> with_options("Which colour?", ["red", "blue"])
     'Which colour?\n(A) red (B) blue'
@@ -116,7 +157,8 @@ def with_options(question: str, choices: Sequence[str]) -> str:
     """
     if tuple(map(_plain, options_in_question(question))) == tuple(map(_plain, choices)):
         return question
-    if letters_are_ambiguous(choices):
+    in_brackets = any(LETTER_IN_BRACKETS.fullmatch(choice) for choice in choices)
+    if in_brackets or letters_are_ambiguous(choices):
         return "\n- ".join((question, *choices))
     shown = " ".join(f"({letter}) {text}" for letter, text in zip(LETTERS, choices, strict=False))
     return f"{question}\n{shown}"
@@ -124,8 +166,9 @@ def with_options(question: str, choices: Sequence[str]) -> str:
 
 def letters_are_ambiguous(choices: Sequence[str]) -> bool:
     """Whether a letter would name one option by its text and another by its place."""
-    letters = [(i, LETTERS.find(c.upper())) for i, c in enumerate(choices) if len(c) == 1]
-    return any(0 <= letter < len(choices) and letter != i for i, letter in letters)
+    texts = [_without_brackets(choice) for choice in choices]
+    letters = [(i, LETTERS.find(text.upper())) for i, text in enumerate(texts) if len(text) == 1]
+    return any(0 <= letter < len(texts) and letter != i for i, letter in letters)
 
 
 def as_text(value: Any) -> str:
@@ -164,21 +207,57 @@ def _parse_text(text: str) -> Any:
     )
 
 
-def _after_marks(text: str, mark: str) -> tuple[str, ...]:
-    """The texts after the marks of A, B, C, ... up to the first letter that is missing."""
-    marks: list[tuple[int, int]] = []
-    position = 0
-    for letter in LETTERS:
-        found = re.compile(rf"(?<!\w){mark.format(letter)}").search(text, position)
-        if found is None:
-            break
-        marks.append(found.span())
-        position = found.end()
+class _Run(NamedTuple):
+    """Options with consecutive letters, and where their first and last marks start in the text."""
+
+    first: int
+    last: int
+    options: tuple[str, ...]
+
+
+def _runs(question: str) -> Iterator[_Run]:
+    """The runs of options with one kind of mark, one for each place of the first letter."""
+    for pattern in MARKS:
+        marks = [(found[1], *found.span()) for found in pattern.finditer(question)]
+        for number, (letter, start, end) in enumerate(marks):
+            bare = question[start:end].strip()[0] == letter
+            if letter not in "Aa" or (
+                bare and question[:start].rstrip(" \t")[-1:] not in BEFORE_FIRST
+            ):
+                continue
+            run = [(start, end)]
+            for later, *span in marks[number + 1 :]:
+                if ord(later) == ord(letter) + len(run):
+                    run.append((span[0], span[1]))
+            if options := _between_marks(question, run):
+                yield _Run(start, run[-1][0], options)
+
+
+def _comes_later(run: _Run, best: _Run, question: str) -> bool:
+    """Whether a run stands after another, and not inside the last option of the other."""
+    if run.first > best.last:
+        return re.search(r"[\n?!.。？]", question[best.last + 2 : run.first]) is not None
+    return (run.last, len(run.options)) > (best.last, len(best.options))
+
+
+def _between_marks(text: str, marks: Sequence[tuple[int, int]]) -> tuple[str, ...]:
+    """The texts after the marks; () if one is empty, or the marks are not at the text's end."""
     ends = [start for start, _ in marks[1:]] + [len(text)]
-    parts = [text[s:e].strip().rstrip(",;").strip() for (_, s), e in zip(marks, ends, strict=True)]
-    if parts and not any("\n" in part for part in parts[:-1]):
-        parts[-1] = parts[-1].partition("\n")[0]  # an instruction that follows the options
-    return tuple(parts) if len(parts) > 1 and all(parts) else ()
+    parts = [text[s:e].strip() for (_, s), e in zip(marks, ends, strict=True)]
+    if len(parts) < 2:
+        return ()
+    rest = ""
+    if not any("\n" in part for part in parts[:-1]):
+        parts[-1], _, rest = parts[-1].partition("\n")
+    for start in INSTRUCTION.finditer(parts[-1], 1):
+        if ABOUT_ANSWERING.search(parts[-1], start.end()):
+            parts[-1] = parts[-1][: start.start()]
+            break
+    parts = [part.strip().rstrip(",;，；").strip() for part in parts]
+    goes_on = rest.strip() and not ABOUT_ANSWERING.search(rest)
+    if not all(parts) or goes_on or ASKS_AFTER_SENTENCE.search(parts[-1]):
+        return ()
+    return tuple(parts)
 
 
 def _without_marks(choices: tuple[str, ...]) -> tuple[str, ...]:
@@ -203,4 +282,10 @@ def _fits(answers: Sequence[AnswerWithOptions]) -> dict[AnswerForm, int]:
 
 
 def _plain(text: str) -> str:
-    return " ".join(text.split()).casefold()
+    return " ".join(_without_brackets(text).split()).casefold()
+
+
+def _without_brackets(text: str) -> str:
+    """The letter in a text such as ``(b)``; any other text unchanged."""
+    letter = LETTER_IN_BRACKETS.fullmatch(text.strip())
+    return letter[1] if letter else text

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import count
+from typing import Any
 
 from mstar.envs.datasets.answer_types import infer_answer, type_named
 from mstar.envs.datasets.cell_texts import (
@@ -21,6 +23,7 @@ from mstar.envs.datasets.options import (
     options_in_question,
     parse_options,
     resolve_option,
+    several_options,
     with_options,
 )
 from mstar.envs.datasets.readers import RawRow, split_from_name
@@ -41,7 +44,7 @@ class ParsedRow:
         where: file and line.
         id: the row's own id; "" if it has none.
         question: without placeholders for images.
-        images: one or more, those of the options last.
+        images: those of the options last; () if the problem is text only.
         answer: the reference answer as written; "" if the row is unlabelled.
         choices: the options; () if there are none.
         type: the declared type of the answer.
@@ -82,6 +85,9 @@ class ParsedRow:
         if not self.choices:
             return infer_answer(self.answer, self.type, self.unit, self.tolerance, self.question)
         index = _resolve_leniently(self.answer, self.choices, form)
+        several = several_options(self.answer, self.choices) if index is None else ()
+        if several:
+            return Answer("set", ", ".join(several))
         if index is None:
             raise ValueError(
                 f"the answer {self.answer!r}, read as {form}, is none of the options "
@@ -101,7 +107,7 @@ def parse_row(
     Args:
         row: as it is stored.
         fields: which column holds what.
-        images: of the row, one or more.
+        images: of the row; () if it is text only.
         option_images: the options that are images, if they are.
 
     Raises:
@@ -111,12 +117,18 @@ def parse_row(
     all_images = images + option_images
     written = question_text(look_up(row.cells, fields.question))
     _check_length("the question", written)
+    if PLACEHOLDER.search(written) and not all_images:
+        raise ValueError("the question has a place for an image, but the row has no image")
     numbers = count(1)
     question = clean_question(written, len(all_images), numbers)
     declared = _declared_type(row, fields.type)
     list_is_one_answer = declared in ("list", "set", "tuple")
     cell = look_up(row.cells, fields.answer) if fields.answer else None
-    answer = answer_text(cell, list_is_one_answer)
+    if _is_true(row, fields.multiple):  # its parts may have the declared type, not the whole
+        declared = "set" if declared not in ("list", "tuple") else declared
+        cell = ", ".join(map(as_text, cell)) if isinstance(cell, list) else cell
+        list_is_one_answer = False
+    answer = answer_text(_rounded(cell, row, fields.precision), list_is_one_answer)
     if option_images:
         # "picture N" is the text of such an option in prompts and stored answers.
         choices = tuple(f"picture {len(images) + n}" for n in range(1, len(option_images) + 1))
@@ -154,7 +166,8 @@ def parse_row(
 def _options_in_question(question: str, answer: str) -> tuple[str, ...]:
     """The options that the question itself lists; () unless the answer is one of them."""
     choices = options_in_question(question)
-    return choices if _resolve_leniently(answer, choices, "letter") is not None else ()
+    named = _resolve_leniently(answer, choices, "letter") is not None
+    return choices if named or several_options(answer, choices) else ()
 
 
 def _resolve_leniently(answer: str, choices: Sequence[str], form: AnswerForm) -> int | None:
@@ -174,7 +187,10 @@ def _declared_type(row: RawRow, column: str | None) -> AnswerType | None:
     if column is None:
         return None
     cell = look_up(row.cells, column)
-    return type_named(cell) if cell is not None else type_named(column)
+    if cell is None:
+        return type_named(column)
+    named = type_named(cell)
+    return named if named != "text" else None  # sets call everything else so
 
 
 def _option_texts(row: RawRow, fields: FieldMap) -> tuple[str, ...]:
@@ -187,6 +203,19 @@ def _option_texts(row: RawRow, fields: FieldMap) -> tuple[str, ...]:
 
 def _cell_text(row: RawRow, column: str | None) -> str:
     return as_text(look_up(row.cells, column)).strip() if column else ""
+
+
+def _is_true(row: RawRow, column: str | None) -> bool:
+    return _cell_text(row, column).lower() in ("true", "1", "yes")
+
+
+def _rounded(value: Any, row: RawRow, column: str | None) -> Any:
+    """A number with the decimals that a column says it has: 1.0 instead of 1 with precision 1."""
+    decimals = _cell_text(row, column)
+    if not (isinstance(value, float) and decimals.isdigit() and int(decimals) < 10):
+        return value
+    written = f"{value:.{decimals}f}"
+    return written if math.isclose(float(written), value) else value
 
 
 def _tolerance(row: RawRow, column: str | float | None) -> float | None:

@@ -24,6 +24,26 @@ READERS: dict[str, Callable[[Path], Iterator[LocatedCells]]] = {
     ".csv": csv_rows,
     ".tsv": partial(csv_rows, delimiter="\t"),
     ".json": json_rows,
+    ".jsonl.gz": jsonl_rows,
+    ".json.gz": json_rows,
+    ".csv.gz": csv_rows,
+}
+UNREADABLE: Mapping[str, str] = {  # other files that may hold problems, and what to do with them
+    ".zip": "unpack it, and name the folder",
+    ".tar": "unpack it, and name the folder",
+    ".tgz": "unpack it, and name the folder",
+    ".7z": "unpack it, and name the folder",
+    ".rar": "unpack it, and name the folder",
+    ".xlsx": "save the sheet as CSV",
+    ".xls": "save the sheet as CSV",
+    ".ods": "save the sheet as CSV",
+    ".arrow": "name its folder, if save_to_disk wrote it, or save it as parquet",
+    ".pkl": "it could run code when it is read; save the rows as JSON lines",
+    ".pickle": "it could run code when it is read; save the rows as JSON lines",
+    ".gz": "unpack it",
+    ".zst": "unpack it",
+    ".xz": "unpack it",
+    ".bz2": "unpack it",
 }
 # What published sets call their splits; if a name contains several words, the first here counts.
 SPLIT_WORDS: Mapping[str, Split] = {
@@ -37,6 +57,7 @@ SPLIT_WORDS: Mapping[str, Split] = {
     "train": "train",
     "training": "train",
 }
+FOLDERS_ABOVE = 3  # of a file, whose names may say its split
 MEMORY = "rows in memory"  # the name of such rows in messages
 
 RowsOrPath = str | Iterable[Mapping[str, Any]]  # a path or hub:NAME; rows, or a datasets.Dataset
@@ -51,7 +72,8 @@ class RawRow(NamedTuple):
             row's key if the file is a JSON object of rows.
         folder: the folder that relative image paths start from.
         root: the folder that no image path may leave.
-        split: the text that the split is inferred from, such as the file's name; "" if none.
+        split: the text that the split is inferred from, such as the name of the file or of its
+            folder; "" if none.
     """
 
     where: str
@@ -82,7 +104,7 @@ def read_rows(source: RowsOrPath, image_folder: str | None = None) -> Iterator[R
         return _folder_rows(path, root or path)
     if not path.is_file():
         raise ValueError(f"{source}: no such file or folder; working in {Path.cwd()}")
-    return _file_rows(path, root or path.parent, root or path.parent, path.stem)
+    return _file_rows(path, root or path.parent, root or path.parent, _split_text(path))
 
 
 def split_from_name(name: str) -> Split | None:
@@ -103,11 +125,12 @@ def file_stamps(source: str) -> tuple[tuple[str, int, int], ...]:
 
 
 def _file_rows(path: Path, folder: Path, root: Path, split: str) -> Iterator[RawRow]:
-    reader = READERS.get(path.suffix.lower())
+    reader = READERS.get(_suffix(path))
     if reader is None:
+        remedy = UNREADABLE.get(path.suffix.lower())
         raise ValueError(
             f"{path}: a file of problems ends in one of {', '.join(READERS)}; "
-            f"got {path.suffix or 'no suffix'!r}"
+            f"got {path.suffix or 'no suffix'!r}{f': {remedy}' if remedy else ''}"
         )
     for where, cells in reader(path):
         yield RawRow(where, {"_file": path.stem, **cells}, folder, root, split)
@@ -119,14 +142,32 @@ def _folder_rows(folder: Path, root: Path) -> Iterator[RawRow]:
         return
     files = _problem_files(folder)
     if not files:
+        other = next((p for p in sorted(folder.glob("*")) if p.suffix.lower() in UNREADABLE), None)
+        remedy = f" {other.name}: {UNREADABLE[other.suffix.lower()]}." if other else ""
         raise ValueError(
-            f"{folder} holds no problems: nothing in it ends in {', '.join(READERS)}. Images "
-            'need a table beside them, such as problems.jsonl with rows {"question": ..., '
+            f"{folder} holds no problems: nothing in it ends in {', '.join(READERS)}.{remedy} "
+            'Images need a table beside them, such as problems.jsonl with rows {"question": ..., '
             '"image": "images/1.png", "answer": ...}'
         )
     for path in files:
         beside = path.parent if root == folder else root
-        yield from _file_rows(path, beside, root, str(path.relative_to(folder)))
+        inside = str(path.relative_to(folder))
+        split = inside if split_from_name(inside) else _split_text(path)
+        yield from _file_rows(path, beside, root, split)
+
+
+def _suffix(path: Path) -> str:
+    """The end of a file's name, with the one before ``.gz``."""
+    before = Path(path.stem).suffix if path.suffix.lower() == ".gz" else ""
+    return f"{before}{path.suffix}".lower()
+
+
+def _split_text(path: Path) -> str:
+    """The name of a file, or of a folder above it that is called like a split; the nearest one."""
+    if split_from_name(path.stem):
+        return path.stem
+    folders = [folder.name.lower() for folder in path.resolve().parents[:FOLDERS_ABOVE]]
+    return next((name for name in folders if name in SPLIT_WORDS), "")
 
 
 def _problem_files(folder: Path) -> list[Path]:
@@ -134,7 +175,7 @@ def _problem_files(folder: Path) -> list[Path]:
     for pattern in ("*", "data/*", "*/*", "*/*/*"):
         by_suffix: dict[str, list[Path]] = {suffix: [] for suffix in READERS}
         for path in folder.glob(pattern):
-            suffix = path.suffix.lower()
+            suffix = _suffix(path)
             if suffix in by_suffix and not path.name.startswith((".", "dataset_info")):
                 by_suffix[suffix].append(path)
         for files in by_suffix.values():

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from mstar.envs.datasets.field_map import FieldMap, override, require_fields
+from mstar.envs.datasets.field_map import REQUIRED, FieldMap, override, require_fields
 
 # Usual names of columns, in lower case without "_", "-" and spaces; the first one that exists is
 # taken.
@@ -38,6 +38,8 @@ COLUMN_NAMES: Mapping[str, str] = {
     "type": "answertype",
     "unit": "unit",
     "tolerance": "tolerance reltol",
+    "precision": "precision",
+    "multiple": "ismultipleanswer",
     "id": ("id pid index idx qid questionid sampleindex sampleid uid identifier problemid key"),
     "split": "split datasplit",
     "topic": "task category topic subject subtask subfield knowledgeconcept",
@@ -91,7 +93,8 @@ def choose_fields(
     else:
         base = guess_fields([c for c in columns if c not in wanted.values()])
     chosen = override(base, wanted, columns)
-    require_fields(chosen, columns, where)
+    text_only = "image" in wanted and wanted["image"] is None
+    require_fields(chosen, columns, where, ("question", "answer") if text_only else REQUIRED)
     return chosen
 
 
@@ -145,7 +148,7 @@ CHARTQA: Mapping[str, Any] = {  # relaxed accuracy, 5 % (arXiv:2203.10244, secti
 
 # The first schema whose columns all exist counts, so more specific ones come first.
 SCHEMAS: dict[str, Schema] = {
-    "mathvista": _schema(  # "precision" only repeats the decimals of the answer
+    "mathvista": _schema(
         "pid question image question_type answer_type precision",
         question="question",
         image=("decoded_image|image",),
@@ -153,14 +156,15 @@ SCHEMAS: dict[str, Schema] = {
         choices="choices",
         type="answer_type",
         unit="unit",
+        precision="precision",
         id="pid",
         topic="metadata.task",
     ),
     "mathv360k": _schema(
         "image conversations",
-        question="conversations.0.value",
+        question="conversations",
         image=("image",),
-        answer="conversations.1.value",
+        answer="conversations",
         id="id",
     ),
     "m3cot": _schema(
@@ -271,6 +275,8 @@ SCHEMAS: dict[str, Schema] = {
         question="{context}\n{question}",
         image=("images", *(f"image_{number}" for number in range(1, 10))),
         answer="final_answer",
+        type="answer_type",
+        multiple="is_multiple_answer",
         unit="unit",
         id="id",
         topic="subfield",

@@ -20,7 +20,6 @@ from mstar.envs.datasets.splits import assign_splits, repeated_in_later_split
 from mstar.envs.families.base import SPLITS
 from mstar.envs.problem import Problem, Split
 
-DECODED = 2_000  # images that are decoded at load; of the others only the header is read
 LISTED_ERRORS = 5  # in a message
 
 INDEX_BASE_UNCLEAR = (
@@ -51,6 +50,8 @@ class DatasetSource:
         self.name = audit.name
         if audit.index_base_unclear:
             warnings.warn(f"{self.name}: {INDEX_BASE_UNCLEAR}", stacklevel=2)
+        if audit.errors:
+            warnings.warn(f"left out: {_listed(audit)}", stacklevel=2)
         self.fields = audit.fields
         self.skipped = audit.errors
         contents = [row.content for row in audit.rows]
@@ -101,7 +102,7 @@ class DatasetSource:
         folder = image_folder or pictures
         if isinstance(source, str):
             return _load_cached(source, json.dumps(fields), folder, on_error, file_stamps(source))
-        return cls(audit_dataset(source, fields, folder, DECODED), on_error)
+        return cls(audit_dataset(source, fields, folder), on_error)
 
     @property
     def size(self) -> int:
@@ -148,7 +149,7 @@ class DatasetSource:
 def _load_cached(
     source: str, fields: str, image_folder: str | None, on_error: OnError, stamps: object
 ) -> DatasetSource:
-    audit = audit_dataset(source, json.loads(fields), image_folder, DECODED)
+    audit = audit_dataset(source, json.loads(fields), image_folder)
     return DatasetSource(audit, on_error)
 
 
@@ -167,13 +168,20 @@ def _revision(rows: Sequence[AuditedRow]) -> str:
     return total.hexdigest()[:8]
 
 
-def _errors_message(audit: Audit) -> str:
+def _listed(audit: Audit) -> str:
+    """How many rows hold no problem, and the first of them."""
     listed = "".join(f"\n  {error}" for error in audit.errors[:LISTED_ERRORS])
     more = len(audit.errors) - LISTED_ERRORS
     return (
         f"{audit.name}: {len(audit.errors)} of {len(audit.errors) + len(audit.rows)} "
         f"rows hold no problem that can be posed and checked:{listed}"
-        f"{f'{chr(10)}  and {more} more' if more > 0 else ''}\n"
+        f"{f'{chr(10)}  and {more} more' if more > 0 else ''}"
+    )
+
+
+def _errors_message(audit: Audit) -> str:
+    return (
+        f"{_listed(audit)}\n"
         "Correct them, or skip them with on_error='skip', on the command line --fields "
         "on_error=skip; `mstar envs validate` lists them all"
     )

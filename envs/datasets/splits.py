@@ -19,7 +19,7 @@ class Content:
 
     Attributes:
         question: with its options.
-        images: a digest of each.
+        images: a digest of each; () if the problem is text only.
     """
 
     question: str
@@ -106,7 +106,7 @@ def _groups(contents: Sequence[Content]) -> list[str]:
         for image in content.images[1:]:
             first, second = sorted((root(image), root(content.images[0])))
             parent[second] = first
-    groups = [root(content.images[0]) for content in contents]
+    groups = [root(c.images[0]) if c.images else c.key for c in contents]
     if groups and max(Counter(groups).values()) > max(1, len(groups) // 2):
         return [content.key for content in contents]
     return [hashlib.sha256(group.encode()).hexdigest() for group in groups]

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import os
+import tempfile
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from functools import lru_cache
+from functools import cache, lru_cache
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from mstar.envs.datasets.text_files import LONGEST_LINE, LocatedCells
 
@@ -37,8 +40,10 @@ class ParquetBytes:
     keys: Keys
 
     def __call__(self) -> bytes:
-        """Read the bytes; the row group's column is cached for neighbouring rows."""
-        return _bytes_at(_parquet_column(self.path, self.group, self.column)[self.row], self.keys)
+        """Read the bytes; see ``_Cells`` for what a random order costs."""
+        time = os.stat(self.path).st_mtime_ns
+        cells = _cells_of(self.path, time, self.group, self.column)
+        return cells.read((self.row, *self.keys))
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,9 +196,65 @@ def _bytes_at(scalar: Any, keys: Keys) -> bytes:
     return bytes(scalar.as_py())
 
 
+class _Cells:
+    """The bytes in one column of a row group of a parquet file.
+
+    A row group must be read as a whole, and neighbouring rows are taken from the one in memory.
+    When it has to be read again, as in a random order, its bytes are unpacked into a temporary
+    file, from which each cell is read on its own.
+    """
+
+    def __init__(self, *place: str | int) -> None:
+        self._place = place
+        self._spans: dict[Keys, tuple[int, int, int]] = {}  # file, start, length
+
+    def read(self, keys: Keys) -> bytes:
+        """The bytes at a row and a path inside its cell."""
+        if not self._spans:
+            column = _parquet_column(*self._place)
+            if _loads[self._place] < 2:
+                return _bytes_at(column[keys[0]], keys[1:])
+            self._unpack(column)
+        file, start, length = self._spans[keys]
+        return os.pread(file, length, start)
+
+    def _unpack(self, column: Any) -> None:
+        file = _unpacked(os.getpid())
+        for row, scalar in enumerate(column):
+            for keys, data in _all_bytes(scalar.as_py(), (row,)):
+                start = file.seek(0, os.SEEK_END)
+                self._spans[keys] = (file.fileno(), start, file.write(data))
+        file.flush()
+
+
+_loads: Counter[tuple[str | int, ...]] = Counter()  # how often each column of a group was read
+
+
+def _all_bytes(value: Any, keys: Keys) -> Iterator[tuple[Keys, bytes]]:
+    """Every bytes object in a cell, with the path to it."""
+    if isinstance(value, bytes):
+        yield keys, value
+    elif isinstance(value, dict | list):
+        for key, item in value.items() if isinstance(value, dict) else enumerate(value):
+            yield from _all_bytes(item, (*keys, key))
+
+
+@cache
+def _cells_of(path: str, time: int, group: int, column: str) -> _Cells:
+    return _Cells(path, time, group, column)
+
+
+@cache
+def _unpacked(process: int) -> IO[bytes]:
+    """The file that a process unpacks to; it is gone when the process ends."""
+    return tempfile.TemporaryFile()
+
+
 @lru_cache(maxsize=2)
-def _parquet_column(path: str, group: int, column: str) -> Any:
+def _parquet_column(path: str, time: int, group: int, column: str) -> Any:
+    """A column of a row group of a file with a modification time."""
     import pyarrow.parquet
 
+    _loads[path, time, group, column] += 1
     with pyarrow.parquet.ParquetFile(path) as file:
         return file.read_row_group(group, columns=[column]).column(column)

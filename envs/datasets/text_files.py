@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import codecs
 import csv
+import gzip
+import io
 import itertools
 import json
 import re
+import zlib
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 from mstar.envs.datasets.field_map import FieldMap
 from mstar.envs.datasets.schemas import guess_fields
@@ -17,6 +21,8 @@ from mstar.envs.datasets.schemas import guess_fields
 LONGEST_LINE = 32 * 2**20  # bytes; enough for an image in base64
 LARGEST_OBJECT = 256 * 2**20  # bytes of a JSON file that must be read as a whole
 CHUNK = 2**20  # characters
+NOT_UTF8 = re.compile("[\udc80-\udcff]")  # how surrogateescape decodes other bytes
+DECIMAL_COMMA = re.compile(r"\A([-+]?\d+),(\d+)\Z")
 BETWEEN_ITEMS = re.compile(r"[\s,]*")
 
 LocatedCells = tuple[str, Mapping[str, Any]]  # where a row is, for messages; and its cells
@@ -43,9 +49,9 @@ def json_rows(path: Path) -> Iterator[LocatedCells]:
     Raises:
         ValueError: broken JSON, or an object of more than 256 MiB.
     """
-    with path.open("rb") as file:
-        start = file.read(4096).removeprefix(b"\xef\xbb\xbf").lstrip()
-    if start.startswith(b"["):
+    with _open_text(path) as file:
+        start = file.read(4096).lstrip()
+    if start.startswith("["):
         return _array_rows(path)
     return jsonl_rows(path) if _is_json_lines(path) else _object_rows(path)
 
@@ -53,11 +59,16 @@ def json_rows(path: Path) -> Iterator[LocatedCells]:
 def csv_rows(path: Path, delimiter: str = ",") -> Iterator[LocatedCells]:
     """One row per line below the header; empty cells are None.
 
+    Where semicolons separate the cells, as in countries that write 3,5 for 3.5, such numbers are
+    read so.
+
     Raises:
         ValueError: a row has more or fewer cells than the header; names the file and the line.
     """
     old = csv.field_size_limit(LONGEST_LINE)
     try:
+        with_semicolons = delimiter == "," and _has_semicolons(path)
+        delimiter = ";" if with_semicolons else delimiter
         reader = csv.reader((text for _, text in _lines(path)), delimiter=delimiter, strict=True)
         header = next(reader, [])
         if repeated := [name for name, count in Counter(header).items() if count > 1]:
@@ -66,6 +77,8 @@ def csv_rows(path: Path, delimiter: str = ",") -> Iterator[LocatedCells]:
             where = f"{path} line {reader.line_num}"
             if cells and len(cells) != len(header):
                 raise ValueError(f"{where}: {len(cells)} cells under {len(header)} columns")
+            if with_semicolons:
+                cells = [DECIMAL_COMMA.sub(r"\1.\2", cell) for cell in cells]
             if cells:
                 yield where, {n: c or None for n, c in zip(header, cells, strict=True)}
     except csv.Error as error:
@@ -74,29 +87,45 @@ def csv_rows(path: Path, delimiter: str = ",") -> Iterator[LocatedCells]:
         csv.field_size_limit(old)
 
 
+def _has_semicolons(path: Path) -> bool:
+    _, header = next(_lines(path), (0, ""))
+    return header.count(";") > header.count(",")
+
+
+def _open_text(path: Path) -> TextIO:
+    """A text file, unpacked if its name ends in ``.gz``: UTF-8, or UTF-16 if it begins so."""
+    opened = gzip.open if path.suffix.lower() == ".gz" else Path.open
+    with opened(path, "rb") as file:
+        start = file.read(2)
+    encoding = "utf-16" if start in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE) else "utf-8-sig"
+    return io.TextIOWrapper(opened(path, "rb"), encoding, "surrogateescape", newline="")
+
+
 def _lines(path: Path) -> Iterator[tuple[int, str]]:
     """The number, from 1, and the text of each line.
 
     Raises:
-        ValueError: a line is not UTF-8 or longer than 32 MiB.
+        ValueError: a line is in neither encoding or longer than 32 MiB, or the file is not packed
+            as its name says.
     """
-    with path.open("rb") as file:
-        number = 0
-        while raw := file.readline(LONGEST_LINE + 1):
-            number += 1
-            if len(raw) > LONGEST_LINE:
-                raise ValueError(
-                    f"{path} line {number} is longer than {LONGEST_LINE:,} bytes; store images as "
-                    "files and put their paths in the row"
-                )
-            try:
-                text = raw.decode("utf-8-sig" if number == 1 else "utf-8")
-            except UnicodeDecodeError as error:
-                raise ValueError(
-                    f"{path} line {number} is not UTF-8: byte 0x{raw[error.start]:02x} at column "
-                    f"{error.start + 1}; save the file as UTF-8"
-                ) from None
-            yield number, text
+    number = 0
+    try:
+        with _open_text(path) as file:
+            while text := file.readline(LONGEST_LINE + 1):
+                number += 1
+                if len(text) > LONGEST_LINE:
+                    raise ValueError(
+                        f"{path} line {number} is longer than {LONGEST_LINE:,} characters; store "
+                        "images as files and put their paths in the row"
+                    )
+                if not text.isascii() and (wrong := NOT_UTF8.search(text)):
+                    raise ValueError(
+                        f"{path} line {number} is not UTF-8: byte 0x{ord(wrong[0]) - 0xDC00:02x} "
+                        f"at column {wrong.start() + 1}; save the file as UTF-8"
+                    )
+                yield number, text
+    except (OSError, EOFError, zlib.error) as error:
+        raise ValueError(f"{path} can't be read after line {number}: {error}") from None
 
 
 def _parse(text: str, where: str) -> Any:
@@ -142,7 +171,7 @@ def _is_list_of_problems(value: Any) -> bool:
 def _array_rows(path: Path) -> Iterator[LocatedCells]:
     """The items of a JSON array, with little more than one of them in memory."""
     decoder, number, position = json.JSONDecoder(object_pairs_hook=_unique_keys), 0, 0
-    with path.open(encoding="utf-8-sig") as file:
+    with _open_text(path) as file:
         try:
             buffer = file.read(CHUNK).lstrip().removeprefix("[")
             while True:
@@ -160,10 +189,10 @@ def _array_rows(path: Path) -> Iterator[LocatedCells]:
                         raise ValueError(f"{where}: broken JSON: {error.msg}") from None
                     buffer, position = rest + more, 0
                     continue
+                if NOT_UTF8.search(buffer, 0, position):
+                    raise ValueError(f"{path} is not UTF-8 after item {number}; save it as UTF-8")
                 number += 1
                 yield where, _object(value, where)
-        except UnicodeDecodeError:
-            raise ValueError(f"{path} is not UTF-8 after item {number}; save it as UTF-8") from None
         except RecursionError:
             raise ValueError(f"{path} item {number + 1}: the JSON is nested too deeply") from None
 
@@ -175,10 +204,12 @@ def _object_rows(path: Path) -> Iterator[LocatedCells]:
             f"{path} is one JSON object of {size:,} bytes; the limit is {LARGEST_OBJECT:,}. Write "
             "it as JSON lines, one row a line"
         )
-    try:
-        text = path.read_text("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise ValueError(f"{path} is not UTF-8 at byte {error.start}; save it as UTF-8") from None
+    with _open_text(path) as file:
+        text = file.read(LARGEST_OBJECT + 1)
+    if len(text) > LARGEST_OBJECT:
+        raise ValueError(f"{path} unpacks to more than {LARGEST_OBJECT:,} characters")
+    if wrong := NOT_UTF8.search(text):
+        raise ValueError(f"{path} is not UTF-8 at character {wrong.start()}; save it as UTF-8")
     try:
         whole = _object(json.loads(text, object_pairs_hook=_unique_keys), str(path))
     except json.JSONDecodeError as error:

@@ -10,7 +10,7 @@ from typing import Any
 import tyro
 
 from mstar.envs.datasets.field_map import dataset_description, parse_field_options
-from mstar.envs.datasets.source import DatasetSource
+from mstar.envs.datasets.source import DatasetSource, OnError
 from mstar.envs.families.base import SPLITS, Family
 from mstar.envs.families.catalog import FAMILIES
 from mstar.envs.problem import Problem, Split
@@ -51,7 +51,8 @@ class Validate:
         fields: which column holds what, where that can't be told: ``KEY=COLUMN`` each, such as
             ``answer=gold question='{hint} {question}' type=number unit==cm tolerance=0.05
             split=part``; ``==`` is followed by what holds for all rows. ``schema=mathvista`` starts
-            from a published form, ``image_folder=FOLDER`` says where the images are.
+            from a published form, ``image_folder=FOLDER`` says where the images are, and
+            ``on_error=skip`` accepts rows that hold no problem, which training then leaves out.
         json: print everything as JSON.
     """
 
@@ -154,9 +155,9 @@ def validate(options: Validate) -> None:
             "without the image"
         )
     given = parse_field_options(options.fields)
-    given.pop("on_error", None)  # every row is read here, and every error is reported
+    on_error: OnError = "skip" if given.pop("on_error", None) == "skip" else "raise"
     image_folder = given.pop("image_folder", None)
-    report = validate_dataset(options.source, given or None, image_folder)
+    report = validate_dataset(options.source, given or None, image_folder, on_error)
     print(json.dumps(report.as_json(), indent=2) if options.json else report.text())
     if report.errors:
         raise ValueError(f"{len(report.errors)} errors in {options.source}; see above")

@@ -197,7 +197,7 @@ ROWS: dict[str, tuple[dict[str, Any], str, str, int]] = {
             "context": "A ball.", "is_multiple_answer": True, "unit": None, "subfield": "G",
             "answer_type": "Numerical", "question_type": "Open-ended", **pictures(1, most=5),
         },
-        "list", "3, 5", 1,
+        "set", "3, 5", 1,
     ),
     "CMMaTH": (
         {
@@ -249,7 +249,6 @@ ROWS: dict[str, tuple[dict[str, Any], str, str, int]] = {
             "conversations": [
                 {"from": "human", "value": "<image>\nWhat colours?"},
                 {"from": "gpt", "value": "White and red."},
-                {"from": "human", "value": "Moving?"}, {"from": "gpt", "value": "no"},
             ],
         },
         "text", "White and red.", 1,
@@ -394,7 +393,7 @@ def test_a_file_of_a_published_set_is_read(name: str, tmp_path: Path) -> None:
         ({"question": "How?", "image": IMAGE, "answer": "['1.06', '1.1']"}, "say type=list"),
         ({"question": "How?", "image": IMAGE, "answer": "word " * 41}, "final answer"),
         ({"question": "How?", "image": "1.png", "answer": "4"}, "--fields image_folder=FOLDER"),
-        ({"question": "Text only?", "image": None, "answer": "4"}, "--fields on_error=skip"),
+        ({"question": "In <image>?", "image": None, "answer": "4"}, "--fields on_error=skip"),
     ],
 )
 def test_the_error_of_an_unclear_row_says_what_to_map(row: dict[str, Any], words: str) -> None:

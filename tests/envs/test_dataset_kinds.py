@@ -1,0 +1,352 @@
+"""Kinds of rows that sets are published with: what is asked, what is right, what is warned of."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import json
+import random
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from PIL import Image, ImageDraw
+
+from mstar.envs import DatasetSource, Problem
+from mstar.envs.datasets.answer_types import infer_answer
+from mstar.envs.datasets.cell_texts import clean_question
+from mstar.envs.datasets.images import StoredImage
+from mstar.envs.datasets.options import options_in_question, several_options, with_options
+from mstar.envs.datasets.tables import ParquetBytes
+from mstar.envs.datasets.validate import validate_dataset
+from mstar.envs.task import Task
+
+
+def drawing(seed: int, format: str = "PNG", **more: Any) -> bytes:
+    image = Image.new("RGB", (96, 64), "white")
+    draw = ImageDraw.Draw(image)
+    for number in range(5):
+        height = random.Random(seed * 5 + number).randint(4, 60)
+        draw.rectangle((number * 18, 64 - height, number * 18 + 12, 64), fill="black")
+    file = io.BytesIO()
+    image.save(file, format, **more)
+    return file.getvalue()
+
+
+def row(number: int = 0, **more: Any) -> dict[str, Any]:
+    given = {"question": f"How many {number}?", "image": drawing(number), "answer": str(number)}
+    return given | more
+
+
+def problems(source: Any, fields: Any = None) -> list[Problem]:
+    loaded = DatasetSource.load(source, fields)
+    return [problem for split in loaded.problems.values() for problem in split]
+
+
+def only(source: Any, fields: Any = None) -> Problem:
+    (problem,) = problems(source, fields)
+    return problem
+
+
+def kinds(rows: list[dict[str, Any]], fields: Any = None) -> dict[str, int]:
+    return {f.message.partition(",")[0]: f.count for f in validate_dataset(rows, fields).findings}
+
+
+# Options in a question
+
+
+@pytest.mark.parametrize(
+    ("question", "options"),
+    [
+        ("Which? (a) 9 degrees (b) 4 degrees ", ("9 degrees", "4 degrees")),
+        ("Point A: (x=1)\nPoint B: (x=2)\nHow far? (a) 1 (b) 2 (c) 3", ("1", "2", "3")),
+        ("A: (0, 1)\nB: (2, 3)\nFind the distance.", ()),
+        ("Is it? (A) Yes (B) No First reason, then put the answer into a box.", ("Yes", "No")),
+        ("Is it? (A) Yes (B) No. Answer with the letter.", ("Yes", "No")),
+        ("Which? a. cat b. cow\n\nThen give the final answer (a, b).", ("cat", "cow")),
+        ("Which?\nA. Point B.\nB. Point C.\nC. Point A.", ("Point B.", "Point C.", "Point A.")),
+        ("Which hold? (A) p (B) Both (a) and (b) hold", ("p", "Both (a) and (b) hold")),
+        ("A. Smith has 3, B. Jones has 5. Who has more?", ()),
+        ("Lines (A) and (B) cross. How many points?", ()),
+        ("求角（A）30°（B）40°。请一步一步推理", ("30°", "40°")),
+        ("Who spoke? (A) Never (B) What is it?", ("Never", "What is it?")),
+    ],
+)
+def test_options_are_the_last_letters_at_the_end_of_a_question(
+    question: str, options: tuple[str, ...]
+) -> None:
+    assert options_in_question(question) == options
+
+
+def test_letters_in_brackets_are_shown_without_other_letters() -> None:
+    assert with_options("Which?", ["(b)", "(a)"]) == "Which?\n- (b)\n- (a)"
+
+
+def test_several_right_options_are_a_set() -> None:
+    assert several_options("DA", ["p", "q", "r", "s"]) == ("A", "D")
+    assert several_options("DA", ["p", "q"]) == several_options("A", ["p", "q"]) == ()
+    found = only([row(choices=["p", "q", "r"], answer="A,C")]).answer
+    assert found is not None
+    assert (found.type, found.value) == ("set", "A, C")
+
+
+# Golds
+
+
+@pytest.mark.parametrize(
+    ("gold", "type", "value", "unit"),
+    [
+        (r"Area $=9.5 \mathrm{~cm}^{2}$", "number", "9.5", "cm^2"),
+        (r"Total S.A. $=25 \pi \mathrm{~mm}^{2}$", "number", r"25 \pi", "mm^2"),
+        ("8米", "number", "8", "m"),
+        ("6平方厘米", "number", "6", "cm^2"),
+        ("$r=7.00$", "number", "7.00", None),
+        (r"30^\circ T", "number", "30", "°"),
+        ("5=s", "number", "5", None),
+        ("3 million", "number", "3 million", None),
+        ("2√{2}", "expression", r"2\sqrt{2}", None),
+        ("2n-2", "expression", "2n-2", None),
+        ("2 n - 2", "expression", "2 n - 2", None),
+        ("1,3", "set", "1, 3", None),
+        ("1, 3", "set", "1, 3", None),
+        ("x=1 or x=3", "set", "1, 3", None),
+        ("(5,8),(8,5)", "set", "(5,8), (8,5)", None),
+        ("a,c", "set", "a, c", None),
+        (r"(-\infty,3)", "interval", r"(-\infty,3)", None),
+        (r"(-1,0) \cup (1,2)", "interval", r"(-1,0) \cup (1,2)", None),
+        (r"x \leq 5", "interval", r"x \leq 5", None),
+        (r"\left(x,y\right)=(2,1)", "tuple", "(2,1)", None),
+        ("7 pm", "time", "7 pm", None),
+        ("May 4, 2023", "date", "May 4, 2023", None),
+        ("y=2x+3", "equation", "y=2x+3", None),
+        ("1:64", "text", "1:64", None),
+        ("E2", "text", "E2", None),
+        ("U-235", "text", "U-235", None),
+        ("7 hundredths", "text", "7 hundredths", None),
+    ],
+)
+def test_a_gold_has_the_type_that_a_reader_gives_it(
+    gold: str, type: str, value: str, unit: str | None
+) -> None:
+    answer = infer_answer(gold)
+    assert (answer.type, answer.value, answer.unit) == (type, value, unit)
+
+
+def test_the_question_decides_on_equations_and_on_order() -> None:
+    assert infer_answer("y = -3", question="Find the equation of the line.").type == "equation"
+    assert infer_answer("y = -3", question="Find y.").type == "number"
+    assert infer_answer("3, 1, 2", question="Sort them.").type == "list"
+
+
+def test_columns_on_the_answer_are_used() -> None:
+    several = {"final_answer": ["3,5"], "is_multiple_answer": True, "context": "A ball."}
+    both = only([{"question": "Find both.", "image": drawing(1), **several}])
+    rounded = only([row(answer=1.0, precision=2)])
+    declared = only([row(answer=r"$(1,2)$", answer_type="Numerical")])
+    answers = [problem.answer for problem in (both, rounded, declared)]
+    assert [(a.type, a.value) for a in answers if a] == [
+        ("set", "3, 5"), ("number", "1.00"), ("tuple", "(1,2)")
+    ]  # fmt: skip
+
+
+# Images and conversations
+
+
+def test_a_row_without_an_image_is_asked_in_words_only() -> None:
+    rows = [row(), row(1, image=""), row(2, image=None)]
+    assert sorted(len(problem.images) for problem in problems(rows)) == [0, 0, 1]
+    report = validate_dataset(rows)
+    assert report.ok
+    assert "2 problems without one" in report.text()
+    task = Task(source=DatasetSource.load([row(image=None)]), seed=0)
+    assert list(task.prompt(task.draw(1)[0]).images) == []
+
+
+def test_a_question_that_misses_its_image_is_an_error_and_a_set_without_images_is_said_so() -> None:
+    with pytest.raises(ValueError, match="place for an image"):
+        DatasetSource.load([row(image=None, question="In <image>?")])
+    words = {"question": "Two and two?", "answer": "4"}
+    with pytest.raises(ValueError, match="--fields image= "):
+        DatasetSource.load([words])
+    assert only([words], {"image": None}).images == ()
+
+
+@pytest.mark.parametrize(
+    "mark",
+    [
+        "<image>", "<image1>", "<|image_1|>", "[IMG]", "<img>1.png</img>", "![](1.png)",
+        "<|vision_start|><|image_pad|><|vision_end|>", "<img_3362>", '<img src="1.png">',
+    ],
+)  # fmt: skip
+def test_no_placeholder_is_left_and_no_word_is_cut(mark: str) -> None:
+    assert clean_question(f"{mark}\nHow many?", 1, iter([1])) == "How many?"
+    assert clean_question(f"What does {mark}", 1, iter([1])) == "What does the picture"
+    assert clean_question(f"{mark} shows bars.", 1, iter([1])) == "the picture shows bars."
+
+
+def test_the_file_that_a_placeholder_names_is_shown(tmp_path: Path) -> None:
+    (tmp_path / "images").mkdir()
+    (tmp_path / "images" / "33.png").write_bytes(drawing(1))
+    path = tmp_path / "a.jsonl"
+    path.write_text(json.dumps({"question": "In <img_33>?", "image": None, "answer": "4"}))
+    assert len(only(str(path)).images) == 1
+
+
+def test_every_turn_of_a_conversation_is_a_problem_with_what_was_said_before() -> None:
+    texts = ("Be brief.", "<image>Red?", "No", "How many?", "3")
+    roles = ("system", "user", "assistant", "user", "assistant")
+    messages = [{"role": r, "content": c} for r, c in zip(roles, texts, strict=True)]
+    found = problems([{"messages": messages, "images": [drawing(1)]}])
+    asked = {problem.question: problem.answer.value for problem in found if problem.answer}
+    first = "Be brief.\nthe picture\nRed?"
+    assert set(asked.values()) == {"No", "3"}
+    assert all(question.startswith("Be brief.") for question in asked), first
+    assert any(question.endswith("No\nHow many?") for question in asked)
+
+
+def test_parts_with_a_value_and_other_ways_to_name_a_file_are_read(tmp_path: Path) -> None:
+    (tmp_path / "sub").mkdir()
+    (tmp_path / "sub" / "1.png").write_bytes(drawing(1))
+    parts = [{"type": "image_url", "value": "sub/1.png"}, {"type": "text", "value": "How many?"}]
+    answer = [{"type": "text", "value": "3"}]
+    rows = [
+        {"messages": [{"role": "user", "content": parts}, {"role": "assistant", "content": answer}]}
+    ]
+    others = [row(1, image={"url": "sub/1.png"}), row(2, image="sub\\1.png")]
+    for number, written in enumerate((rows, others)):
+        path = tmp_path / f"{number}.jsonl"
+        path.write_text("\n".join(map(json.dumps, written)))
+        assert [len(problem.images) for problem in problems(str(path))] == [1] * len(written)
+
+
+# Files
+
+
+def test_a_folder_names_the_split_of_the_files_in_it(tmp_path: Path) -> None:
+    folder = tmp_path / "test" / "real"
+    folder.mkdir(parents=True)
+    (folder / "1.png").write_bytes(drawing(1))
+    lines = [json.dumps(row(number, image="1.png")) for number in range(12)]
+    (folder / "bars.jsonl").write_text("\n".join(lines))
+    for path in (folder / "bars.jsonl", folder, folder.parent):
+        assert validate_dataset(str(path)).splits == {"test": 12}
+
+
+def test_packed_files_utf_16_and_semicolons_are_read(tmp_path: Path) -> None:
+    (tmp_path / "1.png").write_bytes(drawing(1))
+    packed, wide, local = (tmp_path / name for name in ("a.jsonl.gz", "b.csv", "c.csv"))
+    packed.write_bytes(gzip.compress(json.dumps(row(image="1.png", answer="3.5")).encode()))
+    wide.write_text("image,question,answer\n1.png,Größe?,3.5\n", "utf-16")
+    local.write_text("image;question;answer\n1.png;Größe?;3,5\n", "utf-8")
+    for path in (packed, wide, local):
+        answer = only(str(path)).answer
+        assert answer is not None
+        assert (answer.type, answer.value) == ("number", "3.5")
+
+
+@pytest.mark.parametrize(
+    ("name", "remedy"), [("a.zip", "unpack"), ("a.xlsx", "as CSV"), ("a.pkl", "could run code")]
+)
+def test_a_file_that_is_not_read_is_refused_with_a_remedy(
+    name: str, remedy: str, tmp_path: Path
+) -> None:
+    (tmp_path / name).write_bytes(b"PK")
+    for path in (tmp_path / name, tmp_path):
+        with pytest.raises(ValueError, match=remedy):
+            DatasetSource.load(str(path))
+
+
+def test_links_into_the_blobs_of_a_hub_cache_are_read_and_links_out_of_it_are_not(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "secret.png").write_bytes(drawing(3))
+    blobs, snapshot = tmp_path / "set" / "blobs", tmp_path / "set" / "snapshots" / "main"
+    blobs.mkdir(parents=True)
+    snapshot.mkdir(parents=True)
+    (blobs / "ab12").write_bytes(drawing(1))
+    (snapshot / "1.png").symlink_to("../../blobs/ab12")
+    (snapshot / "2.png").symlink_to("../../../secret.png")
+    path = snapshot / "a.jsonl"
+    path.write_text(json.dumps(row(image="1.png")))
+    assert only(str(path)).images[0].render().size == (96, 64)
+    path.write_text(json.dumps(row(image="2.png")))
+    with pytest.raises(ValueError, match="lies outside"):
+        DatasetSource.load(str(path))
+
+
+# What a check costs, and what it finds
+
+
+def test_an_image_is_decoded_once_for_all_rows_and_runs_and_again_when_it_changes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    decoded: list[str] = []
+    check = StoredImage.check
+
+    def counted(image: StoredImage) -> Any:
+        decoded.append(image.name)
+        return check(image)
+
+    monkeypatch.setattr(StoredImage, "check", counted)
+    (tmp_path / "1.jpg").write_bytes(drawing(1, "JPEG"))
+    path = tmp_path / "a.jsonl"
+    path.write_text("\n".join(json.dumps(row(number, image="1.jpg")) for number in range(9)))
+    assert validate_dataset(str(path)).ok
+    assert validate_dataset(str(tmp_path), {"type": "number"}).ok
+    assert decoded == ["1.jpg"]
+    (tmp_path / "1.jpg").write_bytes(drawing(1, "JPEG", quality=50)[:-200])
+    (finding,) = validate_dataset(str(path)).errors
+    assert finding.count == 9
+    assert "truncated" in finding.examples[0]
+    assert len(decoded) == 2
+
+
+def test_a_broken_store_of_checks_is_ignored(tmp_path: Path) -> None:
+    path = tmp_path / "a.jsonl"
+    (tmp_path / "1.png").write_bytes(drawing(1))
+    path.write_text(json.dumps(row(image="1.png")))
+    (tmp_path / ".mstar_audit.json").write_text('{"version": "?"')
+    assert validate_dataset(str(path)).ok
+
+
+def test_rows_of_a_parquet_file_are_the_same_in_any_order(tmp_path: Path) -> None:
+    path = str(tmp_path / "a.parquet")
+    cells = [{"bytes": drawing(number), "path": None} for number in range(12)]
+    pq.write_table(pa.table({"image": cells}), path, row_group_size=3)
+    places = [(number // 3, number % 3) for number in range(12)] * 3
+    random.Random(0).shuffle(places)
+    for group, within in places:
+        read = ParquetBytes(path, group, "image", within, ("bytes",))()
+        assert read == cells[3 * group + within]["bytes"]
+
+
+def test_with_skip_rows_without_a_problem_are_left_out_and_named() -> None:
+    rows = [row(), row(1, choices=["1", "1"])]
+    assert "leave the rows out" in validate_dataset(rows).text()
+    report = validate_dataset(rows, on_error="skip")
+    assert report.ok
+    assert "and are left out: 1" in report.text()
+    with pytest.warns(UserWarning, match="left out: rows: 1 of 2 rows"):
+        DatasetSource.load(rows, on_error="skip")
+
+
+def test_golds_that_can_hardly_be_met_or_are_given_away_are_warned_of() -> None:
+    sentence = "A small black bar stands at the left."
+    assert kinds([row(answer=sentence)])["golds that are sentences"] == 1
+    exact, asked = row(1, answer="2.0944"), row(2, answer="2.0944", question="To 4 decimals?")
+    decimals = "golds with three decimals or more that the question does not ask for; allow for"
+    assert any(decimals in kind and n == 1 for kind, n in kinds([exact, asked]).items())
+    years = kinds([row(3, answer="2014", tolerance=0.05)])
+    assert years["golds that look like years and have a tolerance"] == 1
+    always = [row(n, choices=["red", "blue", f"{n}"], answer="B") for n in range(30)]
+    assert any("always answering B" in kind for kind in kinds(always))
+
+
+def test_the_same_image_in_another_encoding_in_a_later_split_is_warned_of() -> None:
+    rows = [row(number, split="train") for number in range(4)]
+    rows += [row(9, image=drawing(2, "JPEG", quality=95), split="test")]
+    rows += [row(8, image=drawing(7), split="test")]
+    found = [f for f in validate_dataset(rows).findings if "another encoding" in f.message]
+    assert [f.count for f in found] == [1]
