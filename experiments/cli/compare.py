@@ -125,7 +125,7 @@ def carried_out(plan: Plan, options: StudyOptions, console: Console) -> list[Fai
 
     if (options.out / PACKED).exists() and not (options.out / PLAN).exists():
         raise ValueError(
-            f"{options.out} holds packed rows, which cannot be continued: give --no-run to make "
+            f"{options.out} holds packed rows, which cannot be continued: give --no-run to see "
             "their tables, or unpack them with `python -m mstar.experiments.packed_rows "
             f"{options.out / PACKED} runs/{plan.name}` and give --out runs/{plan.name}"
         )

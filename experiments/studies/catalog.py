@@ -41,8 +41,8 @@ def interval(share: float, **changes: Any) -> dict[str, Any]:
     sizes = {"prompts": POOL * share, "updates": UPDATES * share, "rounds": PASSES / share}
     if not all(size.is_integer() for size in sizes.values()):
         raise ValueError(
-            f"an interval of {share} gives fractional sizes: {sizes}; take a share that divides "
-            f"{POOL} problems and {UPDATES} updates"
+            f"an interval of {share} gives fractional {sizes}: arms would not be equal; take a "
+            f"share that divides {POOL} problems and {UPDATES} updates"
         )
     return {name: int(size) for name, size in sizes.items()} | changes
 
