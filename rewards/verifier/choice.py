@@ -240,7 +240,7 @@ def _contradicts(rest: str, index: int, options: tuple[str, ...]) -> bool:
 
 def _stems(text: str) -> set[str]:
     """The beginnings of the words of a text, so that ``octopuses`` is ``octopus``."""
-    return {word[:5].rstrip("s") for word in words(text)}
+    return {word[:4].rstrip("s") for word in words(text)}
 
 
 def _mentioned(text: str, options: tuple[str, ...]) -> int | None:

@@ -32,7 +32,7 @@ from mstar.rewards.verifier.parsing.prose import sentences
 __all__ = ["WORDS", "Commitment", "Form", "Reader", "commit", "has_reasoning", "visible", "well_formed"]
 
 LONGEST = 300  # characters of an answer, or of a response that is all answer
-REMARKS = 16  # sentences after an answer that could state another one
+REMARKS = 3  # sentences after an answer that could state another one
 REASONING_WORDS = 3  # "Sure!" and "The correct answer:" are no reasoning
 
 _CORRECTION = re.compile(
@@ -58,6 +58,7 @@ _ANNOUNCES = re.compile(  # "Answer: We look at each option in turn."
 _COMMA = re.compile(r"\s?\$?\s?(?:,|;|\band\b|, and\b)\s?\$?\s?")
 _BARE = re.compile(r"(?:[^=:?]|(?<=\d):(?=\d)){1,40}")
 _MARKUP = re.compile(r"</?[a-zA-Z][^<>\n]{0,40}>")
+_PROGRAM = re.compile(r"^[ \t]{0,8}(?:def \w+\(|import \w|from \w+ import|print\(|return\b)", re.M)
 _TITLE_MARK = re.compile(r"#{1,6}[ \t]{1,3}")
 _CLOSERS = re.compile(r"[\s.,;!$*_`)\]}\\\"']*")
 # All but the line or the sentence that holds the answer.
@@ -159,7 +160,7 @@ def has_reasoning(response: str) -> bool:
 def _whole(text: str) -> Commitment | str:
     if len(text) > LONGEST:
         return "no commitment"
-    if _MARKUP.search(text) or text.endswith("?"):
+    if _MARKUP.search(text) or _PROGRAM.search(text) or text.endswith("?"):
         return "no commitment"
     if is_unfinished(text):
         return "unfinished"

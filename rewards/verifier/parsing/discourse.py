@@ -61,6 +61,7 @@ _CONDITION_FIRST = re.compile(
     r"|supposing|in case|else|it depends|that depends|depending|when(?:ever)? (?:it|we|you))\b",
     re.IGNORECASE,
 )
+_IF_THEN = re.compile(r"\bif\b[^.;!?\n]{1,200}\bthen\s?(?:the|my|our|its)?\s*$", re.IGNORECASE)
 _LAST_SENTENCE = re.compile(r".*(?:[.!?;]\s|\n)", re.DOTALL)
 _REFUSAL = re.compile(
     r"\b(?:can(?:not|'t|\s?not)|could ?n(?:o|')t|unable to|impossible to|not possible to"
@@ -70,7 +71,7 @@ _REFUSAL = re.compile(
     r"|\bnot (?:enough|sufficient|determinable|visible|clear|available|provided|given|shown|sure"
     r"|certain|known|applicable|specified|stated|possible)\b"
     r"|\b(?:insufficient|unanswerable|indeterminate|undetermined|unclear|unreadable|illegible"
-    r"|missing (?:data|information))\b|\btoo (?:blurr\w+|unclear|(?:small|dark) to)\b"
+    r"|missing (?:data|information))\b|\btoo (?:blurr\w+|unclear|(?:small|dark) to (?:read|see|tell|make))\b"
     r"|\b(?:need|needs|requires?|lacks?|lacking|without|please (?:upload|provide|share|give"
     r"|show|attach|send))\b (?:\w+ ){0,4}?(?:picture|image|images|figure|chart|charts|graph"
     r"|diagram|photo|information|details?|data|context)\b"
@@ -105,7 +106,8 @@ def takes_back(after: str) -> bool:
 
 def opens_with_condition(before: str) -> bool:
     """Whether the sentence that a text breaks off in began with ``If ...`` or ``Otherwise``."""
-    return _CONDITION_FIRST.match(_LAST_SENTENCE.sub("", before[-300:])) is not None
+    sentence = _LAST_SENTENCE.sub("", before[-300:])
+    return bool(_CONDITION_FIRST.match(sentence) or _IF_THEN.search(sentence))
 
 
 def is_conditional(text: str) -> bool:
