@@ -196,7 +196,7 @@ def _lettered(text: str, options: tuple[str, ...]) -> int | None:
     first, last = _LETTER_FIRST.fullmatch(text), _LETTER_LAST.fullmatch(text)
     if first is not None:
         index, rest = _letter(first, len(options)), first[3]
-        bare = first[2] is not None and text[first.end(2)] == " "
+        bare = first[2] is not None and text[first.end(2) : first.start(3)] == " "
     elif last is not None:
         index, rest, bare = ord(last[2]) - ord("A"), last[1], True
         index = index if index < len(options) else None

@@ -56,6 +56,7 @@ _ANNOUNCES = re.compile(  # "Answer: We look at each option in turn."
     re.IGNORECASE,
 )
 _COMMA = re.compile(r"\s?\$?\s?(?:,|;|\band\b|, and\b)\s?\$?\s?")
+_OFFERS = re.compile(r"\d|\b(?:or|and)\b", re.IGNORECASE)
 _BARE = re.compile(r"(?:[^=:?]|(?<=\d):(?=\d)){1,40}")
 _MARKUP = re.compile(r"</?[a-zA-Z][^<>\n]{0,40}>")
 _PROGRAM = re.compile(r"^[ \t]{0,8}(?:def \w+\(|import \w|from \w+ import|print\(|return\b)", re.M)
@@ -200,7 +201,7 @@ def _announces(each: Commitment, reader: Reader) -> bool:
     if each.form in ("tag", "box"):
         return False
     count = len(each.text.split())
-    prose = count > 3
+    prose = count > 3 or (count == 3 and not _OFFERS.search(each.text))
     if _ANNOUNCES.match(each.text) and count > 2:
         return True
     if not each.text.strip(" .,;!") or each.text[-1:] == ":":
