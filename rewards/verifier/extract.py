@@ -57,7 +57,7 @@ _ANNOUNCES = re.compile(  # "Answer: We look at each option in turn."
 )
 _COMMA = re.compile(r"\s?\$?\s?(?:,|;|\band\b|, and\b)\s?\$?\s?")
 _OFFERS = re.compile(r"\d|\b(?:or|and)\b", re.IGNORECASE)
-_BARE = re.compile(r"(?:[^=:?]|(?<=\d):(?=\d)){1,40}")
+_BARE = re.compile(r"(?:[^=:?;\[\]]|(?<=\d):(?=\d)){1,60}")
 _MARKUP = re.compile(r"</?[a-zA-Z][^<>\n]{0,40}>")
 _PROGRAM = re.compile(r"^[ \t]{0,8}(?:def \w+\(|import \w|from \w+ import|print\(|return\b)", re.M)
 _TITLE_MARK = re.compile(r"#{1,6}[ \t]{1,3}")
@@ -254,7 +254,7 @@ def _fault_after(
 def _is_other(sentence: str, chosen: Commitment, reader: Reader) -> bool:
     """Whether a sentence is nothing but another answer."""
     bare = stripped(sentence).rstrip(".!,; ")
-    if not _BARE.fullmatch(bare) or not re.search(r"\w", bare) or len(bare.split()) > 2 or chosen.form == "tag":
+    if not _BARE.fullmatch(sentence) or not re.search(r"\w", bare) or len(bare.split()) > 2 or chosen.form == "tag":
         return False
     if reader.is_text and sentence not in chosen.remark:
         return False

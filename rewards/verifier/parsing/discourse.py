@@ -19,7 +19,6 @@ _TAKES_BACK = re.compile(
     r"|(?:i'm |i am |my apologies|apologies|oh )?sorry\b|my (?:mistake|bad|error)\b|i mean\b"
     r"|(?:on|upon|after|with) (?:a )?(?:second|further|more|closer|another|re)?-?\s?"
     r"(?:thoughts?|reflection|consideration|inspection|look|review|examination|checking)\b"
-    r"|or\b(?!,? (?:equivalently|simply|approximately|about|roughly|in other))"
     r"|(?:looking|counting|checking|reading) (?:it |them )?(?:again|closer|more closely|back)\b"
     r"|no,? (?:wait|sorry|make (?:it|that)|it's|\(?[A-H]\b|-?\d)"
     r"|no,? (?:that|this|it|the answer) (?:is|was)(?:n't| not| wrong| incorrect)"
@@ -35,6 +34,10 @@ _TAKES_BACK = re.compile(
     r"answer|\(?[A-H]\b|-?\d)"
     r"|(?:but |so )?i (?:am|'m) (?:not (?:\w+ )?(?:sure|certain|confident)|unsure|guessing)\b"
     r"|(?:but |so )?i(?:'m| am)? (?:just |only )?(?:don't know|do not know|guess(?:ed|ing)?\b))",
+    re.IGNORECASE,
+)
+_OR_ELSE = re.compile(
+    r"(?:^|[.!?\n])\s{0,3}or\b(?!,? (?:equivalently|simply|approximately|about|roughly|in other))",
     re.IGNORECASE,
 )
 _DENIED = re.compile(r"\W{0,4}(?:is|was)(?:n't| not| wrong| incorrect| false)\b", re.IGNORECASE)
@@ -98,7 +101,7 @@ def takes_back(after: str) -> bool:
     A check that ends in a confirmation takes nothing back.
     """
     after = after[:READ]
-    if _DENIED.match(after) or _TAKES_BACK.search(after):
+    if any(each.search(after) for each in (_TAKES_BACK, _OR_ELSE)) or _DENIED.match(after):
         return True
     check = _CHECKS.search(after)
     return check is not None and _CONFIRMED.search(after, check.end()) is None
