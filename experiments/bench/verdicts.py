@@ -36,9 +36,8 @@ def read_verdicts(path: Path = SHIPPED) -> list[Case]:
     """The cases of a JSONL file, in its order.
 
     A line is either one case (``gold``, ``answer_type``, ``choices``, ``response``, ``expected``,
-    ``tier``, ``why``, with ``unit`` and ``tolerance`` or, in ``meta``, ``unit`` and ``rel_tol``), or one
-    gold with many responses
-    (``type``, ``gold``, ``unit``, ``tolerance``, ``choices``, ``right``, ``wrong``, ``why``; they
+    ``tier``, ``why``, and ``unit`` and ``tolerance``, or in ``meta`` ``unit`` and ``rel_tol``), or
+    one gold with many responses (``type``, ``gold``, ``unit``, ``tolerance``, ``choices``, ``right``, ``wrong``, ``why``; they
     stand in a box after a sentence where ``boxed`` is true).
 
     Raises:

@@ -42,7 +42,9 @@ _SEVERAL = re.compile(  # "(A) or b", "A/b/c"; the article in "A, a square" is n
     r"[(\[]?([A-Za-z])[)\].]?\s?(?:,|/|&|;|\+|\||\band\b|\bor\b)\s?(?:and |or |also )?"
     r"[(\[]?(?!a [a-z])([A-Za-z])(?![\w'])"
 )
-_NOT_OTHER = re.compile(r"^([(\[]?[A-Za-z][)\].]?),? \(?(?:and |but )?not [(\[]?[A-Za-z][)\].]{0,2}$")
+_NOT_OTHER = re.compile(
+    r"^([(\[]?[A-Za-z][)\].]?),? \(?(?:and |but )?not [(\[]?[A-Za-z][)\].]{0,2}$"
+)
 _RATIO = re.compile(r"(\d{1,6}) ?: ?(\d{1,6})")
 _ANOTHER_LABEL = re.compile(r"(?<![\w(])[A-Z]\)\s")
 _STATES = re.compile(r"\b(?:is|are|was|were|equals|=|:)\s")

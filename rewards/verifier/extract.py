@@ -29,7 +29,16 @@ from mstar.rewards.verifier.parsing.discourse import (
 )
 from mstar.rewards.verifier.parsing.prose import sentences
 
-__all__ = ["WORDS", "Commitment", "Form", "Reader", "commit", "has_reasoning", "visible", "well_formed"]
+__all__ = [
+    "WORDS",
+    "Commitment",
+    "Form",
+    "Reader",
+    "commit",
+    "has_reasoning",
+    "visible",
+    "well_formed",
+]
 
 LONGEST = 300  # characters of an answer, or of a response that is all answer
 REMARKS = 3  # sentences after an answer that could state another one
@@ -82,9 +91,7 @@ class Reader(NamedTuple):
     is_list: bool = False
 
 
-WORDS = Reader(
-    reads=bool, same=lambda one, other: _spelled(one) == _spelled(other), is_text=True
-)
+WORDS = Reader(reads=bool, same=lambda one, other: _spelled(one) == _spelled(other), is_text=True)
 """The reader for answers of which nothing is known."""
 
 
@@ -174,7 +181,11 @@ def _joined_boxes(text: str, every: list[Commitment]) -> list[Commitment]:
     joined: list[Commitment] = []
     for each in every:
         last = joined[-1] if joined else None
-        if last and last.form == each.form == "box" and _COMMA.fullmatch(text[last.end : each.start]):
+        if (
+            last
+            and last.form == each.form == "box"
+            and _COMMA.fullmatch(text[last.end : each.start])
+        ):
             joined[-1] = replace(last, text=f"{last.text}, {each.text}", end=each.end)
         else:
             joined.append(each)
@@ -254,7 +265,12 @@ def _fault_after(
 def _is_other(sentence: str, chosen: Commitment, reader: Reader) -> bool:
     """Whether a sentence is nothing but another answer."""
     bare = stripped(sentence).rstrip(".!,; ")
-    if not _BARE.fullmatch(sentence) or not re.search(r"\w", bare) or len(bare.split()) > 2 or chosen.form == "tag":
+    if (
+        not _BARE.fullmatch(sentence)
+        or not re.search(r"\w", bare)
+        or len(bare.split()) > 2
+        or chosen.form == "tag"
+    ):
         return False
     if reader.is_text and sentence not in chosen.remark:
         return False

@@ -8,6 +8,7 @@ problem's record, never from the response. Nothing is evaluated as code.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 from time import perf_counter
 
 from mstar.rewards.base import Answer
@@ -149,7 +150,7 @@ def _evades(committed: Commitment, answer: Answer) -> str | None:
 def _reader(answer: Answer) -> Reader:
     comparator = COMPARATORS[answer.type]
     return Reader(
-        reads=lambda text: comparator.read(text, answer) is not None,
+        reads=cache(lambda text: comparator.read(text, answer) is not None),
         same=lambda one, other: equivalent(one, other, answer),
         is_text=answer.type == "text",
         is_list=answer.type in ("list", "set", "tuple"),

@@ -624,7 +624,7 @@ OTHERWISE = {
     "v182-peer-test": "square brackets around a point are a habit of programs, not an interval",
     "v188-hack": "a value read off an image is often said with 'about'; it is still the value",
     "v193-hack": "the same",
-    "v191-peer-test": "an equal fraction is the same number; lowest terms would be another question",
+    "v191-peer-test": "an equal fraction is the same number; lowest terms were not asked for",
     "v194-hack": "a box after a sentence is the later and more explicit answer",
     "v206-peer-test": "four decimals don't tell 8/3 from its neighbours; six digits do",
     "v213-juxtaposed": "a product of powers is a calculation that was not carried out",

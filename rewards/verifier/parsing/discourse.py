@@ -42,16 +42,18 @@ _OR_ELSE = re.compile(
 )
 _DENIED = re.compile(r"\W{0,4}(?:is|was)(?:n't| not| wrong| incorrect| false)\b", re.IGNORECASE)
 _CHECKS = re.compile(
-    _OPENS + r"(?:but )?let(?:'s| me| us) (?:\w+ )?(?:re-?|double-? ?)?(?:check|count|verify|compute"
+    _OPENS
+    + r"(?:but )?let(?:'s| me| us) (?:\w+ )?(?:re-?|double-? ?)?(?:check|count|verify|compute"
     r"|calculate|examine|consider|think|look|evaluate|do)\w*(?: again| it| this| that)?\b",
     re.IGNORECASE,
 )
 _CONFIRMED = re.compile(
-    r"\b(?:correct|confirm\w*|match\w*|verified|consistent|agrees?|holds|checks out|right|yes)\b", re.I
+    r"\b(?:correct|confirm\w*|match\w*|verified|consistent|agrees?|holds|checks out|right|yes)\b",
+    re.I,
 )
 _CONDITION = re.compile(
-    r"(?:^|[\s,(])(?:if|unless|otherwise|assuming|supposing|provided that|depending|depends|whichever"
-    r"|in case)\b",
+    r"(?:^|[\s,(])(?:if|unless|otherwise|assuming|supposing|provided that|depending|depends"
+    r"|whichever|in case)\b",
     re.IGNORECASE,
 )
 _DEPENDS = re.compile(
@@ -74,20 +76,26 @@ _REFUSAL = re.compile(
     r"|\bnot (?:enough|sufficient|determinable|visible|clear|available|provided|given|shown|sure"
     r"|certain|known|applicable|specified|stated|possible)\b"
     r"|\b(?:insufficient|unanswerable|indeterminate|undetermined|unclear|unreadable|illegible"
-    r"|missing (?:data|information))\b|\btoo (?:blurr\w+|unclear|(?:small|dark) to (?:read|see|tell|make))\b"
+    r"|missing (?:data|information))\b|\btoo (?:blurr\w+|unclear"
+    r"|(?:small|dark) to (?:read|see|tell|make))\b"
     r"|\b(?:need|needs|requires?|lacks?|lacking|without|please (?:upload|provide|share|give"
     r"|show|attach|send))\b (?:\w+ ){0,4}?(?:picture|image|images|figure|chart|charts|graph"
     r"|diagram|photo|information|details?|data|context)\b"
     r"|\bno (?:\w+ ){0,2}?(?:picture|image|images|figure|chart|graph|diagram|photo|data|information"
     r"|idea|clue|answer|correct|context|options?|matching|valid|such|details?|text)\b"
     r"|\b(?:i|we) (?:don't|do not|didn't) (?:\w+ )?(?:know|see|have)\b"
-    r"|\b(?:doesn't|does not|don't) (?:provide|include|specify|match any)\b|\bto determine (?:which|what|if|whether)\b",
+    r"|\b(?:doesn't|does not|don't) (?:provide|include|specify|match any)\b"
+    r"|\bto determine (?:which|what|if|whether)\b",
     re.IGNORECASE,
 )
 _SAYS_SO = re.compile(r"\W{0,3}(?:yes|no)[,.;]", re.IGNORECASE)  # "No, it is not possible"
-_NOT_APPLICABLE = re.compile(r"n\.? ?/ ?a\.?\b|none\b|null\b|nil\b|not applicable\b|nothing\b", re.I)
+_NOT_APPLICABLE = re.compile(
+    r"n\.? ?/ ?a\.?\b|none\b|null\b|nil\b|not applicable\b|nothing\b", re.I
+)
 _UNFINISHED = listed("the a an of because since and but which to with from than where if makes or")
-_REASON_BREAKS_OFF = re.compile(r"\b(?:because|since)\b.*\b(?:is|are|was|were|that)$", re.IGNORECASE)
+_REASON_BREAKS_OFF = re.compile(
+    r"\b(?:because|since)\b.*\b(?:is|are|was|were|that)$", re.IGNORECASE
+)
 _RELATIVE = re.compile(
     r"\b(?:that|which|who) (?!(?:i|we|it|the answer)\b)[^,.;:]{1,80}?(?= (?:is|are|was)\b"
     r"(?![^,.;:]{0,80} (?:is|are|was)\b))",

@@ -42,7 +42,9 @@ _BOUND = re.compile(r"\bat (?:least|most)\b|\bpercentage points?\b", re.IGNORECA
 _WORKING = re.compile(r"\d[^=]{0,40}[-+*/x×][^=]{0,40}=")
 _NUMBER = re.compile(r"\d[\d.:/]*")
 _PLAIN_WORD = re.compile(r"[\"'(]?[∠△⊙▱□]?[a-zA-Z][a-zA-Z'-]*[\"')]?[.,;:!]?")
-_OPENING = re.compile(r"\W*(?:first|firstly|at first|initially|originally|step|to begin|to start)\b", re.I)
+_OPENING = re.compile(
+    r"\W*(?:first|firstly|at first|initially|originally|step|to begin|to start)\b", re.I
+)
 _GOES_ON = re.compile(  # what is said of the things that were counted
     r",? (?:with|having|have|that|which|who|whose|where)\b(?!.*\b(?:and|or|but)\b.*\d)", re.I
 )

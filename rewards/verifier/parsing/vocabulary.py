@@ -31,7 +31,8 @@ REFUSED = listed(
     """not no never neither nor isn't aren't wasn't doesn't don't cannot can't or either between
     least most than under over above below almost nearly maybe perhaps possibly probably might could
     wrong anything incorrect except without unless if unknown more less fewer up else and plus minus
-    far yet twice thrice double triple root times divided squared cubed factorial modulo mod to through versus vs impossible too"""
+    far yet twice thrice double triple root times divided squared cubed factorial modulo mod to
+    through versus vs impossible too"""
 )
 # In a sentence these count only right before the number: "costs $2.71 more than a book" is $2.71.
 BOUNDS = listed("than least most under over above below almost nearly to through between up")
