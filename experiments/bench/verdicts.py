@@ -36,9 +36,9 @@ def read_verdicts(path: Path = SHIPPED) -> list[Case]:
     """The cases of a JSONL file, in its order.
 
     A line is either one case (``gold``, ``answer_type``, ``choices``, ``response``, ``expected``,
-    ``tier``, ``why``, and ``unit`` and ``tolerance``, or in ``meta`` ``unit`` and ``rel_tol``), or
-    one gold with many responses (``type``, ``gold``, ``unit``, ``tolerance``, ``choices``, ``right``, ``wrong``, ``why``; they
-    stand in a box after a sentence where ``boxed`` is true).
+    ``tier``, ``why``, ``unit`` and ``tolerance``, or ``unit`` and ``rel_tol`` in ``meta``), or
+    one gold with many responses (``type``, ``gold``, ``unit``, ``tolerance``, ``choices``,
+    ``right``, ``wrong``, ``why``; they stand in a box after a sentence where ``boxed`` is true).
 
     Raises:
         ValueError: a line is neither, or the file holds none.
