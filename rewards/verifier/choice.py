@@ -140,7 +140,7 @@ def _as_value(text: str, options: tuple[str, ...]) -> int | None:
     quantity = stated_quantity(text)
     indices: list[int] = []
     if quantity is not None and quantity.writing != "unevaluated":
-        amounts = [(i, read_quantity(option)) for i, option in enumerate(options)]
+        amounts = [(i, _amount(option)) for i, option in enumerate(options)]
         same = [(i, each) for i, each in amounts if each and _same_amount(each, quantity)]
         equal = [i for i, each in same if close(each.value, quantity.value)]  # not only rounded
         indices = equal if len(equal) == 1 else [i for i, _ in same]
@@ -160,6 +160,14 @@ def _as_value(text: str, options: tuple[str, ...]) -> int | None:
         verdict = read_truth(text, spec)
         indices = [i for i, truth in enumerate(truths) if truth is not None and truth == verdict]
     return indices[0] if len(indices) == 1 else None
+
+
+def _amount(option: str) -> Quantity | None:
+    r"""The amount that an option is, with its unit inside or outside of braces: ``\text{2 m}^2``."""
+    quantity = read_quantity(option)
+    if quantity is None and "{" in option:
+        return read_quantity(plain(option).replace("{", "").replace("}", ""))
+    return quantity
 
 
 def _is_ratio(ratio: re.Match[str], quantity: Quantity) -> bool:

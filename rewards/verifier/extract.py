@@ -122,7 +122,7 @@ def commit(response: str, reader: Reader = WORDS, *, strict: bool = False) -> Co
             return "conditional"
     ranks = [RANK[each.form] for each in explicit]
     if not explicit or (strict and max(ranks) == 0):
-        return "no commitment" if strict else _whole(text)
+        return "no commitment" if strict else _whole(text, reader)
     chosen = [each for each in explicit if RANK[each.form] == max(ranks)][-1]
     said = _without_retraction(chosen.text + chosen.remark)
     chosen = _first_sentence(replace(chosen, text=said, remark=""), reader)
@@ -165,13 +165,17 @@ def has_reasoning(response: str) -> bool:
     return len(words) >= REASONING_WORDS
 
 
-def _whole(text: str) -> Commitment | str:
+def _whole(text: str, reader: Reader) -> Commitment | str:
     if len(text) > LONGEST:
         return "no commitment"
     if _MARKUP.search(text) or _PROGRAM.search(text) or text.endswith("?"):
         return "no commitment"
     if is_unfinished(text):
         return "unfinished"
+    first, blank, rest = text.partition("\n\n")
+    if blank and _is_bare(first) and not reader.is_text and reader.reads(stripped(first)):
+        line = Commitment(stripped(first), "whole", 0, len(text), rest)
+        return _fault_after(text, [line], line, reader) or line
     answer = _without_retraction(_TITLE_MARK.sub("", stripped(text).rstrip("!"), count=1))
     return Commitment(answer, "whole", 0, len(text)) if answer else "empty"
 
@@ -265,16 +269,21 @@ def _fault_after(
 def _is_other(sentence: str, chosen: Commitment, reader: Reader) -> bool:
     """Whether a sentence is nothing but another answer."""
     bare = stripped(sentence).rstrip(".!,; ")
-    if (
-        not _BARE.fullmatch(sentence)
-        or not re.search(r"\w", bare)
-        or len(bare.split()) > 2
-        or chosen.form == "tag"
-    ):
+    if chosen.form == "tag" or not _is_bare(sentence):
         return False
     if reader.is_text and sentence not in chosen.remark:
         return False
     return reader.reads(bare) and not reader.same(bare, chosen.text)
+
+
+def _is_bare(sentence: str) -> bool:
+    """Whether a sentence may be nothing but an answer."""
+    words = sentence.split()
+    return (
+        len(words) < 3
+        and bool(_BARE.fullmatch(sentence))
+        and re.search(r"\w", sentence) is not None
+    )
 
 
 def _spelled(text: str) -> str:

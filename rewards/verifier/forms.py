@@ -27,7 +27,7 @@ _HEADING = re.compile(  # every repetition is bounded, to limit backtracking
     re.IGNORECASE | re.MULTILINE,
 )
 _LINE = re.compile(
-    r"\banswer[ \t]{0,3}[*_`\"']{0,4}[ \t]{0,3}[:=][ \t]{0,3}[*_`]{0,4}"
+    r"\banswer[ \t]{0,3}[*_`\"']{0,4}[ \t]{0,3}(?::|=(?![ \t]{0,3}[\"']))[ \t]{0,3}[*_`]{0,4}"
     r"|^[ \t*_]{0,4}(?:the )?(?:final )?answer[ \t]{0,3}(?:->|[-→⇒])[ \t]{1,3}"
     r"|^[ \t*_]{0,4}final(?: result| value| choice)?[*_]{0,3}:[ \t]{0,3}[*_`]{0,4}"
     r"|(?:答案|选项|选择)(?:应该|应)?[是为选]{1,2}[ \t]{0,3}:?[ \t]{0,3}|答案[ \t]{0,3}:?[ \t]{0,3}"

@@ -11,6 +11,7 @@ from mstar.rewards.verifier.parsing.quantities import Quantity, read_quantity
 from mstar.rewards.verifier.parsing.units import CURRENCIES, parse_unit
 from mstar.rewards.verifier.parsing.vocabulary import (
     BOUNDS,
+    DENYING,
     DETERMINERS,
     HARMLESS,
     NUMBERED,
@@ -40,6 +41,8 @@ _CONCLUDES = re.compile(
 )
 _BOUND = re.compile(r"\bat (?:least|most)\b|\bpercentage points?\b", re.IGNORECASE)
 _WORKING = re.compile(r"\d[^=]{0,40}[-+*/x×][^=]{0,40}=")
+_PREDICATE = re.compile(r"(the [^.;:?!,=]{1,200}) (?:is|are|was|were|equals) (.{1,60})", re.I)
+_COPULA = re.compile(r"\b(?:is|are|was|were|equals)\b", re.IGNORECASE)
 _NUMBER = re.compile(r"\d[\d.:/]*")
 _PLAIN_WORD = re.compile(r"[\"'(]?[∠△⊙▱□]?[a-zA-Z][a-zA-Z'-]*[\"')]?[.,;:!]?")
 _OPENING = re.compile(
@@ -119,7 +122,7 @@ def stated_quantity(text: str) -> Quantity | None:
     if not parts:
         return None
     last = _CONCLUDES.split(parts[-1])[-1]
-    return _mentioned(last) or _mentioned(_GOES_ON.split(last, maxsplit=1)[0])
+    return _predicated(last) or _mentioned(last) or _mentioned(_GOES_ON.split(last, maxsplit=1)[0])
 
 
 def _is_working(sentence: str) -> bool:
@@ -140,6 +143,15 @@ def _stated(sentence: str) -> Quantity | None:
         if quantity is not None:
             return quantity
     return None
+
+
+def _predicated(sentence: str) -> Quantity | None:
+    """The amount that ``the ... is`` ends in, whatever numbers tell what it is the amount of."""
+    found = _PREDICATE.fullmatch(sentence)
+    subject = set(found[1].casefold().split()) if found else set()
+    if found is None or subject & DENYING or _COPULA.search(found[1]):
+        return None
+    return read_quantity(found[2])
 
 
 def _mentioned(sentence: str) -> Quantity | None:

@@ -34,6 +34,11 @@ REFUSED = listed(
     far yet twice thrice double triple root times divided squared cubed factorial modulo mod to
     through versus vs impossible too"""
 )
+# Of these, the ones that leave a whole sentence open wherever they stand in it.
+DENYING = listed(
+    """not no never neither nor cannot or either maybe perhaps possibly probably might could wrong
+    incorrect except without unless if unknown impossible but first"""
+)
 # In a sentence these count only right before the number: "costs $2.71 more than a book" is $2.71.
 BOUNDS = listed("than least most under over above below almost nearly to through between up")
 HARMLESS = BOUNDS | listed("and more less fewer times")
