@@ -90,7 +90,10 @@ def read_choice(text: str, answer: Answer) -> int | None:
     index = _as_value(whole, options)
     if index is None and whole != bare:
         index = _as_value(bare, options)
-    return _mentioned(text, options) if index is None else index
+    if index is None:
+        index = _mentioned(text, options)
+        return None if index is not None and _says_otherwise(text, options[index]) else index
+    return index
 
 
 def same_choice(reference: int, predicted: int, answer: Answer) -> MatchResult:
@@ -110,6 +113,13 @@ def _letter(match: re.Match[str] | None, count: int) -> int | None:
 
 def _tidy(plain_text: str) -> str:
     return plain_text.strip(" *'\"\t\n")
+
+
+def _says_otherwise(text: str, option: str) -> bool:
+    """Whether a text says yes where its option says no: ``No, the lowest one is A``."""
+    spec = Answer("yes_no", "")
+    verdicts = read_truth(text, spec), read_truth(option, spec)
+    return None not in verdicts and verdicts[0] != verdicts[1]
 
 
 def _names_several(text: str, count: int) -> bool:
@@ -163,7 +173,7 @@ def _as_value(text: str, options: tuple[str, ...]) -> int | None:
 
 
 def _amount(option: str) -> Quantity | None:
-    r"""The amount that an option is, with its unit inside or outside of braces: ``\text{2 m}^2``."""
+    r"""The amount that an option is, with its unit in braces or not: ``\text{2 m}^2``."""
     quantity = read_quantity(option)
     if quantity is None and "{" in option:
         return read_quantity(plain(option).replace("{", "").replace("}", ""))

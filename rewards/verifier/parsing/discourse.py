@@ -52,7 +52,7 @@ _CONFIRMED = re.compile(
     re.I,
 )
 _CONDITION = re.compile(
-    r"(?:^|[\s,(])(?:if|unless|otherwise|assuming|supposing|provided that|depending|depends"
+    r"(?:^|[\s,(])(?:if(?! any\b)|unless|otherwise|assuming|supposing|provided that|depending|depends"
     r"|whichever|in case)\b",
     re.IGNORECASE,
 )

@@ -14,13 +14,16 @@ from mstar.rewards.verifier.parsing.vocabulary import (
     DENYING,
     DETERMINERS,
     HARMLESS,
+    MEASURES,
     NUMBERED,
     REFUSED,
     STATING,
 )
 
 WORDS = 60  # in the longest sentence that is read
-_SENTENCE_END = re.compile(r"(?<=[a-zA-Z]{2}[.!?;])\s+|(?<=[^\sa-zA-Z.,;:!?][.!?;])\s+|\n+")
+_SENTENCE_END = re.compile(
+    r"(?<=[a-zA-Z]{2}[.!?;])\s+|(?<=\w[.!?][\"'])\s+|(?<=[^\sa-zA-Z.,;:!?][.!?;])\s+|\n+"
+)
 _ABBREVIATION = re.compile(
     r"(?:^|[\s(])(?:mr|mrs|ms|dr|prof|st|mt|jr|sr|vs|fig|eq|approx|sq|cu"
     r"|jan|feb|mar|apr|jun|jul|aug|sept?|oct|nov|dec|tues?|thurs?|fri)\.$",
@@ -190,6 +193,8 @@ def _mentioned(sentence: str) -> Quantity | None:
     lowered = {word.strip(".,;:!\"'").casefold() for word in others}
     before = [word.casefold() for word in words[max(0, start - 2) : start]]
     if lowered & (REFUSED - HARMLESS) or _BOUND.search(plain_text):
+        return None
+    if before[-1:] == ["of"] and (start < 2 or before[0].strip("s") not in MEASURES):
         return None
     if BOUNDS & set(before) or (NUMBERED | DETERMINERS) & set(before[-1:]):
         return None

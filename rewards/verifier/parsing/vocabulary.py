@@ -54,6 +54,13 @@ NUMBERED = listed(
 )
 # Words that make the number after them the size of a noun's group: "the two lines".
 DETERMINERS = listed("the these those both last next first other another every each")
+# Nouns of which a number is the size, in "a total of 7"; "a threshold of 7" is another matter.
+MEASURES = listed(
+    """total sum value answer area volume length perimeter circumference average mean median mode
+    measure measurement size cost price distance difference number speed height width depth age
+    result rate count score weight mass ratio percentage probability temperature radiu diameter
+    amount gap product quotient out gain los profit tip salary angle slope mark rating change"""
+)
 # Words right before a number that state it; a number in words needs one of them.
 STATING = listed("is are was were be equals equal makes gives get total answer has have of only")
 PERCENT = frozenset(("%", "percent", "per cent", "pct", "percentage"))
