@@ -36,9 +36,10 @@ def read_verdicts(path: Path = SHIPPED) -> list[Case]:
     """The cases of a JSONL file, in its order.
 
     A line is either one case (``gold``, ``answer_type``, ``choices``, ``response``, ``expected``,
-    ``tier``, ``why``, and ``meta`` with ``unit`` and ``rel_tol``), or one reference answer with
-    many responses (``type``, ``gold``, ``unit``, ``tolerance``, ``choices``, ``right``, ``wrong``,
-    ``why``; if ``boxed`` is true, each response is put in a box after a sentence).
+    ``tier``, ``why``, ``unit`` and ``tolerance``, or ``unit`` and ``rel_tol`` in ``meta``), or one
+    reference answer with many responses (``type``, ``gold``, ``unit``, ``tolerance``, ``choices``,
+    ``right``, ``wrong``, ``why``; if ``boxed`` is true, each response is put in a box after a
+    sentence).
 
     Raises:
         ValueError: a line is neither, or the file holds none.
@@ -73,7 +74,8 @@ def _of_gold(row: dict[str, Any]) -> list[Case]:
 def _single(row: dict[str, Any]) -> Case:
     meta = row.get("meta") or {}
     choices = tuple(row["choices"]) if row.get("choices") else None
-    unit, tolerance = meta.get("unit"), meta.get("rel_tol")
+    unit = row.get("unit", meta.get("unit"))
+    tolerance = row.get("tolerance", meta.get("rel_tol"))
     answer = Answer(row["answer_type"], row["gold"], choices, unit, tolerance)
     tier, why = str(row.get("tier", "stated")), str(row.get("why", ""))
     return Case(answer, row["response"], bool(row["expected"]), tier, why)

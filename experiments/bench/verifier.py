@@ -67,7 +67,8 @@ def _summary(told: list[tuple[bool, bool | None, float]]) -> Row:
 
 def _ours(case: Case) -> bool | None:
     verdict = verify(case.response, case.answer)
-    refused = "gold" in verdict.reason  # refusing a malformed reference answer is a verdict
+    # A reference answer that can't be read is to be refused: that is a verdict.
+    refused = "reference answer" in verdict.reason
     return verdict.correct if verdict.valid or refused else None
 
 

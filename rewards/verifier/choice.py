@@ -42,7 +42,9 @@ _SEVERAL = re.compile(  # "(A) or b", "A/b/c"; the article in "A, a square" is n
     r"[(\[]?([A-Za-z])[)\].]?\s?(?:,|/|&|;|\+|\||\band\b|\bor\b)\s?(?:and |or |also )?"
     r"[(\[]?(?!a [a-z])([A-Za-z])(?![\w'])"
 )
-_NOT_OTHER = re.compile(r"^([(\[]?[A-Za-z][)\].]?),? \(?(?:and |but )?not [(\[]?[A-Za-z][)\].]{0,2}$")
+_NOT_OTHER = re.compile(
+    r"^([(\[]?[A-Za-z][)\].]?),? \(?(?:and |but )?not [(\[]?[A-Za-z][)\].]{0,2}$"
+)
 _RATIO = re.compile(r"(\d{1,6}) ?: ?(\d{1,6})")
 _ANOTHER_LABEL = re.compile(r"(?<![\w(])[A-Z]\)\s")
 _STATES = re.compile(r"\b(?:is|are|was|were|equals|=|:)\s")
@@ -88,7 +90,10 @@ def read_choice(text: str, answer: Answer) -> int | None:
     index = _as_value(whole, options)
     if index is None and whole != bare:
         index = _as_value(bare, options)
-    return _mentioned(text, options) if index is None else index
+    if index is None:
+        index = _mentioned(text, options)
+        return None if index is not None and _says_otherwise(text, options[index]) else index
+    return index
 
 
 def same_choice(reference: int, predicted: int, answer: Answer) -> MatchResult:
@@ -108,6 +113,13 @@ def _letter(match: re.Match[str] | None, count: int) -> int | None:
 
 def _tidy(plain_text: str) -> str:
     return plain_text.strip(" *'\"\t\n")
+
+
+def _says_otherwise(text: str, option: str) -> bool:
+    """Whether a text says yes where its option says no: ``No, the lowest one is A``."""
+    spec = Answer("yes_no", "")
+    verdicts = read_truth(text, spec), read_truth(option, spec)
+    return None not in verdicts and verdicts[0] != verdicts[1]
 
 
 def _names_several(text: str, count: int) -> bool:
@@ -138,7 +150,7 @@ def _as_value(text: str, options: tuple[str, ...]) -> int | None:
     quantity = stated_quantity(text)
     indices: list[int] = []
     if quantity is not None and quantity.writing != "unevaluated":
-        amounts = [(i, read_quantity(option)) for i, option in enumerate(options)]
+        amounts = [(i, _amount(option)) for i, option in enumerate(options)]
         same = [(i, each) for i, each in amounts if each and _same_amount(each, quantity)]
         equal = [i for i, each in same if close(each.value, quantity.value)]  # not only rounded
         indices = equal if len(equal) == 1 else [i for i, _ in same]
@@ -158,6 +170,14 @@ def _as_value(text: str, options: tuple[str, ...]) -> int | None:
         verdict = read_truth(text, spec)
         indices = [i for i, truth in enumerate(truths) if truth is not None and truth == verdict]
     return indices[0] if len(indices) == 1 else None
+
+
+def _amount(option: str) -> Quantity | None:
+    r"""The amount that an option is, with its unit in braces or not: ``\text{2 m}^2``."""
+    quantity = read_quantity(option)
+    if quantity is None and "{" in option:
+        return read_quantity(plain(option).replace("{", "").replace("}", ""))
+    return quantity
 
 
 def _is_ratio(ratio: re.Match[str], quantity: Quantity) -> bool:
@@ -196,7 +216,7 @@ def _lettered(text: str, options: tuple[str, ...]) -> int | None:
     first, last = _LETTER_FIRST.fullmatch(text), _LETTER_LAST.fullmatch(text)
     if first is not None:
         index, rest = _letter(first, len(options)), first[3]
-        bare = first[2] is not None and text[first.end(2)] == " "
+        bare = first[2] is not None and text[first.end(2) : first.start(3)] == " "
     elif last is not None:
         index, rest, bare = ord(last[2]) - ord("A"), last[1], True
         index = index if index < len(options) else None
@@ -240,7 +260,7 @@ def _contradicts(rest: str, index: int, options: tuple[str, ...]) -> bool:
 
 def _stems(text: str) -> set[str]:
     """The beginnings of the words of a text, so that ``octopuses`` is ``octopus``."""
-    return {word[:5].rstrip("s") for word in words(text)}
+    return {word[:4].rstrip("s") for word in words(text)}
 
 
 def _mentioned(text: str, options: tuple[str, ...]) -> int | None:

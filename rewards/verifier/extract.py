@@ -29,10 +29,19 @@ from mstar.rewards.verifier.parsing.discourse import (
 )
 from mstar.rewards.verifier.parsing.prose import sentences
 
-__all__ = ["WORDS", "Commitment", "Form", "Reader", "commit", "has_reasoning", "visible", "well_formed"]
+__all__ = [
+    "WORDS",
+    "Commitment",
+    "Form",
+    "Reader",
+    "commit",
+    "has_reasoning",
+    "visible",
+    "well_formed",
+]
 
 LONGEST = 300  # characters of an answer, or of a response that is all answer
-REMARKS = 16  # sentences after an answer that could state another one
+REMARKS = 3  # sentences after an answer that could state another one
 REASONING_WORDS = 3  # "Sure!" and "The correct answer:" are no reasoning
 
 _CORRECTION = re.compile(
@@ -56,8 +65,10 @@ _ANNOUNCES = re.compile(  # "Answer: We look at each option in turn."
     re.IGNORECASE,
 )
 _COMMA = re.compile(r"\s?\$?\s?(?:,|;|\band\b|, and\b)\s?\$?\s?")
-_BARE = re.compile(r"(?:[^=:?]|(?<=\d):(?=\d)){1,40}")
+_OFFERS = re.compile(r"\d|\b(?:or|and)\b", re.IGNORECASE)
+_BARE = re.compile(r"(?:[^=:?;\[\]]|(?<=\d):(?=\d)){1,60}")
 _MARKUP = re.compile(r"</?[a-zA-Z][^<>\n]{0,40}>")
+_PROGRAM = re.compile(r"^[ \t]{0,8}(?:def \w+\(|import \w|from \w+ import|print\(|return\b)", re.M)
 _TITLE_MARK = re.compile(r"#{1,6}[ \t]{1,3}")
 _CLOSERS = re.compile(r"[\s.,;!$*_`)\]}\\\"']*")
 # All but the line or the sentence that holds the answer.
@@ -80,9 +91,7 @@ class Reader(NamedTuple):
     is_list: bool = False
 
 
-WORDS = Reader(
-    reads=bool, same=lambda one, other: _spelled(one) == _spelled(other), is_text=True
-)
+WORDS = Reader(reads=bool, same=lambda one, other: _spelled(one) == _spelled(other), is_text=True)
 """The reader for answers of which nothing is known."""
 
 
@@ -113,7 +122,7 @@ def commit(response: str, reader: Reader = WORDS, *, strict: bool = False) -> Co
             return "conditional"
     ranks = [RANK[each.form] for each in explicit]
     if not explicit or (strict and max(ranks) == 0):
-        return "no commitment" if strict else _whole(text)
+        return "no commitment" if strict else _whole(text, reader)
     chosen = [each for each in explicit if RANK[each.form] == max(ranks)][-1]
     said = _without_retraction(chosen.text + chosen.remark)
     chosen = _first_sentence(replace(chosen, text=said, remark=""), reader)
@@ -156,13 +165,17 @@ def has_reasoning(response: str) -> bool:
     return len(words) >= REASONING_WORDS
 
 
-def _whole(text: str) -> Commitment | str:
+def _whole(text: str, reader: Reader) -> Commitment | str:
     if len(text) > LONGEST:
         return "no commitment"
-    if _MARKUP.search(text) or text.endswith("?"):
+    if _MARKUP.search(text) or _PROGRAM.search(text) or text.endswith("?"):
         return "no commitment"
     if is_unfinished(text):
         return "unfinished"
+    first, blank, rest = text.partition("\n\n")
+    if blank and _is_bare(first) and not reader.is_text and reader.reads(stripped(first)):
+        line = Commitment(stripped(first), "whole", 0, len(text), rest)
+        return _fault_after(text, [line], line, reader) or line
     answer = _without_retraction(_TITLE_MARK.sub("", stripped(text).rstrip("!"), count=1))
     return Commitment(answer, "whole", 0, len(text)) if answer else "empty"
 
@@ -172,7 +185,11 @@ def _joined_boxes(text: str, every: list[Commitment]) -> list[Commitment]:
     joined: list[Commitment] = []
     for each in every:
         last = joined[-1] if joined else None
-        if last and last.form == each.form == "box" and _COMMA.fullmatch(text[last.end : each.start]):
+        if (
+            last
+            and last.form == each.form == "box"
+            and _COMMA.fullmatch(text[last.end : each.start])
+        ):
             joined[-1] = replace(last, text=f"{last.text}, {each.text}", end=each.end)
         else:
             joined.append(each)
@@ -199,7 +216,7 @@ def _announces(each: Commitment, reader: Reader) -> bool:
     if each.form in ("tag", "box"):
         return False
     count = len(each.text.split())
-    prose = count > 3
+    prose = count > 3 or (count == 3 and not _OFFERS.search(each.text))
     if _ANNOUNCES.match(each.text) and count > 2:
         return True
     if not each.text.strip(" .,;!") or each.text[-1:] == ":":
@@ -252,11 +269,21 @@ def _fault_after(
 def _is_other(sentence: str, chosen: Commitment, reader: Reader) -> bool:
     """Whether a sentence is nothing but another answer."""
     bare = stripped(sentence).rstrip(".!,; ")
-    if not _BARE.fullmatch(bare) or not re.search(r"\w", bare) or len(bare.split()) > 2 or chosen.form == "tag":
+    if chosen.form == "tag" or not _is_bare(sentence):
         return False
     if reader.is_text and sentence not in chosen.remark:
         return False
     return reader.reads(bare) and not reader.same(bare, chosen.text)
+
+
+def _is_bare(sentence: str) -> bool:
+    """Whether a sentence may be nothing but an answer."""
+    words = sentence.split()
+    return (
+        len(words) < 3
+        and bool(_BARE.fullmatch(sentence))
+        and re.search(r"\w", sentence) is not None
+    )
 
 
 def _spelled(text: str) -> str:

@@ -27,7 +27,7 @@ _HEADING = re.compile(  # every repetition is bounded, to limit backtracking
     re.IGNORECASE | re.MULTILINE,
 )
 _LINE = re.compile(
-    r"\banswer[ \t]{0,3}[*_`\"']{0,4}[ \t]{0,3}[:=][ \t]{0,3}[*_`]{0,4}"
+    r"\banswer[ \t]{0,3}[*_`\"']{0,4}[ \t]{0,3}(?::|=(?![ \t]{0,3}[\"']))[ \t]{0,3}[*_`]{0,4}"
     r"|^[ \t*_]{0,4}(?:the )?(?:final )?answer[ \t]{0,3}(?:->|[-→⇒])[ \t]{1,3}"
     r"|^[ \t*_]{0,4}final(?: result| value| choice)?[*_]{0,3}:[ \t]{0,3}[*_`]{0,4}"
     r"|(?:答案|选项|选择)(?:应该|应)?[是为选]{1,2}[ \t]{0,3}:?[ \t]{0,3}|答案[ \t]{0,3}:?[ \t]{0,3}"
@@ -45,7 +45,8 @@ _DISPLAYS = (  # where each block of its own lines begins and ends
     (re.compile(r"```[a-z]{0,12}(?=\s)"), "```"),
 )
 _ANOTHER_QUESTION = re.compile(
-    r"\n[ \t*#_]{0,4}(?:question|problem|q|user|human|exercise)[ \t]{0,2}\d{0,3}[ \t]{0,2}[*_]{0,3}:",
+    r"\n[ \t*#_]{0,4}(?:question|problem|q|user|human|exercise)[ \t]{0,2}\d{0,3}[ \t]{0,2}"
+    r"[*_]{0,3}:",
     re.IGNORECASE,
 )
 _END_TOKEN = re.compile(
@@ -137,9 +138,7 @@ def _boxes(text: str) -> tuple[list[Commitment], bool]:
         is_cut = end is None
         if end is not None:
             covered = end + 1
-            boxes.append(
-                Commitment(stripped(text[mark.end() : end]), "box", mark.start(), covered)
-            )
+            boxes.append(Commitment(stripped(text[mark.end() : end]), "box", mark.start(), covered))
     return boxes[-MARKS:], is_cut
 
 

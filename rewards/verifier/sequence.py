@@ -53,7 +53,9 @@ def read_sequence(text: str, answer: Answer) -> Sequence | None:
         return Sequence("", ())
     plain_text = _JOINING_WORD.sub(_spaced, plain(text).rstrip(" .")).replace("&", "and")
     plain_text = _LABEL.sub("", plain_text).strip()
-    if answer.type == "set" and (_SOLUTIONS.fullmatch(plain_text) or _NUMBERS.fullmatch(plain_text)):
+    if answer.type == "set" and (
+        _SOLUTIONS.fullmatch(plain_text) or _NUMBERS.fullmatch(plain_text)
+    ):
         plain_text = plain_text.replace(" or ", ", ")
     if not plain_text or _HEDGE.search(plain_text):
         return None

@@ -178,7 +178,11 @@ def _verdict(tokens: list[str]) -> bool | None:
     verdicts = set()
     for index, word in enumerate(tokens):
         bare_no = word == "no" and index < len(tokens) - 1
-        if word in YES | NO and not bare_no and (word == "yes" or not _is_attributive(tokens, index)):
+        if (
+            word in YES | NO
+            and not bare_no
+            and (word == "yes" or not _is_attributive(tokens, index))
+        ):
             before = tokens[max(0, index - 3) : index]
             clause = before[len(before) - before[::-1].index(",") :] if "," in before else before
             negated = bool(NEGATIONS & set(clause))

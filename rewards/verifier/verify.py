@@ -8,6 +8,7 @@ problem's record, never from the response. Nothing is evaluated as code.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 from time import perf_counter
 
 from mstar.rewards.base import Answer
@@ -70,7 +71,7 @@ def verify(response: str, answer: Answer, *, strict: bool = False) -> Verdict:
     committed = commit(response, _reader(answer), strict=strict)
     if not isinstance(committed, Commitment):
         return Verdict(False, 1.0, None, "none", committed, True, perf_counter() - began)
-    fault = _evades(committed, answer)
+    fault = _evades(committed, answer, reference)
     predicted = None if fault else comparator.read(committed.text, answer)
     if predicted is None:
         result = MatchResult(False, fault or f"not read as {answer.type}")
@@ -129,14 +130,16 @@ def equivalent(one: str, other: str, answer: Answer | None) -> bool:
     )
 
 
-def _evades(committed: Commitment, answer: Answer) -> str | None:
+def _evades(committed: Commitment, answer: Answer, reference: object) -> str | None:
     """How a text gives no answer, in a few words; None if it gives one.
 
-    Words of the reference answer or of an option may be a question, a condition or a refusal.
+    The reference answer itself may be a question, a condition or a refusal.
     """
     text = committed.text
     is_open = depends if committed.form == "whole" else is_conditional
-    known = [each.strip() for each in (answer.value, *(answer.choices or ()))]
+    known = [answer.value.strip()]
+    if answer.choices and isinstance(reference, int):
+        known.append(answer.choices[reference].strip())
     if text.endswith("?") and not any(each.endswith("?") for each in known):
         return "a question"
     if is_open(text) and not any(map(is_open, known)):
@@ -149,7 +152,7 @@ def _evades(committed: Commitment, answer: Answer) -> str | None:
 def _reader(answer: Answer) -> Reader:
     comparator = COMPARATORS[answer.type]
     return Reader(
-        reads=lambda text: comparator.read(text, answer) is not None,
+        reads=cache(lambda text: comparator.read(text, answer) is not None),
         same=lambda one, other: equivalent(one, other, answer),
         is_text=answer.type == "text",
         is_list=answer.type in ("list", "set", "tuple"),

@@ -19,7 +19,6 @@ _TAKES_BACK = re.compile(
     r"|(?:i'm |i am |my apologies|apologies|oh )?sorry\b|my (?:mistake|bad|error)\b|i mean\b"
     r"|(?:on|upon|after|with) (?:a )?(?:second|further|more|closer|another|re)?-?\s?"
     r"(?:thoughts?|reflection|consideration|inspection|look|review|examination|checking)\b"
-    r"|or\b(?!,? (?:equivalently|simply|approximately|about|roughly|in other))"
     r"|(?:looking|counting|checking|reading) (?:it |them )?(?:again|closer|more closely|back)\b"
     r"|no,? (?:wait|sorry|make (?:it|that)|it's|\(?[A-H]\b|-?\d)"
     r"|no,? (?:that|this|it|the answer) (?:is|was)(?:n't| not| wrong| incorrect)"
@@ -37,18 +36,24 @@ _TAKES_BACK = re.compile(
     r"|(?:but |so )?i(?:'m| am)? (?:just |only )?(?:don't know|do not know|guess(?:ed|ing)?\b))",
     re.IGNORECASE,
 )
+_OR_ELSE = re.compile(
+    r"(?:^|[.!?\n])\s{0,3}or\b(?!,? (?:equivalently|simply|approximately|about|roughly|in other))",
+    re.IGNORECASE,
+)
 _DENIED = re.compile(r"\W{0,4}(?:is|was)(?:n't| not| wrong| incorrect| false)\b", re.IGNORECASE)
 _CHECKS = re.compile(
-    _OPENS + r"(?:but )?let(?:'s| me| us) (?:\w+ )?(?:re-?|double-? ?)?(?:check|count|verify|compute"
+    _OPENS
+    + r"(?:but )?let(?:'s| me| us) (?:\w+ )?(?:re-?|double-? ?)?(?:check|count|verify|compute"
     r"|calculate|examine|consider|think|look|evaluate|do)\w*(?: again| it| this| that)?\b",
     re.IGNORECASE,
 )
 _CONFIRMED = re.compile(
-    r"\b(?:correct|confirm\w*|match\w*|verified|consistent|agrees?|holds|checks out|right|yes)\b", re.I
+    r"\b(?:correct|confirm\w*|match\w*|verified|consistent|agrees?|holds|checks out|right|yes)\b",
+    re.I,
 )
 _CONDITION = re.compile(
-    r"(?:^|[\s,(])(?:if|unless|otherwise|assuming|supposing|provided that|depending|depends|whichever"
-    r"|in case)\b",
+    r"(?:^|[\s,(])(?:if(?! any\b)|unless|otherwise|assuming|supposing|provided that|depending|depends"
+    r"|whichever|in case)\b",
     re.IGNORECASE,
 )
 _DEPENDS = re.compile(
@@ -61,6 +66,7 @@ _CONDITION_FIRST = re.compile(
     r"|supposing|in case|else|it depends|that depends|depending|when(?:ever)? (?:it|we|you))\b",
     re.IGNORECASE,
 )
+_IF_THEN = re.compile(r"\bif\b[^.;!?\n]{1,200}\bthen\s?(?:the|my|our|its)?\s*$", re.IGNORECASE)
 _LAST_SENTENCE = re.compile(r".*(?:[.!?;]\s|\n)", re.DOTALL)
 _REFUSAL = re.compile(
     r"\b(?:can(?:not|'t|\s?not)|could ?n(?:o|')t|unable to|impossible to|not possible to"
@@ -70,20 +76,26 @@ _REFUSAL = re.compile(
     r"|\bnot (?:enough|sufficient|determinable|visible|clear|available|provided|given|shown|sure"
     r"|certain|known|applicable|specified|stated|possible)\b"
     r"|\b(?:insufficient|unanswerable|indeterminate|undetermined|unclear|unreadable|illegible"
-    r"|missing (?:data|information))\b|\btoo (?:blurr\w+|unclear|(?:small|dark) to)\b"
+    r"|missing (?:data|information))\b|\btoo (?:blurr\w+|unclear"
+    r"|(?:small|dark) to (?:read|see|tell|make))\b"
     r"|\b(?:need|needs|requires?|lacks?|lacking|without|please (?:upload|provide|share|give"
     r"|show|attach|send))\b (?:\w+ ){0,4}?(?:picture|image|images|figure|chart|charts|graph"
     r"|diagram|photo|information|details?|data|context)\b"
     r"|\bno (?:\w+ ){0,2}?(?:picture|image|images|figure|chart|graph|diagram|photo|data|information"
     r"|idea|clue|answer|correct|context|options?|matching|valid|such|details?|text)\b"
     r"|\b(?:i|we) (?:don't|do not|didn't) (?:\w+ )?(?:know|see|have)\b"
-    r"|\b(?:doesn't|does not|don't) (?:provide|include|specify|match any)\b|\bto determine (?:which|what|if|whether)\b",
+    r"|\b(?:doesn't|does not|don't) (?:provide|include|specify|match any)\b"
+    r"|\bto determine (?:which|what|if|whether)\b",
     re.IGNORECASE,
 )
 _SAYS_SO = re.compile(r"\W{0,3}(?:yes|no)[,.;]", re.IGNORECASE)  # "No, it is not possible"
-_NOT_APPLICABLE = re.compile(r"n\.? ?/ ?a\.?\b|none\b|null\b|nil\b|not applicable\b|nothing\b", re.I)
+_NOT_APPLICABLE = re.compile(
+    r"n\.? ?/ ?a\.?\b|none\b|null\b|nil\b|not applicable\b|nothing\b", re.I
+)
 _UNFINISHED = listed("the a an of because since and but which to with from than where if makes or")
-_REASON_BREAKS_OFF = re.compile(r"\b(?:because|since)\b.*\b(?:is|are|was|were|that)$", re.IGNORECASE)
+_REASON_BREAKS_OFF = re.compile(
+    r"\b(?:because|since)\b.*\b(?:is|are|was|were|that)$", re.IGNORECASE
+)
 _RELATIVE = re.compile(
     r"\b(?:that|which|who) (?!(?:i|we|it|the answer)\b)[^,.;:]{1,80}?(?= (?:is|are|was)\b"
     r"(?![^,.;:]{0,80} (?:is|are|was)\b))",
@@ -97,7 +109,7 @@ def takes_back(after: str) -> bool:
     A check that ends in a confirmation takes nothing back.
     """
     after = after[:READ]
-    if _DENIED.match(after) or _TAKES_BACK.search(after):
+    if any(each.search(after) for each in (_TAKES_BACK, _OR_ELSE)) or _DENIED.match(after):
         return True
     check = _CHECKS.search(after)
     return check is not None and _CONFIRMED.search(after, check.end()) is None
@@ -105,7 +117,8 @@ def takes_back(after: str) -> bool:
 
 def opens_with_condition(before: str) -> bool:
     """Whether the sentence that a text breaks off in began with ``If ...`` or ``Otherwise``."""
-    return _CONDITION_FIRST.match(_LAST_SENTENCE.sub("", before[-300:])) is not None
+    sentence = _LAST_SENTENCE.sub("", before[-300:])
+    return bool(_CONDITION_FIRST.match(sentence) or _IF_THEN.search(sentence))
 
 
 def is_conditional(text: str) -> bool:

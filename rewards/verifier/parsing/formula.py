@@ -97,9 +97,11 @@ class _Parser:
         while self.next is not None:
             if sign := self.takes("*", "/"):
                 tree = ("multiply" if sign == "*" else "divide", tree, self.factor(depth))
-            elif self.next.kind in ("letter", "command") or self.next.text in ("(", "{"):
-                tree = ("multiply", tree, self.power(depth))
-            elif self.starts_power() and tree[0] == "power":  # 2^3 5^2
+            elif (
+                self.next.kind in ("letter", "command")
+                or self.next.text in ("(", "{")
+                or (tree[0] == "power" and self.starts_power())  # 2^3 5^2
+            ):
                 tree = ("multiply", tree, self.power(depth))
             else:
                 break

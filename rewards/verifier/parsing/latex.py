@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 from mstar.rewards.verifier.parsing.characters import normalise
 from mstar.rewards.verifier.parsing.vocabulary import listed
@@ -18,7 +19,8 @@ _DEGREE_LETTER = re.compile(r"(?<=\d)\s?\^\s?\{{0,2}[oO]\}{0,2}(?![a-zA-Z])")
 _SPACED_COMMA = re.compile(r"(?<=\d)(?:,\\! ?| ?\{ ?, ?\} ?)(?=\d{3})")
 _STRAY_DOLLAR = re.compile(r"(?<=[}\w])\s?\\?\$(?=[\s.,;]*$)")  # the end of a formula
 _DROPPED = listed(
-    """text textbf textit textrm textsf texttt textnormal textup textmd textsl textsc mathrm mathbf mathit mathsf mathtt mathbb mathcal
+    """text textbf textit textrm textsf texttt textnormal textup textmd textsl textsc
+    mathrm mathbf mathit mathsf mathtt mathbb mathcal
     operatorname mbox hbox boldsymbol bm boxed fbox framebox displaystyle textstyle left right big
     Big bigl bigr Bigl Bigr limits rm bf it emph underline displaylimits overline overrightarrow
     overleftrightarrow widehat unit pu num SI qty si ensuremath"""
@@ -51,12 +53,14 @@ _SIGNS = {",": " ", ";": " ", ":": " ", " ": " ", "\n": " ", "!": "", "(": " ", 
           "[": " ", "]": " ", "%": "%", "$": "＄", "{": "{", "}": "}", "#": "#", "&": " ",
           "_": "_", "\\": " ", "-": "", "/": "", "|": "|"}  # fmt: skip
 _AFTER = (
-    ("{,}", ","), ("∠ ", "∠"), ("△ ", "△"), ("⊙ ", "⊙"), ("{}", ""), ("^{°}", "°"), ("^°", "°"), ("^ °", "°"), ("~", " "), ("**", "^"),
+    ("{,}", ","), ("∠ ", "∠"), ("△ ", "△"), ("⊙ ", "⊙"),
+    ("{}", ""), ("^{°}", "°"), ("^°", "°"), ("^ °", "°"), ("~", " "), ("**", "^"),
     ("√", "\\root "), ("...", "…"), ("!=", "≠"),
     (" not =", "≠"),
 )  # fmt: skip
 
 
+REMEMBERED = 200  # characters of the longest text whose plain form is remembered
 LETTER_NAMES = {_WORDS[name]: f"\\{name} " for name in sorted(pair[:-2] for pair in _GREEK)}
 """The command of each Greek letter that ``plain`` writes as a character."""
 
@@ -72,6 +76,10 @@ def plain(text: str) -> str:
     >>> plain("He will spend $8.20.")
     'He will spend $8.20.'
     """
+    return _remembered(text) if len(text) <= REMEMBERED else _plain(text)
+
+
+def _plain(text: str) -> str:
     text = _SPACED_COMMA.sub(",", normalise(text)).rstrip("\\ ")
     if "\\" in text or "…" in text or "..." in text:
         text = _INFIX.sub(_prefixed, _COLOR.sub("", text))
@@ -95,6 +103,9 @@ def plain(text: str) -> str:
     for old, new in _AFTER:
         text = text.replace(old, new)
     return _DEGREE_LETTER.sub("°", text).strip()
+
+
+_remembered = lru_cache(maxsize=4096)(_plain)  # options and references come with every response
 
 
 def _prefixed(found: re.Match[str]) -> str:

@@ -24,7 +24,7 @@ _A_THING = re.compile(  # a point, a person or a place that has a letter for its
 )
 _SELECTS = re.compile(
     r"(?:^|[.!:,;=→>]|\b(?:is|are|be|was|it|it's|choose|chose|pick|select|say|so|therefore|thus|hence|think"
-    r"|believe|with|go|to|answer|option|choice|then|and))[\s\"'(]{0,3}$",
+    r"|believe|with|go|to|get|answer|option|choice|then|and))[\s\"'(]{0,3}$",
     re.IGNORECASE,
 )
 _SELECTED = re.compile(

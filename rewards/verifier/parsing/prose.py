@@ -11,15 +11,19 @@ from mstar.rewards.verifier.parsing.quantities import Quantity, read_quantity
 from mstar.rewards.verifier.parsing.units import CURRENCIES, parse_unit
 from mstar.rewards.verifier.parsing.vocabulary import (
     BOUNDS,
+    DENYING,
     DETERMINERS,
     HARMLESS,
+    MEASURES,
     NUMBERED,
     REFUSED,
     STATING,
 )
 
 WORDS = 60  # in the longest sentence that is read
-_SENTENCE_END = re.compile(r"(?<=[a-zA-Z]{2}[.!?;])\s+|(?<=[^\sa-zA-Z.,;:!?][.!?;])\s+|\n+")
+_SENTENCE_END = re.compile(
+    r"(?<=[a-zA-Z]{2}[.!?;])\s+|(?<=\w[.!?][\"'])\s+|(?<=[^\sa-zA-Z.,;:!?][.!?;])\s+|\n+"
+)
 _ABBREVIATION = re.compile(
     r"(?:^|[\s(])(?:mr|mrs|ms|dr|prof|st|mt|jr|sr|vs|fig|eq|approx|sq|cu"
     r"|jan|feb|mar|apr|jun|jul|aug|sept?|oct|nov|dec|tues?|thurs?|fri)\.$",
@@ -40,9 +44,13 @@ _CONCLUDES = re.compile(
 )
 _BOUND = re.compile(r"\bat (?:least|most)\b|\bpercentage points?\b", re.IGNORECASE)
 _WORKING = re.compile(r"\d[^=]{0,40}[-+*/x×][^=]{0,40}=")
+_PREDICATE = re.compile(r"(the [^.;:?!,=]{1,200}) (?:is|are|was|were|equals) (.{1,60})", re.I)
+_COPULA = re.compile(r"\b(?:is|are|was|were|equals)\b", re.IGNORECASE)
 _NUMBER = re.compile(r"\d[\d.:/]*")
 _PLAIN_WORD = re.compile(r"[\"'(]?[∠△⊙▱□]?[a-zA-Z][a-zA-Z'-]*[\"')]?[.,;:!]?")
-_OPENING = re.compile(r"\W*(?:first|firstly|at first|initially|originally|step|to begin|to start)\b", re.I)
+_OPENING = re.compile(
+    r"\W*(?:first|firstly|at first|initially|originally|step|to begin|to start)\b", re.I
+)
 _GOES_ON = re.compile(  # what is said of the things that were counted
     r",? (?:with|having|have|that|which|who|whose|where)\b(?!.*\b(?:and|or|but)\b.*\d)", re.I
 )
@@ -117,7 +125,7 @@ def stated_quantity(text: str) -> Quantity | None:
     if not parts:
         return None
     last = _CONCLUDES.split(parts[-1])[-1]
-    return _mentioned(last) or _mentioned(_GOES_ON.split(last, maxsplit=1)[0])
+    return _predicated(last) or _mentioned(last) or _mentioned(_GOES_ON.split(last, maxsplit=1)[0])
 
 
 def _is_working(sentence: str) -> bool:
@@ -138,6 +146,15 @@ def _stated(sentence: str) -> Quantity | None:
         if quantity is not None:
             return quantity
     return None
+
+
+def _predicated(sentence: str) -> Quantity | None:
+    """The amount that ``the ... is`` ends in, whatever numbers tell what it is the amount of."""
+    found = _PREDICATE.fullmatch(sentence)
+    subject = set(found[1].casefold().split()) if found else set()
+    if found is None or subject & DENYING or _COPULA.search(found[1]):
+        return None
+    return read_quantity(found[2])
 
 
 def _mentioned(sentence: str) -> Quantity | None:
@@ -176,6 +193,8 @@ def _mentioned(sentence: str) -> Quantity | None:
     lowered = {word.strip(".,;:!\"'").casefold() for word in others}
     before = [word.casefold() for word in words[max(0, start - 2) : start]]
     if lowered & (REFUSED - HARMLESS) or _BOUND.search(plain_text):
+        return None
+    if before[-1:] == ["of"] and (start < 2 or before[0].strip("s") not in MEASURES):
         return None
     if BOUNDS & set(before) or (NUMBERED | DETERMINERS) & set(before[-1:]):
         return None

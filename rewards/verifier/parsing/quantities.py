@@ -56,7 +56,8 @@ _NEXT_PART = re.compile(
     r"|(?:(?<=hour)|(?<=hours)|(?<=minutes)|(?<=dollars)|(?<=feet)|(?<=days)) (?=[a-z])"
 )
 _VERBS = listed(
-    "is are was were would because since equals should must can could will may might has have do does"
+    """is are was were would because since equals should must can could will may might has have do
+    does"""
 )
 _SUFFIXES = {"k": 10**3, "K": 10**3, "M": 10**6, "B": 10**9}
 

@@ -1,4 +1,4 @@
-"""The child process of ``symbolic``, run as a file: reads pairs of formulas, writes 1, 0 or ? for each."""
+"""The child of ``symbolic``, run as a file: reads pairs of formulas, writes 1, 0 or ? for each."""
 
 from __future__ import annotations
 

@@ -31,7 +31,13 @@ REFUSED = listed(
     """not no never neither nor isn't aren't wasn't doesn't don't cannot can't or either between
     least most than under over above below almost nearly maybe perhaps possibly probably might could
     wrong anything incorrect except without unless if unknown more less fewer up else and plus minus
-    far yet twice thrice double triple root times divided squared cubed factorial modulo mod to through versus vs impossible too"""
+    far yet twice thrice double triple root times divided squared cubed factorial modulo mod to
+    through versus vs impossible too"""
+)
+# Of these, the ones that leave a whole sentence open wherever they stand in it.
+DENYING = listed(
+    """not no never neither nor cannot or either maybe perhaps possibly probably might could wrong
+    incorrect except without unless if unknown impossible but first"""
 )
 # In a sentence these count only right before the number: "costs $2.71 more than a book" is $2.71.
 BOUNDS = listed("than least most under over above below almost nearly to through between up")
@@ -48,6 +54,13 @@ NUMBERED = listed(
 )
 # Words that make the number after them the size of a noun's group: "the two lines".
 DETERMINERS = listed("the these those both last next first other another every each")
+# Nouns of which a number is the size, in "a total of 7"; "a threshold of 7" is another matter.
+MEASURES = listed(
+    """total sum value answer area volume length perimeter circumference average mean median mode
+    measure measurement size cost price distance difference number speed height width depth age
+    result rate count score weight mass ratio percentage probability temperature radiu diameter
+    amount gap product quotient out gain los profit tip salary angle slope mark rating change"""
+)
 # Words right before a number that state it; a number in words needs one of them.
 STATING = listed("is are was were be equals equal makes gives get total answer has have of only")
 PERCENT = frozenset(("%", "percent", "per cent", "pct", "percentage"))

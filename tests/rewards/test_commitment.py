@@ -1,0 +1,288 @@
+"""What a response commits to: what stands in its explicit answer, unless the rest takes it back."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+from mstar.rewards.base import Answer, AnswerType
+from mstar.rewards.verifier.parsing.symbolic import Worker
+from mstar.rewards.verifier.verify import verify
+
+SEVEN = Answer("number", "7")
+COLOURS = ("teal", "pink", "grey", "gold")
+TEAL = Answer("choice", "teal", COLOURS)
+ANGLES = Answer("choice", "70°", ("70°", "20°", "90°", "35°"))
+LETTERS = Answer("choice", "A", ("A", "B", "C", "D"))
+
+
+def one(kind: AnswerType, value: str, *choices: str, unit: str | None = None) -> Answer:
+    return Answer(kind, value, choices or None, unit)
+
+
+def verdicts(said: list[tuple[Answer, str]]) -> dict[str, bool]:
+    return {response: verify(response, answer).correct for answer, response in said}
+
+
+# For each kind: what must be accepted, then what must be refused.
+KINDS: dict[str, tuple[list[tuple[Answer, str]], list[tuple[Answer, str]]]] = {
+    "the first sentence commits and the next ones give reasons": (
+        [
+            (TEAL, "Answer: teal. Pink and grey are paler."),
+            (TEAL, "Answer: A. The second one, pink, is not as dark."),
+            (TEAL, "The answer is (A). Gold comes second, then pink."),
+            (TEAL, "**Answer: A** - the teal bar is above the pink one."),
+            (TEAL, "It is teal. The sea has that tone."),
+            (SEVEN, "Answer: 7\nExplanation: 3 and 4 are 7, out of 9 in all."),
+        ],
+        [
+            (one("choice", "pink", *COLOURS), "Answer: teal. Pink is paler."),
+            (TEAL, "Answer: teal. Or pink."),
+            (one("date", "Friday"), "Answer: Monday. Friday."),
+            (one("time", "8:15"), "Answer: 8:15. 9:15."),
+            (one("text", "Oslo"), "Answer: Rome. Oslo."),
+            (TEAL, "Answer: A\n\nB"),
+        ],
+    ),
+    "what comes later can take an answer back": (
+        [
+            (SEVEN, r"\boxed{7} Let me check that: 5 + 2 = 7. Correct."),
+            (SEVEN, r"\boxed{6} Wait, there is one more. \boxed{7}"),
+            (SEVEN, "Answer: 7\n\nThe axis may be read at either end."),
+        ],
+        [
+            (SEVEN, r"\boxed{7} Oh wait, I skipped a bar."),
+            (SEVEN, "Answer: 7\nActually, the fourth bar counts too."),
+            (SEVEN, "<answer>7</answer>\nOn reflection that can't be all."),
+            (SEVEN, "Answer: 7. But it might be 9."),
+            (SEVEN, "Answer: 7\nI miscounted."),
+            (SEVEN, "Answer: 7\nNo, 9."),
+            (SEVEN, r"\boxed{7} is wrong."),
+            (SEVEN, r"\boxed{7}. So the answer is 9."),
+            (SEVEN, "Final answer: 7\nFinal: 9"),
+            (SEVEN, "Answer: 7\nLet me recount: the first bar has"),
+        ],
+    ),
+    "a condition commits to nothing": (
+        [
+            (SEVEN, "If one were hidden, the answer would be 8. None is, so the answer is 7."),
+            (one("choice", "fall", "rise", "fall"), "If the owls left, the hawks would fall. (B)"),
+        ],
+        [
+            (SEVEN, "If the title counts, the answer is 7."),
+            (SEVEN, "Answer: 7 if zero is counted"),
+            (SEVEN, "Suppose n is 3 and odd; if so, then the answer is 7"),
+            (TEAL, "If it is wet, the answer is (A). Otherwise, the answer is (B)."),
+            (one("yes_no", "yes"), "Yes, unless the scale is broken."),
+        ],
+    ),
+    "a title with the word answer announces one": (
+        [
+            (SEVEN, "3. **Compute the answer:** add all bars.\n\nAnswer: 7"),
+            (SEVEN, "**Answer:** We go through the bars in turn.\n\nAnswer: 7"),
+            (TEAL, "5. **Pick the best answer:** A"),
+            (one("text", "Oslo"), "**Answer:** We look at each city.\n\nAnswer: Oslo"),
+            (SEVEN, "The answer follows from the two bars.\n# 7\nAnswer: 7"),
+        ],
+        [(SEVEN, "Answer: 7\nAnswer: unclear"), (SEVEN, "Answer: We add 3 and 4.")],
+    ),
+    "an answer may stand on its own lines": (
+        [
+            (SEVEN, "The answer is\n\\[\n7\n\\]"),
+            (SEVEN, "Answer:\n$$\nx = 7\n$$"),
+            (SEVEN, "Answer:\n\n```text\n7\n```"),
+            (SEVEN, "答案：7。"),
+            (TEAL, "所以答案是A。"),
+        ],
+        [(SEVEN, "Answer:\n$$\n6\n$$\n7"), (SEVEN, "Answer: $$6$$ or $$7$$")],
+    ),
+    "an answer to another question is none": (
+        [(SEVEN, "The answer is 7.\n\nQuestion: And now?\nThe answer is 9.")],
+        [(SEVEN, "The answer is 9.\n\nQuestion: And now?\nThe answer is 7.")],
+    ),
+    "an answer that breaks off, or stands in an open thought, is none": (
+        [(SEVEN, "<analysis>9?</analysis>Answer: 7")],
+        [
+            (SEVEN, "The answer is 7 because the"),
+            (SEVEN, "Answer: 7, since the last bar is"),
+            (SEVEN, r"<|begin_of_thought|>\boxed{7}"),
+            (SEVEN, "<reasoning>The answer is 7"),
+            (SEVEN, "First there are 7 birds"),
+            (SEVEN, "I see 7 so far"),
+        ],
+    ),
+    "several options named are none, and a letter may name something else": (
+        [
+            (LETTERS, "Answer: A, not B"),
+            (one("choice", "20°", *ANGLES.choices or ()), "Angle A is 20°, so B."),
+            (LETTERS, "The piece that could NOT be used is (A)."),
+        ],
+        [
+            (LETTERS, "Answer: (A) or c"),
+            (LETTERS, "A and d"),
+            (LETTERS, "a, b, c"),
+            (LETTERS, "A/b"),
+            (ANGLES, "Answer: angle A is acute"),
+            (ANGLES, "The size of ∠A is 15°."),
+            (ANGLES, "The square has a corner at A."),
+            (one("choice", "20°", *ANGLES.choices or ()), "B is the midpoint of AC."),
+            (TEAL, "Answer: N/A"),
+            (TEAL, "Answer: None (A)"),
+        ],
+    ),
+    "a letter and the text beside it must agree": (
+        [
+            (TEAL, "(A) the teal one"),
+            (one("choice", "2:7", "2:7", "2:5"), "Answer: (A) 2:7"),
+            (one("choice", "octopus", "squid", "octopus"), "The answer is (B), octopuses."),
+        ],
+        [
+            (one("choice", "2:7", "2:7", "2:5"), "Answer: (A) 2:9"),
+            (TEAL, "The answer is A) Olga."),
+            (TEAL, "A. The colour of the bar is pink."),
+            (ANGLES, r"\boxed{(A)\ 71^\circ}"),
+        ],
+    ),
+    "options are compared as what they mean": (
+        [
+            (
+                one("choice", r"$\frac{\sqrt{3}-1}{4}$", r"$\frac{\sqrt{3}-1}{4}$", "$1$"),
+                r"\boxed{\frac{\sqrt{3} - 1}{4}}",
+            ),
+            (one("choice", "$7 / 3$", "$7 / 3$", "$8 / 3$"), r"\boxed{\frac{7}{3}}"),
+            (
+                one("choice", r"$3(\sqrt{3}-1)$", "2", "2.2", r"$3(\sqrt{3}-1)$"),
+                r"\boxed{3\sqrt{3}-3}",
+            ),
+            (one("choice", "4:3", "4:3", "2:3"), r"\boxed{\frac{4}{3}}"),
+            (one("choice", r"$\pi-1 \$", r"$\pi-1 \$", r"$\pi$"), "Answer: A"),
+            (one("choice", "Who is it?", "Who is it?", "Why?"), "Answer: Who is it?"),
+            (one("choice", "Mt. Ida", "Mt. Ida", "Mt. Oxa"), "The highest one is Mt. Ida."),
+        ],
+        [
+            (one("choice", "$7 / 3$", "$7 / 3$", "$8 / 3$"), r"\boxed{\frac{8}{3}}"),
+            (one("choice", "Mt. Ida", "Mt. Ida", "Mt. Oxa"), "The highest one is Mt. Oxa."),
+        ],
+    ),
+    "a number states the answer only where the sentence does": (
+        [
+            (one("count", "3"), "There are three bars that rise above 8."),
+            (one("count", "3"), "Answer: three bars"),
+            (one("number", "17"), "The perimeter of △KLM is 17."),
+            (one("number", "36"), "6 x 6 = 36 tiles"),
+            (one("number", "0.07"), "Answer: 7 hundredths"),
+            (one("number", "9", unit="$, per week"), "Answer: $9"),
+            (one("number", "12345"), r"\boxed{12,\!345}"),
+        ],
+        [
+            (one("count", "3"), "The three bars touch each other."),
+            (one("count", "2"), "Answer: the taller of the two towers"),
+            (one("count", "1"), "One should look at the legend."),
+            (one("count", "1"), "The lowest one is grey."),
+            (SEVEN, "Answer: 7 hundredths"),
+            (SEVEN, "Answer: twice 7"),
+            (one("fraction", "1/4"), "Answer: the lower right quarter"),
+            (one("number", "36"), "6 x 6 = 36, and 6 x 7 = 42"),
+            (one("percent", "7%"), "Answer: 7 percentage points"),
+        ],
+    ),
+    "a refusal is no verdict": (
+        [
+            (one("yes_no", "no"), "No, the left bar is shorter."),
+            (one("choice", "No", "Yes", "No"), "No, it does not have the highest bar."),
+            (one("yes_no", "yes"), "That is correct."),
+        ],
+        [
+            (one("yes_no", "no"), "No image was given."),
+            (one("yes_no", "no"), "No data"),
+            (one("yes_no", "yes"), "I can't tell which one is the right option."),
+            (one("yes_no", "yes"), "Let us find the correct answer."),
+            (one("choice", "Yes", "Yes", "No"), "There is no correct option here."),
+        ],
+    ),
+    "plus-minus is two values": (
+        [
+            (one("set", r"{2+\sqrt{7}, 2-\sqrt{7}}"), r"\boxed{2 \pm \sqrt{7}}"),
+            (one("set", r"\{1\pm\sqrt{2}, 4\}"), r"\boxed{4, 1-\sqrt{2}, 1+\sqrt{2}}"),
+            (one("set", "{1, 2}"), r"\boxed{1} and \boxed{2}"),
+        ],
+        [
+            (one("tuple", r"\pm 6"), r"\boxed{6}"),
+            (one("text", r"x = \pm 6"), "Answer: x = 6"),
+            (one("number", "6"), r"\boxed{\pm 6}"),
+        ],
+    ),
+    "brackets and equations": (
+        [
+            (one("equation", "x = 9"), "Answer: $x = 4+5 = 9$"),
+            (one("equation", "f(x) = 2"), "Answer: 2"),
+            (one("interval", "x < 4"), "Answer: $-x > -4$"),
+            (one("expression", r"\frac{5^2}{2^3 3^2}"), r"\boxed{\frac{25}{72}}"),
+        ],
+        [
+            (one("equation", "x = 9"), "Answer: $x = 4+6 = 9$"),
+            (one("tuple", "(0, 4)"), "Answer: [0, 4)"),
+            (one("interval", r"[4, \infty)"), r"Answer: [4, \infty]"),
+        ],
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_of_each_kind_the_right_ones_are_accepted_and_the_wrong_ones_refused(kind: str) -> None:
+    accepted, refused = KINDS[kind]
+    assert [said for said, correct in verdicts(accepted).items() if not correct] == []
+    assert [said for said, correct in verdicts(refused).items() if correct] == []
+
+
+def test_words_of_a_condition_or_a_refusal_may_be_an_option() -> None:
+    unknown = one("choice", "not enough information", "red", "not enough information")
+    assert verify("Answer: not enough information", unknown).correct
+    only_if = one("choice", "only if n is odd", "always", "only if n is odd")
+    assert verify("Answer: only if n is odd", only_if).correct
+
+
+def test_the_reason_says_why_there_is_no_commitment() -> None:
+    said = {
+        "Answer: 7. Wait, I skipped one.": "taken back",
+        "Assuming that it is full, the answer is 7.": "conditional",
+        "Answer: It can't be determined from the image.": "a refusal",
+        "Answer: 7 because the": "unfinished",
+    }
+    assert {text: verify(text, SEVEN).reason for text in said} == said
+
+
+# The child process of computer algebra is started ahead of need
+
+
+def test_a_formula_starts_the_algebra_child_and_a_number_does_not() -> None:
+    program = (
+        "from mstar.rewards.base import Answer\n"
+        "from mstar.rewards.verifier.verify import verify\n"
+        "from mstar.rewards.verifier.parsing.symbolic import WORKER\n"
+        "verify('Answer: 7', Answer('number', '7'))\n"
+        "print(WORKER.process_id)\n"
+        "verify('Answer: x', Answer('expression', 'x'))\n"
+        "print(WORKER.process_id)\n"
+    )
+    said = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    before, after = said.stdout.split()
+    assert before == "None"
+    with pytest.raises(ProcessLookupError):  # it was started, and ended with its parent
+        os.kill(int(after), 0)
+
+
+def test_a_child_that_is_there_is_not_started_again() -> None:
+    worker = Worker()
+    try:
+        worker.prepare()
+        first = worker.process_id
+        worker.prepare()
+        assert first is not None
+        assert worker.process_id == first
+        assert worker.ask("x", "x") is True
+    finally:
+        worker.stop()
