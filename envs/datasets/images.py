@@ -316,10 +316,10 @@ def _path_inside(text: str, row: RawRow) -> Path:
     file = next(filter(os.path.isfile, inside), None)
     if file is None and existing is None:
         above = [
-            folder
+            str(folder)
             for folder in Path(root).parents[:2]
-            for name in names
-            if any((folder / part / name).is_file() for part in ("", "images"))
+            for place in (text, os.path.join("images", text))
+            if os.path.isfile(os.path.join(folder, place))
         ]
         found = f"; it is in {above[0]}" if above else "; if the images are elsewhere"
         raise ValueError(

@@ -70,6 +70,7 @@ def kinds(rows: list[dict[str, Any]], fields: Any = None) -> dict[str, int]:
         ("Which hold? (A) p (B) Both (a) and (b) hold", ("p", "Both (a) and (b) hold")),
         ("A. Smith has 3, B. Jones has 5. Who has more?", ()),
         ("Lines (A) and (B) cross. How many points?", ()),
+        ("Which, (a) or (b), is higher?", ()),
         ("求角（A）30°（B）40°。请一步一步推理", ("30°", "40°")),
         ("Who spoke? (A) Never (B) What is it?", ("Never", "What is it?")),
     ],
@@ -150,10 +151,10 @@ def test_columns_on_the_answer_are_used() -> None:
     several = {"final_answer": ["3,5"], "is_multiple_answer": True, "context": "A ball."}
     both = only([{"question": "Find both.", "image": drawing(1), **several}])
     rounded = only([row(answer=1.0, precision=2)])
-    declared = only([row(answer=r"$(1,2)$", answer_type="Numerical")])
+    declared = only([row(answer=r"$(2,\infty)$", answer_type="Numerical")])
     answers = [problem.answer for problem in (both, rounded, declared)]
     assert [(a.type, a.value) for a in answers if a] == [
-        ("set", "3,5"), ("number", "1.00"), ("tuple", "(1,2)")
+        ("set", "3,5"), ("number", "1.00"), ("interval", r"(2,\infty)")
     ]  # fmt: skip
 
 
