@@ -1,9 +1,10 @@
 """Data sets as sources of problems: files, folders, hub data sets and rows in memory.
 
 Rows are read (``readers``), mapped to fields (``schemas``, ``field_map``), parsed (``parse_row``),
-audited (``audit``) and divided into splits (``splits``); ``DatasetSource`` poses what holds up and
-``validate_dataset`` reports on the rest. To plug in: a published form is one entry of ``SCHEMAS``
-in ``schemas``, a file format one entry of ``READERS`` in ``readers``.
+audited (``audit``, each image and answer once, see ``checked``) and divided into splits
+(``splits``); ``DatasetSource`` poses what holds up and ``validate_dataset`` reports on the rest. To
+plug in: a published form is one entry of ``SCHEMAS`` in ``schemas``, a file format one entry of
+``READERS`` in ``readers``.
 """
 
 from mstar.envs.datasets.audit import Audit, AuditedRow, RowError, audit_dataset

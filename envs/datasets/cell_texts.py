@@ -27,6 +27,7 @@ MOST_IMAGES = 99  # a larger number in a placeholder is the name of a file
 HINT = re.compile(r"Hint: Please answer[^\n]{0,200}\nQuestion:\s*")  # from MathVista
 LEAD_IN = re.compile(r"\A(?:the\s+)?(?:final\s+|correct\s+)?answer(?:\s+is\b\s*:?|\s*:)\s*", re.I)
 WRAPPED = re.compile(r"\$\$?([^$]+)\$\$?|\\boxed\{(.+)\}|<answer>(.*)</answer>", re.S)
+SHORT_LINE = 12  # characters; lines up to this length are values, not a solution
 QUOTED = re.compile(r"\[\s*(['\"]).{0,2000}\1\s*,?\s*\]", re.S)  # a list of texts written as text
 USER_ROLES, ASSISTANT_ROLES = ("user", "human"), ("assistant", "gpt")
 
@@ -122,6 +123,9 @@ def answer_text(value: Any, list_is_one_answer: bool = False) -> str:
     text = as_text(value).strip()
     if "\n" in text or "<answer>" in text or "\\boxed" in text:
         committed = extract(text, strict=True)
+        lines = [line.strip() for line in text.splitlines() if line.strip()]
+        if committed is None and max(map(len, lines)) <= SHORT_LINE:
+            committed = ", ".join(dict.fromkeys(lines))  # one value a line
         if committed is None:
             raise ValueError(
                 f"the answer {text[:60]!r}... has several lines and no <answer>, \\boxed{{}} or "

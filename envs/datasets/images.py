@@ -92,8 +92,8 @@ class StoredImage:
     def check(self) -> ImageInfo:
         """Read the whole image and return its digest and size.
 
-        JPEG files are decoded in gray at down to an eighth of their size: all of the file is read, in a
-        fraction of the time.
+        JPEG files are decoded in gray at down to an eighth of their size: all of the file is
+        read, in a fraction of the time.
 
         Raises:
             ValueError: the file does not exist, is not an image of a known format, is broken or
@@ -315,9 +315,17 @@ def _path_inside(text: str, row: RawRow) -> Path:
         )
     file = next(filter(os.path.isfile, inside), None)
     if file is None and existing is None:
+        above = [
+            str(folder)
+            for folder in Path(root).parents[:2]
+            for place in (text, os.path.join("images", text))
+            if os.path.isfile(os.path.join(folder, place))
+        ]
+        found = f"; it is in {above[0]}" if above else "; if the images are elsewhere"
         raise ValueError(
-            f"image {text:.200}: no such file in {row.folder}; if the images are elsewhere, name "
-            "their folder with image_folder=..., on the command line --fields image_folder=FOLDER"
+            f"image {text:.200}: no such file in {row.folder}{found}: name their folder with "
+            f"image_folder=..., on the command line --fields image_folder="
+            f"{above[0] if above else 'FOLDER'}"
         )
     return Path(file or inside[0])
 

@@ -255,7 +255,12 @@ def _between_marks(text: str, marks: Sequence[tuple[int, int]]) -> tuple[str, ..
             break
     parts = [part.strip().rstrip(",;，；").strip() for part in parts]
     goes_on = rest.strip() and not ABOUT_ANSWERING.search(rest)
-    if not all(parts) or goes_on or ASKS_AFTER_SENTENCE.search(parts[-1]):
+    if (
+        not all(parts)
+        or parts[0] in ("or", "and", "vs")
+        or goes_on
+        or ASKS_AFTER_SENTENCE.search(parts[-1])
+    ):
         return ()
     return tuple(parts)
 

@@ -70,6 +70,7 @@ def kinds(rows: list[dict[str, Any]], fields: Any = None) -> dict[str, int]:
         ("Which hold? (A) p (B) Both (a) and (b) hold", ("p", "Both (a) and (b) hold")),
         ("A. Smith has 3, B. Jones has 5. Who has more?", ()),
         ("Lines (A) and (B) cross. How many points?", ()),
+        ("Which, (a) or (b), is higher?", ()),
         ("求角（A）30°（B）40°。请一步一步推理", ("30°", "40°")),
         ("Who spoke? (A) Never (B) What is it?", ("Never", "What is it?")),
     ],
@@ -134,6 +135,12 @@ def test_a_gold_has_the_type_that_a_reader_gives_it(
     assert (answer.type, answer.value, answer.unit) == (type, value, unit)
 
 
+def test_golds_of_one_value_a_line_are_several_values() -> None:
+    found = only([row(choices=["p", "q", "r"], answer="C\nA")]).answer
+    assert found is not None
+    assert (found.type, found.value) == ("set", "A, C")
+
+
 def test_the_question_decides_on_equations_and_on_order() -> None:
     assert infer_answer("y = -3", question="Find the equation of the line.").type == "equation"
     assert infer_answer("y = -3", question="Find y.").type == "number"
@@ -144,10 +151,10 @@ def test_columns_on_the_answer_are_used() -> None:
     several = {"final_answer": ["3,5"], "is_multiple_answer": True, "context": "A ball."}
     both = only([{"question": "Find both.", "image": drawing(1), **several}])
     rounded = only([row(answer=1.0, precision=2)])
-    declared = only([row(answer=r"$(1,2)$", answer_type="Numerical")])
+    declared = only([row(answer=r"$(2,\infty)$", answer_type="Numerical")])
     answers = [problem.answer for problem in (both, rounded, declared)]
     assert [(a.type, a.value) for a in answers if a] == [
-        ("set", "3, 5"), ("number", "1.00"), ("tuple", "(1,2)")
+        ("set", "3,5"), ("number", "1.00"), ("interval", r"(2,\infty)")
     ]  # fmt: skip
 
 
@@ -232,6 +239,18 @@ def test_a_folder_names_the_split_of_the_files_in_it(tmp_path: Path) -> None:
     (folder / "bars.jsonl").write_text("\n".join(lines))
     for path in (folder / "bars.jsonl", folder, folder.parent):
         assert validate_dataset(str(path)).splits == {"test": 12}
+
+
+def test_images_in_a_folder_above_the_problems_are_named_in_the_error(tmp_path: Path) -> None:
+    for name in ("data", "images"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "images" / "1.png").write_bytes(drawing(1))
+    path = tmp_path / "data" / "a.jsonl"
+    path.write_text(json.dumps(row(image="images/1.png")))
+    with pytest.raises(ValueError, match=f"image_folder={tmp_path}"):
+        DatasetSource.load(str(path))
+    loaded = DatasetSource.load(str(path), image_folder=str(tmp_path))
+    assert len(loaded.problems["train"]) == 1
 
 
 def test_packed_files_utf_16_and_semicolons_are_read(tmp_path: Path) -> None:
