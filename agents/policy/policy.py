@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -63,18 +63,22 @@ class Policy:
 
         Raises:
             FileNotFoundError: there is neither such a folder nor such a model on the hub.
-            ValueError: not a vision-language model, or its weights are not safetensors.
+            ValueError: not a vision-language model; its weights are not safetensors; a weight of it
+                or of the adapter is missing; its images cannot be read here.
         """
         if (Path(name) / "adapter_config.json").is_file():
             adapter, name = name, PeftConfig.from_pretrained(name).base_model_name_or_path
         processor = load_processor(name, vision_language_config(name))
         model = load_weights(name, dtype)
         if adapter is not None:
-            model = PeftModel.from_pretrained(model, adapter, is_trainable=True)
+            model = with_adapter(model, adapter)
         return cls(model.to(pick_device(device)).eval(), processor)
 
     def save(self, directory: str | Path) -> None:
-        """Write the processor and the weights, as safetensors; with LoRA the adapter's only."""
+        """Write the weights, as safetensors, and the processor's files as they came.
+
+        With LoRA, the weights are the adapter's alone.
+        """
         self.model.save_pretrained(directory)
         self.processor.save_pretrained(directory)
 
@@ -149,10 +153,17 @@ class Policy:
                     copy_into_shard(weight, weights[name])
 
     def load_weights(self, directory: str | Path) -> None:
-        """Load the weights that a policy of the same architecture has saved, in place."""
+        """Load the weights that a policy of the same architecture has saved, in place.
+
+        Raises:
+            ValueError: some are missing, or of an adapter some are of another one.
+        """
         if isinstance(self.model, PeftModel):
             own = get_peft_model_state_dict(self.model)
             saved = load_peft_weights(str(directory), device="cpu")
+            check_names(
+                f"adapter {directory}", own.keys() - saved.keys(), saved.keys() - own.keys()
+            )
         else:
             precision: Precision = "bfloat16" if self.model.dtype == torch.bfloat16 else "float32"
             own = self.model.state_dict()
@@ -221,17 +232,63 @@ def load_weights(name: str, dtype: Precision) -> Any:
     """Load a model with its weights, which must be safetensors: pickled ones can run code.
 
     Raises:
-        ValueError: there are no weights in safetensors.
+        ValueError: there are no weights in safetensors, or some are missing.
     """
     try:
-        return AutoModelForImageTextToText.from_pretrained(
-            name, dtype=getattr(torch, dtype), use_safetensors=True, trust_remote_code=False
+        model, report = AutoModelForImageTextToText.from_pretrained(
+            name,
+            dtype=getattr(torch, dtype),
+            use_safetensors=True,
+            trust_remote_code=False,
+            output_loading_info=True,
         )
     except OSError as error:
         raise ValueError(
             f"model {name!r} has no weights in safetensors, and pickled weights are not loaded; "
             "load it where you trust it and write it again with save_pretrained"
         ) from error
+    # More weights than the model has are common: a published checkpoint may carry other heads.
+    if report["missing_keys"]:
+        check_names(f"model {name}", report["missing_keys"], report["unexpected_keys"])
+    return model
+
+
+def with_adapter(model: Any, folder: str) -> PeftModel:
+    """A model with the LoRA adapter in a folder, ready to be trained.
+
+    Raises:
+        ValueError: the adapter lacks weights, or has some that the model has no place for.
+    """
+    config = PeftConfig.from_pretrained(folder)
+    config.inference_mode = False
+    wrapped = get_peft_model(model, config)
+    report = wrapped.load_adapter(folder, "default", is_trainable=True)
+    check_names(f"adapter {folder}", report.missing_keys, report.unexpected_keys)
+    return wrapped
+
+
+def check_names(what: str, missing: Collection[str], unexpected: Collection[str]) -> None:
+    """Check that the weights of a folder are those that a model needs.
+
+    Args:
+        what: was loaded, for the message.
+        missing: names of weights that are not there.
+        unexpected: names of weights for which there is no place.
+
+    Raises:
+        ValueError: they are not.
+    """
+    if not missing and not unexpected:
+        return
+    lists = [
+        f"{len(names)} {kind}, such as {', '.join(sorted(names)[:3])}"
+        for kind, names in (("missing", missing), ("not known", unexpected))
+        if names
+    ]
+    raise ValueError(
+        f"{what} has not the weights of this model: {'; '.join(lists)}; it was cut, or belongs to "
+        "another model: give the model it was made from, or a whole copy of it"
+    )
 
 
 def pick_device(device: str) -> torch.device:
