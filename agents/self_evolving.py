@@ -121,7 +121,7 @@ class SelfEvolving(Agent):
         examples = [
             SFTExample(rollout.prompt, rollout.response.tokens)
             for rollout in kept
-            if self.policy.image_token not in rollout.response.tokens
+            if self.policy.media_tokens.isdisjoint(rollout.response.tokens)
         ]
         if not examples:
             return []

@@ -494,7 +494,8 @@ def lfm2(t: Any) -> Any:
     )
 
 
-OVIS_MARKS = {"image": "<image>", **{f"v{i}": f"<visual_{i}>" for i in range(5)}}
+OVIS_INDICATORS = ("<IMG>", "<IMG_GRID>", "<IMG_COL>", "<IMG_ROW>", "</IMG>")
+OVIS_MARKS = {"image": "<image>", "atom": "<IMG_ATOM>", **{mark: mark for mark in OVIS_INDICATORS}}
 
 
 def ovis2(t: Any) -> Any:
@@ -508,8 +509,8 @@ def ovis2(t: Any) -> Any:
         },
         vocab_size=len(t),
         hidden_size=WIDTH,
-        visual_indicator_token_ids=[t.convert_tokens_to_ids(f"<visual_{i}>") for i in range(5)],
-        **ids(t, image_token_id="<image>"),
+        visual_indicator_token_ids=t.convert_tokens_to_ids(list(OVIS_INDICATORS)),
+        **ids(t, image_token_id="<IMG_ATOM>"),
     )
 
 

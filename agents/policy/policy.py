@@ -30,6 +30,8 @@ from mstar.envs.problem import Prompt
 
 Precision = Literal["float32", "bfloat16"]
 
+MEDIA_TOKENS = ("image_token_id", "video_token_id", "audio_token_id", "image_patch_id")
+
 
 @dataclass(frozen=True, slots=True)
 class Policy:
@@ -127,9 +129,11 @@ class Policy:
         return tuple(ends) if isinstance(ends, list | tuple) else (ends,)
 
     @property
-    def image_token(self) -> int | None:
-        """Id of the token in whose places the features of images are read; None if unknown."""
-        return getattr(self.network.config, "image_token_id", None)
+    def media_tokens(self) -> frozenset[int]:
+        """Ids of the tokens in whose places a model reads images, videos or sound."""
+        config = self.network.config
+        ids = {getattr(config, name, None) for name in MEDIA_TOKENS}
+        return frozenset({*ids, *getattr(config, "visual_indicator_token_ids", ())} - {None})
 
     @property
     def size(self) -> int:
@@ -195,7 +199,7 @@ class Policy:
             ]
             for prompt in prompts
         ]
-        batch = self.processor.apply_chat_template(
+        batch: BatchFeature = self.processor.apply_chat_template(
             turns,
             add_generation_prompt=True,
             tokenize=True,
@@ -203,6 +207,7 @@ class Policy:
             return_tensors="pt",
             processor_kwargs={"padding": True, "padding_side": "left"},
         )
+        batch.pop("labels", None)  # PaliGemma's processor makes some of the prompt
         return batch.to(self.device, dtype=self.network.dtype)
 
 
