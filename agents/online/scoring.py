@@ -17,6 +17,7 @@ from mstar.agents.policy.turns import IGNORED
 from mstar.agents.types import Rollout
 
 COMPARED = 4  # responses
+INSTEAD = "train this model with --agent continuous or online-dpo, which do without that head"
 # By how many nats a sum may differ by rounding, times the root of the number of tokens.
 ROUNDING = {torch.float32: 0.02, torch.bfloat16: 0.3}
 
@@ -69,8 +70,14 @@ class SampledInputs:
             given = attention_mask[rows, -logits_to_keep:].bool()
             inputs = self.bridge.continued(self.keys[rows], tokens, given)
             inputs = widened(inputs, input_ids.shape[1])
-            with trainer.accelerator.autocast():
-                out = model(**inputs, **extra, fused_lm_head=True)
+            try:
+                with trainer.accelerator.autocast():
+                    out = model(**inputs, **extra, fused_lm_head=True)
+            except (AttributeError, TypeError) as error:
+                name = type(self.bridge.policy.network).__name__
+                raise ValueError(
+                    f"TRL's scoring head does not fit {name} ({error}); {INSTEAD}"
+                ) from error
             entropy = out.log_probs if out.entropy is None else out.entropy
             parts.append(
                 (placed(out.log_probs, inputs, given), placed(entropy, inputs, given)),
@@ -162,8 +169,7 @@ def check_scores(
         if not abs(found - sampled) <= allowed:
             raise ValueError(
                 f"the trainer gives {count} sampled tokens the log-probability {found:.2f} and the "
-                f"sampler {sampled:.2f}, more than rounding: {reason(network)}; train this model "
-                "with an agent that fine-tunes, such as --agent continuous"
+                f"sampler {sampled:.2f}, more than rounding: {reason(network)}; {INSTEAD}"
             )
 
 
@@ -172,4 +178,4 @@ def reason(network: Any) -> str:
     scale = getattr(network.config.get_text_config(), "logit_scale", None)
     if scale is not None:
         return f"TRL multiplies the logits by logit_scale {scale}, and {type(network).__name__} not"
-    return f"TRL's head does not compute what {type(network).__name__} does"
+    return f"TRL does not compute what {type(network).__name__} does"

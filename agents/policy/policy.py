@@ -30,6 +30,25 @@ from mstar.envs.problem import Prompt
 
 Precision = Literal["float32", "bfloat16"]
 
+Attention = Literal["auto", "eager"]
+
+# Modules without LoRA: the image tower, and what sends a token to its experts.
+NOT_ADAPTED = r".*\b(vision_tower|vision_model|vision_backbone|visual)\b.*|.*\.(router|gate)"
+# What a generation config asks for that changes which tokens are likely, where it is set.
+CHANGES_SAMPLING = (
+    "repetition_penalty",
+    "no_repeat_ngram_size",
+    "encoder_repetition_penalty",
+    "bad_words_ids",
+    "sequence_bias",
+    "suppress_tokens",
+    "begin_suppress_tokens",
+    "forced_bos_token_id",
+    "forced_eos_token_id",
+    "exponential_decay_length_penalty",
+    "guidance_scale",
+)
+NEUTRAL = (None, 0, 1, 1.0, [], {})  # values of these that change nothing
 MEDIA_TOKENS = ("image_token_id", "video_token_id", "audio_token_id", "image_patch_id")
 
 
@@ -52,6 +71,7 @@ class Policy:
         *,
         device: str = "auto",
         dtype: Precision = "float32",
+        attention: Attention = "auto",
         adapter: str | None = None,
     ) -> Policy:
         """Load a model and its processor; a checkpoint's own code is never run.
@@ -61,6 +81,7 @@ class Policy:
                 policy with LoRA names its base model, which is loaded first.
             device: ``"auto"`` for an accelerator if there is one, else a device of torch.
             dtype: of the weights.
+            attention: ``"eager"``, or ``"auto"`` for what transformers chooses.
             adapter: folder of a LoRA adapter to add.
 
         Raises:
@@ -71,7 +92,7 @@ class Policy:
         if (Path(name) / "adapter_config.json").is_file():
             adapter, name = name, PeftConfig.from_pretrained(name).base_model_name_or_path
         processor = load_processor(name, vision_language_config(name))
-        model = load_weights(name, dtype)
+        model = load_weights(name, dtype, attention)
         if adapter is not None:
             model = with_adapter(model, adapter)
         return cls(model.to(pick_device(device)).eval(), processor)
@@ -85,7 +106,7 @@ class Policy:
         self.processor.save_pretrained(directory)
 
     def with_lora(self, rank: int, alpha: float | None = None) -> Policy:
-        """The same model with LoRA on the linear layers outside the image tower and the head.
+        """The same model with LoRA on the linear layers of the text model and the projector.
 
         The layers are added to this policy's model in place; use the returned policy from then on.
 
@@ -102,7 +123,7 @@ class Policy:
             r=rank,
             lora_alpha=2 * rank if alpha is None else alpha,
             target_modules="all-linear",
-            exclude_modules=r".*\b(vision_tower|vision_model|visual)\b.*",
+            exclude_modules=NOT_ADAPTED,
             task_type="CAUSAL_LM",
         )
         return Policy(get_peft_model(self.model, config), self.processor)
@@ -127,6 +148,13 @@ class Policy:
         if ends is None:
             return ()
         return tuple(ends) if isinstance(ends, list | tuple) else (ends,)
+
+    @property
+    def unused_sampling(self) -> dict[str, object]:
+        """What the checkpoint's generation config asks for and is not applied, by name."""
+        config = self.network.generation_config
+        asked = {name: getattr(config, name, None) for name in CHANGES_SAMPLING}
+        return {name: value for name, value in asked.items() if value not in NEUTRAL}
 
     @property
     def media_tokens(self) -> frozenset[int]:
@@ -233,7 +261,7 @@ def vision_language_config(name: str) -> Any:
     return config
 
 
-def load_weights(name: str, dtype: Precision) -> Any:
+def load_weights(name: str, dtype: Precision, attention: Attention = "auto") -> Any:
     """Load a model with its weights, which must be safetensors: pickled ones can run code.
 
     Raises:
@@ -243,6 +271,7 @@ def load_weights(name: str, dtype: Precision) -> Any:
         model, report = AutoModelForImageTextToText.from_pretrained(
             name,
             dtype=getattr(torch, dtype),
+            attn_implementation=None if attention == "auto" else attention,
             use_safetensors=True,
             trust_remote_code=False,
             output_loading_info=True,
