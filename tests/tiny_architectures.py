@@ -860,7 +860,7 @@ FORMS: dict[str, Form] = {
     "cohere2_vision": Form(
         cohere2,
         "Cohere2VisionProcessor",
-        images("Cohere2Vision", **SQUARE, patch_size=8, downsample_factor=2, max_patches=2),
+        images("Cohere2Vision", **SQUARE, patch_size=2, downsample_factor=2, max_patches=2),
         {
             "boi_token": "<|START_OF_IMG|>",
             "eoi_token": "<|END_OF_IMG|>",
