@@ -11,6 +11,7 @@ from transformers import PrinterCallback
 from trl import SFTConfig, SFTTrainer
 
 from mstar.agents.config import OptimConfig
+from mstar.agents.head_check import check_head
 from mstar.agents.policy import distributed
 from mstar.agents.policy.forward import unwrap_forward
 from mstar.agents.policy.policy import Policy
@@ -100,6 +101,7 @@ class LiveTrainer:
             callbacks=[RoundCallback(self._thread, self._slots.fill)],
         )
         self.trainer.remove_callback(PrinterCallback)  # the run has its own display
+        check_head(self._policy, continued(self._policy, [first[0].prompt], [first[0].tokens]))
         trainer, resume = self.trainer, str(self._resume) if self._resume else None
         self._thread.start(
             lambda: trainer.train(resume_from_checkpoint=resume),

@@ -228,7 +228,11 @@ GEMMA_MARKS = {
 def gemma3(t: Any) -> Any:
     return tf.Gemma3Config(
         text_config=text(
-            t, head_dim=12, sliding_window=24, layer_types=["sliding_attention", "full_attention"]
+            t,
+            head_dim=12,
+            sliding_window=24,
+            layer_types=["sliding_attention", "full_attention"],
+            final_logit_softcapping=3.0,
         ),
         vision_config={**SIGLIP},
         mm_tokens_per_image=4,
@@ -261,6 +265,7 @@ def gemma4(t: Any) -> Any:
             sliding_window=24,
             layer_types=["sliding_attention", "full_attention"],
             vocab_size_per_layer_input=len(t),
+            final_logit_softcapping=3.0,
             hidden_size_per_layer_input=8,
         ),
         vision_config={

@@ -12,14 +12,12 @@ from typing import Any
 
 import torch
 
+from mstar.agents.head_check import INSTEAD, head_does_not_fit, reason, same_sum
 from mstar.agents.online.trl_bridge import TrlBridge
 from mstar.agents.policy.turns import IGNORED
 from mstar.agents.types import Rollout
 
 COMPARED = 4  # responses
-INSTEAD = "train this model with --agent continuous or online-dpo, which do without that head"
-# By how many nats a sum may differ by rounding, times the root of the number of tokens.
-ROUNDING = {torch.float32: 0.02, torch.bfloat16: 0.3}
 
 
 class SampledInputs:
@@ -74,10 +72,7 @@ class SampledInputs:
                 with trainer.accelerator.autocast():
                     out = model(**inputs, **extra, fused_lm_head=True)
             except (AttributeError, TypeError) as error:
-                name = type(self.bridge.policy.network).__name__
-                raise ValueError(
-                    f"TRL's scoring head does not fit {name} ({error}); {INSTEAD}"
-                ) from error
+                raise ValueError(head_does_not_fit(self.bridge.policy, error)) from error
             entropy = out.log_probs if out.entropy is None else out.entropy
             parts.append(
                 (placed(out.log_probs, inputs, given), placed(entropy, inputs, given)),
@@ -165,17 +160,8 @@ def check_scores(
         if rollout is None:
             continue
         sampled, count = rollout.response.logprob, len(rollout.response.tokens)
-        allowed = ROUNDING.get(dtype, ROUNDING[torch.bfloat16]) * count**0.5
-        if not abs(found - sampled) <= allowed:
+        if not same_sum(found, sampled, count, dtype):
             raise ValueError(
                 f"the trainer gives {count} sampled tokens the log-probability {found:.2f} and the "
                 f"sampler {sampled:.2f}, more than rounding: {reason(network)}; {INSTEAD}"
             )
-
-
-def reason(network: Any) -> str:
-    """Why a trainer's log-probabilities may be others than a model's, as far as is known."""
-    scale = getattr(network.config.get_text_config(), "logit_scale", None)
-    if scale is not None:
-        return f"TRL multiplies the logits by logit_scale {scale}, and {type(network).__name__} not"
-    return f"TRL does not compute what {type(network).__name__} does"

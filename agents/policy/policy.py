@@ -48,6 +48,11 @@ CHANGES_SAMPLING = (
     "exponential_decay_length_penalty",
     "guidance_scale",
 )
+# Families that load and are sampled, but that no trainer here can follow.
+REFUSED = {
+    "paligemma": "the tokens of its prompts attend to each other in both directions, which no "
+    "trainer here does",
+}
 NEUTRAL = (None, 0, 1, 1.0, [], {})  # values of these that change nothing
 MEDIA_TOKENS = ("image_token_id", "video_token_id", "audio_token_id", "image_patch_id")
 
@@ -257,6 +262,11 @@ def vision_language_config(name: str) -> Any:
         raise ValueError(
             f"model {name!r} is a {config.model_type!r}, which does not read images and write "
             "text; give a vision-language model, such as a LLaVA, an Idefics3 or a Qwen2.5-VL"
+        )
+    if config.model_type in REFUSED:
+        raise ValueError(
+            f"model {name!r} is a {config.model_type!r}: {REFUSED[config.model_type]}; "
+            "docs/architectures.md has the families that can be trained"
         )
     return config
 
