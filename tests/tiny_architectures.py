@@ -232,7 +232,7 @@ def gemma3(t: Any) -> Any:
             head_dim=12,
             sliding_window=24,
             layer_types=["sliding_attention", "full_attention"],
-            final_logit_softcapping=3.0,
+            initializer_range=0.08,  # embeddings are multiplied by the root of the width
         ),
         vision_config={**SIGLIP},
         mm_tokens_per_image=4,
@@ -959,7 +959,7 @@ def save_architecture(name: str, folder: Path, seed: int = 0) -> Path:
 def spread(model: Any) -> None:
     """Make what a random model says depend on its image and change from token to token."""
     for weight in model.parameters():
-        if weight.ndim > 1 and weight.std() < 0.1:
+        if weight.ndim > 1 and weight.std() < 0.05:
             torch.nn.init.normal_(weight, std=0.2)
 
 

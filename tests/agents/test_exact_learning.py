@@ -14,10 +14,10 @@ from tiny_models import save_tiny_model
 from tiny_runs import Even, agent_of, noise
 from tokenizers import Tokenizer, decoders, models, normalizers
 from transformers import PreTrainedTokenizerFast
-from trl import GRPOTrainer, RLOOTrainer, SFTTrainer
+from trl import SFTTrainer
 
 from mstar.agents.config import OptimConfig
-from mstar.agents.online.dpo import OnlineDPOTrainer
+from mstar.agents.online.trl_bridge import TrlBridge
 from mstar.agents.policy.embedded import ASSISTANT, END, PAD, USER
 from mstar.agents.policy.policy import Policy
 from mstar.agents.policy.turns import continued, whole_turns
@@ -90,7 +90,8 @@ def prompts(count: int) -> list[Prompt]:
 def odd_responses(policy: Policy, count: int) -> list[tuple[int, ...]]:
     """Random bytes, blanks at both ends, special tokens and their look-alikes; half without end."""
     tokenizer, chance = policy.processor.tokenizer, random.Random(3)
-    drawn = [i for i in range(len(tokenizer)) if i not in (policy.image_token, *policy.end_tokens)]
+    special = {*policy.media_tokens, *policy.end_tokens}
+    drawn = [i for i in range(len(tokenizer)) if i not in special]
     texts = [
         " 7",
         "7 ",
@@ -184,7 +185,7 @@ def test_the_loss_is_the_log_probability_that_sampling_measured(
 ) -> None:
     asked = prompts(6)  # other images for each row, so that each needs its own inputs
     responses = drawn(form, asked, 1.0)
-    responses = [r for r in responses if form.image_token not in r.tokens]
+    responses = [r for r in responses if form.media_tokens.isdisjoint(r.tokens)]
     assert len(responses) == 6
     live = trainer_of(form, tmp_path / "trainer", updates=1, batch=6)
     result = live.fine_tune(
@@ -215,36 +216,22 @@ def test_learning_its_own_greedy_answers_leaves_them_as_they_are(
     assert [r.tokens for r in drawn(form, asked, 0.0, limit=16)] == solutions
 
 
-@pytest.mark.parametrize(
-    ("agent", "trainer", "method"),
-    [
-        ("grpo", GRPOTrainer, "_get_per_token_logps_and_entropies"),
-        ("rloo", RLOOTrainer, "_get_per_token_logps_and_entropies"),
-        ("online-dpo", OnlineDPOTrainer, "_forward"),
-    ],
-)
+@pytest.mark.parametrize("agent", ["grpo", "rloo", "online-dpo"])
 def test_online_trainers_learn_the_tokens_that_were_drawn(
-    policy: Policy,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    agent: str,
-    trainer: type,
-    method: str,
+    policy: Policy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, agent: str
 ) -> None:
     thinking = TEMPLATES["thinking"].replace("IMAGE", "<image>")
     monkeypatch.setattr(policy.processor, "chat_template", thinking)
     read: list[list[int]] = []
-    plain = getattr(trainer, method)
+    plain = TrlBridge.continued
 
-    def scored(self: Any, model: Any, *tensors: Any, **named: Any) -> Any:
-        if agent == "online-dpo":
-            ids, mask = torch.cat(tensors[0:4:2], 1), torch.cat(tensors[1:4:2], 1)
-        else:
-            ids, mask = tensors[:2]
-        read.extend(row[given == 1].tolist() for row, given in zip(ids, mask, strict=True))
-        return plain(self, model, *tensors, **named)
+    def recorded(bridge: TrlBridge, *given: Any) -> dict[str, torch.Tensor]:
+        inputs = plain(bridge, *given)
+        rows = zip(inputs["input_ids"], inputs["attention_mask"], strict=True)
+        read.extend(row[mask == 1].tolist() for row, mask in rows)
+        return inputs
 
-    monkeypatch.setattr(trainer, method, scored)
+    monkeypatch.setattr(TrlBridge, "continued", recorded)
     learner = agent_of(policy, tmp_path, RewardPanel([Even()]), agent=agent, rounds=1)
     *_, done = learner.learn()
     learner.close()
