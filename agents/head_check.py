@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -48,7 +49,7 @@ def check_head(policy: Policy, inputs: Mapping[str, torch.Tensor]) -> None:
 
 def same_sum(found: float, expected: float, tokens: int, dtype: torch.dtype) -> bool:
     """Whether two log-probabilities of some tokens, in nats, differ by rounding only; NaN does."""
-    allowed = ROUNDING.get(dtype, ROUNDING[torch.bfloat16]) * tokens**0.5
+    allowed = ROUNDING.get(dtype, ROUNDING[torch.bfloat16]) * math.sqrt(tokens)
     return abs(found - expected) <= allowed
 
 

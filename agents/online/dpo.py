@@ -76,7 +76,8 @@ class OnlineDpo(OnlineDPOTrainer):
         labels = inputs.pop("labels")[:, 1:]
         learned = labels != IGNORED
         logits = model(**inputs).logits[:, :-1][learned].float()
-        chosen = logits.gather(-1, labels[learned][:, None])[:, 0] - logits.logsumexp(-1)
+        chosen: torch.Tensor = logits.gather(-1, labels[learned][:, None])[:, 0]
+        chosen = chosen - logits.logsumexp(-1)
         return chosen.new_zeros(given.shape).masked_scatter(given.bool(), chosen)
 
     def compare(self, model: Any, tokens: torch.Tensor, keys: Sequence[str]) -> None:

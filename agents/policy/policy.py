@@ -53,7 +53,7 @@ REFUSED = {
     "paligemma": "the tokens of its prompts attend to each other in both directions, which no "
     "trainer here does",
 }
-NEUTRAL = (None, 0, 1, 1.0, [], {})  # values of these that change nothing
+NEUTRAL: tuple[object, ...] = (None, 0, 1, 1.0, [], {})  # values of these that change nothing
 MEDIA_TOKENS = ("image_token_id", "video_token_id", "audio_token_id", "image_patch_id")
 
 
