@@ -68,6 +68,8 @@ class ModelConfig:
     dtype: Literal["float32", "bfloat16"] = "float32"
     """Of the weights. Full fine-tuning of bfloat16 weights loses updates that are small beside a
     weight; LoRA does not, since its factors stay float32."""
+    attention: Literal["auto", "eager"] = "auto"
+    """``auto`` lets transformers choose; ``eager`` for a model whose faster attention fails."""
     lora_rank: int = 0
     """0 trains all weights; above, a LoRA of this rank on all linear layers."""
 

@@ -10,15 +10,15 @@ import datasets
 import torch
 from trl.import_utils import TRLExperimentalWarning
 
+from mstar.agents.online.scoring import COMPARED, check_scores
 from mstar.agents.online.trainers import TrainerSpec
 from mstar.agents.online.trl_bridge import RewardColumn, TrlBridge
+from mstar.agents.policy.turns import IGNORED, padded
 from mstar.agents.types import Rollout
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore", TRLExperimentalWarning)  # TRL has it nowhere else
     from trl.experimental.online_dpo import OnlineDPOConfig, OnlineDPOTrainer
-
-VISION = ("pixel_values", "pixel_attention_mask", "image_sizes", "image_grid_thw")
 
 
 class OnlineDpo(OnlineDPOTrainer):
@@ -29,6 +29,7 @@ class OnlineDpo(OnlineDPOTrainer):
     """
 
     bridge: TrlBridge
+    compared = False
 
     def _generate(self, model: Any, prompts: list[Any], images: Any = None) -> tuple[Any, ...]:
         bridge = self.bridge
@@ -39,25 +40,62 @@ class OnlineDpo(OnlineDPOTrainer):
         bridge.scored = [pair[place] for place in (0, 1) for pair in pairs]
         preferred = [pair[0].reward > pair[1].reward for pair in pairs] * 2
         tokens = [bridge.learnable(rollout) for rollout in bridge.scored]
-        longest = max(map(len, tokens))
-        pad = self._tokenizer.pad_token_id
-        completions = torch.tensor([ids + [pad] * (longest - len(ids)) for ids in tokens])
-        mask = torch.tensor(
-            [
-                [preferred[i] and j < len(ids) for j in range(longest)]
-                for i, ids in enumerate(tokens)
-            ]
-        )
+        completions, given = padded(tokens, self._tokenizer.pad_token_id)
+        mask = given * torch.tensor(preferred)[:, None]
         read = bridge.encode(problems)
-        twice = {name: torch.cat([read[name]] * 2) for name in read}
         device = read["input_ids"].device
+        keys = [rollout.prompt.key for rollout in bridge.scored]
         return (
-            twice["input_ids"],
-            twice["attention_mask"],
+            torch.cat([read["input_ids"]] * 2),
+            torch.cat([read["attention_mask"]] * 2),
             completions.to(device),
-            mask.long().to(device),
-            {name: twice[name] for name in VISION if name in twice},
+            mask.to(device),
+            keys,
         )
+
+    def _forward(
+        self,
+        model: Any,
+        prompt_ids: torch.Tensor,
+        prompt_mask: torch.Tensor,
+        completion_ids: torch.Tensor,
+        completion_mask: torch.Tensor,
+        vision_inputs: Any = None,
+    ) -> torch.Tensor:
+        """Log-probabilities (2N, L); `vision_inputs` are the keys of the prompts."""
+        if not self.compared:
+            self.compared = True
+            self.compare(model, completion_ids, vision_inputs)
+        return self.score(model, completion_ids, completion_mask, vision_inputs)
+
+    def score(
+        self, model: Any, tokens: torch.Tensor, given: torch.Tensor, keys: Sequence[str]
+    ) -> torch.Tensor:
+        """The log-probability (R, L) of each of the `tokens` (R, L) that are `given`, else 0."""
+        inputs = self.bridge.continued(keys, tokens, given.bool())
+        labels = inputs.pop("labels")[:, 1:]
+        learned = labels != IGNORED
+        logits = model(**inputs).logits[:, :-1][learned].float()
+        chosen: torch.Tensor = logits.gather(-1, labels[learned][:, None])[:, 0]
+        chosen = chosen - logits.logsumexp(-1)
+        return chosen.new_zeros(given.shape).masked_scatter(given.bool(), chosen)
+
+    def compare(self, model: Any, tokens: torch.Tensor, keys: Sequence[str]) -> None:
+        """Compare a few log-probabilities with those of the sampler; see ``check_scores``."""
+        few = slice(COMPARED)
+        learnable = [self.bridge.learnable(rollout) for rollout in self.bridge.scored[few]]
+        _, given = padded(learnable)
+        given = given.to(tokens.device)
+        shown, training = tokens[few, : given.shape[1]], model.training
+        model.eval()
+        with torch.no_grad():
+            sums = self.score(model, shown, given, keys[few]).sum(1).tolist()
+        model.train(training)
+        whole = [
+            rollout if list(rollout.response.tokens) == ids else None
+            for rollout, ids in zip(self.bridge.scored[few], learnable, strict=True)
+        ]
+        check_scores(self.bridge, whole, sums, self.accelerator)
 
 
 def best_and_worst(group: Sequence[Rollout]) -> tuple[Rollout, Rollout]:

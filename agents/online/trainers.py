@@ -15,6 +15,7 @@ from trl import GRPOConfig, GRPOTrainer, RLOOConfig, RLOOTrainer
 from trl.trainer.utils import add_fused_lm_head
 
 from mstar.agents.config import Recipe
+from mstar.agents.online.scoring import SampledInputs
 from mstar.agents.online.trl_bridge import Message, RewardColumn, TrlBridge, column_weights
 from mstar.agents.policy import distributed
 from mstar.agents.policy.forward import unwrap_forward
@@ -129,6 +130,14 @@ class TrainerSpec:
         }
 
 
+class Grpo(SampledInputs, GRPOTrainer):
+    """TRL's GRPO trainer on our inputs."""
+
+    def set_temperature(self, temperature: float) -> None:
+        """See the function."""
+        set_temperature(self, self.bridge.policy, temperature)
+
+
 def grpo_trainer(spec: TrainerSpec, columns: list[RewardColumn], table: datasets.Dataset) -> Any:
     """GRPO and its variants, which sample through ``rollout_func``."""
     bridge = spec.bridge
@@ -144,7 +153,7 @@ def grpo_trainer(spec: TrainerSpec, columns: list[RewardColumn], table: datasets
         }
 
     settings = spec.settings(spec.recipe.optim.batch, columns) | spec.grouped()
-    return GRPOTrainer(
+    trainer = Grpo(
         model=spec.policy.model,
         args=GRPOConfig(**settings, **GRPO_SETTINGS[name]),
         reward_funcs=columns,
@@ -153,12 +162,16 @@ def grpo_trainer(spec: TrainerSpec, columns: list[RewardColumn], table: datasets
         callbacks=[spec.callback],
         rollout_func=rollout_func,
     )
+    trainer.bridge = bridge
+    return trainer
 
 
-class Rloo(RLOOTrainer):
+class Rloo(SampledInputs, RLOOTrainer):
     """TRL's RLOO trainer with our generation, since it has no ``rollout_func``."""
 
-    bridge: TrlBridge
+    def set_temperature(self, temperature: float) -> None:
+        """See the function."""
+        set_temperature(self, self.bridge.policy, temperature)
 
     def _generate(self, prompts: list[list[dict[str, Any]]]) -> tuple[Any, Any, Any]:
         problems = self.bridge.groups(prompts)

@@ -11,6 +11,7 @@ import torch
 
 from mstar.agents.policy import distributed
 from mstar.agents.policy.policy import Policy
+from mstar.agents.policy.turns import continued
 from mstar.agents.rollout import collect_local
 from mstar.agents.sampling.base import Sampler
 from mstar.agents.seeds import mix
@@ -42,6 +43,9 @@ class RoundBatch:
 
 class TrlBridge:
     """Data, generation and rewards of a TRL trainer, from a task, a sampler and a panel.
+
+    Trainers are given token ids, of prompts as the sampler encodes them and of responses as they
+    were drawn: ``test_online_trainers_learn_the_tokens_that_were_drawn``.
 
     The rows of the trainer's data set are slots, to which each round assigns its problems. When
     the trainer needs responses it calls ``respond``: our sampler generates them and the panel
@@ -82,15 +86,17 @@ class TrlBridge:
         self._prompts = {id: self.task.prompt(problem) for id, problem in self._problems.items()}
 
     def __call__(self, batch: dict[str, list[int]]) -> dict[str, list[Any]]:
-        """The transform of the trainer's data set: slot numbers to rows of prompts with images."""
+        """The transform of the trainer's data set: slot numbers to rows with a prompt.
+
+        Images are left out: models read them through ``continued`` alone.
+        """
         prompts = [self._prompts[self._batch.problems[slot].id] for slot in batch["slot"]]
         return {
             "prompt": [
                 # Trainers pass messages on unchanged, so a message can carry the id of its problem.
                 [{"role": "user", "content": self.policy.plain(p.text), "problem": p.key}]
                 for p in prompts
-            ],
-            "images": [list(prompt.images) for prompt in prompts],
+            ]
         }
 
     def __getstate__(self) -> dict[str, Any]:
@@ -140,20 +146,38 @@ class TrlBridge:
         return [self._problems[prompt[-1]["problem"]] for prompt in prompts]
 
     def learnable(self, rollout: Rollout) -> list[int]:
-        """The tokens of a response before its first image token, or a padding token without any.
+        """The tokens of a response before its first media token, or a padding token without any.
 
         The model would expect one more image there. TRL never samples that token; our sampler
         samples from the policy's full distribution.
         """
-        image_token = getattr(self.policy.network.config, "image_token_id", None)
-        tokens = list(rollout.response.tokens)
-        if image_token not in tokens:
-            return tokens
-        return tokens[: tokens.index(image_token)] or [self.policy.processor.tokenizer.pad_token_id]
+        tokens, media = list(rollout.response.tokens), self.policy.media_tokens
+        cut = next((i for i, token in enumerate(tokens) if token in media), len(tokens))
+        return tokens[:cut] or [self.policy.processor.tokenizer.pad_token_id]
+
+    def rollout(self, key: str, tokens: list[int]) -> Rollout | None:
+        """The scored response with these tokens to the prompt with this key, if it was not cut."""
+        for rollout in self.scored:
+            if rollout.prompt.key == key and list(rollout.response.tokens) == tokens:
+                return rollout if self.learnable(rollout) == tokens else None
+        return None
 
     def encode(self, problems: Sequence[Problem]) -> Any:
         """The prompts of problems as tensors; see ``Policy.encode``."""
         return self.policy.encode([self._prompts[problem.id] for problem in problems])
+
+    def continued(
+        self, keys: Sequence[str], tokens: torch.Tensor, given: torch.Tensor
+    ) -> dict[str, torch.Tensor]:
+        """The inputs of a forward pass over N prompts and responses; see ``turns.continued``.
+
+        Args:
+            keys: of the prompts.
+            tokens: (N, L) ids of the responses.
+            given: (N, L) bool, which of them are read.
+        """
+        responses = [row[mask].tolist() for row, mask in zip(tokens, given, strict=True)]
+        return continued(self.policy, [self._prompts[key] for key in keys], responses)
 
     def prompt_tokens(self, problems: Sequence[Problem]) -> list[list[int]]:
         """The token ids of the prompts of problems, including image tokens, without padding."""

@@ -18,14 +18,21 @@ def evaluating(model: Any) -> Iterator[None]:
     """Put a model in eval mode, without wrappers, and restore it afterwards.
 
     A policy computes the same bits whether a trainer has wrapped it or not, so that a resumed run,
-    which samples before it trains, continues exactly.
+    which samples before it trains, continues exactly. A mixture of experts leaves out what a
+    trainer asks it for to balance them: that needs a mask of a whole prompt.
     """
     training, wrapped = model.training, unwrap_forward(model)
+    config = model.config.get_text_config()
+    balanced = getattr(config, "output_router_logits", None)
+    if balanced:
+        config.output_router_logits = False
     model.eval()
     try:
         yield
     finally:
         model.train(training)
+        if balanced:
+            config.output_router_logits = True
         for module, attributes in wrapped:
             vars(module).update(attributes)
 

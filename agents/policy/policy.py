@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -30,6 +30,32 @@ from mstar.envs.problem import Prompt
 
 Precision = Literal["float32", "bfloat16"]
 
+Attention = Literal["auto", "eager"]
+
+# Modules without LoRA: the image tower, and what sends a token to its experts.
+NOT_ADAPTED = r".*\b(vision_tower|vision_model|vision_backbone|visual)\b.*|.*\.(router|gate)"
+# What a generation config asks for that changes which tokens are likely, where it is set.
+CHANGES_SAMPLING = (
+    "repetition_penalty",
+    "no_repeat_ngram_size",
+    "encoder_repetition_penalty",
+    "bad_words_ids",
+    "sequence_bias",
+    "suppress_tokens",
+    "begin_suppress_tokens",
+    "forced_bos_token_id",
+    "forced_eos_token_id",
+    "exponential_decay_length_penalty",
+    "guidance_scale",
+)
+# Families that load and are sampled, but that no trainer here can follow.
+REFUSED = {
+    "paligemma": "the tokens of its prompts attend to each other in both directions, which no "
+    "trainer here does",
+}
+NEUTRAL: tuple[object, ...] = (None, 0, 1, 1.0, [], {})  # values of these that change nothing
+MEDIA_TOKENS = ("image_token_id", "video_token_id", "audio_token_id", "image_patch_id")
+
 
 @dataclass(frozen=True, slots=True)
 class Policy:
@@ -50,6 +76,7 @@ class Policy:
         *,
         device: str = "auto",
         dtype: Precision = "float32",
+        attention: Attention = "auto",
         adapter: str | None = None,
     ) -> Policy:
         """Load a model and its processor; a checkpoint's own code is never run.
@@ -59,27 +86,32 @@ class Policy:
                 policy with LoRA names its base model, which is loaded first.
             device: ``"auto"`` for an accelerator if there is one, else a device of torch.
             dtype: of the weights.
+            attention: ``"eager"``, or ``"auto"`` for what transformers chooses.
             adapter: folder of a LoRA adapter to add.
 
         Raises:
             FileNotFoundError: there is neither such a folder nor such a model on the hub.
-            ValueError: not a vision-language model, or its weights are not safetensors.
+            ValueError: not a vision-language model; its weights are not safetensors; a weight of it
+                or of the adapter is missing; its images cannot be read here.
         """
         if (Path(name) / "adapter_config.json").is_file():
             adapter, name = name, PeftConfig.from_pretrained(name).base_model_name_or_path
         processor = load_processor(name, vision_language_config(name))
-        model = load_weights(name, dtype)
+        model = load_weights(name, dtype, attention)
         if adapter is not None:
-            model = PeftModel.from_pretrained(model, adapter, is_trainable=True)
+            model = with_adapter(model, adapter)
         return cls(model.to(pick_device(device)).eval(), processor)
 
     def save(self, directory: str | Path) -> None:
-        """Write the processor and the weights, as safetensors; with LoRA the adapter's only."""
+        """Write the weights, as safetensors, and the processor's files as they came.
+
+        With LoRA, the weights are the adapter's alone.
+        """
         self.model.save_pretrained(directory)
         self.processor.save_pretrained(directory)
 
     def with_lora(self, rank: int, alpha: float | None = None) -> Policy:
-        """The same model with LoRA on the linear layers outside the image tower and the head.
+        """The same model with LoRA on the linear layers of the text model and the projector.
 
         The layers are added to this policy's model in place; use the returned policy from then on.
 
@@ -96,7 +128,7 @@ class Policy:
             r=rank,
             lora_alpha=2 * rank if alpha is None else alpha,
             target_modules="all-linear",
-            exclude_modules=r".*\b(vision_tower|vision_model|visual)\b.*",
+            exclude_modules=NOT_ADAPTED,
             task_type="CAUSAL_LM",
         )
         return Policy(get_peft_model(self.model, config), self.processor)
@@ -123,6 +155,20 @@ class Policy:
         return tuple(ends) if isinstance(ends, list | tuple) else (ends,)
 
     @property
+    def unused_sampling(self) -> dict[str, object]:
+        """What the checkpoint's generation config asks for and is not applied, by name."""
+        config = self.network.generation_config
+        asked = {name: getattr(config, name, None) for name in CHANGES_SAMPLING}
+        return {name: value for name, value in asked.items() if value not in NEUTRAL}
+
+    @property
+    def media_tokens(self) -> frozenset[int]:
+        """Ids of the tokens in whose places a model reads images, videos or sound."""
+        config = self.network.config
+        ids = {getattr(config, name, None) for name in MEDIA_TOKENS}
+        return frozenset({*ids, *getattr(config, "visual_indicator_token_ids", ())} - {None})
+
+    @property
     def size(self) -> int:
         """Number of weights, including frozen ones."""
         weights = self.model.parameters()
@@ -144,10 +190,17 @@ class Policy:
                     copy_into_shard(weight, weights[name])
 
     def load_weights(self, directory: str | Path) -> None:
-        """Load the weights that a policy of the same architecture has saved, in place."""
+        """Load the weights that a policy of the same architecture has saved, in place.
+
+        Raises:
+            ValueError: some are missing, or of an adapter some are of another one.
+        """
         if isinstance(self.model, PeftModel):
             own = get_peft_model_state_dict(self.model)
             saved = load_peft_weights(str(directory), device="cpu")
+            check_names(
+                f"adapter {directory}", own.keys() - saved.keys(), saved.keys() - own.keys()
+            )
         else:
             precision: Precision = "bfloat16" if self.model.dtype == torch.bfloat16 else "float32"
             own = self.model.state_dict()
@@ -179,7 +232,7 @@ class Policy:
             ]
             for prompt in prompts
         ]
-        batch = self.processor.apply_chat_template(
+        batch: BatchFeature = self.processor.apply_chat_template(
             turns,
             add_generation_prompt=True,
             tokenize=True,
@@ -187,6 +240,7 @@ class Policy:
             return_tensors="pt",
             processor_kwargs={"padding": True, "padding_side": "left"},
         )
+        batch.pop("labels", None)  # PaliGemma's processor makes some of the prompt
         return batch.to(self.device, dtype=self.network.dtype)
 
 
@@ -209,24 +263,76 @@ def vision_language_config(name: str) -> Any:
             f"model {name!r} is a {config.model_type!r}, which does not read images and write "
             "text; give a vision-language model, such as a LLaVA, an Idefics3 or a Qwen2.5-VL"
         )
+    if config.model_type in REFUSED:
+        raise ValueError(
+            f"model {name!r} is a {config.model_type!r}: {REFUSED[config.model_type]}; "
+            "docs/architectures.md has the families that can be trained"
+        )
     return config
 
 
-def load_weights(name: str, dtype: Precision) -> Any:
+def load_weights(name: str, dtype: Precision, attention: Attention = "auto") -> Any:
     """Load a model with its weights, which must be safetensors: pickled ones can run code.
 
     Raises:
-        ValueError: there are no weights in safetensors.
+        ValueError: there are no weights in safetensors, or some are missing.
     """
     try:
-        return AutoModelForImageTextToText.from_pretrained(
-            name, dtype=getattr(torch, dtype), use_safetensors=True, trust_remote_code=False
+        model, report = AutoModelForImageTextToText.from_pretrained(
+            name,
+            dtype=getattr(torch, dtype),
+            attn_implementation=None if attention == "auto" else attention,
+            use_safetensors=True,
+            trust_remote_code=False,
+            output_loading_info=True,
         )
     except OSError as error:
         raise ValueError(
             f"model {name!r} has no weights in safetensors, and pickled weights are not loaded; "
             "load it where you trust it and write it again with save_pretrained"
         ) from error
+    # More weights than the model has are common: a published checkpoint may carry other heads.
+    if report["missing_keys"]:
+        check_names(f"model {name}", report["missing_keys"], report["unexpected_keys"])
+    return model
+
+
+def with_adapter(model: Any, folder: str) -> PeftModel:
+    """A model with the LoRA adapter in a folder, ready to be trained.
+
+    Raises:
+        ValueError: the adapter lacks weights, or has some that the model has no place for.
+    """
+    config = PeftConfig.from_pretrained(folder)
+    config.inference_mode = False
+    wrapped = get_peft_model(model, config)
+    report = wrapped.load_adapter(folder, "default", is_trainable=True)
+    check_names(f"adapter {folder}", report.missing_keys, report.unexpected_keys)
+    return wrapped
+
+
+def check_names(what: str, missing: Collection[str], unexpected: Collection[str]) -> None:
+    """Check that the weights of a folder are those that a model needs.
+
+    Args:
+        what: was loaded, for the message.
+        missing: names of weights that are not there.
+        unexpected: names of weights for which there is no place.
+
+    Raises:
+        ValueError: they are not.
+    """
+    if not missing and not unexpected:
+        return
+    lists = [
+        f"{len(names)} {kind}, such as {', '.join(sorted(names)[:3])}"
+        for kind, names in (("missing", missing), ("not known", unexpected))
+        if names
+    ]
+    raise ValueError(
+        f"{what} has not the weights of this model: {'; '.join(lists)}; it was cut, or belongs to "
+        "another model: give the model it was made from, or a whole copy of it"
+    )
 
 
 def pick_device(device: str) -> torch.device:

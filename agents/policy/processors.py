@@ -1,35 +1,90 @@
-"""Load processors; those of Qwen-VL models for images alone, so that torchvision is not needed.
+"""Load processors for images and text alone, and save them as they came.
 
-The processors of Qwen2-VL, Qwen2.5-VL and Qwen3-VL contain a video processor, and cannot be built
-without torchvision because of it.
+Many processors contain a video processor, which cannot be built without torchvision. Nothing here
+reads videos or sound, so those parts are left out, with torchvision or without.
 """
 
 from __future__ import annotations
 
+import importlib
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
-from transformers import AutoProcessor, Qwen2_5_VLConfig, Qwen2VLConfig, Qwen3VLConfig
-from transformers.models.qwen2_vl.processing_qwen2_vl import Qwen2VLProcessor
+from transformers import AutoImageProcessor, AutoTokenizer
+from transformers.models.auto.processing_auto import (
+    PROCESSOR_MAPPING_NAMES,
+    processor_class_from_name,
+)
 from transformers.processing_utils import ProcessorMixin
-from transformers.utils import is_torchvision_available
+from transformers.tokenization_utils_tokenizers import TokenizersBackend
+from transformers.utils import PushToHubMixin, cached_file
 
-QWEN_CONFIGS = (Qwen2VLConfig, Qwen2_5_VLConfig, Qwen3VLConfig)
+from mstar.agents.policy.backends import TORCHVISION
+
+# The files that may name a processor's class, the first of them first, as transformers reads them.
+SETTINGS = ("processor_config.json", "preprocessor_config.json", "tokenizer_config.json")
+# What else a processor may be made of; besides, a tokenizer names the files of its vocabulary.
+OTHER_FILES = (
+    "video_preprocessor_config.json",
+    "chat_template.jinja",
+    "chat_template.json",
+    "special_tokens_map.json",
+    "added_tokens.json",
+    "tokenizer.json",
+    "tekken.json",
+)
 
 
-class QwenImageProcessor(Qwen2VLProcessor):
-    """Image processor and tokenizer of a Qwen-VL model; images are placed as Qwen places them."""
+class LeftOut(PushToHubMixin):
+    """In the place of a part that is not loaded: it takes no input, and no setting of it is set."""
 
-    text_kwargs = {"return_token_type_ids": False}  # noqa: RUF012 (transformers declares it so)
+    model_input_names: tuple[str, ...] = ()
+    num_frames = fps = None  # SmolVLM's processor asks for them at every prompt
 
-    def __init__(
-        self, image_processor: Any = None, tokenizer: Any = None, chat_template: Any = None
-    ) -> None:
-        self.image_token = "<|image_pad|>"
-        self.video_token = "<|video_pad|>"
-        self.image_token_id = tokenizer.convert_tokens_to_ids(self.image_token)
-        self.video_token_id = tokenizer.convert_tokens_to_ids(self.video_token)
-        # Skips the parent's __init__, which requires the video processor.
-        ProcessorMixin.__init__(self, image_processor, tokenizer, chat_template=chat_template)
+    def to_dict(self) -> dict[str, Any]:
+        """Nothing: a processor that is printed prints its parts."""
+        return {}
+
+
+class KeptProcessor(ProcessorMixin):
+    """What each processor is given in addition to the class of its model.
+
+    Attributes:
+        files: the files it was loaded from, by name.
+    """
+
+    files: Mapping[str, bytes]
+
+    def __call__(self, images: Any = None, text: Any = None, **options: Any) -> Any:
+        """Process as the model's class does, but give no text a second first token.
+
+        A chat template writes that token itself, and a tokenizer would add one more.
+        """
+        first = self.tokenizer.bos_token
+        if first and text:
+            texts = [text] if isinstance(text, str) else text
+            if texts[0].startswith(first):
+                options.setdefault("add_special_tokens", False)
+        return super().__call__(images=images, text=text, **options)
+
+    def check_argument_for_proper_class(self, argument_name: str, argument: Any) -> Any:
+        """Accept the parts that are left out."""
+        if isinstance(argument, LeftOut):
+            return LeftOut
+        return super().check_argument_for_proper_class(argument_name, argument)
+
+    def save_pretrained(
+        self, save_directory: str | os.PathLike[str], push_to_hub: bool = False, **options: Any
+    ) -> list[str]:
+        """Write the files that the processor was loaded from, so that other programs read them."""
+        folder = Path(save_directory)
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, content in self.files.items():
+            (folder / name).write_bytes(content)
+        return [str(folder / name) for name in self.files]
 
 
 def load_processor(name: str, config: Any) -> Any:
@@ -38,12 +93,74 @@ def load_processor(name: str, config: Any) -> Any:
     Args:
         name: folder or hub name of the model.
         config: its configuration.
+
+    Raises:
+        ValueError: it has none that reads images, or needs what is not installed.
     """
-    for qwen in QWEN_CONFIGS:  # folders to which a QwenImageProcessor was saved name its class
-        AutoProcessor.register(qwen, QwenImageProcessor, exist_ok=True)
-    loader = AutoProcessor
-    if isinstance(config, QWEN_CONFIGS) and not is_torchvision_available():
-        loader = QwenImageProcessor
-    processor = loader.from_pretrained(name, trust_remote_code=False)
-    processor.tokenizer.padding_side = "left"
-    return processor
+    files = read_files(name, (*SETTINGS, *OTHER_FILES))
+    whole = processor_class(name, config, files)
+    try:
+        images = AutoImageProcessor.from_pretrained(name, trust_remote_code=False)
+    except (ImportError, ValueError) as error:
+        if TORCHVISION:
+            raise
+        raise ValueError(needs_torchvision(name, config)) from error
+    # Where transformers does not trust the name of a tokenizer's class, we do not either.
+    tokenizers = TokenizersBackend if whole.__name__ == "PixtralProcessor" else AutoTokenizer
+    tokenizer = tokenizers.from_pretrained(name, trust_remote_code=False)
+    tokenizer.padding_side = "left"
+    files |= read_files(name, tuple(tokenizer.vocab_files_names.values()))
+    kept: Any = type(whole.__name__, (KeptProcessor, whole), {"files": files})
+    parts = {"image_processor": images, "tokenizer": tokenizer}
+    settings, _ = whole.get_processor_dict(name)
+    return kept.from_args_and_dict(
+        [parts.get(part, LeftOut()) for part in whole.get_attributes()], settings
+    )
+
+
+def read_files(name: str, names: tuple[str, ...]) -> dict[str, bytes]:
+    """The content of those of a model's files that exist."""
+    paths = {
+        file: cached_file(
+            name,
+            file,
+            _raise_exceptions_for_missing_entries=False,
+            _raise_exceptions_for_connection_errors=False,
+        )
+        for file in names
+    }
+    return {file: Path(path).read_bytes() for file, path in paths.items() if path is not None}
+
+
+def processor_class(name: str, config: Any, files: Mapping[str, bytes]) -> Any:
+    """The class of a model's processor: the one that its files name, else that of the model type.
+
+    Raises:
+        ValueError: there is none, or it cannot be imported.
+    """
+    named = [json.loads(files[file]).get("processor_class") for file in SETTINGS if file in files]
+    names = [*filter(None, named), *filter(None, [PROCESSOR_MAPPING_NAMES.get(config.model_type)])]
+    # Folders of mstar 0.1 name a class of its own for a Qwen-VL: the model type is asked last.
+    found = next(filter(None, map(processor_class_from_name, names)), None)
+    if found is None:
+        raise ValueError(
+            f"model {name!r} has no processor that transformers knows (asked for {names}); copy "
+            "the processor's files of its base model into its folder"
+        )
+    if getattr(found, "is_dummy", False):
+        raise ValueError(needs_torchvision(name, config))
+    module = importlib.import_module(found.__module__)
+    if getattr(module, "num2words", module) is None:
+        # SmolVLM's processor will not be built without the package, which writes out the number of
+        # frames of a video.
+        vars(module)["num2words"] = str
+    return found
+
+
+def needs_torchvision(name: str, config: Any) -> str:
+    """The message for a model whose images cannot be read without torchvision."""
+    return (
+        f"model {name!r} is a {config.model_type!r}, whose images transformers reads by "
+        "torchvision alone; install the torchvision that belongs to this torch: "
+        "pip install torchvision"
+    )

@@ -180,7 +180,7 @@ class SharedPrompts:
         if self.attended != len(self.cache.layers):
             raise RuntimeError(
                 f"{self.attended} of {len(self.cache.layers)} layers attended to the shared "
-                'prompt; load this model with attn_implementation="eager", which copies it'
+                "prompt; load this model with --attention eager, which copies it"
             )
 
     def _attend(self, layer: SharedLayer, query: torch.Tensor, scaling: float) -> torch.Tensor:
@@ -222,6 +222,11 @@ class SharedPrompts:
 
 
 def can_share(network: Any, cache: Any) -> bool:
-    """Whether a model uses SDPA attention and caches all tokens in every layer."""
-    sdpa = network.config.get_text_config()._attn_implementation == "sdpa"
-    return sdpa and all(type(layer) in (DynamicLayer, RowLayer) for layer in cache.layers)
+    """Whether a model uses SDPA attention and caches all tokens, and nothing else, in every layer.
+
+    Layers of cross-attention cache images.
+    """
+    config = network.config.get_text_config()
+    plain = config._attn_implementation == "sdpa"
+    plain = plain and not getattr(config, "cross_attention_layers", None)
+    return plain and all(type(layer) in (DynamicLayer, RowLayer) for layer in cache.layers)

@@ -19,6 +19,7 @@ from typing import Annotated, Any
 import torch
 import tyro
 from rich.console import Console
+from safetensors.torch import load_file, save_file
 from torch.utils.data import DataLoader
 from transformers import LlavaForConditionalGeneration, LlavaProcessor
 
@@ -167,6 +168,22 @@ def save(model: Any, processor: LlavaProcessor, out: Path) -> None:
     """Write model and processor as any Hugging Face checkpoint."""
     model.save_pretrained(out, safe_serialization=True)
     processor.save_pretrained(out)
+    name_as_published(out / "model.safetensors")
+
+
+def name_as_published(path: Path) -> None:
+    """Name the weights of the image tower as published LLaVAs do, which vLLM asks for.
+
+    transformers reads both names, and saves a model by those that it was loaded by; a model that
+    was built here has none of them yet.
+    """
+    published, built = "vision_tower.vision_model.", "vision_tower."
+    weights = load_file(path)
+    named = {
+        name if published in name else name.replace(built, published): weight
+        for name, weight in weights.items()
+    }
+    save_file(named, path, metadata={"format": "pt"})
 
 
 def pretrain(settings: Pretraining) -> None:

@@ -58,7 +58,7 @@ def train(recipe: Recipe, out: Path, console: Console, base_test: Path | None = 
     policy = load_policy(recipe)
     progress = Progress(console)
     with live(console, progress, per_second=4):
-        progress.warn([*warned, *judge_warnings(recipe)])
+        progress.warn([*warned, *judge_warnings(recipe), *sampling_warnings(policy)])
         agent = agent_class(recipe.run.agent)(policy, task, validation, recipe, folder.trainer)
         if rounds := folder.rounds():
             agent.restore(rounds[-1]["state"], folder.newest_checkpoint())
@@ -99,6 +99,17 @@ def judge_warnings(recipe: Recipe) -> list[str]:
     ]
 
 
+def sampling_warnings(policy: Policy) -> list[str]:
+    """A warning if the checkpoint asks for a sampling that its policy is not sampled with."""
+    if not (unused := policy.unused_sampling):
+        return []
+    settings = ", ".join(f"{name} {value}" for name, value in unused.items())
+    return [
+        f"the model's generation_config.json asks for {settings}, which is not applied: responses "
+        "come from the policy's own distribution, which is what is trained"
+    ]
+
+
 def open_folder(out: Path, recipe: Recipe) -> RunFolder:
     """The run's folder, created or checked by the main process before the others read it."""
     if distributed.is_main():
@@ -133,7 +144,9 @@ def _not_about_keys(record: LogRecord) -> bool:
 def load_policy(recipe: Recipe, checkpoint: Path | None = None, *, device: str = "auto") -> Policy:
     """The recipe's model as it starts, or as a checkpoint has it."""
     name = str(EMBEDDED) if recipe.model.name == "embedded" else recipe.model.name
-    policy = Policy.load(name, device=device, dtype=recipe.model.dtype)
+    policy = Policy.load(
+        name, device=device, dtype=recipe.model.dtype, attention=recipe.model.attention
+    )
     if recipe.model.lora_rank:
         with torch.random.fork_rng():
             torch.manual_seed(recipe.run.seed)  # LoRA is initialised at random

@@ -1,20 +1,75 @@
-"""The loop trains models of other architectures, and LoRA by one setting."""
+"""Published families at tiny size load, sample and train, or are refused in a sentence."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from closeness import same_weights
+from PIL import Image
+from safetensors.torch import load_file, save_file
+from tiny_architectures import FORMS, save_architecture
 from tiny_models import Architecture, save_tiny_model
-from tiny_runs import TINY, tiny_agent, weights
+from tiny_runs import TINY, agent_of, tiny_agent, weights
 
+from mstar.agents.policy import EMBEDDED, TORCHVISION
+from mstar.agents.policy.backends import torchvision_available
 from mstar.agents.policy.policy import Policy
+from mstar.agents.policy.turns import IGNORED, continued
 from mstar.agents.sampling.local import LocalSampler
+from mstar.agents.seeds import named
 from mstar.envs.problem import Prompt
 from mstar.envs.task import Task
-from mstar.experiments.run.train import load_policy
+from mstar.experiments.cli import main as cli
+from mstar.experiments.run.train import load_policy, sampling_warnings
+from mstar.rewards.base import Attempt, Scores
+from mstar.rewards.panel import RewardPanel
+
+# Their images are read by torchvision alone; see docs/architectures.md.
+WITH_TORCHVISION = ("cohere2_vision", "lfm2_vl", "llama4", "mistral3", "molmo2", "pixtral")
+REFUSED = ("paligemma",)
+LOADED = [
+    name for name in FORMS if name not in REFUSED and (TORCHVISION or name not in WITH_TORCHVISION)
+]
+FILES = ("preprocessor_config.json", "processor_config.json", "tokenizer.json")
+
+Save = Callable[[str], str]
+
+
+@pytest.fixture(scope="module")
+def saved(tmp_path_factory: pytest.TempPathFactory) -> Save:
+    """Saves a family once, and returns its folder."""
+    root, done = tmp_path_factory.mktemp("families"), dict[str, str]()
+
+    def save(name: str) -> str:
+        if name not in done:
+            done[name] = str(save_architecture(name, root / name))
+        return done[name]
+
+    return save
+
+
+class Parity:
+    """Right are the responses whose hash is even, so that those to one prompt differ."""
+
+    name = "correctness"
+
+    def score(self, attempts: Sequence[Attempt]) -> Scores:
+        return np.array([named(each.response) % 2 for each in attempts], np.float32)
+
+
+def noise(width: int, height: int) -> Image.Image:
+    pixels = np.random.default_rng(width).integers(0, 255, (height, width, 3), dtype=np.uint8)
+    return Image.fromarray(pixels)
+
+
+PROMPTS = [
+    Prompt("how many?", (noise(40, 40),), "one"),
+    Prompt("which one is it?", (noise(64, 40), noise(30, 60), noise(50, 50)), "three"),
+]
 
 
 def answers(policy: Policy) -> list[tuple[int, ...]]:
@@ -24,6 +79,59 @@ def answers(policy: Policy) -> list[tuple[int, ...]]:
     return [group[0].tokens for group in LocalSampler(policy, 6).sample(prompts, 1, 0.0, 0)]
 
 
+# transformers' image processors read Pillow images as NumPy 2 does not like.
+@pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
+@pytest.mark.parametrize("name", LOADED)
+def test_a_family_is_sampled_as_generate_does_and_scored_as_it_was_sampled(
+    saved: Save, name: str
+) -> None:
+    policy = Policy.load(saved(name), device="cpu")
+    sampler = LocalSampler(policy, 4)
+    for prompt, (greedy,) in zip(PROMPTS, sampler.sample(PROMPTS, 1, 0.0, 0), strict=True):
+        read = policy.encode([prompt])
+        with torch.no_grad():
+            whole = policy.network.generate(**read, max_new_tokens=4, do_sample=False)
+        assert tuple(whole[0, read["input_ids"].shape[1] :].tolist()) == greedy.tokens
+    drawn = [response for (response,) in sampler.sample(PROMPTS, 1, 1.0, 1)]
+    inputs = continued(policy, PROMPTS, [response.tokens for response in drawn])
+    labels = inputs.pop("labels")[:, 1:]
+    with torch.no_grad():
+        logs = policy.network(**inputs).logits[:, :-1].log_softmax(-1)
+    found = logs.gather(-1, labels.clamp(min=0)[..., None])[..., 0]
+    sums = found.masked_fill(labels == IGNORED, 0).sum(1).tolist()
+    assert sums == pytest.approx([response.logprob for response in drawn], abs=1e-3)
+
+
+@pytest.mark.skipif(TORCHVISION, reason="torchvision is there")
+@pytest.mark.parametrize("name", WITH_TORCHVISION)
+def test_a_family_that_needs_torchvision_is_refused_in_a_sentence(saved: Save, name: str) -> None:
+    with pytest.raises(ValueError, match="pip install torchvision"):
+        Policy.load(saved(name), device="cpu")
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_a_family_that_no_trainer_can_follow_is_refused_in_a_sentence(
+    saved: Save, name: str
+) -> None:
+    with pytest.raises(ValueError, match="attend to each other in both directions"):
+        Policy.load(saved(name), device="cpu")
+
+
+def test_a_torchvision_that_cannot_be_imported_ends_in_a_sentence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "torchvision").mkdir()
+    broken = "raise RuntimeError('operator torchvision::nms does not exist')"
+    (tmp_path / "torchvision" / "__init__.py").write_text(broken)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.setitem(cli.COMMANDS, "train", lambda _: torchvision_available())
+    assert cli.main(["train"]) == 1
+    said = capsys.readouterr().err
+    assert said.startswith("mstar: torchvision is installed but cannot be imported")
+    assert said.count("\n") == 1
+    assert "uninstall it" in said
+
+
 @pytest.mark.parametrize(
     ("architecture", "rank"),
     [("idefics3", 0), ("qwen2_5_vl", 0), ("llava", 4), ("idefics3", 4), ("qwen2_5_vl", 4)],
@@ -31,8 +139,8 @@ def answers(policy: Policy) -> list[tuple[int, ...]]:
 def test_a_round_trains_and_its_checkpoint_loads_again(
     tmp_path: Path, architecture: Architecture, rank: int
 ) -> None:
-    model = str(save_tiny_model(architecture, tmp_path / "model"))
-    recipe = TINY.replace(model=model, lora_rank=rank)
+    model = save_tiny_model(architecture, tmp_path / "model")
+    recipe = TINY.replace(model=str(model), lora_rank=rank)
     policy = load_policy(recipe)
     base = weights(policy)
     evolving = tiny_agent(policy, tmp_path / "trainer", lora_rank=rank, rounds=1)
@@ -50,6 +158,131 @@ def test_a_round_trains_and_its_checkpoint_loads_again(
     assert answers(again) == answers(policy)
     alone = Policy.load(str(done.finetuned.checkpoint), device="cpu")
     assert answers(alone) == answers(policy)
+    for file in FILES:  # by which other programs read it
+        if (model / file).exists():
+            assert (done.finetuned.checkpoint / file).read_bytes() == (model / file).read_bytes()
+
+
+# One for each way in which a head or a model may compute otherwise: capped logits and token types
+# (Gemma 3), experts (Qwen3-VL-MoE), cross-attention (Llama 3.2), positions on a grid (Qwen2.5-VL).
+@pytest.mark.parametrize(
+    ("name", "agent"),
+    [
+        ("gemma3", "grpo"),
+        ("qwen3_vl_moe", "grpo"),
+        ("mllama", "rloo"),
+        ("qwen2_5_vl", "online-dpo"),
+    ],
+)
+def test_a_family_trains_online_on_the_log_probabilities_that_were_sampled(
+    saved: Save, tmp_path: Path, name: str, agent: str
+) -> None:
+    policy = Policy.load(saved(name), device="cpu")
+    base = weights(policy)
+    learner = agent_of(
+        policy, tmp_path, RewardPanel([Parity()]), agent=agent, rounds=1, minibatches=1
+    )
+    *_, done = learner.learn()
+    learner.close()
+    assert learner.trainer.compared
+    assert done.finetuned is not None
+    assert not same_weights(weights(policy), base)
+
+
+@pytest.mark.parametrize("agent", ["continuous", "grpo"])
+def test_a_trainer_with_other_log_probabilities_is_refused_with_both_numbers(
+    saved: Save, tmp_path: Path, agent: str
+) -> None:
+    policy = Policy.load(saved("aya_vision"), device="cpu")
+    learner = agent_of(policy, tmp_path, RewardPanel([Parity()]), agent=agent, rounds=1)
+    with pytest.raises(ValueError, match=r"-\d+\.\d\d and the \D* -\d+\.\d\d.*logit_scale"):
+        list(learner.learn())
+    learner.close()
+
+
+def test_a_comparison_catches_inputs_that_are_left_out(
+    saved: Save, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    policy = Policy.load(saved("qwen2_5_vl"), device="cpu")
+    learner = agent_of(policy, tmp_path, RewardPanel([Parity()]), agent="rloo", rounds=1)
+    whole = learner.bridge.continued
+    left_out = ("mm_token_type_ids", "image_grid_thw", "pixel_values")
+
+    def without_images(*given: object) -> Mapping[str, torch.Tensor]:
+        return {name: value for name, value in whole(*given).items() if name not in left_out}
+
+    monkeypatch.setattr(learner.bridge, "continued", without_images)
+    with pytest.raises(ValueError, match="more than rounding"):
+        list(learner.learn())
+
+
+def test_what_chooses_experts_gets_no_lora(saved: Save) -> None:
+    policy = Policy.load(saved("qwen3_vl_moe"), device="cpu").with_lora(2)
+    adapted = [name for name, _ in policy.model.named_parameters() if "lora_" in name]
+    assert adapted
+    assert not any(".gate." in name or ".router." in name for name in adapted)
+
+
+def test_an_adapter_without_all_its_weights_is_refused(saved: Save, tmp_path: Path) -> None:
+    policy = Policy.load(saved("llava"), device="cpu").with_lora(2)
+    policy.save(tmp_path)
+    Policy.load(str(tmp_path), device="cpu")
+    whole = load_file(tmp_path / "adapter_model.safetensors")
+    renamed = {name.replace("self_attn", "attention"): weight for name, weight in whole.items()}
+    half = dict(list(whole.items())[::2])
+    for damaged in (renamed, half, {}):
+        save_file(damaged, tmp_path / "adapter_model.safetensors", metadata={"format": "pt"})
+        with pytest.raises(ValueError, match=r"adapter .* missing, such as base_model"):
+            Policy.load(str(tmp_path), device="cpu")
+        with pytest.raises(ValueError, match=r"adapter .* missing, such as base_model"):
+            policy.load_weights(tmp_path)
+
+
+def test_a_checkpoint_that_lacks_a_weight_is_refused(saved: Save, tmp_path: Path) -> None:
+    policy = Policy.load(saved("llava"), device="cpu")  # its head is tied, and not missing
+    policy.save(tmp_path)
+    whole = load_file(tmp_path / "model.safetensors")
+    lacking = next(name for name in whole if "down_proj" in name)
+    rest = {name: weight for name, weight in whole.items() if name != lacking}
+    save_file(rest, tmp_path / "model.safetensors", metadata={"format": "pt"})
+    with pytest.raises(ValueError, match=r"1 missing, such as .*down_proj"):
+        Policy.load(str(tmp_path), device="cpu")
+    with pytest.raises(ValueError, match=r"1 missing, such as .*down_proj"):
+        policy.load_weights(tmp_path)
+
+
+def test_the_embedded_model_is_named_as_published_and_loads_by_the_old_names(
+    tmp_path: Path,
+) -> None:
+    policy = Policy.load(str(EMBEDDED), device="cpu")
+    policy.save(tmp_path)
+    written = load_file(tmp_path / "model.safetensors")
+    tower = [name for name in written if name.startswith("vision_tower.")]
+    assert tower
+    assert all(name.startswith("vision_tower.vision_model.") for name in tower)
+    old = {
+        name.replace("vision_tower.vision_model.", "vision_tower."): weight
+        for name, weight in written.items()
+    }
+    save_file(old, tmp_path / "model.safetensors", metadata={"format": "pt"})
+    assert same_weights(weights(Policy.load(str(tmp_path), device="cpu")), weights(policy))
+
+
+def test_a_text_with_its_first_token_gets_no_second_one(saved: Save) -> None:
+    processor = Policy.load(saved("gemma3"), device="cpu").processor
+    first = processor.tokenizer.bos_token_id
+    for text, count in (("<bos>how many?", 1), ("how many?", 1)):
+        (ids,) = processor(text=[text])["input_ids"]
+        assert ids.count(first) == count
+
+
+def test_what_a_generation_config_asks_for_in_vain_is_said(saved: Save) -> None:
+    policy = Policy.load(saved("llava"), device="cpu")
+    assert sampling_warnings(policy) == []
+    policy.network.generation_config.repetition_penalty = 1.05
+    policy.network.generation_config.suppress_tokens = [7]
+    (said,) = sampling_warnings(policy)
+    assert "repetition_penalty 1.05, suppress_tokens [7]" in said
 
 
 def test_lora_starts_from_the_seed_of_the_recipe(tmp_path: Path) -> None:

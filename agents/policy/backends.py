@@ -1,0 +1,34 @@
+"""Whether torchvision can be used.
+
+It is checked before transformers imports it: with a torchvision that cannot be imported, no model
+class of transformers can be either.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+
+import torch
+
+
+def torchvision_available() -> bool:
+    """Whether torchvision is installed.
+
+    Raises:
+        ImportError: it is, and cannot be imported, as a build for another torch cannot.
+    """
+    if importlib.util.find_spec("torchvision") is None:
+        return False
+    try:
+        importlib.import_module("torchvision")
+    except Exception as error:  # a build for another torch raises RuntimeError
+        raise ImportError(
+            f"torchvision is installed but cannot be imported ({error}); install the build that "
+            f"belongs to torch {torch.__version__} from the same index, or uninstall it: most "
+            "models do not need it"
+        ) from error
+    return True
+
+
+TORCHVISION = torchvision_available()
