@@ -26,7 +26,7 @@ from mstar.agents.policy.policy import Policy
 from mstar.agents.pseudo_labels import draw_problems
 from mstar.agents.registry import resolve
 from mstar.agents.rollout import unique_problems
-from mstar.agents.sampling.catalog import sampler_of
+from mstar.agents.sampling.engine import sampler_of
 from mstar.agents.seeds import mix
 from mstar.agents.types import (
     Cost,

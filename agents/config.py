@@ -18,6 +18,7 @@ from tyro.conf import arg
 from mstar.agents.catalog import AGENTS, ONLINE_AGENTS
 from mstar.agents.explore.catalog import CONTROLLERS, MIXINGS
 from mstar.agents.registry import check_name, unknown
+from mstar.agents.sampling.catalog import ENGINES
 from mstar.envs.task import Form
 from mstar.envs.variants.phrasing import Axis
 from mstar.rewards.voting import VOTES, VoteName
@@ -26,6 +27,7 @@ Schedule = Literal["constant", "constant_with_warmup", "linear", "cosine"]
 SelectionRule = Literal["all", "random-k", "top-k", "shortest-k", "threshold"]
 Allocation = Literal["uniform", "by-prompt"]
 Anneal = Literal["linear", "cosine"]
+WeightTransfer = Literal["auto", "nccl", "folder"]
 
 
 def choice(names: Mapping[str, Any], flag: str | None = None) -> Any:
@@ -94,15 +96,47 @@ class SamplingConfig:
     """Longest response, in tokens."""
     batch_rows: int = 256
     """Responses generated at the same time; fewer need less memory."""
+    engine: Annotated[str, choice({"auto": "", **ENGINES})] = "auto"
+    """What generates responses: ``local``, this process by transformers; ``vllm``, this process by
+    vLLM; ``server``, a vLLM server; ``auto``, the server if its address is given, else ``local``;
+    or ``module:Class`` of your own."""
     server: str = ""
-    """Address of a vLLM server that samples; empty: this process does."""
+    """Address of a vLLM server, such as http://localhost:8000."""
+    weight_transfer: WeightTransfer = "auto"
+    """How weights reach the server: ``nccl``, from GPU to GPU; ``folder``, written by the one and
+    read by the other; ``auto``: by NCCL where both sides have it, else by a folder."""
+    weight_folder: str = ""
+    """That folder, under a path that both machines have; empty: a temporary one, for a server on
+    this machine."""
+    gpu_memory: float = 0.4
+    """Share of the GPU's memory for the engine ``vllm``, in (0, 1)."""
 
     def __post_init__(self) -> None:
         _at_least(1, self, "prompts", "samples", "initial_samples", "max_new_tokens", "batch_rows")
+        check_name("engine", {"auto": "", **ENGINES}, self.engine)
         if self.server and not self.server.startswith(("http://", "https://")):
             raise ValueError(
                 f"server is {self.server!r}; give an address such as http://localhost:8000"
             )
+        if bool(self.server) != (self.engine_name == "server"):
+            raise ValueError(
+                f"engine is {self.engine!r} and server is {self.server!r}; give the engine "
+                "'server' an address, such as --server http://localhost:8000, and the others none"
+            )
+        if not 0 < self.gpu_memory < 1:
+            raise ValueError(f"gpu_memory must lie in (0, 1), got {self.gpu_memory}")
+
+    @property
+    def engine_name(self) -> str:
+        """The engine, with ``auto`` resolved."""
+        if self.engine != "auto":
+            return self.engine
+        return "server" if self.server else "local"
+
+    @property
+    def reports_certainty(self) -> bool:
+        """Whether the engine reports entropy and certainty; vLLM reports neither."""
+        return self.engine_name not in ("vllm", "server")
 
 
 @dataclass(frozen=True)
@@ -364,9 +398,9 @@ class Recipe:
             raise ValueError(
                 f"the rank {self.selection.rank!r} is neither 'reward' nor in the panel {panel}"
             )
-        if self.sampling.server and self.selection.rank == "self_certainty":
+        if self.selection.rank == "self_certainty" and not self.sampling.reports_certainty:
             raise ValueError(
-                "a server does not report how certain the policy is, so rank cannot be "
+                "vLLM does not report how certain the policy is, so rank cannot be "
                 "'self_certainty'; give another --rank, such as reward"
             )
         if self.mixing.worked_examples and self.learns_online:

@@ -42,3 +42,13 @@ def _merge(layer: Any) -> None:
         precision = torch.promote_types(weight.dtype, update.dtype)
         weight.data = (weight.data.to(precision) + update.to(precision)).to(weight.dtype)
     layer.merged_adapters = list(layer.active_adapters)  # peft then reads the base layer alone
+
+
+def merged_weights(model: Any) -> Iterator[tuple[str, torch.Tensor]]:
+    """All weights of a model with LoRA, by the names that they have without it.
+
+    To be read while the model is ``merged``.
+    """
+    for name, weight in model.get_base_model().named_parameters():
+        if ".lora_" not in name:
+            yield name.replace(".base_layer", ""), weight.data

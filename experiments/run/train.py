@@ -18,7 +18,7 @@ from mstar.agents.judges.catalog import panel_of
 from mstar.agents.policy import distributed
 from mstar.agents.policy.embedded import EMBEDDED
 from mstar.agents.policy.policy import Policy
-from mstar.agents.sampling.catalog import sampler_of
+from mstar.agents.sampling.engine import sampler_of
 from mstar.agents.seeds import mix
 from mstar.envs.variants.phrasing import AXES, distinct_phrasings
 from mstar.experiments.rows import Row, read_rows, write_rows
