@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from trl.import_utils import is_vllm_available
@@ -98,6 +100,22 @@ class Colocated(WeightTransfer):
         if self._llm_weights_sleeping:
             self._sent = ()
         return super().send()
+
+    def sync_weights(self) -> None:
+        """Load the policy's weights into vLLM.
+
+        On a CPU vLLM runs its model in another process, and computes with a packed copy of the
+        weights, which it makes anew only when it loads a checkpoint.
+        """
+        if self.policy.device.type == "cpu":
+            with tempfile.TemporaryDirectory() as folder:
+                self.write(Path(folder))
+                self.llm.collective_rpc("reload_weights", kwargs={"weights_path": folder})
+        else:
+            super().sync_weights()
+        self.llm.reset_prefix_cache()
+        self.llm.reset_mm_cache()
+        self.llm.llm_engine.reset_encoder_cache()  # of images, as older weights saw them
 
     def chat(
         self, messages: list[list[dict[str, Any]]], requests: Sequence[Request], limit: int

@@ -50,6 +50,16 @@ class WeightTransfer(VLLMGeneration):
         distributed.wait()
         return bool(changed)
 
+    def write(self, folder: Path) -> None:
+        """Write all weights as a checkpoint of the model; all processes must call this together."""
+        weights = {
+            name: weight.detach().to("cpu", copy=True)
+            for name, weight in self._iter_named_params()
+            if distributed.is_main()
+        }
+        if distributed.is_main():
+            self.policy.network.save_pretrained(folder, state_dict=weights)
+
     @abstractmethod
     def _init_vllm(self) -> None:
         """Start vLLM, or connect to it."""
@@ -102,13 +112,8 @@ class FolderTransfer(WeightTransfer):
 
     def sync_weights(self) -> None:
         """Write the weights, and have the server load them."""
-        weights = {
-            name: weight.detach().to("cpu", copy=True)
-            for name, weight in self._iter_named_params()
-            if distributed.is_main()
-        }
+        self.write(self.folder)
         if distributed.is_main():
-            self.policy.network.save_pretrained(self.folder, state_dict=weights)
             self.vllm_client.load_folder(self.folder)
             self.vllm_client.reset_prefix_cache()
 
