@@ -33,7 +33,7 @@ class SelfEvolving(Agent):
 
     def prepare(self) -> None:
         """Make the trainer's, the allocation's and the judge's part of the state."""
-        self.worked_examples = WorkedExamples(self.task, self.recipe)
+        self.worked_examples = WorkedExamples(self.policy, self.task, self.recipe)
         self._restart = self.policy.weights() if self.inherits == "nothing" else None
         self._trainer: LiveTrainer | None = None
         self._allocation: SampleAllocation | None = None
@@ -77,8 +77,8 @@ class SelfEvolving(Agent):
         #    may learn from the round as well.
         self.stage = "fine-tuning"
         finetuned = None
-        if selection.kept:
-            finetuned = self.fine_tune(self.examples(rollouts, selection, plan, number), number)
+        if examples := self.examples(rollouts, selection, plan, number):
+            finetuned = self.fine_tune(examples, number)
         self.record_time("fine-tune")
         if self._refresh is not None and finetuned is not None:
             self._refresh.after(number, rollouts, finetuned.checkpoint)
@@ -111,12 +111,20 @@ class SelfEvolving(Agent):
         plan: SamplingPlan,
         number: int,
     ) -> list[SFTExample]:
-        """The kept rollouts in random order, with the plan's share of worked examples."""
+        """The kept rollouts in random order, with the plan's share of worked examples.
+
+        Left out are responses with an image token: the model would look for one more image there.
+        None where nothing is left.
+        """
         rng = np.random.default_rng(mix(self.recipe.run.seed, number, 2))
+        kept = [rollouts[i] for i in rng.permutation(selection.kept)]
         examples = [
-            SFTExample(rollouts[i].prompt, rollouts[i].response.text)
-            for i in rng.permutation(selection.kept)
+            SFTExample(rollout.prompt, rollout.response.tokens)
+            for rollout in kept
+            if self.policy.image_token not in rollout.response.tokens
         ]
+        if not examples:
+            return []
         return self.worked_examples.mixed_into(examples, plan.worked_examples, number)
 
     def fine_tune(self, examples: Sequence[SFTExample], number: int) -> FinetuneResult:

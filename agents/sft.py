@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from mstar.agents.self_evolving import SelfEvolving
-from mstar.agents.types import Round, SFTExample
+from mstar.agents.types import Round
+from mstar.agents.worked_examples import solutions_of
 
 
 class Sft(SelfEvolving):
@@ -27,7 +28,6 @@ class Sft(SelfEvolving):
                 f"{self.recipe.data.env} has steps; "
                 "take an agent that learns from its own responses"
             )
-        examples = [SFTExample(self.task.prompt(problem), problem.solution) for problem in worked]
-        finetuned = self.fine_tune(examples, number)
+        finetuned = self.fine_tune(solutions_of(self.policy, self.task, worked), number)
         self.record_time("fine-tune")
         return self.finish(number, finetuned=finetuned)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import datasets
+import torch
 from transformers import PrinterCallback
 from trl import SFTConfig, SFTTrainer
 
@@ -15,6 +15,7 @@ from mstar.agents.policy import distributed
 from mstar.agents.policy.forward import unwrap_forward
 from mstar.agents.policy.policy import Policy
 from mstar.agents.policy.sharding import prune_no_split_modules
+from mstar.agents.policy.turns import continued
 from mstar.agents.trainer_thread import RoundCallback, TrainerThread
 from mstar.agents.types import FinetuneResult, SFTExample
 
@@ -25,6 +26,13 @@ class LiveTrainer:
     The trainer runs on a thread of its own and waits at the start of each epoch for that round's
     examples; see ``TrainerThread``. Adam's moments, the learning-rate schedule and the step count
     run through all rounds.
+
+    A row of a batch is the prompt as the sampler encodes it, followed by the example's tokens as
+    they are: nothing is rendered or tokenized again, and no end is added to a response that has
+    none. The labels are those tokens alone. Held by tests/agents/test_exact_learning.py:
+    ``test_the_trainer_learns_the_tokens_that_were_drawn_and_nothing_else``,
+    ``test_the_loss_is_the_log_probability_that_sampling_measured`` and
+    ``test_learning_its_own_greedy_answers_leaves_them_as_they_are``.
 
     The number of updates of a round is fixed, since the trainer fixes its horizon before it starts:
     fewer examples than updates x batch are repeated, more are cut.
@@ -79,16 +87,15 @@ class LiveTrainer:
             unwrap_forward(self._policy.model)
 
     def _start(self, first: list[SFTExample]) -> None:
-        self._slots.examples = first  # the trainer looks into a row to see that there are images
-        # A table of slot numbers whose rows are looked up when a batch is made: the trainer keeps
-        # one data set while its content changes from round to round.
+        # A table of slot numbers, whose examples are looked up when a batch is made: the trainer
+        # keeps one data set while what is learned changes from round to round.
         table = datasets.Dataset.from_dict({"slot": list(range(len(first)))})
-        table.set_transform(self._slots)
         prune_no_split_modules(self._policy.model)
         self.trainer = SFTTrainer(
             model=self._policy.model,
             args=self._config(),
             train_dataset=table,
+            data_collator=self._slots.batch,
             processing_class=self._policy.processor,
             callbacks=[RoundCallback(self._thread, self._slots.fill)],
         )
@@ -113,6 +120,8 @@ class LiveTrainer:
             activation_checkpointing=optim.gradient_checkpointing,
             use_cpu=self._policy.model.device.type == "cpu",
             max_length=None,  # cutting through image tokens would break the images
+            dataset_kwargs={"skip_prepare_dataset": True},  # batches are made by the collator
+            dataloader_pin_memory=False,  # they are on the policy's device already
             remove_unused_columns=False,
             train_sampling_strategy="sequential",  # the examples are shuffled already
             ignore_data_skip=True,  # a resumed round gets its own examples
@@ -125,30 +134,19 @@ class LiveTrainer:
 
 
 class _Slots:
-    """Looks up the examples of slot numbers, as the rows that TRL's vision collator takes."""
+    """The examples of a round by slot number, and the collator that makes batches of them."""
 
     def __init__(self, policy: Policy) -> None:
         self.policy = policy
-        self.examples: list[SFTExample] = []
-
-    def __call__(self, batch: dict[str, list[int]]) -> dict[str, list[Any]]:
-        examples = [self.examples[slot] for slot in batch["slot"]]
-        return {
-            "prompt": [
-                [{"role": "user", "content": self.policy.plain(example.prompt.text)}]
-                for example in examples
-            ],
-            "completion": [
-                [{"role": "assistant", "content": self.policy.plain(example.response)}]
-                for example in examples
-            ],
-            "images": [list(example.prompt.images) for example in examples],
-        }
+        self.examples: Sequence[SFTExample] = ()
 
     def fill(self, examples: list[SFTExample]) -> int:
         """Put a round's examples into the slots; returns how many."""
         self.examples = examples
         return len(examples)
 
-    def __getstate__(self) -> dict[str, Any]:
-        return {}  # data sets hash a transform to name a cache; this one has none
+    def batch(self, rows: Sequence[Mapping[str, int]]) -> dict[str, torch.Tensor]:
+        """The inputs of a training step on the examples of some slots, with labels."""
+        examples = [self.examples[row["slot"]] for row in rows]
+        prompts = [example.prompt for example in examples]
+        return continued(self.policy, prompts, [example.tokens for example in examples])

@@ -94,10 +94,16 @@ class Selection:
 
 @dataclass(frozen=True, slots=True)
 class SFTExample:
-    """One response to be fine-tuned on, and the prompt that it answers."""
+    """One response to be fine-tuned on, and the prompt that it answers.
+
+    Attributes:
+        prompt: as it was sampled from, but without a hint.
+        tokens: ids of the response as they were drawn, with the end token if one was; of a text
+            that the policy did not write, see ``whole_turns``.
+    """
 
     prompt: Prompt
-    response: str
+    tokens: tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True)

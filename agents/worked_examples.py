@@ -8,8 +8,11 @@ from functools import cached_property
 import numpy as np
 
 from mstar.agents.config import Recipe
+from mstar.agents.policy.policy import Policy
+from mstar.agents.policy.turns import whole_turns
 from mstar.agents.seeds import mix
 from mstar.agents.types import SFTExample
+from mstar.envs.problem import Problem
 from mstar.envs.task import Task
 from mstar.rewards.verifier.verify import verify
 
@@ -23,12 +26,13 @@ class WorkedExamples:
     responses tied to what is known to be right (the verifiable tenth of PURE, arXiv 2504.15275).
 
     Args:
+        policy: that they are shown to.
         task: poses the problems; those without a label or without steps are left out.
         recipe: ``worked_example_count`` is the size of the set.
     """
 
-    def __init__(self, task: Task, recipe: Recipe) -> None:
-        self._task, self._recipe = task, recipe
+    def __init__(self, policy: Policy, task: Task, recipe: Recipe) -> None:
+        self._policy, self._task, self._recipe = policy, task, recipe
 
     def mixed_into(
         self, examples: Sequence[SFTExample], share: float, number: int
@@ -57,17 +61,26 @@ class WorkedExamples:
             ValueError: fewer worked solutions are found than wanted.
         """
         wanted, seed = self._recipe.mixing.worked_example_count, mix(self._recipe.run.seed, 0, 9)
-        found: dict[str, SFTExample] = {}
+        found: dict[str, Problem] = {}
         for index in range(SEARCHED * wanted):
             problem = self._task.problem(seed, index)
             if problem.answer is None or not problem.steps:
                 continue
             if verify(problem.solution, problem.answer).correct:
-                found[problem.id] = SFTExample(self._task.prompt(problem), problem.solution)
+                found[problem.id] = problem
             if len(found) == wanted:
-                return list(found.values())
+                return solutions_of(self._policy, self._task, list(found.values()))
         raise ValueError(
             f"worked_example_count is {wanted}, but {self._recipe.data.env} gave {len(found)} "
             "labelled problems with worked solutions; set worked_examples to 0, or "
             "worked_example_count to what there is"
         )
+
+
+def solutions_of(policy: Policy, task: Task, problems: Sequence[Problem]) -> list[SFTExample]:
+    """The worked solutions of labelled problems, as if the policy had written them."""
+    turns = whole_turns(policy, [problem.solution for problem in problems])
+    return [
+        SFTExample(task.prompt(problem), tokens)
+        for problem, tokens in zip(problems, turns, strict=True)
+    ]

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 from PIL import Image
+from tiny_models import byte_tokenizer
 
 from mstar.agents.agent import Agent
 from mstar.agents.catalog import agent_class
@@ -97,8 +98,12 @@ def agent_of(policy: Policy, folder: Path, panel: RewardPanel, **changes: Any) -
 
 def sft_examples(start: int, count: int = 4) -> list[SFTExample]:
     """Examples number `start` and on; each has an image and an answer of its own."""
+    tokenizer = byte_tokenizer("<image>")
     return [
-        SFTExample(Prompt(f"what is {i}? ", (noise(i),), f"{i}"), f"it is {i}")
+        SFTExample(
+            Prompt(f"what is {i}? ", (noise(i),), f"{i}"),
+            (*tokenizer(f"it is {i}")["input_ids"], tokenizer.eos_token_id),
+        )
         for i in range(start, start + count)
     ]
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, fields
 import torch
 
 from mstar.agents.policy.policy import Policy
+from mstar.agents.policy.turns import padded
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +47,9 @@ def step_tokens(
 ) -> StepTokens:
     """Tokenize R responses line by line, on the CPU.
 
+    A judge reads text, of any policy. It is trained on these tokens behind ``Policy.encode``'s, as
+    it scores by them; no chat template comes between.
+
     Args:
         policy: whose tokenizer is used.
         steps: R lists of at least one line.
@@ -70,11 +74,9 @@ def step_tokens(
         rows.append(ids)
         places.append(place)
         ends.append(last)
-    longest, most = max(map(len, rows)), max(map(len, ends))
-    pad = tokenizer.pad_token_id or 0
     return StepTokens(
-        torch.tensor([ids + [pad] * (longest - len(ids)) for ids in rows]),
-        torch.tensor([place + [-1] * (longest - len(place)) for place in places]),
-        torch.tensor([last + [-1] * (most - len(last)) for last in ends]),
+        padded(rows, tokenizer.pad_token_id or 0)[0],
+        padded(places, -1)[0],
+        padded(ends, -1)[0],
         torch.tensor(list(owners)),
     )

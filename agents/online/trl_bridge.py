@@ -43,6 +43,9 @@ class RoundBatch:
 class TrlBridge:
     """Data, generation and rewards of a TRL trainer, from a task, a sampler and a panel.
 
+    Trainers are given token ids, of prompts as the sampler encodes them and of responses as they
+    were drawn: ``test_online_trainers_learn_the_tokens_that_were_drawn``.
+
     The rows of the trainer's data set are slots, to which each round assigns its problems. When
     the trainer needs responses it calls ``respond``: our sampler generates them and the panel
     scores whole groups. The reward functions then return these scores, one column each.
@@ -145,7 +148,7 @@ class TrlBridge:
         The model would expect one more image there. TRL never samples that token; our sampler
         samples from the policy's full distribution.
         """
-        image_token = getattr(self.policy.network.config, "image_token_id", None)
+        image_token = self.policy.image_token
         tokens = list(rollout.response.tokens)
         if image_token not in tokens:
             return tokens

@@ -123,6 +123,11 @@ class Policy:
         return tuple(ends) if isinstance(ends, list | tuple) else (ends,)
 
     @property
+    def image_token(self) -> int | None:
+        """Id of the token in whose places the features of images are read; None if unknown."""
+        return getattr(self.network.config, "image_token_id", None)
+
+    @property
     def size(self) -> int:
         """Number of weights, including frozen ones."""
         weights = self.model.parameters()

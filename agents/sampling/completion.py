@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import torch
 
+from mstar.agents.policy.turns import padded
 from mstar.agents.sampling.base import Response
 from mstar.agents.sampling.decoding import Prefill, extend
 from mstar.agents.sampling.local import Draw, LocalSampler
@@ -72,9 +73,7 @@ def _append(
     ]
     if not all(ids):
         raise ValueError("a prefix is empty; sample from the prompt itself instead")
-    longest = max(map(len, ids))
-    tokens = torch.tensor([row + [0] * (longest - len(row)) for row in ids], device=device)
-    given = torch.tensor([[j < len(row) for j in range(longest)] for row in ids]).to(start.mask)
+    tokens, given = (each.to(device) for each in padded(ids))
     return extend(
         sampler.policy.model, start, torch.tensor(list(owners), device=device), tokens, given
     )

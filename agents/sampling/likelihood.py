@@ -8,6 +8,7 @@ import torch
 
 from mstar.agents.policy.forward import evaluating
 from mstar.agents.policy.policy import Policy
+from mstar.agents.policy.turns import padded
 from mstar.agents.sampling.base import Response, unique_prompts
 from mstar.agents.sampling.decoding import Prefill, prefill
 from mstar.agents.sampling.prefix_cache import select_rows
@@ -51,10 +52,7 @@ def _score(
 ) -> list[float]:
     """The log-probability of each of R responses, in one pass over prompts and one over them."""
     unique, owners = unique_prompts(prompts)
-    longest = max([1, *(len(response) for response in responses)])
-    padded = [[*response, *[0] * (longest - len(response))] for response in responses]
-    tokens = torch.tensor(padded, device=policy.device)
-    given = torch.tensor([[j < len(r) for j in range(longest)] for r in responses]).to(tokens)
+    tokens, given = (each.to(policy.device) for each in padded(responses))
     start = prefill(policy.model, policy.encode(unique))
     logits = response_logits(
         policy, start, torch.tensor(owners, device=policy.device), tokens, given

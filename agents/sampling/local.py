@@ -34,6 +34,17 @@ class LocalSampler(RolloutEngine):
     distribution over the vocabulary. Batches still differ in rounding, so a token can change if a
     uniform number falls within ~1e-6 of a bound.
 
+    What holds, and the tests that hold it, of tests/agents/test_sampler.py unless named otherwise:
+
+    - Greedy tokens are those of ``generate``: ``test_greedy_samples_equal_those_of_generate``.
+    - Log-probabilities are those of a forward pass over prompt and response:
+      ``test_statistics_equal_those_of_a_forward_pass_over_the_whole_text``.
+    - A response holds the end token if one was drawn, and nothing behind it:
+      ``test_a_response_holds_the_end_token_but_its_text_does_not``.
+    - The ids of ``Policy.encode`` and of the response are what is trained on:
+      ``test_the_trainer_learns_the_tokens_that_were_drawn_and_nothing_else`` and
+      ``test_online_trainers_learn_the_tokens_that_were_drawn`` of test_exact_learning.py.
+
     Args:
         policy: to sample from; in eval mode while sampling.
         max_new_tokens: limit on the length of a response, in tokens.

@@ -16,6 +16,7 @@ from tiny_runs import TINY, Even, agent_of, weights
 from mstar.agents.catalog import AGENTS, ONLINE_AGENTS
 from mstar.agents.config import Recipe
 from mstar.agents.policy.policy import Policy
+from mstar.agents.policy.turns import whole_turns
 from mstar.agents.sampling.base import Response
 from mstar.agents.sampling.local import LocalSampler
 from mstar.agents.sft import Sft
@@ -165,9 +166,10 @@ def told_to_say(monkeypatch: pytest.MonkeyPatch, texts: Sequence[str]) -> None:
         sampler: LocalSampler, prompts: Sequence[Prompt], *rest: Any, **more: Any
     ) -> list[list[Response]]:
         written = sample(sampler, prompts, *rest, **more)
+        said = [(text, whole_turns(sampler.policy, [text])[0]) for text in texts]
         return [
             [
-                replace(response, text=texts[i % len(texts)])
+                replace(response, text=said[i % len(said)][0], tokens=said[i % len(said)][1])
                 if "The answer is" in prompt.text
                 else response
                 for i, response in enumerate(group)
@@ -196,8 +198,8 @@ def test_star_hints_at_the_answer_of_what_it_missed_and_learns_without_the_hint(
     assert {example.prompt.text for example in examples} == set(first)
     assert done.selection is not None
     assert min(done.selection.kept) >= 8  # only what was found with a hint is right
-    responses = [done.rollouts[i].response.text for i in done.selection.kept]
-    assert sorted(example.response for example in examples) == sorted(responses)
+    drawn = [done.rollouts[i].response.tokens for i in done.selection.kept]
+    assert sorted(example.tokens for example in examples) == sorted(drawn)
 
 
 def test_star_does_not_learn_to_say_an_answer_that_it_was_given(
@@ -209,7 +211,8 @@ def test_star_does_not_learn_to_say_an_answer_that_it_was_given(
     _, done = star.learn()
     star.close()
     (examples,) = watched.examples
-    assert [example.response for example in examples] == ["red is 3\nAnswer: 3"] * 4
+    reasoned = whole_turns(policy, ["red is 3\nAnswer: 3"])
+    assert [example.tokens for example in examples] == reasoned * 4
     bare = [r for r in done.rollouts if r.response.text == "Answer: 3"]
     assert len(bare) == 4
     assert all(r.extra and np.isnan(r.scores["correctness"]) for r in bare)
@@ -236,7 +239,8 @@ def test_sft_learns_the_worked_solutions_of_the_problems_that_the_loop_would_sam
     sft.close()
     assert len(watched.asked) == 2  # it measures and never samples to learn
     (examples,) = watched.examples
-    assert [example.response for example in examples] == [p.solution for p in problems]
+    solutions = whole_turns(policy, [p.solution for p in problems])
+    assert [example.tokens for example in examples] == solutions
     assert done.finetuned is not None
     assert done.finetuned.updates == TINY.optim.updates
 

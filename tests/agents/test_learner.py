@@ -16,6 +16,7 @@ from tiny_runs import noise, sft_examples, weights
 
 from mstar.agents.config import OptimConfig
 from mstar.agents.policy.policy import Policy
+from mstar.agents.policy.turns import whole_turns
 from mstar.agents.sft_trainer import LiveTrainer
 from mstar.agents.types import SFTExample
 from mstar.envs.problem import Prompt
@@ -180,10 +181,11 @@ def test_lora_trains_and_keeps_the_adapter_alone(policy: Policy, tmp_path: Path)
     assert not (checkpoint / "model.safetensors").exists()
 
 
-def test_a_response_that_contains_the_image_token_can_be_trained_on(
+def test_a_prompt_and_a_solution_that_name_the_image_token_can_be_trained_on(
     policy: Policy, tmp_path: Path
 ) -> None:
     live = live_trainer(policy, tmp_path, rounds=1)
-    example = SFTExample(Prompt("what <image> is it? ", (noise(0),), "0"), "it is <image> 3")
+    (tokens,) = whole_turns(policy, ["it is <image> 3"])
+    example = SFTExample(Prompt("what <image> is it? ", (noise(0),), "0"), tokens)
     assert math.isfinite(live.fine_tune([example]).loss)
     live.close()

@@ -17,6 +17,7 @@ from tiny_runs import TINY, Even, agent_of
 from mstar.agents.config import Recipe
 from mstar.agents.explore.data_mix import Adaptive, Scheduled
 from mstar.agents.policy.policy import Policy
+from mstar.agents.policy.turns import whole_turns
 from mstar.agents.pseudo_labels import (
     VoteRecord,
     draw_problems,
@@ -259,45 +260,41 @@ def test_a_run_without_labels_learns_from_its_votes_and_tells_their_accuracy(
 
 
 def examples(count: int) -> list[SFTExample]:
-    return [
-        SFTExample(WorkedExamples(problems(0.0), GOLDEN).examples[0].prompt, f"own {i}")
-        for i in range(count)
-    ]
+    """Responses of the policy's own, of one token each, which no solution has."""
+    task = problems(0.0)
+    prompt = task.prompt(task.draw(1)[0])
+    return [SFTExample(prompt, (i,)) for i in range(count)]
 
 
 GOLDEN = TINY.replace(gold=0.25, gold_set=3, updates=4, batch=4)
 
 
 @pytest.mark.parametrize("own", [1, 12, 40])
-def test_gold_has_its_share_of_the_lessons(own: int) -> None:
-    gold = WorkedExamples(problems(0.5), GOLDEN)
+def test_gold_has_its_share_of_the_lessons(loaded: Policy, own: int) -> None:
+    gold = WorkedExamples(loaded, problems(0.5), GOLDEN)
     mixed = gold.mixed_into(examples(own), 0.25, 1)
-    golden = [example for example in mixed if not example.response.startswith("own")]
+    golden = [example for example in mixed if len(example.tokens) > 1]
     assert (len(mixed), len(golden)) == (16, 4)
-    assert {example.response for example in golden} <= {g.response for g in gold.examples}
-    assert [m.response for m in mixed] == [
-        m.response for m in gold.mixed_into(examples(own), 0.25, 1)
-    ]
-    assert [m.response for m in mixed] != [
-        m.response for m in gold.mixed_into(examples(own), 0.25, 2)
-    ]
+    assert {example.tokens for example in golden} <= {g.tokens for g in gold.examples}
+    assert [m.tokens for m in mixed] == [m.tokens for m in gold.mixed_into(examples(own), 0.25, 1)]
+    assert [m.tokens for m in mixed] != [m.tokens for m in gold.mixed_into(examples(own), 0.25, 2)]
 
 
-def test_gold_is_verified_labelled_and_worked() -> None:
-    gold = WorkedExamples(problems(0.5), GOLDEN).examples
+def test_gold_is_verified_labelled_and_worked(loaded: Policy) -> None:
+    gold = WorkedExamples(loaded, problems(0.5), GOLDEN).examples
     assert len({example.prompt.key for example in gold}) == 3
     task = problems(0.5)
     for example in gold:
         problem = task.find(example.prompt.key)
-        assert example.response == problem.solution
+        assert [example.tokens] == whole_turns(loaded, [problem.solution])
     assert all(one.prompt.key != other.prompt.key for one, other in pairwise(gold))
 
 
-def test_without_gold_the_lessons_are_as_they_were() -> None:
+def test_without_gold_the_lessons_are_as_they_were(loaded: Policy) -> None:
     own = examples(2)
-    assert WorkedExamples(problems(1.0), TINY).mixed_into(own, 0.0, 1) == own
+    assert WorkedExamples(loaded, problems(1.0), TINY).mixed_into(own, 0.0, 1) == own
 
 
-def test_gold_that_is_not_there_is_named() -> None:
+def test_gold_that_is_not_there_is_named(loaded: Policy) -> None:
     with pytest.raises(ValueError, match="gave 0 labelled problems"):
-        _ = WorkedExamples(problems(1.0), GOLDEN).examples
+        _ = WorkedExamples(loaded, problems(1.0), GOLDEN).examples
