@@ -27,6 +27,14 @@ Schedule = Literal["constant", "constant_with_warmup", "linear", "cosine"]
 SelectionRule = Literal["all", "random-k", "top-k", "shortest-k", "threshold"]
 Allocation = Literal["uniform", "by-prompt"]
 Anneal = Literal["linear", "cosine"]
+Optimizer = Literal[
+    "adamw_torch_fused",
+    "adamw_torch",
+    "adafactor",
+    "adamw_bnb_8bit",
+    "paged_adamw_32bit",
+    "paged_adamw_8bit",
+]
 WeightTransfer = Literal["auto", "nccl", "folder"]
 
 
@@ -275,7 +283,13 @@ class OptimConfig:
     updates: int = 12
     """Optimizer updates of a round."""
     batch: int = 32
-    """Responses of an update."""
+    """Responses that an update learns from."""
+    micro_batch: int = 0
+    """Responses of one forward and backward pass, whose gradients add up to those of ``batch``; 0:
+    all. A run that is out of memory halves it and goes on."""
+    optimizer: Optimizer = "adamw_torch_fused"
+    """By its name in transformers. Those of ``bitsandbytes``, with ``8bit`` or ``paged`` in their
+    names, keep their moments small or outside of the GPU."""
     learning_rate: float = 1e-4
     """Of fine-tuning, after warm-up."""
     schedule: Schedule = "constant_with_warmup"
@@ -289,8 +303,18 @@ class OptimConfig:
 
     def __post_init__(self) -> None:
         _at_least(1, self, "updates", "batch")
-        _at_least(0, self, "warmup")
+        _at_least(0, self, "warmup", "micro_batch")
         _above_zero(self, "learning_rate")
+        if self.micro_batch and self.batch % self.micro_batch:
+            raise ValueError(
+                f"batch is {self.batch}, which is no multiple of micro_batch ({self.micro_batch}); "
+                "give one that divides it"
+            )
+
+    @property
+    def passes(self) -> int:
+        """Forward and backward passes of an update."""
+        return self.batch // (self.micro_batch or self.batch)
 
 
 @dataclass(frozen=True)

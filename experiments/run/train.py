@@ -71,9 +71,10 @@ def train(recipe: Recipe, out: Path, console: Console, base_test: Path | None = 
             for done in agent.learn():
                 if main:  # every process comes to the same round
                     folder.commit(done)
+                distributed.wait()  # until the checkpoint is where it is looked for
+                agent.committed(folder.checkpoint_after(done.number))
                 progress.finished(done)
                 if done.back_to is not None:
-                    distributed.wait()  # until the checkpoint is where it is looked for
                     agent.go_back(folder.checkpoint_after(done.back_to))
         finally:
             agent.close()
