@@ -21,12 +21,12 @@ from mstar.agents.explore.samples import samples_of
 from mstar.agents.monitor.evaluation import Monitor
 from mstar.agents.monitor.guards import Guards
 from mstar.agents.policy import distributed
-from mstar.agents.policy.launch import check_launch
+from mstar.agents.policy.launch import check_launch, check_optimizer
 from mstar.agents.policy.policy import Policy
 from mstar.agents.pseudo_labels import draw_problems
 from mstar.agents.registry import resolve
 from mstar.agents.rollout import unique_problems
-from mstar.agents.sampling.catalog import sampler_of
+from mstar.agents.sampling.engine import sampler_of
 from mstar.agents.seeds import mix
 from mstar.agents.types import (
     Cost,
@@ -110,7 +110,8 @@ class Agent(ABC):
     @classmethod
     def check(cls, recipe: Recipe) -> None:
         """Raise ValueError where the agent cannot run the recipe, before anything is loaded."""
-        distributed.part(recipe.optim.batch)
+        distributed.part(recipe.optim.batch // recipe.optim.passes, "micro_batch")
+        check_optimizer(recipe.optim.optimizer)
         check_launch(recipe, cls.has_one_trainer())
 
     @classmethod
@@ -252,6 +253,10 @@ class Agent(ABC):
             alarms=evaluation.alarms,
             back_to=self.guards.back_to,
         )
+
+    def committed(self, checkpoint: Path | None) -> None:
+        """Take note of where the newest checkpoint is kept, once a round has been stored."""
+        self._checkpoint = checkpoint
 
     def record_time(self, stage: str) -> None:
         """Add the time since the last call to a stage of the round."""

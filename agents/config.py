@@ -18,6 +18,7 @@ from tyro.conf import arg
 from mstar.agents.catalog import AGENTS, ONLINE_AGENTS
 from mstar.agents.explore.catalog import CONTROLLERS, MIXINGS
 from mstar.agents.registry import check_name, unknown
+from mstar.agents.sampling.catalog import ENGINES
 from mstar.envs.task import Form
 from mstar.envs.variants.phrasing import Axis
 from mstar.rewards.voting import VOTES, VoteName
@@ -26,6 +27,15 @@ Schedule = Literal["constant", "constant_with_warmup", "linear", "cosine"]
 SelectionRule = Literal["all", "random-k", "top-k", "shortest-k", "threshold"]
 Allocation = Literal["uniform", "by-prompt"]
 Anneal = Literal["linear", "cosine"]
+Optimizer = Literal[
+    "adamw_torch_fused",
+    "adamw_torch",
+    "adafactor",
+    "adamw_bnb_8bit",
+    "paged_adamw_32bit",
+    "paged_adamw_8bit",
+]
+WeightTransfer = Literal["auto", "nccl", "folder"]
 
 
 def choice(names: Mapping[str, Any], flag: str | None = None) -> Any:
@@ -96,15 +106,47 @@ class SamplingConfig:
     """Longest response, in tokens."""
     batch_rows: int = 256
     """Responses generated at the same time; fewer need less memory."""
+    engine: Annotated[str, choice({"auto": "", **ENGINES})] = "auto"
+    """What generates responses: ``local``, this process by transformers; ``vllm``, this process by
+    vLLM; ``server``, a vLLM server; ``auto``, the server if its address is given, else ``local``;
+    or ``module:Class`` of your own."""
     server: str = ""
-    """Address of a vLLM server that samples; empty: this process does."""
+    """Address of a vLLM server, such as http://localhost:8000."""
+    weight_transfer: WeightTransfer = "auto"
+    """How weights reach the server: ``nccl``, from GPU to GPU; ``folder``, written by the one and
+    read by the other; ``auto``: by NCCL where both sides have it, else by a folder."""
+    weight_folder: str = ""
+    """That folder, under a path that both machines have; empty: a temporary one, for a server on
+    this machine."""
+    gpu_memory: float = 0.4
+    """Share of the GPU's memory for the engine ``vllm``, in (0, 1)."""
 
     def __post_init__(self) -> None:
         _at_least(1, self, "prompts", "samples", "initial_samples", "max_new_tokens", "batch_rows")
+        check_name("engine", {"auto": "", **ENGINES}, self.engine)
         if self.server and not self.server.startswith(("http://", "https://")):
             raise ValueError(
                 f"server is {self.server!r}; give an address such as http://localhost:8000"
             )
+        if bool(self.server) != (self.engine_name == "server"):
+            raise ValueError(
+                f"engine is {self.engine!r} and server is {self.server!r}; give the engine "
+                "'server' an address, such as --server http://localhost:8000, and the others none"
+            )
+        if not 0 < self.gpu_memory < 1:
+            raise ValueError(f"gpu_memory must lie in (0, 1), got {self.gpu_memory}")
+
+    @property
+    def engine_name(self) -> str:
+        """The engine, with ``auto`` resolved."""
+        if self.engine != "auto":
+            return self.engine
+        return "server" if self.server else "local"
+
+    @property
+    def reports_certainty(self) -> bool:
+        """Whether the engine reports entropy and certainty; vLLM reports neither."""
+        return self.engine_name not in ("vllm", "server")
 
 
 @dataclass(frozen=True)
@@ -243,7 +285,13 @@ class OptimConfig:
     updates: int = 12
     """Optimizer updates of a round."""
     batch: int = 32
-    """Responses of an update."""
+    """Responses that an update learns from."""
+    micro_batch: int = 0
+    """Responses of one forward and backward pass, whose gradients add up to those of ``batch``; 0:
+    all. A run that is out of memory halves it and goes on."""
+    optimizer: Optimizer = "adamw_torch_fused"
+    """By its name in transformers. Those of ``bitsandbytes``, with ``8bit`` or ``paged`` in their
+    names, keep their moments small or outside of the GPU."""
     learning_rate: float = 1e-4
     """Of fine-tuning, after warm-up."""
     schedule: Schedule = "constant_with_warmup"
@@ -257,8 +305,18 @@ class OptimConfig:
 
     def __post_init__(self) -> None:
         _at_least(1, self, "updates", "batch")
-        _at_least(0, self, "warmup")
+        _at_least(0, self, "warmup", "micro_batch")
         _above_zero(self, "learning_rate")
+        if self.micro_batch and self.batch % self.micro_batch:
+            raise ValueError(
+                f"batch is {self.batch}, which is no multiple of micro_batch ({self.micro_batch}); "
+                "give one that divides it"
+            )
+
+    @property
+    def passes(self) -> int:
+        """Forward and backward passes of an update."""
+        return self.batch // (self.micro_batch or self.batch)
 
 
 @dataclass(frozen=True)
@@ -366,9 +424,9 @@ class Recipe:
             raise ValueError(
                 f"the rank {self.selection.rank!r} is neither 'reward' nor in the panel {panel}"
             )
-        if self.sampling.server and self.selection.rank == "self_certainty":
+        if self.selection.rank == "self_certainty" and not self.sampling.reports_certainty:
             raise ValueError(
-                "a server does not report how certain the policy is, so rank cannot be "
+                "vLLM does not report how certain the policy is, so rank cannot be "
                 "'self_certainty'; give another --rank, such as reward"
             )
         if self.mixing.worked_examples and self.learns_online:

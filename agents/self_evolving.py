@@ -141,7 +141,7 @@ class SelfEvolving(Agent):
                 seed=self.recipe.run.seed,
                 resume=self._checkpoint if lasting else None,
             )
-        result = self._trainer.fine_tune(examples)
+        result = self._trainer.fine_tune(examples, self._checkpoint if lasting else None)
         if not lasting:
             self._trainer.close()
         self.policy.model.eval()

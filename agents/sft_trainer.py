@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from logging import getLogger
 from pathlib import Path
 
 import datasets
 import torch
+from accelerate.utils import release_memory
 from transformers import PrinterCallback
 from trl import SFTConfig, SFTTrainer
 
@@ -19,6 +22,8 @@ from mstar.agents.policy.sharding import prune_no_split_modules
 from mstar.agents.policy.turns import continued
 from mstar.agents.trainer_thread import RoundCallback, TrainerThread
 from mstar.agents.types import FinetuneResult, SFTExample
+
+log = getLogger(__name__)
 
 
 class LiveTrainer:
@@ -64,12 +69,23 @@ class LiveTrainer:
             "live-trainer"
         )
         self.trainer: SFTTrainer | None = None
+        # Where a round without a checkpoint to return to begins; on the CPU, where there is room.
+        self._first_weights = {} if resume else policy.weights("cpu")
 
-    def fine_tune(self, examples: Sequence[SFTExample]) -> FinetuneResult:
+    def fine_tune(
+        self, examples: Sequence[SFTExample], newest: Path | None = None
+    ) -> FinetuneResult:
         """Train one round on the examples, and write a checkpoint.
+
+        Where memory runs out, the round begins anew with half the micro-batch, with a warning.
+
+        Args:
+            examples: to train on.
+            newest: the checkpoint of the last round, where the caller keeps it.
 
         Raises:
             ValueError: no examples.
+            MemoryError: there is no smaller micro-batch.
             RuntimeError: all rounds of the horizon are done, or ``close`` was called.
             Exception: whatever the trainer raised.
         """
@@ -77,15 +93,53 @@ class LiveTrainer:
             raise ValueError("fine_tune needs at least one example; skip the round instead")
         slots = self._optim.updates * self._optim.batch
         filled = [examples[i % len(examples)] for i in range(slots)]
-        if not self._thread.started:
-            self._start(filled)
-        return self._thread.run(filled)
+        while True:
+            if not self._thread.started:
+                self._start(filled)
+            try:
+                result = self._thread.run(filled)
+            except torch.OutOfMemoryError:
+                self._restart_smaller(newest or self._resume)
+            else:
+                self._first_weights = {}
+                return replace(result, micro_batch=self._optim.batch // self._optim.passes)
 
     def close(self) -> None:
         """Let the trainer end; the policy keeps its weights and gets its own forward back."""
         self._thread.close()
         if self.trainer is not None:
             unwrap_forward(self._policy.model)
+
+    def _restart_smaller(self, start: Path | None) -> None:
+        """Go back to the start of the round, to train it with half of the micro-batch.
+
+        The gradients of an update are then added up from more passes, and are the same ones.
+
+        Args:
+            start: the checkpoint that the round started from; None for this trainer's first round.
+
+        Raises:
+            MemoryError: there is no smaller micro-batch, nothing to start from, or other processes
+                wait for this one.
+        """
+        present = self._optim.batch // self._optim.passes
+        if present % 2 or distributed.count() > 1 or not (start or self._first_weights):
+            raise MemoryError(
+                f"out of memory with a micro-batch of {present} responses; give a smaller "
+                "--micro-batch that divides the batch, or save memory by --gradient-checkpointing, "
+                "--lora-rank or --dtype bfloat16"
+            )
+        log.warning("out of memory: the micro-batch is now %d responses", present // 2)
+        self.close()
+        self.trainer, self._thread = None, TrainerThread("live-trainer")
+        self._policy.model.zero_grad()
+        if start is None:
+            self._policy.set_weights(self._first_weights)
+        else:
+            self._policy.load_weights(start)
+        release_memory()
+        self._resume = start
+        self._optim = replace(self._optim, micro_batch=present // 2)
 
     def _start(self, first: list[SFTExample]) -> None:
         # A table of slot numbers, whose examples are looked up when a batch is made: the trainer
@@ -113,7 +167,9 @@ class LiveTrainer:
         return SFTConfig(
             output_dir=str(self._folder),
             num_train_epochs=self._rounds,
-            per_device_train_batch_size=distributed.part(optim.batch),
+            per_device_train_batch_size=distributed.part(optim.batch // optim.passes),
+            gradient_accumulation_steps=optim.passes,
+            optim=optim.optimizer,
             learning_rate=optim.learning_rate,
             lr_scheduler_type=optim.schedule,
             warmup_steps=optim.warmup,

@@ -117,6 +117,7 @@ class FinetuneResult:
         examples: responses trained on, each counted as often as it was seen.
         checkpoint: the folder with weights, optimizer and schedule.
         scored: responses read once more without training, counted likewise.
+        micro_batch: responses of one forward and backward pass; 0 where they are not counted.
     """
 
     loss: float
@@ -125,6 +126,7 @@ class FinetuneResult:
     examples: int
     checkpoint: Path
     scored: int = 0
+    micro_batch: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,7 +26,7 @@ from vllm_stand_in import StandIn, serving, wire
 from mstar.agents.config import Recipe
 from mstar.agents.policy import distributed
 from mstar.agents.policy.policy import Policy
-from mstar.agents.sampling import vllm
+from mstar.agents.sampling import server as server_engine
 from mstar.agents.sampling.vllm_client import Server
 from mstar.experiments.run.run_folder import RunFolder
 
@@ -54,7 +54,7 @@ def run_served(recipe: Recipe, out: Path) -> RunFolder:
         wire(patch, stand_in)
         for url in serving(stand_in):
             server = Server(distributed.agreed(url) if distributed.count() > 1 else url)
-            patch.setattr(vllm, "server_at", {recipe.sampling.server: server}.get)
+            patch.setattr(server_engine, "server_at", {recipe.sampling.server: server}.get)
             folder = run(recipe, out)
             distributed.wait()
     return folder

@@ -88,7 +88,11 @@ class StandIn:
             assert self.incoming.keys() == known.keys()
             self.policy.set_weights(self.incoming)
             self.incoming = None
-        elif path != "/reset_prefix_cache":
+        elif path == "/collective_rpc":
+            assert body["method"] == "reload_weights"
+            with self.lock:
+                self.policy.load_weights(body["kwargs"]["weights_path"])
+        elif path not in ("/reset_prefix_cache", "/reset_mm_cache", "/reset_encoder_cache"):
             return None
         return {}
 
@@ -142,6 +146,7 @@ def wire(patch: pytest.MonkeyPatch, stand_in: StandIn) -> None:
     patch.setattr(vllm_client, "NCCLWeightTransferEngine", Engine, raising=False)
     patch.setattr(vllm_client, "NCCLTrainerSendWeightsArgs", dict, raising=False)
     patch.setattr(Server, "join", lambda *_: None)
+    patch.setattr(Server, "takes_nccl", lambda *_: True)
 
 
 def serving(stand_in: StandIn) -> Iterator[str]:

@@ -150,6 +150,11 @@ def check_batches(recipe: Recipe) -> None:
             f"{recipe.run.agent} compares groups of one size, which TRL fixes; allocation must be "
             f"'uniform', got {recipe.sampling.allocation!r}"
         )
+    if recipe.run.agent == "online-dpo" and recipe.optim.passes > 1:
+        raise ValueError(
+            "online-dpo learns from all pairs of a sampling at once; leave micro_batch at 0, and "
+            "lower batch where memory runs out"
+        )
     if samples < 2:
         raise ValueError(
             f"{recipe.run.agent} compares the samples of a prompt; samples is {samples}"

@@ -87,11 +87,16 @@ class TrainerSpec:
             else self.recipe.online.kl_coefficient
         )
 
+    @property
+    def rows(self) -> int:
+        """Responses of one forward and backward pass of GRPO and RLOO, over all processes."""
+        return self.recipe.optim.batch // self.recipe.optim.passes
+
     def settings(self, learned: int, columns: Sequence[RewardColumn]) -> dict[str, Any]:
         """The settings that all trainers share.
 
         Args:
-            learned: rows of an update, over all processes.
+            learned: rows of a forward and backward pass, over all processes.
             columns: the reward functions.
         """
         recipe = self.recipe
@@ -100,6 +105,7 @@ class TrainerSpec:
             "output_dir": str(self.folder),
             "num_train_epochs": recipe.run.rounds,
             "per_device_train_batch_size": distributed.part(learned, "the responses of an update"),
+            "optim": recipe.optim.optimizer,
             "learning_rate": recipe.online.learning_rate,
             "lr_scheduler_type": recipe.optim.schedule,
             "warmup_steps": recipe.optim.warmup,
@@ -124,7 +130,9 @@ class TrainerSpec:
         recipe = self.recipe
         return {
             "num_generations": recipe.sampling.samples,
-            "steps_per_generation": recipe.online.minibatches,
+            "gradient_accumulation_steps": recipe.optim.passes,
+            # TRL counts passes here, of which several make an update.
+            "steps_per_generation": recipe.online.minibatches * recipe.optim.passes,
             "max_completion_length": recipe.sampling.max_new_tokens,
             "shuffle_dataset": False,  # the environment draws the problems
         }
@@ -152,7 +160,7 @@ def grpo_trainer(spec: TrainerSpec, columns: list[RewardColumn], table: datasets
             "logprobs": None,
         }
 
-    settings = spec.settings(spec.recipe.optim.batch, columns) | spec.grouped()
+    settings = spec.settings(spec.rows, columns) | spec.grouped()
     trainer = Grpo(
         model=spec.policy.model,
         args=GRPOConfig(**settings, **GRPO_SETTINGS[name]),
@@ -185,7 +193,7 @@ class Rloo(SampledInputs, RLOOTrainer):
 
 def rloo_trainer(spec: TrainerSpec, columns: list[RewardColumn], table: datasets.Dataset) -> Any:
     """RLOO (Ahmadian et al. 2024, arXiv 2402.14740)."""
-    settings = spec.settings(spec.recipe.optim.batch, columns) | spec.grouped()
+    settings = spec.settings(spec.rows, columns) | spec.grouped()
     trainer = Rloo(
         model=spec.policy.model,
         args=RLOOConfig(**settings),

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 
+from transformers.utils import is_bitsandbytes_available
+
 from mstar.agents.config import Recipe
 
 # FSDP1 shards differently; CPU-efficient loading leaves all processes but one without weights to
@@ -44,4 +46,17 @@ def check_launch(recipe: Recipe, one_trainer: bool) -> None:
             "to sample (--server), --guards watch, and an agent with one trainer for all rounds; "
             f"got server {recipe.sampling.server!r}, guards {recipe.run.guards!r} and agent "
             f"{recipe.run.agent!r}. FSDP2 has no such limits: launch with fsdp2.yaml"
+        )
+
+
+def check_optimizer(name: str) -> None:
+    """Check that an optimizer's package is installed.
+
+    Raises:
+        ValueError: it is not; the message says what to install.
+    """
+    if ("8bit" in name or "paged" in name) and not is_bitsandbytes_available():
+        raise ValueError(
+            f"optimizer {name!r} is one of bitsandbytes, which is not installed: "
+            "pip install bitsandbytes, or leave --optimizer out"
         )

@@ -1,9 +1,10 @@
 """Rollout engines: they sample responses to prompts from the policy.
 
-An engine plugs in with one file, a subclass of ``RolloutEngine`` that implements ``generate``, and
-one line in ``catalog.ENGINES``. ``local`` decodes in this process, with a cache that stores each
-prompt once; ``vllm`` asks a server. Beside them, ``likelihood`` scores given responses and
-``completion`` continues given prefixes.
+An engine plugs in with one file, a subclass of ``RolloutEngine`` that implements ``generate`` and
+``from_config``, and one line in ``catalog.ENGINES``. ``local`` decodes in this process, with a
+cache that stores each prompt once; ``vllm`` runs vLLM in this process; ``server`` asks a vLLM
+server. Beside them, ``likelihood`` scores given responses and ``completion`` continues given
+prefixes.
 """
 
 from importlib import import_module
@@ -16,14 +17,16 @@ from mstar.envs.problem import Prompt
 _LAZY = {
     "ENGINES": "catalog",
     "LocalSampler": "local",
-    "ServerSampler": "vllm",
+    "ColocatedSampler": "colocated",
+    "ServerSampler": "server",
     "complete": "completion",
     "log_probabilities": "likelihood",
-    "sampler_of": "catalog",
+    "sampler_of": "engine",
 }
 
 __all__ = [
     "ENGINES",
+    "ColocatedSampler",
     "LocalSampler",
     "Prompt",
     "Response",

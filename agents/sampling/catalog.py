@@ -1,27 +1,12 @@
-"""Rollout engines by name; a new one is one file and one line here."""
+"""Rollout engines by name: to add one, write a class and add a line here."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from pkgutil import resolve_name
+from mstar.agents.registry import Entry
 
-from mstar.agents.config import Recipe, SamplingConfig
-from mstar.agents.policy.policy import Policy
-from mstar.agents.sampling.base import RolloutEngine
-
-# "module:callable" of the policy and the recipe's sampling settings, imported when it is used.
-ENGINES: dict[str, str] = {
-    "local": "mstar.agents.sampling.local:LocalSampler.from_config",
-    "vllm": "mstar.agents.sampling.vllm:ServerSampler.from_config",
+# Subclasses of ``RolloutEngine``, made by ``from_recipe``.
+ENGINES: dict[str, Entry] = {
+    "local": "mstar.agents.sampling.local:LocalSampler",
+    "vllm": "mstar.agents.sampling.colocated:ColocatedSampler",
+    "server": "mstar.agents.sampling.server:ServerSampler",
 }
-
-
-def sampler_of(policy: Policy, recipe: Recipe) -> RolloutEngine:
-    """The recipe's rollout engine: a vLLM server if the recipe names one, else this process.
-
-    Raises:
-        ConnectionError: there is no server at the recipe's address.
-    """
-    name = "vllm" if recipe.sampling.server else "local"
-    engine: Callable[[Policy, SamplingConfig], RolloutEngine] = resolve_name(ENGINES[name])
-    return engine(policy, recipe.sampling)

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 
 import torch
 
-from mstar.agents.policy.forward import evaluating
 from mstar.agents.policy.turns import padded
 from mstar.agents.sampling.base import Response
 from mstar.agents.sampling.decoding import Prefill, extend
@@ -45,7 +44,7 @@ def complete(
         raise ValueError(f"{len(prefixes)} lists of prefixes for {len(prompts)} prompts")
     results: list[list[list[Response]]] = [[[] for _ in texts] for texts in prefixes]
     counts = [samples * len(texts) for texts in prefixes]
-    with torch.no_grad(), evaluating(sampler.policy.model):
+    with torch.no_grad(), sampler.ready():
         for batch in sampler.batches(prompts, counts):
             texts = [(i, place) for i in batch for place in range(len(prefixes[i]))]
             owners = [place for place, i in enumerate(batch) for _ in prefixes[i]]

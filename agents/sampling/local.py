@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,6 +12,7 @@ from numpy.typing import NDArray
 
 from mstar.agents.config import SamplingConfig
 from mstar.agents.policy.forward import evaluating
+from mstar.agents.policy.merging import merged
 from mstar.agents.policy.policy import Policy
 from mstar.agents.policy.sharding import gathered
 from mstar.agents.sampling.base import Response, RolloutEngine
@@ -74,7 +76,7 @@ class LocalSampler(RolloutEngine):
         """Generate one response to prompt i at each of ``temperatures[i]``."""
         results: list[list[Response]] = [[] for _ in prompts]
         counts = [len(each) for each in temperatures]
-        with torch.no_grad(), evaluating(self.policy.model), gathered(self.policy.model):
+        with torch.no_grad(), self.ready():
             for batch in self.batches(prompts, counts):
                 start = self.prefill([prompts[i] for i in batch])
                 draws = [
@@ -85,6 +87,13 @@ class LocalSampler(RolloutEngine):
                 for draw, response in zip(draws, self.decode(start, draws), strict=True):
                     results[batch[draw.owner]].append(response)
         return results
+
+    @contextmanager
+    def ready(self) -> Iterator[None]:
+        """The policy as it samples: in eval mode, all weights gathered, LoRA merged into them."""
+        model = self.policy.model
+        with evaluating(model), gathered(model), merged(model):
+            yield
 
     def batches(self, prompts: Sequence[Prompt], counts: Sequence[int]) -> Iterator[list[int]]:
         """Indices of prompts of similar length that together need about `batch_rows` rows."""

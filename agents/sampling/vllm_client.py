@@ -3,9 +3,9 @@
     VLLM_SERVER_DEV_MODE=1 vllm serve MODEL --weight-transfer-config '{"backend": "nccl"}'
     mstar train --model MODEL --server http://localhost:8000 --rank reward
 
-MODEL is the same in both commands, and the server needs GPUs of its own. Before sampling it
-receives the policy's weights over NCCL, for which the trainer needs a GPU too, and
-``pip install 'mstar-rl[vllm]'``.
+MODEL is the same in both commands. Before it samples, the server receives the policy's weights:
+over NCCL, for which it needs GPUs of its own, the trainer a GPU too, and both
+``pip install 'mstar-rl[vllm]'``; or by a folder that both can read, for which neither is needed.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import time
 from collections.abc import Mapping
 from functools import lru_cache
 from http.client import HTTPException
+from pathlib import Path
 from typing import Any
 from urllib.error import HTTPError, URLError
 from urllib.parse import urlencode, urlparse
@@ -70,8 +71,23 @@ class Server(VLLMClient):
         return config
 
     def reset_prefix_cache(self) -> None:
-        """Drop the cache of prompts that older weights have prefilled."""
-        self._post(f"{self.base_url}/reset_prefix_cache")
+        """Drop what older weights have computed: of prompts, and of images."""
+        for cache in ("prefix", "mm", "encoder"):
+            self._post(f"{self.base_url}/reset_{cache}_cache")
+
+    def load_folder(self, folder: Path) -> None:
+        """Have the server load the weights of a folder, whose path it must know.
+
+        Raises:
+            ConnectionError: it cannot.
+        """
+        body = {"method": "reload_weights", "kwargs": {"weights_path": str(folder.absolute())}}
+        self._post(f"{self.base_url}/collective_rpc", body)
+
+    def takes_nccl(self, device: torch.device) -> bool:
+        """Whether weights can go to the server over NCCL from a device of this machine."""
+        ready = self.get_server_info().get("weight_transfer_config") is not None
+        return ready and device.type == "cuda" and is_vllm_available()
 
     def join(self, device: torch.device) -> None:
         """Form the group over which the server receives weights; does nothing the second time.
@@ -84,7 +100,8 @@ class Server(VLLMClient):
         if device.type != "cuda" or not is_vllm_available():
             raise ValueError(
                 "a server receives weights over NCCL, which needs a GPU and vLLM on this side too; "
-                f"the policy is on {device}: pip install 'mstar-rl[vllm]', or leave --server out"
+                f"the policy is on {device}: pip install 'mstar-rl[vllm]', or give "
+                "--weight-transfer folder"
             )
         self.init_communicator(device)
 

@@ -18,7 +18,7 @@ from mstar.agents.judges.catalog import panel_of
 from mstar.agents.policy import distributed
 from mstar.agents.policy.embedded import EMBEDDED
 from mstar.agents.policy.policy import Policy
-from mstar.agents.sampling.catalog import sampler_of
+from mstar.agents.sampling.engine import sampler_of
 from mstar.agents.seeds import mix
 from mstar.envs.variants.phrasing import AXES, distinct_phrasings
 from mstar.experiments.rows import Row, read_rows, write_rows
@@ -71,9 +71,10 @@ def train(recipe: Recipe, out: Path, console: Console, base_test: Path | None = 
             for done in agent.learn():
                 if main:  # every process has the same round
                     folder.commit(done)
+                distributed.wait()  # until the main process has written the checkpoint
+                agent.committed(folder.checkpoint_after(done.number))
                 progress.finished(done)
                 if done.back_to is not None:
-                    distributed.wait()  # until the main process has written the checkpoint
                     agent.go_back(folder.checkpoint_after(done.back_to))
         finally:
             agent.close()

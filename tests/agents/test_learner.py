@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 import torch
-from closeness import same_weights
+from closeness import assert_weights_agree, same_weights
 from tiny_runs import noise, sft_examples, weights
 
 from mstar.agents.config import OptimConfig
@@ -55,6 +55,13 @@ def moments(live: LiveTrainer) -> list[dict[str, torch.Tensor]]:
 
 def trainer_threads() -> list[str]:
     return [t.name for t in threading.enumerate() if t.name == "live-trainer"]
+
+
+@pytest.fixture
+def exact(policy: Policy) -> Policy:
+    """Batches of other sizes round differently; see ``closeness``."""
+    policy.model.double()
+    return policy
 
 
 @pytest.mark.parametrize("schedule", ["linear", "cosine"])
@@ -188,4 +195,68 @@ def test_a_prompt_and_a_solution_that_name_the_image_token_can_be_trained_on(
     (tokens,) = whole_turns(policy, ["it is <image> 3"])
     example = SFTExample(Prompt("what <image> is it? ", (noise(0),), "0"), tokens)
     assert math.isfinite(live.fine_tune([example]).loss)
+    live.close()
+
+
+@pytest.mark.parametrize("lora_rank", [0, 2])
+def test_a_micro_batch_changes_the_memory_and_not_the_gradients(
+    exact: Policy, tmp_path: Path, lora_rank: int
+) -> None:
+    learned = []
+    for micro_batch in (0, 2, 1):
+        policy = Policy(copy.deepcopy(exact.model), exact.processor)
+        policy = policy.with_lora(lora_rank) if lora_rank else policy
+        live = live_trainer(policy, tmp_path / str(micro_batch), batch=4, micro_batch=micro_batch)
+        result = live.fine_tune(sft_examples(8))
+        live.close()
+        assert result.updates == 2
+        assert result.micro_batch == (micro_batch or 4)
+        learned.append(weights(policy))
+    for found in learned[1:]:
+        assert_weights_agree(found, learned[0], learning_rate=1e-2)
+
+
+def test_a_round_that_is_out_of_memory_begins_anew_with_half_the_micro_batch(
+    exact: Policy, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    plain = Policy(copy.deepcopy(exact.model), exact.processor)
+    live = live_trainer(plain, tmp_path / "plain", batch=4)
+    for number in (1, 2):
+        live.fine_tune(sft_examples(4 * number))
+    live.close()
+    expected = weights(plain)
+
+    small = Policy(copy.deepcopy(exact.model), exact.processor)
+    calls = 0
+
+    def limited(module: Any, args: Any, kwargs: Any) -> None:
+        nonlocal calls
+        calls += module.training
+        # Memory runs out in the second update of the second round, and for more than two rows.
+        if module.training and calls > 3 and len(kwargs["input_ids"]) > 2:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+
+    small.model.register_forward_pre_hook(limited, with_kwargs=True)
+    live = live_trainer(small, tmp_path / "small", batch=4)
+    first = live.fine_tune(sft_examples(4))
+    kept = tmp_path / "kept"
+    shutil.move(first.checkpoint, kept)
+    second = live.fine_tune(sft_examples(8), kept)
+    live.close()
+    assert (first.micro_batch, second.micro_batch) == (4, 2)
+    assert second.updates == 4
+    assert "out of memory: the micro-batch is now 2 responses" in caplog.text
+    assert_weights_agree(weights(small), expected, learning_rate=1e-2)
+
+
+def test_without_a_smaller_micro_batch_the_error_says_what_saves_memory(
+    policy: Policy, tmp_path: Path
+) -> None:
+    def never(*_: Any) -> None:
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    policy.model.register_forward_pre_hook(never)
+    live = live_trainer(policy, tmp_path, batch=2)
+    with pytest.raises(MemoryError, match=r"micro-batch of 1 .*--gradient-checkpointing"):
+        live.fine_tune(sft_examples(2))
     live.close()

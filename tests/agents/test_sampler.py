@@ -14,6 +14,8 @@ from closeness import double_precision, within_rounding
 from PIL import Image
 from tiny_models import ARCHITECTURES, save_tiny_model
 
+from mstar.agents.policy.forward import evaluating
+from mstar.agents.policy.merging import merged
 from mstar.agents.policy.policy import Policy
 from mstar.agents.sampling.base import Response
 from mstar.agents.sampling.decoding import prefill
@@ -317,6 +319,30 @@ def test_lora_is_sampled_from_and_loads_from_its_folder(
         load("llava", adapter=str(tmp_path / "adapter")),
     ):
         assert tokens(LocalSampler(loaded, NEW).sample(prompts, 2, 0.0, seed=0)) == moved
+
+
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+def test_merging_is_undone_to_the_bit(load: Load, dtype: str) -> None:
+    policy = load("llava", dtype=dtype).with_lora(4)
+    with torch.no_grad():
+        for name, weight in policy.model.named_parameters():
+            if "lora_B" in name:
+                weight.normal_(std=0.3)
+    before = {name: weight.clone() for name, weight in policy.model.state_dict().items()}
+    merged_name = next(name for name in before if name.endswith("base_layer.weight"))
+    encoded = policy.encode(questions(2))
+    with torch.no_grad(), evaluating(policy.model):
+        apart = policy.model(**encoded).logits
+        with merged(policy.model):
+            together = policy.model(**encoded).logits
+            weight = policy.model.state_dict()[merged_name].clone()
+        again = policy.model(**encoded).logits
+    assert not torch.equal(weight, before[merged_name])
+    if dtype == "float32":
+        torch.testing.assert_close(together, apart)
+    assert torch.equal(again, apart)
+    after = policy.model.state_dict()
+    assert all(torch.equal(after[name], weight) for name, weight in before.items())
 
 
 @pytest.mark.parametrize("name", ARCHITECTURES)

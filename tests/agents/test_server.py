@@ -10,14 +10,14 @@ from typing import Any
 
 import pytest
 import torch
-from closeness import rounding, same_weights, within_rounding
+from closeness import same_weights, within_rounding
 from tiny_runs import Even, agent_of, noise, weights
 from vllm_stand_in import StandIn, serving, wire
 
 from mstar.agents.config import Recipe
 from mstar.agents.policy.policy import Policy
 from mstar.agents.sampling.local import LocalSampler
-from mstar.agents.sampling.vllm import ServerSampler
+from mstar.agents.sampling.server import ServerSampler
 from mstar.agents.sampling.vllm_client import Server, server_at
 from mstar.envs.problem import Prompt
 from mstar.experiments.cli.main import main
@@ -108,9 +108,11 @@ def test_seed_key_and_sample_decide_what_is_drawn(policy: Policy, url: str) -> N
 
 
 @pytest.mark.usefixtures("exact_tokens")
-@pytest.mark.parametrize("lora_rank", [0, 2])
+@pytest.mark.parametrize(
+    ("lora_rank", "way"), [(0, "nccl"), (2, "nccl"), (0, "folder"), (2, "folder")]
+)
 def test_the_server_receives_the_weights_before_it_samples(
-    policy: Policy, url: str, stand_in: StandIn, lora_rank: int
+    policy: Policy, url: str, stand_in: StandIn, lora_rank: int, way: str, tmp_path: Path
 ) -> None:
     if lora_rank:
         policy = policy.with_lora(lora_rank)
@@ -119,16 +121,23 @@ def test_the_server_receives_the_weights_before_it_samples(
         for weight in policy.model.parameters():
             weight += 0.05 * torch.randn_like(weight)
     before = weights(policy)
-    found = ServerSampler(policy, server_of(url), NEW).sample(questions(3), 1, 0.0, seed=0)
+    sampler = ServerSampler(policy, server_of(url), NEW, way, str(tmp_path))
+    found = sampler.sample(questions(3), 1, 0.0, seed=0)
     expected = LocalSampler(policy, NEW).sample(questions(3), 1, 0.0, seed=0)
     assert [group[0].tokens for group in found] == [group[0].tokens for group in expected]
     update = ["/start_weight_update", "/update_weights", "/finish_weight_update"]
-    assert stand_in.paths[:4] == [*update, "/reset_prefix_cache"]
+    update = update if way == "nccl" else ["/collective_rpc"]
+    # What it had computed of prompts and images with older weights is dropped.
+    update += ["/reset_prefix_cache", "/reset_mm_cache", "/reset_encoder_cache"]
+    assert stand_in.paths[: len(update)] == update
     after = weights(policy)
-    for name in before:  # LoRA is merged on the way, and taken apart again
-        torch.testing.assert_close(after[name], before[name], rtol=0, atol=rounding(terms=2))
+    assert same_weights(after, before)  # LoRA is merged on the way, and exactly undone
+    sampler.sample(questions(3), 1, 1.0, seed=0)
+    assert stand_in.paths.count(update[0]) == 1, "weights are sent only when they have changed"
     if not lora_rank:
-        assert same_weights(weights(stand_in.policy), after)
+        received = weights(stand_in.policy)
+        for name, weight in after.items():  # a folder is read as float32
+            torch.testing.assert_close(received[name].float(), weight.float(), rtol=0, atol=0)
 
 
 @pytest.mark.parametrize("agent", ["continuous", "grpo"])
@@ -148,12 +157,38 @@ def test_an_agent_learns_with_a_server_that_receives_its_weights(
     assert {r.version for r in rounds[2].rollouts} == {1}
 
 
+@pytest.mark.usefixtures("exact_tokens")
+def test_a_server_with_other_weights_is_refused(
+    policy: Policy, url: str, stand_in: StandIn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sampler = ServerSampler(policy, server_of(url), NEW)
+    sampler.sample(questions(2), 1, 1.0, seed=0)
+    monkeypatch.setattr(stand_in.policy.__class__, "set_weights", lambda *_: None)  # none arrive
+    with torch.no_grad():
+        for weight in policy.model.parameters():
+            weight += 0.1 * torch.randn_like(weight)
+    with pytest.raises(
+        ValueError, match=r"differ by up to .* nats a token.*weights did not arrive"
+    ):
+        sampler.sample(questions(2), 1, 1.0, seed=0)
+
+
+def test_a_server_that_reads_prompts_otherwise_is_refused(
+    policy: Policy, url: str, stand_in: StandIn
+) -> None:
+    template = policy.processor.chat_template
+    stand_in.policy = Policy(stand_in.policy.model, copy.deepcopy(policy.processor))
+    stand_in.policy.processor.chat_template = template + "!"
+    with pytest.raises(ValueError, match=r"reads the prompt 'what is 0\? ' as \d+ tokens"):
+        ServerSampler(policy, server_of(url), NEW).sample(questions(1), 1, 1.0, seed=0)
+
+
 def test_requests_to_a_busy_server_are_retried(policy: Policy, url: str, stand_in: StandIn) -> None:
     sampler = ServerSampler(policy, server_of(url), NEW)
     stand_in.failures += [503, 500]
     assert len(sampler.sample(questions(1), 1, 1.0, seed=0)[0]) == 1
     stand_in.failures += [503] * 3
-    with pytest.raises(ConnectionError, match="answered 503 to /start_weight_update"):
+    with pytest.raises(ConnectionError, match="answered 503 to /v1/chat"):
         sampler.sample(questions(1), 1, 1.0, seed=0)
 
 
@@ -197,7 +232,7 @@ def test_log_probabilities_of_another_temperature_are_refused(url: str, stand_in
 def test_weights_need_a_gpu_and_vllm_on_this_side(stand_in: StandIn) -> None:
     for url in serving(stand_in):
         with pytest.raises(
-            ValueError, match=r"the policy is on cpu: pip install 'mstar-rl\[vllm\]'"
+            ValueError, match=r"the policy is on cpu: .*give --weight-transfer folder"
         ):
             Server(url).join(torch.device("cpu"))
 
@@ -210,6 +245,9 @@ def test_weights_need_a_gpu_and_vllm_on_this_side(stand_in: StandIn) -> None:
             "an address such as http://localhost:8000",
         ),
         ({"server": "http://localhost:8000"}, "give another --rank, such as reward"),
+        ({"engine": "vllm"}, "give another --rank, such as reward"),
+        ({"engine": "server"}, "give the engine 'server' an address"),
+        ({"engine": "vlm"}, "unknown engine 'vlm'; did you mean 'vllm'"),
     ],
 )
 def test_a_recipe_with_a_server_is_checked(changes: dict[str, Any], words: str) -> None:

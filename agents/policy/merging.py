@@ -1,0 +1,54 @@
+"""Merge LoRA into the weights while a policy samples, and undo it exactly."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from peft.tuners.lora import LoraLayer
+from torch.distributed.fsdp import FSDPModule
+
+
+@contextmanager
+def merged(model: Any) -> Iterator[None]:
+    """Add LoRA's updates to the weights for a while: a forward pass then costs that of the base.
+
+    The weights of the base are kept and put back, so they are the same bits afterwards; subtracting
+    the update would leave its rounding. While merged, the layers under LoRA take twice their
+    memory. Does nothing to a model without LoRA, or with sharded weights.
+
+    Test: ``test_merging_is_undone_to_the_bit``.
+    """
+    sharded = any(isinstance(module, FSDPModule) for module in model.modules())
+    layers = [] if sharded else [each for each in model.modules() if isinstance(each, LoraLayer)]
+    kept = [layer.get_base_layer().weight.data for layer in layers]
+    try:
+        with torch.no_grad():
+            for layer in layers:
+                _merge(layer)
+        yield
+    finally:
+        for layer, weight in zip(layers, kept, strict=True):
+            layer.get_base_layer().weight.data = weight
+            layer.merged_adapters = []
+
+
+def _merge(layer: Any) -> None:
+    weight = layer.get_base_layer().weight
+    for adapter in layer.active_adapters:
+        update = layer.get_delta_weight(adapter)
+        precision = torch.promote_types(weight.dtype, update.dtype)
+        weight.data = (weight.data.to(precision) + update.to(precision)).to(weight.dtype)
+    layer.merged_adapters = list(layer.active_adapters)  # peft then reads the base layer alone
+
+
+def merged_weights(model: Any) -> Iterator[tuple[str, torch.Tensor]]:
+    """All weights of a model with LoRA, by the names that they have without it.
+
+    To be read while the model is ``merged``.
+    """
+    for name, weight in model.get_base_model().named_parameters():
+        if ".lora_" not in name:
+            yield name.replace(".base_layer", ""), weight.data
