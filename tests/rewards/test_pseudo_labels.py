@@ -270,7 +270,9 @@ GOLDEN = TINY.replace(gold=0.25, gold_set=3, updates=4, batch=4)
 
 
 @pytest.mark.parametrize("own", [1, 12, 40])
-def test_worked_examples_have_their_share_of_the_training_examples(loaded: Policy, own: int) -> None:
+def test_worked_examples_have_their_share_of_the_training_examples(
+    loaded: Policy, own: int
+) -> None:
     gold = WorkedExamples(loaded, problems(0.5), GOLDEN)
     mixed = gold.mixed_into(examples(own), 0.25, 1)
     golden = [example for example in mixed if len(example.tokens) > 1]
