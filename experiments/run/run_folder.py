@@ -149,18 +149,50 @@ class RunFolder:
         row = describe(done)
         rows = [*self.rounds(), row]
         write_rows(self.path / "rounds.jsonl", rows)
-        self._forget_optimizers(done.state["guards"]["best"])
+        self._prune(done.state["guards"]["best"])
         return row
 
-    def _forget_optimizers(self, best: int) -> None:
-        """Delete optimizer state except in the newest and the best checkpoint."""
-        kept = {self.newest_checkpoint(), self.checkpoint_after(best)}
-        for folder in (self.path / "checkpoints").glob("round-*"):
+    def _prune(self, best: int) -> None:
+        """Delete what no later round, resume or return needs of the checkpoints.
+
+        Kept are the newest with the optimizer's moments; the best, and as many of the last as the
+        recipe says, with their weights alone. Where the run goes back to the best, its optimizer
+        starts with new moments.
+        """
+        newest, best_one = self.newest_checkpoint(), self.checkpoint_after(best)
+        present = sorted((self.path / "checkpoints").glob("round-*"))
+        keep = self.recipe().run.keep_checkpoints
+        kept = {newest, best_one, *(present[-keep:] if keep else present)}
+        for folder in present:
             if folder not in kept:
-                for name in MOMENTS:
-                    (folder / name).unlink(missing_ok=True)
-                for pieces in folder.glob("global_step*"):  # DeepSpeed's
-                    shutil.rmtree(pieces)
+                shutil.rmtree(folder)
+            elif folder != newest:
+                forget_moments(folder, needed=folder == best_one)
+
+
+def forget_moments(checkpoint: Path, needed: bool) -> None:
+    """Delete Adam's moments from a checkpoint, which are twice as large as the weights or more.
+
+    Args:
+        checkpoint: its folder.
+        needed: whether a trainer may go on from it. It then gets an optimizer without moments in
+            their place; where FSDP or DeepSpeed has written them in a form of its own, they stay.
+    """
+    if needed:
+        whole = checkpoint / "optimizer.pt"
+        if whole.exists():
+            import torch  # reading a folder of a run does without
+
+            optimizer = torch.load(whole, map_location="cpu", weights_only=True, mmap=True)
+            if optimizer["state"]:
+                partial = whole.with_suffix(".partial")
+                torch.save({**optimizer, "state": {}}, partial)
+                partial.replace(whole)
+        return
+    for name in MOMENTS:
+        (checkpoint / name).unlink(missing_ok=True)
+    for pieces in checkpoint.glob("global_step*"):  # DeepSpeed's
+        shutil.rmtree(pieces)
 
 
 def recipe_of(stored: Row, where: Path) -> Recipe:

@@ -23,6 +23,7 @@ from mstar.agents.seeds import mix
 from mstar.envs.variants.phrasing import AXES, distinct_phrasings
 from mstar.experiments.rows import Row, read_rows, write_rows
 from mstar.experiments.run.canary_check import apply_check, check_run
+from mstar.experiments.run.disk_space import check_disk
 from mstar.experiments.run.evaluate import METRICS, evaluate, values
 from mstar.experiments.run.problems import EvaluationSet, evaluation_sets, open_task
 from mstar.experiments.run.progress import Progress
@@ -56,6 +57,8 @@ def train(recipe: Recipe, out: Path, console: Console, base_test: Path | None = 
     canaries = check_run(recipe, task, validation)
     warned = apply_check(canaries, recipe, folder.path if main else None)
     policy = load_policy(recipe)
+    if main:
+        check_disk(folder.path, policy, recipe)
     progress = Progress(console)
     with live(console, progress, per_second=4):
         progress.warn([*warned, *judge_warnings(recipe), *sampling_warnings(policy)])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -12,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 from failing_runs import MAJORITY
 from killed_runs import (
     Arm,
@@ -31,6 +33,7 @@ from tiny_runs import TINY
 
 from mstar.agents import self_evolving
 from mstar.experiments.cli.main import main
+from mstar.experiments.run import disk_space
 from mstar.experiments.run.run_folder import RunFolder
 
 FOLLOWING = {
@@ -115,12 +118,32 @@ def test_a_finished_run_is_not_run_again(model: str, tmp_path: Path) -> None:
         assert came_to(run(recipe, tmp_path / "run")) == before
 
 
-def test_only_the_newest_checkpoint_keeps_adams_moments(model: str, tmp_path: Path) -> None:
-    folder = run(TINY.replace(model=model, rounds=2), tmp_path / "run")
-    kept = [path.parent.name for path in folder.path.rglob("optimizer.pt")]
-    assert kept == ["round-0002"]
-    assert (folder.checkpoint(1) / "model.safetensors").exists()
+@pytest.mark.parametrize(("keep", "kept"), [(1, {3}), (2, {2, 3}), (0, {1, 2, 3})])
+def test_old_checkpoints_are_deleted_and_only_the_newest_has_moments(
+    model: str, tmp_path: Path, keep: int, kept: set[int]
+) -> None:
+    folder = run(TINY.replace(model=model, keep_checkpoints=keep), tmp_path / "run")
+    best = folder.checkpoint_after(folder.rounds()[-1]["state"]["guards"]["best"])
+    expected = {folder.checkpoint(number) for number in kept} | ({best} if best else set())
+    assert set((folder.path / "checkpoints").iterdir()) == expected
+    assert all((path / "model.safetensors").exists() for path in expected)
+    with_moments = [
+        path.parent
+        for path in folder.path.rglob("optimizer.pt")
+        if torch.load(path, weights_only=True)["state"]
+    ]
+    assert with_moments == [folder.checkpoint(3)]
     assert list((folder.path / "trainer").rglob("*.safetensors")) == []
+
+
+def test_a_run_that_does_not_fit_on_the_disk_says_so_before_it_starts(
+    model: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    usage = shutil.disk_usage(tmp_path)
+    monkeypatch.setattr(disk_space.shutil, "disk_usage", lambda _: usage._replace(free=100_000))
+    with pytest.raises(OSError, match=r"take up to 0\.0 GB.*--keep-checkpoints 1"):
+        run(TINY.replace(model=model), tmp_path / "run")
+    assert RunFolder(tmp_path / "run").rounds() == []
 
 
 KILLED_AFTER_ROUND_1 = """
