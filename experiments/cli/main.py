@@ -46,12 +46,16 @@ class TrainOptions:
         out: the run's folder; give that of a killed run to go on with it.
         base_test: rows of the base's test, to share among runs of one seed that differ only in how
             they train; the first of them makes the file.
+        track: experiment trackers that get every round's figures and some responses:
+            ``tensorboard``, ``trackio``, ``wandb``, ``mlflow``, ... or ``module:Class`` of your
+            own. TensorBoard and trackio stay on this machine.
         json: print the result as JSON.
     """
 
     recipe: Annotated[Recipe, tyro.conf.arg(name="")]
     out: Path = Path("runs/default")
     base_test: Path | None = None
+    track: tuple[str, ...] = ()
     json: bool = False
 
 
@@ -62,7 +66,8 @@ def train_command(arguments: list[str]) -> None:
     from mstar.experiments.run.report import summarise
     from mstar.experiments.run.train import train
 
-    folder = train(options.recipe, options.out, Console(stderr=True), options.base_test)
+    console = Console(stderr=True)
+    folder = train(options.recipe, options.out, console, options.base_test, options.track)
     summary = summarise(folder)
     if options.json:
         print(json.dumps(summary.as_json()))

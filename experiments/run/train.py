@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import warnings
 from collections.abc import Sequence
+from contextlib import closing
 from logging import LogRecord, getLogger
 from pathlib import Path
 
@@ -12,6 +13,7 @@ import torch
 from rich.console import Console
 from transformers.utils import logging
 
+from mstar.agents.agent import Agent
 from mstar.agents.catalog import agent_class
 from mstar.agents.config import Recipe
 from mstar.agents.judges.catalog import panel_of
@@ -28,12 +30,19 @@ from mstar.experiments.run.problems import EvaluationSet, evaluation_sets, open_
 from mstar.experiments.run.progress import Progress
 from mstar.experiments.run.report import write_report
 from mstar.experiments.run.run_folder import RunFolder
+from mstar.experiments.run.tracking import Tracking, check_trackers
 from mstar.experiments.run.variants import ask_variants
 from mstar.experiments.stats import estimate
 from mstar.experiments.terminal import live
 
 
-def train(recipe: Recipe, out: Path, console: Console, base_test: Path | None = None) -> RunFolder:
+def train(
+    recipe: Recipe,
+    out: Path,
+    console: Console,
+    base_test: Path | None = None,
+    track: Sequence[str] = (),
+) -> RunFolder:
     """Run a recipe, or resume a run that was killed, and write its report.
 
     Args:
@@ -42,11 +51,13 @@ def train(recipe: Recipe, out: Path, console: Console, base_test: Path | None = 
         console: where progress goes.
         base_test: rows of the base's test, shared by runs that differ only in how they train; made
             by the first of them.
+        track: names of experiment trackers that get every round; see ``Tracking``.
 
     Raises:
-        ValueError, FileNotFoundError, OSError: problems, model or folder are not usable; nothing
-            has been trained then.
+        ValueError, FileNotFoundError, OSError: problems, model, tracker or folder are not usable;
+            nothing has been trained then.
     """
+    check_trackers(track)
     prepare_torch(recipe.run.threads)
     tests = evaluation_sets(recipe)  # before the panel, which may load a model
     panel = panel_of(recipe)
@@ -55,35 +66,44 @@ def train(recipe: Recipe, out: Path, console: Console, base_test: Path | None = 
     main, console = distributed.is_main(), main_console(console)
     canaries = check_run(recipe, task, validation)
     warned = apply_check(canaries, recipe, folder.path if main else None)
-    policy = load_policy(recipe)
     progress = Progress(console)
-    with live(console, progress, per_second=4):
+    tracking = Tracking(track if main else (), folder, task, progress.warn)
+    with closing(tracking), live(console, progress, per_second=4):
+        policy = load_policy(recipe)
         progress.warn([*warned, *judge_warnings(recipe)])
         agent = agent_class(recipe.run.agent)(policy, task, validation, recipe, folder.trainer)
-        if rounds := folder.rounds():
-            agent.restore(rounds[-1]["state"], folder.newest_checkpoint())
-            progress.say(f"going on after round {rounds[-1]['number']}")
-            if unset := folder.unset():
-                without = f"begun by a version of mstar without {', '.join(unset)}"
-                progress.warn([f"{without}: going on with the defaults"])
-        progress.watch(agent)
-        try:
-            for done in agent.learn():
-                if main:  # every process comes to the same round
-                    folder.commit(done)
-                progress.finished(done)
-                if done.back_to is not None:
-                    distributed.wait()  # until the checkpoint is where it is looked for
-                    agent.go_back(folder.checkpoint_after(done.back_to))
-        finally:
-            agent.close()
+        learn(agent, folder, progress, tracking)
         progress.say("testing the base and the evolved policy")
         test_run(folder, recipe, policy, tests, base_test)
+        tracking.update()
         progress.say("writing the report")
         if main:
             write_report(folder)
     distributed.wait()  # whoever reads the folder finds all of it
     return folder
+
+
+def learn(agent: Agent, folder: RunFolder, progress: Progress, tracking: Tracking) -> None:
+    """Do the rounds that the folder does not have yet, and commit each."""
+    if rounds := folder.rounds():
+        agent.restore(rounds[-1]["state"], folder.newest_checkpoint())
+        progress.say(f"going on after round {rounds[-1]['number']}")
+        if unset := folder.unset():
+            without = f"begun by a version of mstar without {', '.join(unset)}"
+            progress.warn([f"{without}: going on with the defaults"])
+    progress.watch(agent)
+    tracking.update()
+    try:
+        for done in agent.learn():
+            if distributed.is_main():  # every process comes to the same round
+                folder.commit(done)
+            progress.finished(done)
+            tracking.update()
+            if done.back_to is not None:
+                distributed.wait()  # until the checkpoint is where it is looked for
+                agent.go_back(folder.checkpoint_after(done.back_to))
+    finally:
+        agent.close()
 
 
 def judge_warnings(recipe: Recipe) -> list[str]:
