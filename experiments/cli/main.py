@@ -30,6 +30,9 @@ USAGE = """mstar: multimodal self-evolving training
   mstar compare STUDY         run agents over several seeds at equal cost, and compare them
   mstar compare RUN ...       base against evolved over several seeds, with intervals
   mstar rescore RUN           judge a run's stored responses with another panel
+  mstar export RUN --out DIR  the policy as a folder for transformers and vLLM, with a model card
+  mstar chat RUN|MODEL IMAGE QUESTION
+                              ask the policy about an image
   mstar bench sampler|verifier|envs|judge|exploration
                               speed, as ratios within one run; regret of exploration controllers
 
@@ -204,6 +207,20 @@ def rescore_command(arguments: list[str]) -> None:
     print(json.dumps(summary.as_json()) if options.json else summary.text())
 
 
+def export_command(arguments: list[str]) -> None:
+    """``mstar export RUN --out DIR``."""
+    from mstar.experiments.cli.export import run
+
+    run(arguments)
+
+
+def chat_command(arguments: list[str]) -> None:
+    """``mstar chat RUN|MODEL IMAGE ... QUESTION``."""
+    from mstar.experiments.cli.chat import run
+
+    run(arguments)
+
+
 def bench_command(arguments: list[str]) -> None:
     """``mstar bench sampler|verifier|envs|judge|exploration``."""
     from mstar.experiments.cli.bench import run
@@ -226,6 +243,8 @@ COMMANDS: dict[str, Callable[[list[str]], None]] = {
     "report": report_command,
     "compare": compare_command,
     "rescore": rescore_command,
+    "export": export_command,
+    "chat": chat_command,
     "bench": bench_command,
 }
 

@@ -121,6 +121,27 @@ class RunFolder:
         rows = self.rounds()
         return self.checkpoint_after(rows[-1]["number"]) if rows else None
 
+    def round_named(self, which: str) -> int:
+        """The number of a round.
+
+        Args:
+            which: ``last``; ``best``, of those that the guards have seen by greedy accuracy on
+                validation problems; or a number.
+
+        Raises:
+            ValueError: the run has no such round, or none yet.
+        """
+        rows = self.rounds()
+        if not rows:
+            raise ValueError(f"{self.path} has no finished round yet")
+        named = {"last": rows[-1]["number"], "best": rows[-1]["state"]["guards"]["best"]}
+        numbers = {str(row["number"]): int(row["number"]) for row in rows}
+        if which not in (known := {**named, **numbers}):
+            raise ValueError(
+                f"{self.path} has no round {which!r}; give last, best, or 0 to {rows[-1]['number']}"
+            )
+        return int(known[which])
+
     def checkpoint_after(self, number: int) -> Path | None:
         """The checkpoint that was in force when a committed round was over; None for the base.
 
