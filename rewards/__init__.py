@@ -27,6 +27,7 @@ from mstar.rewards.models.format import Format
 from mstar.rewards.models.grounding import CounterfactualGrounding, ImageAblation, TwinGrounding
 from mstar.rewards.models.outcome import OutcomeReward
 from mstar.rewards.models.process import ProcessReward
+from mstar.rewards.models.relaxed_accuracy import RelaxedAccuracy
 from mstar.rewards.models.repetition import Repetition
 from mstar.rewards.models.self_certainty import SelfCertainty
 from mstar.rewards.models.self_consistency import SelfConsistency
@@ -58,6 +59,7 @@ __all__ = [
     "ProcessReward",
     "ProxyGuard",
     "RandomReward",
+    "RelaxedAccuracy",
     "Repetition",
     "RewardModel",
     "RewardPanel",

@@ -14,6 +14,7 @@ from mstar.rewards.models.controls import MajorityOnly, RandomReward
 from mstar.rewards.models.correctness import Correctness
 from mstar.rewards.models.format import Format
 from mstar.rewards.models.grounding import CounterfactualGrounding
+from mstar.rewards.models.relaxed_accuracy import RelaxedAccuracy
 from mstar.rewards.models.repetition import Repetition
 from mstar.rewards.models.self_certainty import SelfCertainty
 from mstar.rewards.models.self_consistency import SelfConsistency
@@ -22,6 +23,7 @@ GROUP = "mstar.rewards"  # of the entry points that name reward models
 
 REWARDS: dict[str, Callable[[], RewardModel]] = {
     "correctness": Correctness,
+    "relaxed_accuracy": RelaxedAccuracy,
     "format": Format,
     "self_consistency": SelfConsistency,
     "grounding": CounterfactualGrounding,

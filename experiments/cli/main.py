@@ -6,7 +6,7 @@ import json
 import os
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
@@ -23,7 +23,8 @@ USAGE = """mstar: multimodal self-evolving training
 
   mstar train [RECIPE|FILE]   train a policy on its own best answers; --help lists every setting
   mstar config [RECIPE]       print a recipe as a YAML file for mstar train
-  mstar evaluate RUN|MODEL    accuracy of a run's policy, or of any model, on test problems
+  mstar evaluate RUN|MODEL ...
+                              accuracy of runs' policies and of models on test problems
   mstar envs list|show|validate|blind|gallery
                               the environments; check a file of problems; look at pictures
   mstar report RUN            write the report of a run again
@@ -122,51 +123,11 @@ class ConfigOptions:
     recipe: Annotated[Recipe, tyro.conf.arg(name="")]
 
 
-@dataclass(frozen=True)
-class EvaluateOptions:
-    """Accuracy on test problems.
-
-    Attributes:
-        subject: a run's folder, a model's folder, or a hub name.
-        recipe: which problems, how many, and how they are sampled.
-        variants: in how many phrasings to ask every problem, greedily; 0 asks as drawn only.
-            ``--phrasings`` says what varies, everything if left out.
-        json: print the result as JSON.
-    """
-
-    subject: tyro.conf.Positional[str]
-    recipe: Annotated[Recipe, tyro.conf.arg(name="")] = field(default_factory=Recipe)
-    variants: int = 0
-    json: bool = False
-
-
 def evaluate_command(arguments: list[str]) -> None:
-    """``mstar evaluate RUN|MODEL``."""
-    options = tyro.cli(
-        EvaluateOptions,
-        args=current_names(arguments),
-        prog="mstar evaluate",
-        config=(tyro.conf.OmitArgPrefixes,),
-    )
-    from mstar.experiments.run.train import evaluate_subject, variants_of_subject
-    from mstar.experiments.run.variants import by_variant, consistency
+    """``mstar evaluate RUN|MODEL ...``."""
+    from mstar.experiments.cli.evaluate import run
 
-    if options.variants:
-        rows = variants_of_subject(options.subject, options.recipe, options.variants)
-        table = [*by_variant(rows), *consistency(rows)]
-        if options.json:
-            print(json.dumps({"rows": rows, "table": [line.as_json() for line in table]}))
-            return
-        for line in table:
-            print(f"{line.group:12} {line.variant:60} {line.estimate}")
-        return
-    results = evaluate_subject(options.subject, options.recipe)
-    if options.json:
-        print(json.dumps(results))
-        return
-    for group, metrics in results.items():
-        for metric, text in metrics.items():
-            print(f"{group:12} {metric:8} {text}")
+    run(arguments)
 
 
 @dataclass(frozen=True)

@@ -22,17 +22,14 @@ from mstar.agents.policy.embedded import EMBEDDED
 from mstar.agents.policy.policy import Policy
 from mstar.agents.sampling.catalog import sampler_of
 from mstar.agents.seeds import mix
-from mstar.envs.variants.phrasing import AXES, distinct_phrasings
 from mstar.experiments.rows import Row, read_rows, write_rows
 from mstar.experiments.run.canary_check import apply_check, check_run
-from mstar.experiments.run.evaluate import METRICS, evaluate, values
+from mstar.experiments.run.evaluate import evaluate
 from mstar.experiments.run.problems import EvaluationSet, evaluation_sets, open_task
 from mstar.experiments.run.progress import Progress
 from mstar.experiments.run.report import write_report
 from mstar.experiments.run.run_folder import RunFolder
 from mstar.experiments.run.tracking import Tracking, check_trackers
-from mstar.experiments.run.variants import ask_variants
-from mstar.experiments.stats import estimate
 from mstar.experiments.terminal import live
 
 
@@ -196,62 +193,6 @@ def _shared_test(shared: Path | None, recipe: Recipe, tests: Sequence[Evaluation
         shared.parent.mkdir(parents=True, exist_ok=True)
         write_rows(shared, rows)
     return rows
-
-
-def evaluate_subject(subject: str, recipe: Recipe) -> dict[str, dict[str, str]]:
-    """Accuracy of a run's newest policy, or of any model, by group of test problems and metric."""
-    recipe, tests, policy = _opened(subject, recipe)
-    results = {}
-    for tested in tests:
-        rows = evaluate_policy(tested, policy, recipe)
-        results[tested.group] = {
-            metric: str(estimate([values(rows, metric)])) for metric in METRICS
-        }
-    return results
-
-
-def variants_of_subject(subject: str, recipe: Recipe, count: int) -> list[Row]:
-    """Greedy answers to every test problem in `count` phrasings; kept in the folder of a run.
-
-    The recipe that is handed in says what varies, all axes if it names none.
-
-    Returns:
-        A row a problem and phrasing; see ``ask_variants``.
-
-    Raises:
-        ValueError: fewer than two phrasings, or more than the axes give.
-    """
-    if count < 2:
-        raise ValueError(f"a comparison needs at least two phrasings, got {count}")
-    phrasings = distinct_phrasings(count, recipe.data.phrasings or AXES, recipe.run.seed)
-    recipe, tests, policy = _opened(subject, recipe)
-    sampler = sampler_of(policy, recipe)
-    rows: list[Row] = []
-    for tested in tests:
-        seed = mix(recipe.run.seed, 0, 4)
-        rows += ask_variants(
-            sampler,
-            tested.task,
-            tested.problems,
-            phrasings,
-            seed,
-            group=tested.group,
-        )
-    if distributed.is_main() and (Path(subject) / "recipe.json").exists():
-        write_rows(Path(subject) / "variants.jsonl", rows)
-    return rows
-
-
-def _opened(subject: str, recipe: Recipe) -> tuple[Recipe, list[EvaluationSet], Policy]:
-    """A run's own recipe and newest policy, or another model under the recipe; and its tests."""
-    prepare_torch(recipe.run.threads)
-    run = RunFolder(Path(subject))
-    checkpoint = None
-    if (run.path / "recipe.json").exists():
-        recipe, checkpoint = run.recipe(), run.newest_checkpoint()
-    else:
-        recipe = recipe.replace(model=subject)
-    return recipe, evaluation_sets(recipe), load_policy(recipe, checkpoint)
 
 
 def evaluate_policy(

@@ -23,6 +23,7 @@ from mstar.rewards import (
     ImageAblation,
     MajorityOnly,
     RandomReward,
+    RelaxedAccuracy,
     Repetition,
     RewardPanel,
     SelfConsistency,
@@ -403,3 +404,26 @@ def test_importing_rewards_loads_no_torch_no_pillow_and_no_sympy() -> None:
     code = "import sys, mstar.rewards; print({'torch', 'PIL', 'sympy', 'trl'} & set(sys.modules))"
     shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert shown.stdout.strip() == "set()"
+
+
+# Relaxed accuracy
+
+
+@pytest.mark.parametrize(
+    ("reference", "given", "right"),
+    [
+        ("200", "209", True),
+        ("200", "211", False),
+        ("0", "0", True),
+        ("0", "0.001", False),
+        ("2009", "1950", True),  # years are numbers there
+        ("0.25", "25%", True),
+        ("Yes", "yes", True),
+        ("red", "green", False),
+        ("200", "nan", False),
+    ],
+)
+def test_relaxed_accuracy_is_that_of_chartqa(reference: str, given: str, right: bool) -> None:
+    attempt = Attempt("How many?", f"Let me see.\nAnswer: {given}", Answer("text", reference))
+    assert RelaxedAccuracy().score([attempt]).tolist() == [float(right)]
+    assert np.isnan(RelaxedAccuracy().score([replace(attempt, answer=None)])).all()
