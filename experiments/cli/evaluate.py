@@ -72,6 +72,8 @@ def run(arguments: list[str]) -> None:
     )
     changes = given_settings(options, SETTINGS, arguments)
     check(options, named(arguments))
+    if options.env and "fields" not in changes:
+        changes["fields"] = ()  # those of a run are for its own data
     from mstar.experiments.run.evaluate_subjects import (
         accuracy_table,
         ask_subject_variants,

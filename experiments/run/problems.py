@@ -95,6 +95,8 @@ def evaluation_sets(recipe: Recipe, scoring: Scoring = "verifier") -> list[Evalu
     if recipe.data.env == MIXTURE and recipe.evaluation.test_harder:
         above = recipe.replace(level=recipe.data.level + 1, test_harder=False)
         asked.append(("harder", above, (), half))
+    elsewhere = recipe.replace(fields=())
+    asked += [(env, elsewhere.replace(env=env), (), half) for env in recipe.evaluation.test_envs]
     return [_evaluation_set(*each, scoring) for each in asked]
 
 

@@ -10,6 +10,7 @@ from rich.text import Text
 
 from mstar.agents.agent import Agent
 from mstar.agents.types import Round
+from mstar.experiments.rows import Row
 
 
 class Progress:
@@ -53,6 +54,17 @@ class Progress:
             soft_wrap=True,
         )
         self.warn([f"          {alarm}" for alarm in done.alarms])
+
+    def tested(self, rows: Sequence[Row]) -> None:
+        """Print the accuracies on other environments, in a line; none where there are none."""
+        if rows:
+            shown = "  ".join(f"{row['env']} {100 * row['greedy']:.1f} %" for row in rows)
+            self.console.print(
+                f"          greedy elsewhere: {shown}",
+                markup=False,
+                highlight=False,
+                soft_wrap=True,
+            )
 
     def warn(self, lines: Sequence[str]) -> None:
         """Print warnings."""

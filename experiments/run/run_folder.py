@@ -5,6 +5,8 @@ rounds.jsonl             one row a round; a round is committed when its row stan
 rollouts/round-0003.parquet
 checkpoints/round-0003/  model, optimizer, schedule, controller and environment state
 evaluation.jsonl         base against evolved, one row a test problem
+out_of_domain.jsonl      accuracy on ``test_envs`` after every round
+tracking.json            what experiment trackers have been sent
 report.html
 """
 

@@ -23,6 +23,7 @@ from PIL import Image
 from mstar.agents.registry import check_name, resolve
 from mstar.envs.task import Task
 from mstar.experiments.rows import Row, read_rows, write_whole
+from mstar.experiments.run.out_of_domain import FILE as OUT_OF_DOMAIN
 from mstar.experiments.run.report import summarise
 from mstar.experiments.run.run_folder import RunFolder, read_rollouts
 from mstar.experiments.terminal import printable
@@ -132,7 +133,13 @@ class Tracking:
 
     def _send_round(self, name: str, row: Row) -> bool:
         show = RESPONSES.get(name)
-        sent = self._send(name, figures(row), row["number"])
+        elsewhere = {
+            f"test {found['env']}/{metric}": found[metric]
+            for found in read_rows(self._folder.path / OUT_OF_DOMAIN)
+            for metric in ("greedy", "pass_1")
+            if found["round"] == row["number"]
+        }
+        sent = self._send(name, figures(row) | elsewhere, row["number"])
         responses = self._responses(row["number"]) if sent and show is not None else []
         if show is not None and responses:
             tracker = self._trackers[name]

@@ -25,6 +25,7 @@ from mstar.agents.seeds import mix
 from mstar.experiments.rows import Row, read_rows, write_rows
 from mstar.experiments.run.canary_check import apply_check, check_run
 from mstar.experiments.run.evaluate import evaluate
+from mstar.experiments.run.out_of_domain import OutOfDomain
 from mstar.experiments.run.problems import EvaluationSet, evaluation_sets, open_task
 from mstar.experiments.run.progress import Progress
 from mstar.experiments.run.report import write_report
@@ -60,6 +61,7 @@ def train(
     panel = panel_of(recipe)
     task, validation = (open_task(recipe, split, panel=panel) for split in ("train", "validation"))
     folder = open_folder(out, recipe)
+    out_of_domain = OutOfDomain(recipe, folder)
     main, console = distributed.is_main(), main_console(console)
     canaries = check_run(recipe, task, validation)
     warned = apply_check(canaries, recipe, folder.path if main else None)
@@ -69,7 +71,7 @@ def train(
         policy = load_policy(recipe)
         progress.warn([*warned, *judge_warnings(recipe)])
         agent = agent_class(recipe.run.agent)(policy, task, validation, recipe, folder.trainer)
-        learn(agent, folder, progress, tracking)
+        learn(agent, folder, out_of_domain, progress, tracking)
         progress.say("testing the base and the evolved policy")
         test_run(folder, recipe, policy, tests, base_test)
         tracking.update()
@@ -80,7 +82,13 @@ def train(
     return folder
 
 
-def learn(agent: Agent, folder: RunFolder, progress: Progress, tracking: Tracking) -> None:
+def learn(
+    agent: Agent,
+    folder: RunFolder,
+    out_of_domain: OutOfDomain,
+    progress: Progress,
+    tracking: Tracking,
+) -> None:
     """Do the rounds that the folder does not have yet, and commit each."""
     if rounds := folder.rounds():
         agent.restore(rounds[-1]["state"], folder.newest_checkpoint())
@@ -88,6 +96,7 @@ def learn(agent: Agent, folder: RunFolder, progress: Progress, tracking: Trackin
         if unset := folder.unset():
             without = f"begun by a version of mstar without {', '.join(unset)}"
             progress.warn([f"{without}: going on with the defaults"])
+        out_of_domain.test(agent.policy, rounds[-1]["number"])
     progress.watch(agent)
     tracking.update()
     try:
@@ -95,6 +104,7 @@ def learn(agent: Agent, folder: RunFolder, progress: Progress, tracking: Trackin
             if distributed.is_main():  # every process comes to the same round
                 folder.commit(done)
             progress.finished(done)
+            progress.tested(out_of_domain.test(agent.policy, done.number))
             tracking.update()
             if done.back_to is not None:
                 distributed.wait()  # until the checkpoint is where it is looked for

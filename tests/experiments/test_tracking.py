@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import sys
 from pathlib import Path
@@ -16,10 +17,11 @@ from tiny_runs import TINY
 
 from mstar.experiments.rows import read_rows
 from mstar.experiments.run import tracking
+from mstar.experiments.run.out_of_domain import OutOfDomain
 from mstar.experiments.run.problems import open_task
 from mstar.experiments.run.run_folder import RunFolder
 from mstar.experiments.run.tracking import Tracking, check_trackers, figures
-from mstar.experiments.run.train import train
+from mstar.experiments.run.train import load_policy, train
 
 
 class Double(GeneralTracker):  # type: ignore[misc]
@@ -63,7 +65,7 @@ def tracked(model: str, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path,
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(LOGGER_TYPE_TO_CLASS, "double", Double)
         patch.setattr(Double, "calls", calls := [])
-        recipe = TINY.replace(model=model, rounds=2)
+        recipe = TINY.replace(model=model, rounds=2, test_env=("Dice", "Clock"))
         train(recipe, out, Console(quiet=True), track=["double"])
     return out, calls
 
@@ -91,13 +93,39 @@ def test_a_run_sends_every_number_of_its_rows_at_the_rounds_number(
     folder, calls = tracked
     rows = read_rows(folder / "rounds.jsonl")
     assert [step for step, _ in calls] == [0, 1, 2, 2]
-    assert [values for _, values in calls[:3]] == [figures(row) for row in rows]
+    for (_, values), row in zip(calls[:3], rows, strict=True):
+        assert figures(row).items() <= values.items()
     sent, row = calls[1][1], rows[1]
     assert sent["tuned/loss"] == row["tuned"]["loss"]
     assert sent["cost/tokens"] == row["cost"]["tokens"]
     assert sent["dynamics/spread/pass_k"] == row["dynamics"]["spread"]["1.0"]["pass_k"]
     assert not any(name.startswith("state/") for name in sent)
     assert {"test trained/greedy base", "test trained/pass_1 gain"} <= calls[3][1].keys()
+
+
+def test_further_environments_are_tested_after_every_round_and_at_the_end(
+    tracked: tuple[Path, list[Any]], model: str
+) -> None:
+    folder, calls = tracked
+    rows = read_rows(folder / "out_of_domain.jsonl")
+    assert [(row["round"], row["env"]) for row in rows] == [
+        (number, env) for number in range(3) for env in ("Dice", "Clock")
+    ]
+    assert {row["n"] for row in rows} == {TINY.evaluation.validation_problems}
+    assert calls[2][1]["test Clock/greedy"] == rows[5]["greedy"]
+    tested = {row["group"] for row in read_rows(folder / "evaluation.jsonl")}
+    assert {"trained", "Dice", "Clock"} <= tested
+    assert "--test-env" in (folder / "report.html").read_text()
+    # A run that was killed before a round was tested tests it when it goes on; the base is known.
+    run, recipe = RunFolder(folder), RunFolder(folder).recipe()
+    (folder / "out_of_domain.jsonl").write_text("".join(map(json_line, rows[2:])))
+    again = OutOfDomain(recipe, run).test(load_policy(recipe, device="cpu"), 0)
+    assert again == rows[:2]
+    assert OutOfDomain(recipe, run).test(None, 0) == again  # type: ignore[arg-type]
+
+
+def json_line(row: dict[str, Any]) -> str:
+    return json.dumps(row) + "\n"
 
 
 def test_a_killed_run_goes_on_in_the_tracker_where_it_was(
