@@ -16,17 +16,19 @@ from rich.console import Console
 from mstar.agents.config import Recipe
 from mstar.agents.registry import unknown
 from mstar.experiments.cli.options import current_names, recipe_text, start_recipe
+from mstar.experiments.cli.train_help import first_page
 from mstar.experiments.run.recipes import RECIPES
 from mstar.experiments.terminal import printable
 
 USAGE = """mstar: multimodal self-evolving training
 
-  mstar train [RECIPE|FILE]   train a policy on its own best answers; --help lists every setting
+  mstar train [RECIPE|FILE]   train a policy on its own best answers
   mstar config [RECIPE]       print a recipe as a YAML file for mstar train
   mstar evaluate RUN|MODEL ...
                               accuracy of runs' policies and of models on test problems
   mstar envs list|show|validate|blind|gallery
                               the environments; check a file of problems; look at pictures
+  mstar runs [DIR]            the runs of a folder, and how far they are
   mstar report RUN            write the report of a run again
   mstar compare STUDY         run agents over several seeds at equal cost, and compare them
   mstar compare RUN ...       base against evolved over several seeds, with intervals
@@ -53,6 +55,7 @@ class TrainOptions:
         track: experiment trackers that get every round's figures and some responses:
             ``tensorboard``, ``trackio``, ``wandb``, ``mlflow``, ... or ``module:Class`` of your
             own. TensorBoard and trackio stay on this machine.
+        dry_run: print what would be done, in numbers, and do nothing.
         json: print the result as JSON.
     """
 
@@ -60,13 +63,23 @@ class TrainOptions:
     out: Path = Path("runs/default")
     base_test: Path | None = None
     track: tuple[str, ...] = ()
+    dry_run: bool = False
     json: bool = False
 
 
 def train_command(arguments: list[str]) -> None:
     """``mstar train [RECIPE|FILE.yaml] [--SETTING VALUE ...]``."""
-    options = train_options(arguments)
+    if {"-h", "--help"} & set(arguments):
+        recipe, name = start_recipe([a for a in arguments if a not in ("-h", "--help")])
+        print(first_page(recipe, f"runs/{name}"))
+        return
+    options = train_options(["--help" if a == "--help-all" else a for a in arguments])
     # Torch loads only once the arguments are right.
+    if options.dry_run:
+        from mstar.experiments.run.dry_run import describe_run
+
+        print(describe_run(options.recipe, options.out))
+        return
     from mstar.experiments.run.report import summarise
     from mstar.experiments.run.train import train
 
@@ -168,6 +181,13 @@ def rescore_command(arguments: list[str]) -> None:
     print(json.dumps(summary.as_json()) if options.json else summary.text())
 
 
+def runs_command(arguments: list[str]) -> None:
+    """``mstar runs [DIR]``."""
+    from mstar.experiments.cli.runs import run
+
+    run(arguments)
+
+
 def export_command(arguments: list[str]) -> None:
     """``mstar export RUN --out DIR``."""
     from mstar.experiments.cli.export import run
@@ -201,6 +221,7 @@ COMMANDS: dict[str, Callable[[list[str]], None]] = {
     "config": config_command,
     "evaluate": evaluate_command,
     "envs": envs_command,
+    "runs": runs_command,
     "report": report_command,
     "compare": compare_command,
     "rescore": rescore_command,

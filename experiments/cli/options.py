@@ -7,6 +7,7 @@ import dataclasses
 import inspect
 import textwrap
 from collections.abc import Sequence
+from functools import cache
 from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Any, TypeVar, get_type_hints
@@ -31,14 +32,19 @@ def with_settings(options: type[Options], names: Sequence[str], recipe: Recipe) 
     """
     values, fields = recipe.settings(), []
     for name in names:
-        group, own = SETTINGS[name]
-        text = _field_docs(get_type_hints(Recipe)[group])[own].replace("``", "")
-        hint = Annotated[HINTS[group, own], arg(name=name.replace("_", "-"), help=text)]
+        flag, text = name.replace("_", "-"), setting_doc(name)
+        hint = Annotated[HINTS[SETTINGS[name]], arg(name=flag, help=text)]
         fields.append((name, hint, dataclasses.field(default=values[name])))
     made: type[Options] = dataclasses.make_dataclass(
         options.__name__, fields, bases=(options,), frozen=True, kw_only=True
     )
     return made
+
+
+def setting_doc(name: str) -> str:
+    """What a setting is, in plain text."""
+    group, own = SETTINGS[name]
+    return _field_docs(get_type_hints(Recipe)[group])[own].replace("``", "")
 
 
 def given_settings(
@@ -135,6 +141,7 @@ def recipe_text(recipe: Recipe) -> str:
     return "\n".join(lines[1:]) + "\n"
 
 
+@cache
 def _field_docs(kind: type) -> dict[str, str]:
     """The docstring under each field of a group."""
     (body,) = ast.parse(inspect.getsource(kind)).body

@@ -56,6 +56,7 @@ def train(
             nothing has been trained then.
     """
     check_trackers(track)
+    kind = agent_class(recipe.run.agent)
     prepare_torch(recipe.run.threads)
     tests = evaluation_sets(recipe)  # before the panel, which may load a model
     panel = panel_of(recipe)
@@ -69,8 +70,8 @@ def train(
     tracking = Tracking(track if main else (), folder, task, progress.warn)
     with closing(tracking), live(console, progress, per_second=4):
         policy = load_policy(recipe)
-        progress.warn([*warned, *judge_warnings(recipe)])
-        agent = agent_class(recipe.run.agent)(policy, task, validation, recipe, folder.trainer)
+        progress.warn([*warned, *judge_warnings(recipe), *length_warnings(recipe)])
+        agent = kind(policy, task, validation, recipe, folder.trainer)
         learn(agent, folder, out_of_domain, progress, tracking)
         progress.say("testing the base and the evolved policy")
         test_run(folder, recipe, policy, tests, base_test)
@@ -123,6 +124,16 @@ def judge_warnings(recipe: Recipe) -> list[str]:
         "the process reward model that ships was trained on generated problems and the embedded "
         "model, and says little of others: give your own with --step-judge, or train without it: "
         "mstar train continuous --controller paired --allocation by-prompt"
+    ]
+
+
+def length_warnings(recipe: Recipe) -> list[str]:
+    """A warning if a group without a right answer would be taught to be short."""
+    if not recipe.pays_for_length or recipe.reward_rule in ("gated", "outcome_anchor"):
+        return []
+    return [
+        f"under the rule {recipe.reward_rule} a wrong answer is paid for being short, and "
+        "responses may shrink to nothing; leave --rule out, or give gated or outcome_anchor"
     ]
 
 

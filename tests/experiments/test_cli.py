@@ -17,12 +17,16 @@ from PIL import Image
 from tiny_models import save_tiny_model
 
 from mstar.agents.config import SETTINGS, Recipe
+from mstar.agents.policy.embedded import EMBEDDED
 from mstar.agents.policy.policy import Policy
 from mstar.envs.families.catalog import FAMILIES
 from mstar.experiments.cli.main import COMMANDS, main
 from mstar.experiments.rows import read_rows
+from mstar.experiments.run.dry_run import count_weights
 from mstar.experiments.run.problems import open_task
+from mstar.experiments.run.recipes import RECIPES
 from mstar.experiments.run.run_folder import read_rollouts
+from mstar.experiments.run.train import length_warnings
 
 SMALL = shlex.split(
     """--families BarChart --extra-families Dice --rounds 1 --prompts 4 --samples 2 --size 96
@@ -96,12 +100,55 @@ def test_every_command_has_help(say: Say, command: list[str]) -> None:
     assert max(map(len, said.out.splitlines())) <= 100
 
 
-def test_the_help_of_train_explains_every_field(say: Say) -> None:
-    out = " ".join(say("train", "--help").out.split())
+def test_the_whole_help_of_train_explains_every_field(say: Say) -> None:
+    out = " ".join(say("train", "--help-all").out.split())
     for name in SETTINGS:
         assert f"--{name.replace('_', '-')}" in out
     assert "Responses per problem" in out
     assert "the run's folder" in out
+
+
+@pytest.mark.parametrize(("columns", "most"), [(60, 64), (80, 50), (200, 50)])
+def test_the_first_page_of_train_is_short_and_leads_to_the_rest(
+    say: Say, monkeypatch: pytest.MonkeyPatch, columns: int, most: int
+) -> None:
+    monkeypatch.setenv("COLUMNS", str(columns))
+    lines = say("train", "smoke", "--help").out.splitlines()
+    assert len(lines) <= most
+    assert max(map(len, lines)) <= min(columns, 100)
+    assert any("--rounds" in line for line in lines)
+    assert any("--help-all" in line for line in lines)
+    assert any("runs/smoke" in line for line in lines)
+
+
+@pytest.mark.usefixtures("untrained")
+def test_a_dry_run_says_what_would_be_done_and_does_nothing(say: Say, tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    said = say("train", "smoke", "--dry-run", "--out", out)
+    assert (said.code, said.err) == (0, "")
+    recipe = RECIPES["smoke"]
+    responses = recipe.run.rounds * recipe.sampling.prompts * recipe.sampling.samples
+    assert f"{responses} for training" in said.out
+    assert f"{responses * recipe.sampling.max_new_tokens:,} of them for training" in said.out
+    assert f"at most {recipe.run.rounds * recipe.optim.updates} of 8 responses" in said.out
+    assert "24 trained, 12 not trained" in said.out
+    assert f"{count_weights(EMBEDDED):,} weights" in said.out
+    assert not out.exists()
+    one_message(say("train", "smoke", "--dry-run", "--env", tmp_path / "gone.jsonl"), "gone.jsonl")
+
+
+def test_the_weights_of_a_folder_are_counted_by_their_headers(model: Path, tmp_path: Path) -> None:
+    assert count_weights(model) == Policy.load(str(model), device="cpu").size
+    assert count_weights(tmp_path) is None
+
+
+def test_a_length_term_that_pays_for_wrong_answers_is_warned_about() -> None:
+    recipe = Recipe.of(
+        agent="grpo", panel=("correctness", "brevity"), rank="reward", weights=(1.0, 1.0)
+    )
+    assert length_warnings(recipe) == []
+    (warning,) = length_warnings(recipe.replace(rule="weighted_sum"))
+    assert "paid for being short" in warning
 
 
 # Mistakes
@@ -132,7 +179,17 @@ def test_the_help_of_train_explains_every_field(say: Say) -> None:
         (["rescore", "nowhere", "--panel", "niceness"], ["'niceness'"]),
         (["rescore", "nowhere", "--rule", "vote"], ["'vote'", "weighted_sum"]),
         (["compare", "onlin"], ["unknown study 'onlin'; did you mean 'online'?", "run's folder"]),
-        (["envs", "lst"], ["'lst'", "list, show, validate, blind or gallery"]),
+        (["envs", "lst"], ["'lst'; did you mean 'list'?", "show, validate, blind, gallery"]),
+        (["runs", "nowhere"], ["there are no runs in nowhere"]),
+        (["train", "--agent", "no_such:Agent"], ["'no_such:Agent' cannot be loaded", "no_such"]),
+        (
+            ["train", "continuous", "--rank", "reward", "--panel", "correctness", "formt"],
+            ["did you mean 'format'?"],
+        ),
+        (
+            ["train", "continuous", "--rank", "a", "--panel", "correctness", "mine.py:a"],
+            ["mine.py: no such file"],
+        ),
         (["envs", "show", "Clok"], ["'Clok'", "Clock"]),
         (["envs", "validate", "nowhere.jsonl"], ["nowhere.jsonl"]),
         (["bench", "verifier", "--cases", "none.jsonl"], ["none.jsonl"]),
@@ -323,6 +380,25 @@ def test_a_run_leaves_its_folder_behind(finished: Path) -> None:
         for group in ("trained", "trained", "not trained")
     ]
     assert "Base against evolved" in (finished / "report.html").read_text()
+
+
+def test_runs_are_listed_with_their_state(say: Say, finished: Path, tmp_path: Path) -> None:
+    shutil.copytree(finished, tmp_path / "deep" / "done")
+    stopped = another(finished, tmp_path / "stopped", rounds=5)
+    (stopped / "evaluation.jsonl").unlink()
+    (tmp_path / "odd").mkdir()
+    (tmp_path / "odd" / "recipe.json").write_text('{"recipe": {"nothing": 1}}')
+    said = say("runs", tmp_path)
+    assert said.code == 0
+    lines = {line.split()[0]: line for line in said.out.splitlines()[1:]}
+    assert " finished " in lines[str(tmp_path / "deep" / "done")]
+    assert " unfinished " in lines[str(stopped)]
+    assert " 1/5 " in lines[str(stopped)]
+    assert " unreadable " in lines[str(tmp_path / "odd")]
+    rows = {row["path"]: row for row in json.loads(say("runs", tmp_path, "--json").out)}
+    greedy = read_rows(finished / "rounds.jsonl")[-1]["dynamics"]["greedy"]
+    assert rows[str(stopped)]["greedy"] == greedy
+    assert rows[str(stopped)]["agent"] == "continuous"
 
 
 def test_the_same_command_again_prints_the_same_result(
