@@ -13,14 +13,15 @@ from math import inf
 from types import UnionType
 from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
 
-from tyro.conf import arg
+from tyro.conf import UseAppendAction, arg
 
 from mstar.agents.catalog import AGENTS, ONLINE_AGENTS
 from mstar.agents.explore.catalog import CONTROLLERS, MIXINGS
-from mstar.agents.registry import check_name, unknown
+from mstar.agents.registry import check_name, did_you_mean, unknown
 from mstar.agents.sampling.catalog import ENGINES
 from mstar.envs.task import Form
 from mstar.envs.variants.phrasing import Axis
+from mstar.rewards.rules import RULES
 from mstar.rewards.voting import VOTES, VoteName
 
 Schedule = Literal["constant", "constant_with_warmup", "linear", "cosine"]
@@ -36,6 +37,9 @@ Optimizer = Literal[
     "paged_adamw_8bit",
 ]
 WeightTransfer = Literal["auto", "nccl", "folder"]
+
+
+LENGTH_TERMS = ("brevity",)  # reward models that score how short a response is
 
 
 def choice(names: Mapping[str, Any], flag: str | None = None) -> Any:
@@ -218,10 +222,14 @@ class RewardsConfig:
     """The reward models that judge responses."""
 
     panel: tuple[str, ...] = ("correctness", "format", "self_certainty")
-    """Names of the reward models."""
+    """Names of the reward models; ``FILE.py:NAME`` or ``module:NAME`` for one of your own, which
+    may be a reward function of TRL. It is called NAME where a setting or a table speaks of it."""
     weights: tuple[float, ...] = ()
     """Their weights in the combined reward, in their order. By default 1 each, but for online
     agents, which learn from the combined reward, 1 for the gate and 0 for the others."""
+    rule: Annotated[str, choice({"default": None, **RULES}, "rule")] = "default"
+    """How the scores become one reward. ``default``: ``weighted_sum``, or ``gated`` for an online
+    agent whose reward counts length, so that no wrong answer is paid for being short."""
     weighting: Literal["fixed", "agreement"] = "fixed"
     """``agreement``: after every round each weight follows how well the reward model agrees with
     the verifier on validation problems."""
@@ -240,6 +248,8 @@ class RewardsConfig:
 
     def __post_init__(self) -> None:
         _at_least(0, self, "judge_refresh")
+        if self.rule != "default" and self.rule not in RULES:
+            raise ValueError(unknown("rule", self.rule, ["default", *RULES]))
         if "correctness" not in self.panel:
             raise ValueError(
                 f"the panel {self.panel} lacks 'correctness', by which every round's accuracy is "
@@ -257,6 +267,11 @@ class RewardsConfig:
                 f"judge_url is {self.judge_url!r} and judge_model is {self.judge_model!r}; give "
                 "both for an endpoint, or neither for the run's own model"
             )
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names of the panel's columns."""
+        return tuple(described.rpartition(":")[2] for described in self.panel)
 
 
 @dataclass(frozen=True)
@@ -354,6 +369,8 @@ class EvaluationConfig:
     """Further families to test on, never trained on in the run."""
     test_harder: bool = False
     """Test the families of a mixture one level up as well."""
+    test_envs: Annotated[UseAppendAction[tuple[str, ...]], arg(name="test-env")] = ()
+    """Further environments to test on, after every round and at the end; never trained on."""
 
     def __post_init__(self) -> None:
         _at_least(1, self, "validation_problems", "validation_samples", "test_samples")
@@ -406,7 +423,7 @@ class Recipe:
     evaluation: EvaluationConfig = field(default_factory=EvaluationConfig)
 
     def __post_init__(self) -> None:
-        agent, panel = self.run.agent, self.rewards.panel
+        agent, panel = self.run.agent, self.rewards.names
         if agent == "mstar" and ("process" not in panel or self.exploration.controller == "fixed"):
             raise ValueError(
                 "agent 'mstar' is continuous training with a process reward in its panel and a "
@@ -420,11 +437,13 @@ class Recipe:
             )
         if self.selection.gate not in panel:
             raise ValueError(
-                f"the gate {self.selection.gate!r} is not in the panel {panel}; add it to the panel"
+                f"the gate {self.selection.gate!r} is not in the panel {panel}"
+                f"{did_you_mean(self.selection.gate, panel) or '; add it to the panel'}"
             )
         if self.selection.rank not in ("reward", *panel):
             raise ValueError(
                 f"the rank {self.selection.rank!r} is neither 'reward' nor in the panel {panel}"
+                f"{did_you_mean(self.selection.rank, ['reward', *panel])}"
             )
         if self.selection.rank == "self_certainty" and not self.sampling.reports_certainty:
             raise ValueError(
@@ -452,11 +471,24 @@ class Recipe:
     @property
     def reward_weights(self) -> dict[str, float]:
         """Weight of each reward model in the combined reward, by name."""
-        panel = self.rewards.panel
+        panel = self.rewards.names
         if self.rewards.weights:
             return dict(zip(panel, self.rewards.weights, strict=True))
         gate = self.selection.gate
         return {name: float(not self.learns_online or name == gate) for name in panel}
+
+    @property
+    def pays_for_length(self) -> bool:
+        """Whether an online agent's reward counts how short a response is."""
+        counted = (self.reward_weights.get(name, 0.0) for name in LENGTH_TERMS)
+        return self.learns_online and any(weight > 0 for weight in counted)
+
+    @property
+    def reward_rule(self) -> str:
+        """The rule that combines the scores, a key of ``RULES``."""
+        if self.rewards.rule != "default":
+            return self.rewards.rule
+        return "gated" if self.pays_for_length else "weighted_sum"
 
     @classmethod
     def of(cls, **settings: Any) -> Recipe:

@@ -19,12 +19,18 @@ def resolve(kind: str, entries: Mapping[str, Entry], name: str) -> Any:
         name: a key of `entries`; or ``module:Class``, for a class of yours that is not among them.
 
     Raises:
-        ValueError: no class has this name.
-        ImportError, AttributeError: there is no such module, or no such class in it.
+        ValueError: no class has this name; there is no such module, or no such class in it.
     """
     check_name(kind, entries, name)
     entry = entries.get(name, name)
-    return pkgutil.resolve_name(entry) if isinstance(entry, str) else entry
+    if not isinstance(entry, str):
+        return entry
+    try:
+        return pkgutil.resolve_name(entry)
+    except (ImportError, AttributeError) as error:
+        if name in entries:
+            raise  # one of ours
+        raise ValueError(f"{kind} {name!r} cannot be loaded: {error}") from error
 
 
 def check_name(kind: str, entries: Mapping[str, Entry], name: str) -> None:
@@ -35,7 +41,12 @@ def check_name(kind: str, entries: Mapping[str, Entry], name: str) -> None:
 
 def unknown(kind: str, name: str, known: Collection[str]) -> str:
     """The message for an unknown name: the nearest known one, and all of them."""
+    hint = did_you_mean(name, known) or "."
+    return f"unknown {kind} {name!r}{hint} Known: {', '.join(known)}"
+
+
+def did_you_mean(name: str, known: Collection[str]) -> str:
+    """A question for the nearest known name, to stand behind a message; "" if none is near."""
     near = [each for each in known if sorted(each) == sorted(name)]  # letters in another order
     near = near or difflib.get_close_matches(name, list(known), n=1)
-    hint = f"; did you mean {near[0]!r}?" if near else "."
-    return f"unknown {kind} {name!r}{hint} Known: {', '.join(known)}"
+    return f"; did you mean {near[0]!r}?" if near else ""

@@ -41,6 +41,19 @@ def curves(rounds: Sequence[Row]) -> str:
     return svg(figure)
 
 
+def elsewhere(rounds: Sequence[Row], tested: Sequence[Row]) -> str:
+    """Greedy accuracy on other environments, from 0 to 1, against problems seen."""
+    seen = dict(zip((row["number"] for row in rounds), problems_seen(rounds), strict=True))
+    figure, axes = _axes("share of test problems")
+    for env in dict.fromkeys(row["env"] for row in tested):
+        own = [row for row in tested if row["env"] == env and row["round"] in seen]
+        places = [seen[row["round"]] for row in own]
+        axes.plot(places, [row["greedy"] for row in own], marker="o", markersize=3, label=env)
+    axes.set_ylim(0, 1)
+    axes.legend(frameon=False, fontsize=8)
+    return svg(figure)
+
+
 def exploration(rounds: Sequence[Row]) -> str:
     """Chosen temperature, token entropy and distinct answers, against training problems seen."""
     seen = problems_seen(rounds)

@@ -2,7 +2,8 @@
 
 A reward model scores attempts (responses to problems) in [0, 1]; a panel holds several of them and
 combines their scores by a rule. What plugs in: a reward model (``models``: one file and a line in
-``REWARDS``, or an entry point of another package, see ``registry``); an answer type of the verifier
+``REWARDS``, an entry point of another package, or a function of your own by ``FILE.py:NAME``, see
+``registry``); an answer type of the verifier
 (``verifier``: one file and a line in ``COMPARATORS``); a rule (``rules``: a function and a line in
 ``RULES``); a pseudo-label (``voting``); and every reward function written for TRL (``from_trl``;
 ``to_trl`` converts the other way). ``diagnostics`` checks panels. Importing this package loads no
@@ -27,10 +28,12 @@ from mstar.rewards.models.format import Format
 from mstar.rewards.models.grounding import CounterfactualGrounding, ImageAblation, TwinGrounding
 from mstar.rewards.models.outcome import OutcomeReward
 from mstar.rewards.models.process import ProcessReward
+from mstar.rewards.models.relaxed_accuracy import RelaxedAccuracy
 from mstar.rewards.models.repetition import Repetition
 from mstar.rewards.models.self_certainty import SelfCertainty
 from mstar.rewards.models.self_consistency import SelfConsistency
 from mstar.rewards.models.self_judge import SelfJudge
+from mstar.rewards.own import OwnReward, own_reward
 from mstar.rewards.panel import RewardPanel, recombine, rescore
 from mstar.rewards.registry import REWARDS, reward_model, reward_names
 from mstar.rewards.rules import RULES
@@ -55,9 +58,11 @@ __all__ = [
     "MajorityOnly",
     "ModelHealth",
     "OutcomeReward",
+    "OwnReward",
     "ProcessReward",
     "ProxyGuard",
     "RandomReward",
+    "RelaxedAccuracy",
     "Repetition",
     "RewardModel",
     "RewardPanel",
@@ -78,6 +83,7 @@ __all__ = [
     "equivalent",
     "extract",
     "from_trl",
+    "own_reward",
     "panel_health",
     "recombine",
     "rescore",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 
 from mstar.agents.config import Recipe
@@ -12,15 +12,17 @@ from mstar.agents.judges.image_ablation import ImageGap
 from mstar.agents.judges.step_judge import STEP_JUDGE, StepJudge, StepJudgeReward
 from mstar.agents.policy.embedded import EMBEDDED
 from mstar.agents.policy.policy import Policy, Precision
+from mstar.agents.registry import did_you_mean
 from mstar.agents.sampling.local import LocalSampler
 from mstar.envs.problem import Prompt
-from mstar.rewards.base import LazyImage, RewardModel
+from mstar.rewards.base import LazyImage, RewardModel, Rule
 from mstar.rewards.models.endpoint import Endpoint
 from mstar.rewards.models.grounding import ImageAblation
 from mstar.rewards.models.outcome import OutcomeReward
 from mstar.rewards.models.self_judge import Ask, SelfJudge
 from mstar.rewards.panel import RewardPanel
 from mstar.rewards.registry import reward_model, reward_names
+from mstar.rewards.rules import RULES, gated
 
 JUDGE_KEY = "MSTAR_JUDGE_KEY"  # environment variable: recipes are stored, a key must not be
 MAX_VERDICT_TOKENS = 256
@@ -86,7 +88,10 @@ def panel_of(recipe: Recipe) -> RewardPanel:
         ValueError: no reward model has one of the names.
         FileNotFoundError: a folder of the recipe holds no judge.
     """
-    return RewardPanel(reward_models(recipe.rewards.panel, recipe), recipe.reward_weights)
+    rule: Rule = RULES[recipe.reward_rule]
+    if recipe.reward_rule == "gated":
+        rule = partial(gated, gate=recipe.selection.gate)
+    return RewardPanel(reward_models(recipe.rewards.panel, recipe), recipe.reward_weights, rule)
 
 
 def reward_models(names: Sequence[str], recipe: Recipe) -> list[RewardModel]:
@@ -103,8 +108,14 @@ def reward_models(names: Sequence[str], recipe: Recipe) -> list[RewardModel]:
 def check_names(names: Sequence[str]) -> None:
     """Raise ValueError if no reward model has one of the names."""
     known = dict.fromkeys([*reward_names(), *JUDGES])
-    if unknown := [name for name in names if name not in known]:
-        raise ValueError(f"no reward model {unknown}; known: {', '.join(known)}")
+    if missing := [name for name in names if name not in known and ":" not in name]:
+        hint = did_you_mean(missing[0], list(known))
+        raise ValueError(f"no reward model {missing}{hint}; known: {', '.join(known)}")
+    if taken := [name for name in names if ":" in name and name.rpartition(":")[2] in known]:
+        raise ValueError(
+            f"{taken[0]} has the name of a reward model that ships, and a table could not tell "
+            "the two apart; give it another"
+        )
 
 
 def _greedy_replies(policy: Policy, size: int) -> Ask:

@@ -13,6 +13,7 @@ import tyro
 from rich.console import Console
 
 from mstar.agents.config import Recipe
+from mstar.agents.registry import unknown
 from mstar.experiments.cli.options import current_names, given
 from mstar.experiments.studies.catalog import STUDIES
 from mstar.experiments.studies.plan import PLAN, Plan, check, saved_plan
@@ -70,6 +71,9 @@ def run(arguments: list[str]) -> None:
     if arguments and arguments[0] in STUDIES:
         return run_study(arguments[0], current_names(arguments[1:]))
     known = ", ".join(STUDIES)
+    if arguments and not arguments[0].startswith("-") and not Path(arguments[0]).exists():
+        nearest = unknown("study", arguments[0], STUDIES)
+        raise ValueError(f"{nearest}. Nor is there a run's folder {arguments[0]!r}")
     options = tyro.cli(
         CompareOptions,
         args=arguments,

@@ -9,6 +9,7 @@ from typing import Any
 
 import tyro
 
+from mstar.agents.registry import unknown
 from mstar.envs.datasets.field_map import dataset_description, parse_field_options
 from mstar.envs.datasets.source import DatasetSource, OnError
 from mstar.envs.families.base import SPLITS, Family
@@ -19,6 +20,18 @@ from mstar.envs.source import ProblemSource
 from mstar.envs.task import SIZES
 from mstar.experiments.cli.gallery import write_gallery
 from mstar.experiments.terminal import printable
+
+PARTS = ("list", "show", "validate", "blind", "gallery")
+USAGE = """usage: mstar envs list|show|validate|blind|gallery
+
+  list               a line per family: id, topic and templates
+  show ENV           problems with their solutions
+  validate SOURCE    whether every answer can be verified and every image opens
+  blind [FAMILY ...] what can be answered without the image
+  gallery            a sheet of images per family
+
+  mstar envs PART --help
+"""
 
 
 @dataclass(frozen=True)
@@ -109,10 +122,10 @@ def run(arguments: list[str]) -> None:
             raise ValueError(f"size must be {SIZES[0]} to {SIZES[-1]} pixels, got {wanted.size}")
         for path in write_gallery(FAMILIES, wanted.out, wanted.size):
             print(path)
+    elif what in ("-h", "--help"):
+        print(USAGE, end="")
     else:
-        raise ValueError(
-            f"mstar envs {what!r} is not known; use list, show, validate, blind or gallery"
-        )
+        raise ValueError(unknown("word after mstar envs:", what, PARTS))
 
 
 def listing() -> list[str]:

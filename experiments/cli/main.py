@@ -6,7 +6,7 @@ import json
 import os
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
@@ -16,20 +16,26 @@ from rich.console import Console
 from mstar.agents.config import Recipe
 from mstar.agents.registry import unknown
 from mstar.experiments.cli.options import current_names, recipe_text, start_recipe
+from mstar.experiments.cli.train_help import first_page
 from mstar.experiments.run.recipes import RECIPES
 from mstar.experiments.terminal import printable
 
 USAGE = """mstar: multimodal self-evolving training
 
-  mstar train [RECIPE|FILE]   train a policy on its own best answers; --help lists every setting
+  mstar train [RECIPE|FILE]   train a policy on its own best answers
   mstar config [RECIPE]       print a recipe as a YAML file for mstar train
-  mstar evaluate RUN|MODEL    accuracy of a run's policy, or of any model, on test problems
+  mstar evaluate RUN|MODEL ...
+                              accuracy of runs' policies and of models on test problems
   mstar envs list|show|validate|blind|gallery
-                              list environments, show problems and images, check a data set
+                               list environments, show problems and images, check a data set
+  mstar runs [DIR]            the runs of a folder, and how far they are
   mstar report RUN            rewrite the report of a run
   mstar compare STUDY         run agents over several seeds at equal cost, and compare them
   mstar compare RUN ...       base against evolved over several seeds, with intervals
   mstar rescore RUN           judge a run's stored responses with another panel
+  mstar export RUN --out DIR  the policy as a folder for transformers and vLLM, with a model card
+  mstar chat RUN|MODEL IMAGE QUESTION
+                              ask the policy about an image
   mstar bench sampler|verifier|envs|judge|exploration
                               speed, as ratios within one run; regret of exploration controllers
 
@@ -46,23 +52,39 @@ class TrainOptions:
         out: the run's folder; give the folder of a killed run to resume it.
         base_test: file of the base's test rows, shared by runs of one seed that differ only in how
             they train; the first of them writes it.
+        track: experiment trackers that get every round's figures and some responses:
+            ``tensorboard``, ``trackio``, ``wandb``, ``mlflow``, ... or ``module:Class`` of your
+            own. TensorBoard and trackio stay on this machine.
+        dry_run: print what would be done, in numbers, and do nothing.
         json: print the result as JSON.
     """
 
     recipe: Annotated[Recipe, tyro.conf.arg(name="")]
     out: Path = Path("runs/default")
     base_test: Path | None = None
+    track: tuple[str, ...] = ()
+    dry_run: bool = False
     json: bool = False
 
 
 def train_command(arguments: list[str]) -> None:
     """``mstar train [RECIPE|FILE.yaml] [--SETTING VALUE ...]``."""
-    options = train_options(arguments)
+    if {"-h", "--help"} & set(arguments):
+        recipe, name = start_recipe([a for a in arguments if a not in ("-h", "--help")])
+        print(first_page(recipe, f"runs/{name}"))
+        return
+    options = train_options(["--help" if a == "--help-all" else a for a in arguments])
     # Torch loads only once the arguments are right.
+    if options.dry_run:
+        from mstar.experiments.run.dry_run import describe_run
+
+        print(describe_run(options.recipe, options.out))
+        return
     from mstar.experiments.run.report import summarise
     from mstar.experiments.run.train import train
 
-    folder = train(options.recipe, options.out, Console(stderr=True), options.base_test)
+    console = Console(stderr=True)
+    folder = train(options.recipe, options.out, console, options.base_test, options.track)
     summary = summarise(folder)
     if options.json:
         print(json.dumps(summary.as_json()))
@@ -114,51 +136,11 @@ class ConfigOptions:
     recipe: Annotated[Recipe, tyro.conf.arg(name="")]
 
 
-@dataclass(frozen=True)
-class EvaluateOptions:
-    """Accuracy on test problems.
-
-    Attributes:
-        subject: a run's folder, a model's folder, or a hub name.
-        recipe: which problems, how many, and how they are sampled.
-        variants: number of phrasings to ask every problem in, greedily; 0 asks it as drawn only.
-            ``--phrasings`` chooses what varies, by default everything.
-        json: print the result as JSON.
-    """
-
-    subject: tyro.conf.Positional[str]
-    recipe: Annotated[Recipe, tyro.conf.arg(name="")] = field(default_factory=Recipe)
-    variants: int = 0
-    json: bool = False
-
-
 def evaluate_command(arguments: list[str]) -> None:
-    """``mstar evaluate RUN|MODEL``."""
-    options = tyro.cli(
-        EvaluateOptions,
-        args=current_names(arguments),
-        prog="mstar evaluate",
-        config=(tyro.conf.OmitArgPrefixes,),
-    )
-    from mstar.experiments.run.train import evaluate_subject, variants_of_subject
-    from mstar.experiments.run.variants import by_variant, consistency
+    """``mstar evaluate RUN|MODEL ...``."""
+    from mstar.experiments.cli.evaluate import run
 
-    if options.variants:
-        rows = variants_of_subject(options.subject, options.recipe, options.variants)
-        table = [*by_variant(rows), *consistency(rows)]
-        if options.json:
-            print(json.dumps({"rows": rows, "table": [line.as_json() for line in table]}))
-            return
-        for line in table:
-            print(f"{line.group:12} {line.variant:60} {line.estimate}")
-        return
-    results = evaluate_subject(options.subject, options.recipe)
-    if options.json:
-        print(json.dumps(results))
-        return
-    for group, metrics in results.items():
-        for metric, text in metrics.items():
-            print(f"{group:12} {metric:8} {text}")
+    run(arguments)
 
 
 @dataclass(frozen=True)
@@ -199,6 +181,27 @@ def rescore_command(arguments: list[str]) -> None:
     print(json.dumps(summary.as_json()) if options.json else summary.text())
 
 
+def runs_command(arguments: list[str]) -> None:
+    """``mstar runs [DIR]``."""
+    from mstar.experiments.cli.runs import run
+
+    run(arguments)
+
+
+def export_command(arguments: list[str]) -> None:
+    """``mstar export RUN --out DIR``."""
+    from mstar.experiments.cli.export import run
+
+    run(arguments)
+
+
+def chat_command(arguments: list[str]) -> None:
+    """``mstar chat RUN|MODEL IMAGE ... QUESTION``."""
+    from mstar.experiments.cli.chat import run
+
+    run(arguments)
+
+
 def bench_command(arguments: list[str]) -> None:
     """``mstar bench sampler|verifier|envs|judge|exploration``."""
     from mstar.experiments.cli.bench import run
@@ -218,9 +221,12 @@ COMMANDS: dict[str, Callable[[list[str]], None]] = {
     "config": config_command,
     "evaluate": evaluate_command,
     "envs": envs_command,
+    "runs": runs_command,
     "report": report_command,
     "compare": compare_command,
     "rescore": rescore_command,
+    "export": export_command,
+    "chat": chat_command,
     "bench": bench_command,
 }
 

@@ -7,15 +7,58 @@ import dataclasses
 import inspect
 import textwrap
 from collections.abc import Sequence
+from functools import cache
 from itertools import pairwise
 from pathlib import Path
-from typing import Any, get_type_hints
+from typing import Annotated, Any, TypeVar, get_type_hints
 
 import yaml
+from tyro.conf import arg
 
-from mstar.agents.config import RENAMED, SETTINGS, Recipe
+from mstar.agents.config import HINTS, RENAMED, SETTINGS, Recipe
 from mstar.agents.registry import unknown
 from mstar.experiments.run.recipes import RECIPES, recipe_for
+
+Options = TypeVar("Options")
+
+
+def with_settings(options: type[Options], names: Sequence[str], recipe: Recipe) -> type[Options]:
+    """A dataclass of options with some settings of a recipe added, for ``tyro.cli``.
+
+    Args:
+        options: a frozen dataclass whose fields have defaults, except for positional ones.
+        names: short names of settings.
+        recipe: gives their defaults.
+    """
+    values, fields = recipe.settings(), []
+    for name in names:
+        flag, text = name.replace("_", "-"), setting_doc(name)
+        hint = Annotated[HINTS[SETTINGS[name]], arg(name=flag, help=text)]
+        fields.append((name, hint, dataclasses.field(default=values[name])))
+    made: type[Options] = dataclasses.make_dataclass(
+        options.__name__, fields, bases=(options,), frozen=True, kw_only=True
+    )
+    return made
+
+
+def setting_doc(name: str) -> str:
+    """What a setting is, in plain text."""
+    group, own = SETTINGS[name]
+    return _field_docs(get_type_hints(Recipe)[group])[own].replace("``", "")
+
+
+def given_settings(
+    options: object, names: Sequence[str], arguments: Sequence[str]
+) -> dict[str, Any]:
+    """Of the settings that ``with_settings`` added, those that the arguments name."""
+    return {name: getattr(options, name) for name in names if name in named(arguments)}
+
+
+def named(arguments: Sequence[str]) -> set[str]:
+    """Names of the flags among the arguments; of ``--no-json`` both ``no_json`` and ``json``."""
+    flags = [word.partition("=")[0] for word in arguments if word.startswith("--")]
+    names = {flag.lstrip("-").replace("-", "_") for flag in flags}
+    return names | {name.removeprefix("no_") for name in names}
 
 
 def current_names(arguments: Sequence[str]) -> list[str]:
@@ -35,10 +78,8 @@ def current_names(arguments: Sequence[str]) -> list[str]:
 
 def given(recipe: Recipe, arguments: Sequence[str]) -> dict[str, Any]:
     """The settings of a recipe that were named on the command line, with their values."""
-    flags = [word.partition("=")[0] for word in arguments if word.startswith("--")]
-    names = {flag.lstrip("-").replace("-", "_") for flag in flags}
-    values = recipe.settings()
-    return {name: values[name] for name in SETTINGS if names & {name, f"no_{name}"}}
+    values, names = recipe.settings(), named(arguments)
+    return {name: values[name] for name in SETTINGS if name in names}
 
 
 def start_recipe(arguments: list[str]) -> tuple[Recipe, str]:
@@ -100,6 +141,7 @@ def recipe_text(recipe: Recipe) -> str:
     return "\n".join(lines[1:]) + "\n"
 
 
+@cache
 def _field_docs(kind: type) -> dict[str, str]:
     """The docstring under each field of a group."""
     (body,) = ast.parse(inspect.getsource(kind)).body

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 from mstar.agents.config import Recipe
 from mstar.agents.judges.catalog import panel_of
@@ -13,9 +15,12 @@ from mstar.envs.registry import open_source
 from mstar.envs.source import Mixture, ProblemSource, Subset
 from mstar.envs.task import Task
 from mstar.rewards.models.correctness import Correctness
+from mstar.rewards.models.relaxed_accuracy import RelaxedAccuracy
 from mstar.rewards.panel import RewardPanel
 
 MIXTURE = "mstar/Mixture-v0"
+
+Scoring = Literal["verifier", "relaxed"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,8 +28,8 @@ class EvaluationSet:
     """Problems that the base and the evolved policy are tested on.
 
     Attributes:
-        group: ``trained``, the kind that the run trains on; ``not trained``; or ``harder``, the
-            trained families one level up.
+        group: ``trained``, the kind that the run trains on; ``not trained``; ``harder``, the
+            trained families one level up; or the environment that was named.
         task: builds the prompts and scores the responses.
         problems: without repeats.
     """
@@ -69,10 +74,17 @@ def open_task(
     return task
 
 
-def evaluation_sets(recipe: Recipe) -> list[EvaluationSet]:
+def evaluation_sets(recipe: Recipe, scoring: Scoring = "verifier") -> list[EvaluationSet]:
     """The evaluation sets of a recipe; those of kinds that it does not train on have half the size.
 
-    Only the verifier scores there: tests measure correctness alone, and other judges cost time.
+    Only one reward model judges there: tests measure correctness alone, and other judges cost time.
+
+    Args:
+        recipe: of the run.
+        scoring: ``verifier``, or ``relaxed``: the relaxed accuracy of ChartQA.
+
+    Raises:
+        ValueError: a name that does not exist, or problems without reference answers.
     """
     half = max(1, recipe.evaluation.test_problems // 2)
     asked: list[tuple[str, Recipe, tuple[str, ...], int]] = [
@@ -83,8 +95,30 @@ def evaluation_sets(recipe: Recipe) -> list[EvaluationSet]:
     if recipe.data.env == MIXTURE and recipe.evaluation.test_harder:
         above = recipe.replace(level=recipe.data.level + 1, test_harder=False)
         asked.append(("harder", above, (), half))
-    found = []
-    for group, posed, families, count in asked:
-        task = open_task(posed, "test", families, RewardPanel([Correctness()]))
-        found.append(EvaluationSet(group, task, unique_problems(task.draw(count))))
-    return found
+    elsewhere = recipe.replace(fields=())
+    asked += [(env, elsewhere.replace(env=env), (), half) for env in recipe.evaluation.test_envs]
+    return [_evaluation_set(*each, scoring) for each in asked]
+
+
+def environment_sets(
+    recipe: Recipe, envs: Sequence[str], scoring: Scoring = "verifier"
+) -> list[EvaluationSet]:
+    """The test problems of other environments under a recipe, a set each; see above."""
+    return [
+        _evaluation_set(env, recipe.replace(env=env), (), recipe.evaluation.test_problems, scoring)
+        for env in envs
+    ]
+
+
+def _evaluation_set(
+    group: str, recipe: Recipe, families: tuple[str, ...], count: int, scoring: Scoring
+) -> EvaluationSet:
+    judge = RelaxedAccuracy(name="correctness") if scoring == "relaxed" else Correctness()
+    task = open_task(recipe, "test", families, RewardPanel([judge]))
+    problems = [p for p in unique_problems(task.draw(count)) if p.answer is not None]
+    if not problems:
+        raise ValueError(
+            f"the test problems of {recipe.data.env} have no reference answers, so that no answer "
+            "to them can be called right"
+        )
+    return EvaluationSet(group, task, problems)

@@ -10,6 +10,7 @@ from rich.text import Text
 
 from mstar.agents.agent import Agent
 from mstar.agents.types import Round
+from mstar.experiments.rows import Row
 
 
 class Progress:
@@ -25,6 +26,8 @@ class Progress:
         self._accuracy = "not measured yet"
         self._what = "starting"
         self._counted = (time.monotonic(), 0)
+        self._lasted: float | None = None  # seconds of the last round that trained
+        self._began = time.monotonic()  # the present round
 
     def watch(self, agent: Agent) -> None:
         """Show the progress of this agent from now on."""
@@ -39,6 +42,9 @@ class Progress:
     def finished(self, done: Round) -> None:
         """Print a line for a committed round."""
         dynamics = done.metrics
+        if done.number:  # the base is only evaluated
+            self._lasted = sum(done.seconds.values())
+        self._began = time.monotonic()
         spread = next(iter(dynamics.by_temperature.values()))
         self._accuracy = f"greedy {100 * dynamics.greedy:.1f} %"
         kept = f"{len(done.selection.kept):5d} kept" if done.selection else "          "
@@ -53,6 +59,17 @@ class Progress:
             soft_wrap=True,
         )
         self.warn([f"          {alarm}" for alarm in done.alarms])
+
+    def tested(self, rows: Sequence[Row]) -> None:
+        """Print the accuracies on other environments, in a line; none where there are none."""
+        if rows:
+            shown = "  ".join(f"{row['env']} {100 * row['greedy']:.1f} %" for row in rows)
+            self.console.print(
+                f"          greedy elsewhere: {shown}",
+                markup=False,
+                highlight=False,
+                soft_wrap=True,
+            )
 
     def warn(self, lines: Sequence[str]) -> None:
         """Print warnings."""
@@ -72,5 +89,25 @@ class Progress:
         rate = f"{(responses - self._counted[1]) / elapsed:.0f} responses/s" if elapsed > 1 else ""
         return Text(
             f"round {agent.rounds_done + 1}/{agent.recipe.run.rounds}  {agent.stage}  "
-            f"{responses} responses  {rate}  {self._accuracy}"
+            f"{responses} responses  {rate}  {self._accuracy}  {self._left(agent)}"
         )
+
+    def _left(self, agent: Agent) -> str:
+        """The time that the rounds still take if they last as long as the one before."""
+        if self._lasted is None:
+            return ""
+        rounds = agent.recipe.run.rounds - agent.rounds_done
+        seconds = max(0.0, rounds * self._lasted - (time.monotonic() - self._began))
+        return f"about {duration(seconds)} left" if rounds > 0 else ""
+
+
+def duration(seconds: float) -> str:
+    """A time in its largest unit and the next.
+
+    >>> duration(42), duration(200), duration(7500)
+    ('42 s', '3 min', '2 h 5 min')
+    """
+    if seconds < 60:
+        return f"{seconds:.0f} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"

@@ -23,6 +23,7 @@ from mstar.experiments.page import page
 from mstar.experiments.rows import Row, read_rows
 from mstar.experiments.run.canary_check import stored_warnings
 from mstar.experiments.run.evaluate import METRICS, gain, values
+from mstar.experiments.run.out_of_domain import FILE as OUT_OF_DOMAIN
 from mstar.experiments.run.problems import open_task
 from mstar.experiments.run.run_folder import RunFolder, read_rollouts
 from mstar.experiments.run.variants import Line, by_variant, consistency, in_training
@@ -104,7 +105,7 @@ def write_report(folder: RunFolder) -> Path:
         comparisons=summarise(folder).comparisons,
         families=_families(rows),
         rounds=rounds,
-        figures=_figures(rounds, rows),
+        figures=_figures(rounds, rows, read_rows(folder.path / OUT_OF_DOMAIN)),
         exploration=_exploration(folder, rounds),
         controller=controller_summary(recipe.exploration.controller),
         examples=_examples(folder, recipe, rounds),
@@ -132,7 +133,7 @@ def _families(rows: list[Row]) -> list[Comparison]:
     return [compare(rows, group, "greedy", family) for group, family in names]
 
 
-def _figures(rounds: list[Row], rows: list[Row]) -> dict[str, Markup]:
+def _figures(rounds: list[Row], rows: list[Row], elsewhere: list[Row]) -> dict[str, Markup]:
     bars = {}
     for comparison in _families(rows):
         estimated = comparison.gain
@@ -141,6 +142,8 @@ def _figures(rounds: list[Row], rows: list[Row]) -> dict[str, Markup]:
     if "drift" in rounds[-1]["dynamics"]:  # runs of versions without guards have fewer metrics
         figures["trust"] = plots.trust(rounds)
         figures["agreement"] = plots.agreement(rounds)
+    if elsewhere:
+        figures["elsewhere"] = plots.elsewhere(rounds, elsewhere)
     if len(rounds) > 1:
         figures["exploration"] = plots.exploration(rounds)
         figures["selection"] = plots.selection(rounds)

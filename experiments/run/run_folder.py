@@ -5,6 +5,8 @@ rounds.jsonl             one row a round; a round is committed when its row stan
 rollouts/round-0003.parquet
 checkpoints/round-0003/  model, optimizer, schedule, controller and environment state
 evaluation.jsonl         base against evolved, one row a test problem
+out_of_domain.jsonl      accuracy on ``test_envs`` after every round
+tracking.json            what experiment trackers have been sent
 report.html
 """
 
@@ -120,6 +122,27 @@ class RunFolder:
         """The checkpoint to resume from; None before any round has trained."""
         rows = self.rounds()
         return self.checkpoint_after(rows[-1]["number"]) if rows else None
+
+    def round_named(self, which: str) -> int:
+        """The number of a round.
+
+        Args:
+            which: ``last``; ``best``, of those that the guards have seen by greedy accuracy on
+                validation problems; or a number.
+
+        Raises:
+            ValueError: the run has no such round, or none yet.
+        """
+        rows = self.rounds()
+        if not rows:
+            raise ValueError(f"{self.path} has no finished round yet")
+        named = {"last": rows[-1]["number"], "best": rows[-1]["state"]["guards"]["best"]}
+        numbers = {str(row["number"]): int(row["number"]) for row in rows}
+        if which not in (known := {**named, **numbers}):
+            raise ValueError(
+                f"{self.path} has no round {which!r}; give last, best, or 0 to {rows[-1]['number']}"
+            )
+        return int(known[which])
 
     def checkpoint_after(self, number: int) -> Path | None:
         """The checkpoint of the policy at the end of a committed round; None for the base.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import warnings
 from collections.abc import Sequence
+from contextlib import closing
 from logging import LogRecord, getLogger
 from pathlib import Path
 
@@ -12,6 +13,7 @@ import torch
 from rich.console import Console
 from transformers.utils import logging
 
+from mstar.agents.agent import Agent
 from mstar.agents.catalog import agent_class
 from mstar.agents.config import Recipe
 from mstar.agents.judges.catalog import panel_of
@@ -20,21 +22,26 @@ from mstar.agents.policy.embedded import EMBEDDED
 from mstar.agents.policy.policy import Policy
 from mstar.agents.sampling.engine import sampler_of
 from mstar.agents.seeds import mix
-from mstar.envs.variants.phrasing import AXES, distinct_phrasings
 from mstar.experiments.rows import Row, read_rows, write_rows
 from mstar.experiments.run.canary_check import apply_check, check_run
 from mstar.experiments.run.disk_space import check_disk
-from mstar.experiments.run.evaluate import METRICS, evaluate, values
+from mstar.experiments.run.evaluate import evaluate
+from mstar.experiments.run.out_of_domain import OutOfDomain
 from mstar.experiments.run.problems import EvaluationSet, evaluation_sets, open_task
 from mstar.experiments.run.progress import Progress
 from mstar.experiments.run.report import write_report
 from mstar.experiments.run.run_folder import RunFolder
-from mstar.experiments.run.variants import ask_variants
-from mstar.experiments.stats import estimate
+from mstar.experiments.run.tracking import Tracking, check_trackers
 from mstar.experiments.terminal import live
 
 
-def train(recipe: Recipe, out: Path, console: Console, base_test: Path | None = None) -> RunFolder:
+def train(
+    recipe: Recipe,
+    out: Path,
+    console: Console,
+    base_test: Path | None = None,
+    track: Sequence[str] = (),
+) -> RunFolder:
     """Run a recipe, or resume a run that was killed, and write its report.
 
     Args:
@@ -43,51 +50,74 @@ def train(recipe: Recipe, out: Path, console: Console, base_test: Path | None = 
         console: where progress goes.
         base_test: file of the base's test rows, shared by runs that differ only in how they train;
             the first of them writes it.
+        track: names of experiment trackers that get every round; see ``Tracking``.
 
     Raises:
-        ValueError, FileNotFoundError, OSError: problems, model or folder cannot be used; raised
-            before any training.
+        ValueError, FileNotFoundError, OSError: problems, model, tracker or folder cannot be used;
+            raised before any training.
     """
+    check_trackers(track)
+    kind = agent_class(recipe.run.agent)
     prepare_torch(recipe.run.threads)
     tests = evaluation_sets(recipe)  # before the panel is made, which may load a model
     panel = panel_of(recipe)
     task, validation = (open_task(recipe, split, panel=panel) for split in ("train", "validation"))
     folder = open_folder(out, recipe)
+    out_of_domain = OutOfDomain(recipe, folder)
     main, console = distributed.is_main(), main_console(console)
     canaries = check_run(recipe, task, validation)
     warned = apply_check(canaries, recipe, folder.path if main else None)
-    policy = load_policy(recipe)
-    if main:
-        check_disk(folder.path, policy, recipe)
     progress = Progress(console)
-    with live(console, progress, per_second=4):
-        progress.warn([*warned, *judge_warnings(recipe), *sampling_warnings(policy)])
-        agent = agent_class(recipe.run.agent)(policy, task, validation, recipe, folder.trainer)
-        if rounds := folder.rounds():
-            agent.restore(rounds[-1]["state"], folder.newest_checkpoint())
-            progress.say(f"resuming after round {rounds[-1]['number']}")
-            if unset := folder.unset():
-                without = f"this run was started by a version of mstar without {', '.join(unset)}"
-                progress.warn([f"{without}: going on with the defaults"])
-        progress.watch(agent)
-        try:
-            for done in agent.learn():
-                if main:  # every process has the same round
-                    folder.commit(done)
-                distributed.wait()  # until the main process has written the checkpoint
-                agent.committed(folder.checkpoint_after(done.number))
-                progress.finished(done)
-                if done.back_to is not None:
-                    agent.go_back(folder.checkpoint_after(done.back_to))
-        finally:
-            agent.close()
+    tracking = Tracking(track if main else (), folder, task, progress.warn)
+    with closing(tracking), live(console, progress, per_second=4):
+        policy = load_policy(recipe)
+        if main:
+            check_disk(folder.path, policy, recipe)
+        progress.warn(
+            [*warned, *judge_warnings(recipe), *length_warnings(recipe), *sampling_warnings(policy)]
+        )
+        agent = kind(policy, task, validation, recipe, folder.trainer)
+        learn(agent, folder, out_of_domain, progress, tracking)
         progress.say("testing the base and the evolved policy")
         test_run(folder, recipe, policy, tests, base_test)
+        tracking.update()
         progress.say("writing the report")
         if main:
             write_report(folder)
     distributed.wait()  # the folder is complete when any process returns
     return folder
+
+
+def learn(
+    agent: Agent,
+    folder: RunFolder,
+    out_of_domain: OutOfDomain,
+    progress: Progress,
+    tracking: Tracking,
+) -> None:
+    """Do the rounds that the folder does not have yet, and commit each."""
+    if rounds := folder.rounds():
+        agent.restore(rounds[-1]["state"], folder.newest_checkpoint())
+        progress.say(f"resuming after round {rounds[-1]['number']}")
+        if unset := folder.unset():
+            without = f"this run was started by a version of mstar without {', '.join(unset)}"
+            progress.warn([f"{without}: going on with the defaults"])
+        out_of_domain.test(agent.policy, rounds[-1]["number"])
+    progress.watch(agent)
+    tracking.update()
+    try:
+        for done in agent.learn():
+            if distributed.is_main():  # every process has the same round
+                folder.commit(done)
+            distributed.wait()  # until the main process has written the checkpoint
+            agent.committed(folder.checkpoint_after(done.number))
+            progress.finished(done)
+            progress.tested(out_of_domain.test(agent.policy, done.number))
+            tracking.update()
+            if done.back_to is not None:
+                agent.go_back(folder.checkpoint_after(done.back_to))
+    finally:
+        agent.close()
 
 
 def judge_warnings(recipe: Recipe) -> list[str]:
@@ -111,6 +141,16 @@ def sampling_warnings(policy: Policy) -> list[str]:
     return [
         f"the model's generation_config.json asks for {settings}, which is not applied: responses "
         "come from the policy's own distribution, which is what is trained"
+    ]
+
+
+def length_warnings(recipe: Recipe) -> list[str]:
+    """A warning if a group without a right answer would be taught to be short."""
+    if not recipe.pays_for_length or recipe.reward_rule in ("gated", "outcome_anchor"):
+        return []
+    return [
+        f"under the rule {recipe.reward_rule} a wrong answer is paid for being short, and "
+        "responses may shrink to nothing; leave --rule out, or give gated or outcome_anchor"
     ]
 
 
@@ -193,62 +233,6 @@ def _shared_test(shared: Path | None, recipe: Recipe, tests: Sequence[Evaluation
         shared.parent.mkdir(parents=True, exist_ok=True)
         write_rows(shared, rows)
     return rows
-
-
-def evaluate_subject(subject: str, recipe: Recipe) -> dict[str, dict[str, str]]:
-    """The accuracy of a run's newest policy, or of any model, by group and metric."""
-    recipe, tests, policy = _opened(subject, recipe)
-    results = {}
-    for tested in tests:
-        rows = evaluate_policy(tested, policy, recipe)
-        results[tested.group] = {
-            metric: str(estimate([values(rows, metric)])) for metric in METRICS
-        }
-    return results
-
-
-def variants_of_subject(subject: str, recipe: Recipe, count: int) -> list[Row]:
-    """Greedy answers to every test problem in `count` phrasings; stored in a run's folder.
-
-    The given recipe chooses what varies; if it names no axes, all of them do.
-
-    Returns:
-        One row per problem and phrasing; see ``ask_variants``.
-
-    Raises:
-        ValueError: fewer than two phrasings, or more than the axes give.
-    """
-    if count < 2:
-        raise ValueError(f"a comparison needs at least two phrasings, got {count}")
-    phrasings = distinct_phrasings(count, recipe.data.phrasings or AXES, recipe.run.seed)
-    recipe, tests, policy = _opened(subject, recipe)
-    sampler = sampler_of(policy, recipe)
-    rows: list[Row] = []
-    for tested in tests:
-        seed = mix(recipe.run.seed, 0, 4)
-        rows += ask_variants(
-            sampler,
-            tested.task,
-            tested.problems,
-            phrasings,
-            seed,
-            group=tested.group,
-        )
-    if distributed.is_main() and (Path(subject) / "recipe.json").exists():
-        write_rows(Path(subject) / "variants.jsonl", rows)
-    return rows
-
-
-def _opened(subject: str, recipe: Recipe) -> tuple[Recipe, list[EvaluationSet], Policy]:
-    """A run's own recipe and newest policy, or another model with `recipe`; and its tests."""
-    prepare_torch(recipe.run.threads)
-    run = RunFolder(Path(subject))
-    checkpoint = None
-    if (run.path / "recipe.json").exists():
-        recipe, checkpoint = run.recipe(), run.newest_checkpoint()
-    else:
-        recipe = recipe.replace(model=subject)
-    return recipe, evaluation_sets(recipe), load_policy(recipe, checkpoint)
 
 
 def evaluate_policy(

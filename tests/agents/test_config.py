@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 
 from mstar.agents.config import GROUPS, RENAMED, SETTINGS, Recipe, stored_settings
+from mstar.agents.judges.catalog import check_names, panel_of
+from mstar.rewards import Answer, Attempt
 
 # The settings of a run of version 0.1, as its recipe.json has them.
 OLD = {"agent": "grpo", "keep": 3, "pool": 64, "held_out": 20, "beta": 0.04, "families": ["Dice"]}
@@ -61,3 +63,40 @@ def test_a_mistake_in_a_file_is_answered_with_the_remedy(
 def test_a_whole_number_will_do_for_a_number() -> None:
     temperature = Recipe.of(temperature=1).sampling.temperature
     assert (temperature, type(temperature)) == (1.0, float)
+
+
+# The rule that combines the scores
+
+SHORT: dict[str, Any] = {
+    "panel": ("correctness", "brevity"),
+    "rank": "reward",
+    "weights": (1.0, 1.0),
+}
+
+
+def test_a_length_term_is_gated_by_the_outcome_where_rewards_are_learned_from() -> None:
+    assert Recipe().reward_rule == "weighted_sum"
+    assert Recipe.of(agent="grpo", **SHORT).reward_rule == "gated"
+    assert Recipe.of(agent="grpo", **SHORT, rule="weighted_sum").reward_rule == "weighted_sum"
+    assert Recipe.of(**SHORT).reward_rule == "weighted_sum"  # wrong answers are not selected
+    idle = {**SHORT, "weights": (1.0, 0.0)}
+    assert Recipe.of(agent="grpo", **idle).reward_rule == "weighted_sum"
+    with pytest.raises(ValueError, match="unknown rule 'gatd'; did you mean 'gated'"):
+        Recipe.of(rule="gatd")
+
+
+def test_a_group_without_a_right_answer_gets_no_advantage_from_its_length() -> None:
+    wrong = [Attempt("?", text, Answer("number", "9"), group="g") for text in ("1", "so it is 1")]
+    for rule, differ in (("default", False), ("weighted_sum", True), ("outcome_anchor", False)):
+        rewards = panel_of(Recipe.of(agent="grpo", **SHORT, rule=rule)).score(wrong).reward
+        assert (rewards[0] != rewards[1]) == differ
+
+
+def test_a_reward_of_ones_own_is_called_by_its_own_name() -> None:
+    recipe = Recipe.of(panel=("correctness", "my.py:bars"), rank="bars", weights=(1.0, 0.5))
+    assert recipe.rewards.names == ("correctness", "bars")
+    assert recipe.reward_weights == {"correctness": 1.0, "bars": 0.5}
+    with pytest.raises(ValueError, match=r"the rank 'bar' .*did you mean 'bars'"):
+        recipe.replace(rank="bar")
+    with pytest.raises(ValueError, match="the name of a reward model that ships"):
+        check_names(["correctness", "my.py:format"])

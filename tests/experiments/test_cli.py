@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import shlex
+import shutil
 from collections.abc import Callable, Iterator
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -15,12 +17,16 @@ from PIL import Image
 from tiny_models import save_tiny_model
 
 from mstar.agents.config import SETTINGS, Recipe
+from mstar.agents.policy.embedded import EMBEDDED
 from mstar.agents.policy.policy import Policy
 from mstar.envs.families.catalog import FAMILIES
 from mstar.experiments.cli.main import COMMANDS, main
 from mstar.experiments.rows import read_rows
+from mstar.experiments.run.dry_run import count_weights
 from mstar.experiments.run.problems import open_task
+from mstar.experiments.run.recipes import RECIPES
 from mstar.experiments.run.run_folder import read_rollouts
+from mstar.experiments.run.train import length_warnings
 
 SMALL = shlex.split(
     """--families BarChart --extra-families Dice --rounds 1 --prompts 4 --samples 2 --size 96
@@ -94,12 +100,55 @@ def test_every_command_has_help(say: Say, command: list[str]) -> None:
     assert max(map(len, said.out.splitlines())) <= 100
 
 
-def test_the_help_of_train_explains_every_field(say: Say) -> None:
-    out = " ".join(say("train", "--help").out.split())
+def test_the_whole_help_of_train_explains_every_field(say: Say) -> None:
+    out = " ".join(say("train", "--help-all").out.split())
     for name in SETTINGS:
         assert f"--{name.replace('_', '-')}" in out
     assert "Responses per problem" in out
     assert "the run's folder" in out
+
+
+@pytest.mark.parametrize(("columns", "most"), [(60, 64), (80, 50), (200, 50)])
+def test_the_first_page_of_train_is_short_and_leads_to_the_rest(
+    say: Say, monkeypatch: pytest.MonkeyPatch, columns: int, most: int
+) -> None:
+    monkeypatch.setenv("COLUMNS", str(columns))
+    lines = say("train", "smoke", "--help").out.splitlines()
+    assert len(lines) <= most
+    assert max(map(len, lines)) <= min(columns, 100)
+    assert any("--rounds" in line for line in lines)
+    assert any("--help-all" in line for line in lines)
+    assert any("runs/smoke" in line for line in lines)
+
+
+@pytest.mark.usefixtures("untrained")
+def test_a_dry_run_says_what_would_be_done_and_does_nothing(say: Say, tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    said = say("train", "smoke", "--dry-run", "--out", out)
+    assert (said.code, said.err) == (0, "")
+    recipe = RECIPES["smoke"]
+    responses = recipe.run.rounds * recipe.sampling.prompts * recipe.sampling.samples
+    assert f"{responses} for training" in said.out
+    assert f"{responses * recipe.sampling.max_new_tokens:,} of them for training" in said.out
+    assert f"at most {recipe.run.rounds * recipe.optim.updates} of 8 responses" in said.out
+    assert "24 trained, 12 not trained" in said.out
+    assert f"{count_weights(EMBEDDED):,} weights" in said.out
+    assert not out.exists()
+    one_message(say("train", "smoke", "--dry-run", "--env", tmp_path / "gone.jsonl"), "gone.jsonl")
+
+
+def test_the_weights_of_a_folder_are_counted_by_their_headers(model: Path, tmp_path: Path) -> None:
+    assert count_weights(model) == Policy.load(str(model), device="cpu").size
+    assert count_weights(tmp_path) is None
+
+
+def test_a_length_term_that_pays_for_wrong_answers_is_warned_about() -> None:
+    recipe = Recipe.of(
+        agent="grpo", panel=("correctness", "brevity"), rank="reward", weights=(1.0, 1.0)
+    )
+    assert length_warnings(recipe) == []
+    (warning,) = length_warnings(recipe.replace(rule="weighted_sum"))
+    assert "paid for being short" in warning
 
 
 # Mistakes
@@ -129,8 +178,18 @@ def test_the_help_of_train_explains_every_field(say: Say) -> None:
         (["rescore", "nowhere"], ["nowhere is not a run folder"]),
         (["rescore", "nowhere", "--panel", "niceness"], ["'niceness'"]),
         (["rescore", "nowhere", "--rule", "vote"], ["'vote'", "weighted_sum"]),
-        (["compare", "nowhere"], ["nowhere has no evaluation"]),
-        (["envs", "lst"], ["'lst'", "list, show, validate, blind or gallery"]),
+        (["compare", "onlin"], ["unknown study 'onlin'; did you mean 'online'?", "run's folder"]),
+        (["envs", "lst"], ["'lst'; did you mean 'list'?", "show, validate, blind, gallery"]),
+        (["runs", "nowhere"], ["there are no runs in nowhere"]),
+        (["train", "--agent", "no_such:Agent"], ["'no_such:Agent' cannot be loaded", "no_such"]),
+        (
+            ["train", "continuous", "--rank", "reward", "--panel", "correctness", "formt"],
+            ["did you mean 'format'?"],
+        ),
+        (
+            ["train", "continuous", "--rank", "a", "--panel", "correctness", "mine.py:a"],
+            ["mine.py: no such file"],
+        ),
         (["envs", "show", "Clok"], ["'Clok'", "Clock"]),
         (["envs", "validate", "nowhere.jsonl"], ["nowhere.jsonl"]),
         (["bench", "verifier", "--cases", "none.jsonl"], ["none.jsonl"]),
@@ -323,6 +382,25 @@ def test_a_run_leaves_its_folder_behind(finished: Path) -> None:
     assert "Base against evolved" in (finished / "report.html").read_text()
 
 
+def test_runs_are_listed_with_their_state(say: Say, finished: Path, tmp_path: Path) -> None:
+    shutil.copytree(finished, tmp_path / "deep" / "done")
+    stopped = another(finished, tmp_path / "stopped", rounds=5)
+    (stopped / "evaluation.jsonl").unlink()
+    (tmp_path / "odd").mkdir()
+    (tmp_path / "odd" / "recipe.json").write_text('{"recipe": {"nothing": 1}}')
+    said = say("runs", tmp_path)
+    assert said.code == 0
+    lines = {line.split()[0]: line for line in said.out.splitlines()[1:]}
+    assert " finished " in lines[str(tmp_path / "deep" / "done")]
+    assert " unfinished " in lines[str(stopped)]
+    assert " 1/5 " in lines[str(stopped)]
+    assert " unreadable " in lines[str(tmp_path / "odd")]
+    rows = {row["path"]: row for row in json.loads(say("runs", tmp_path, "--json").out)}
+    greedy = read_rows(finished / "rounds.jsonl")[-1]["dynamics"]["greedy"]
+    assert rows[str(stopped)]["greedy"] == greedy
+    assert rows[str(stopped)]["agent"] == "continuous"
+
+
 def test_the_same_command_again_prints_the_same_result(
     say: Say, finished: Path, model: Path
 ) -> None:
@@ -391,19 +469,76 @@ def test_a_run_without_a_test_has_no_report_yet(say: Say, finished: Path, tmp_pa
     one_message(say("report", tmp_path), "no evaluation yet", "mstar train")
 
 
+EVALUATED = shlex.split(
+    "--families BarChart --extra-families Dice --test 2 --test-samples 1 --image-size 96 "
+    "--max-new-tokens 6"
+)
+
+
 def test_evaluate_takes_a_run_or_a_model(say: Say, finished: Path, model: Path) -> None:
     of_run = say("evaluate", finished, "--json")
     assert of_run.code == 0
     results = json.loads(of_run.out)
-    assert list(results) == ["trained", "not trained"]
-    assert "n = 2" in results["trained"]["greedy"]
-    of_model = say("evaluate", model, *SMALL)
+    assert [r["test"] for r in results] == ["trained"] * 3 + ["not trained"] * 3
+    assert [r["n"] for r in results] == [2] * 3 + [1] * 3
+    for result in results:
+        assert 0 <= result["low"] <= result["value"] <= result["high"] <= 1
+        assert result["seeds"] == 1
+    of_model = say("evaluate", model, *EVALUATED)
     assert of_model.code == 0
-    assert [line.split()[:2] for line in of_model.out.splitlines()][:3] == [
+    lines = [[cell.strip() for cell in line.split("|")] for line in of_model.out.splitlines()]
+    assert [line[2:4] for line in lines[2:5]] == [
         ["trained", metric] for metric in ("greedy", "pass@1", "pass@k")
     ]
     nowhere = model.parent / "nowhere"
-    one_message(say("evaluate", nowhere, *SMALL), f"model '{nowhere}'", "neither a folder")
+    one_message_after(
+        say("evaluate", nowhere, *EVALUATED), f"model '{nowhere}'", "neither a folder"
+    )
+
+
+def one_message_after(said: Said, *expected: str) -> None:
+    """As ``one_message``, behind lines on what was going on."""
+    one_message(said._replace(err=said.err[said.err.index("mstar: ") :]), *expected)
+
+
+def test_evaluate_takes_several_of_both_and_goes_on_where_it_was(
+    say: Say, finished: Path, model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    words = ["evaluate", finished, model, "--env", "Dice", "--env", "Clock", "--out", tmp_path]
+    words += EVALUATED[EVALUATED.index("--test") :]
+    first = say(*words)
+    assert first.code == 0, first.err
+    rows = [row for path in tmp_path.iterdir() for row in read_rows(path)]
+    assert {(row["subject"], row["test"]) for row in rows} == {
+        (str(subject), env) for subject in (finished, model) for env in ("Dice", "Clock")
+    }
+    (gone,) = tmp_path.glob("*small--Clock*")
+    gone.unlink()
+    loaded: list[Any] = []
+    plain = Policy.load
+    monkeypatch.setattr(Policy, "load", lambda *a, **k: loaded.append(a) or plain(*a, **k))
+    again = say(*words)
+    assert again.out == first.out
+    assert again.err.count("there already") == 3
+    assert len(loaded) == 1
+
+
+def test_evaluate_honours_or_refuses_what_it_is_told(
+    say: Say, finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one = say("evaluate", finished, "--test", 1, "--extra-families", "--json")
+    assert [r["n"] for r in json.loads(one.out)] == [1, 1, 1]
+    monkeypatch.setattr(Policy, "load", lambda *_, **__: pytest.fail("a model was loaded"))
+    one_message(say("evaluate", finished, "--env", tmp_path / "gone.jsonl"), "gone.jsonl")
+    assert say("evaluate", finished, "--rounds", 3).code == 2
+    for words, expected in (
+        (["--env", "Dice", "--families", "Clock"], "--families is for the families"),
+        (["--env", "mstar/Mixture-v0", "--test-harder"], "--test-harder adds to the test of a run"),
+        (["--fields", "answer=gold"], "give one --env"),
+        (["--phrasings", "wording"], "give the number of phrasings"),
+        (["--variants", 2, "--env", "Dice", "--env", "Clock"], "one --env at most"),
+    ):
+        one_message(say("evaluate", finished, *words), expected)
 
 
 def test_rescore_asks_models_too(say: Say, finished: Path) -> None:
@@ -421,13 +556,40 @@ def test_rescore_judges_stored_responses_by_another_panel(say: Say, finished: Pa
     assert said.out.startswith(f"round-0001  random {share:.3f}  grounding ")
 
 
-def test_compare_makes_a_table_of_runs(say: Say, finished: Path) -> None:
-    said = say("compare", finished, finished)
+def another(finished: Path, out: Path, **changes: Any) -> Path:
+    """A copy of a run that says it was made with other settings."""
+    shutil.copytree(finished, out)
+    described = json.loads((out / "recipe.json").read_text())
+    recipe = Recipe.from_stored(described["recipe"]).replace(**changes)
+    (out / "recipe.json").write_text(json.dumps({**described, "recipe": asdict(recipe)}))
+    return out
+
+
+def test_compare_makes_a_table_of_runs_that_are_seeds_of_one_recipe(
+    say: Say, finished: Path, tmp_path: Path
+) -> None:
+    said = say("compare", finished, another(finished, tmp_path / "b", seed=7, threads=2))
     assert said.code == 0
     head, _, *lines = said.out.splitlines()
     assert "paired gain" in head
     assert len(lines) == 6
     assert all(line.endswith("| 2 |") for line in lines)
+
+
+def test_compare_pools_no_runs_that_differ(say: Say, finished: Path, tmp_path: Path) -> None:
+    other = another(finished, tmp_path / "b", learning_rate=0.5, seed=7)
+    said = say("compare", finished, other)
+    assert said.code == 0
+    assert "differ in their recipe" in said.out
+    assert "**learning_rate 0.5** " in said.out
+    assert all(line.endswith("| 1 |") for line in said.out.splitlines() if "pass@" in line)
+    assert said.out.count("| trained | greedy |") == 2
+
+
+def test_compare_counts_no_run_twice(say: Say, finished: Path, tmp_path: Path) -> None:
+    one_message(say("compare", finished, finished), "is given twice")
+    copied = another(finished, tmp_path / "b", threads=3)
+    one_message(say("compare", finished, copied), "same seed 0", "two copies are not two seeds")
 
 
 def test_a_small_data_set_is_asked_each_problem_once(say: Say, model: Path, tmp_path: Path) -> None:

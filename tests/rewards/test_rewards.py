@@ -23,6 +23,7 @@ from mstar.rewards import (
     ImageAblation,
     MajorityOnly,
     RandomReward,
+    RelaxedAccuracy,
     Repetition,
     RewardPanel,
     SelfConsistency,
@@ -109,10 +110,10 @@ class TestEveryRewardModel:
 
     def test_needs_a_label_only_if_it_compares_with_the_reference_answer(self, name: str) -> None:
         scores = REWARDS[name]().score(unlabelled(ASSORTED))
-        assert np.isnan(scores).all() == (name in {"correctness", "grounding"})
+        assert np.isnan(scores).all() == (name in {"correctness", "grounding", "relaxed_accuracy"})
 
     def test_does_not_use_the_reference_answer_otherwise(self, name: str) -> None:
-        if name not in {"correctness", "grounding"}:
+        if name not in {"correctness", "grounding", "relaxed_accuracy"}:
             other = [
                 replace(a, answer=a.answer and replace(a.answer, value="5")) for a in ASSORTED[:10]
             ]
@@ -403,3 +404,26 @@ def test_importing_rewards_loads_no_torch_no_pillow_and_no_sympy() -> None:
     code = "import sys, mstar.rewards; print({'torch', 'PIL', 'sympy', 'trl'} & set(sys.modules))"
     shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert shown.stdout.strip() == "set()"
+
+
+# Relaxed accuracy
+
+
+@pytest.mark.parametrize(
+    ("reference", "given", "right"),
+    [
+        ("200", "209", True),
+        ("200", "211", False),
+        ("0", "0", True),
+        ("0", "0.001", False),
+        ("2009", "1950", True),  # years are numbers there
+        ("0.25", "25%", True),
+        ("Yes", "yes", True),
+        ("red", "green", False),
+        ("200", "nan", False),
+    ],
+)
+def test_relaxed_accuracy_is_that_of_chartqa(reference: str, given: str, right: bool) -> None:
+    attempt = Attempt("How many?", f"Let me see.\nAnswer: {given}", Answer("text", reference))
+    assert RelaxedAccuracy().score([attempt]).tolist() == [float(right)]
+    assert np.isnan(RelaxedAccuracy().score([replace(attempt, answer=None)])).all()

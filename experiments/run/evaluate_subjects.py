@@ -1,0 +1,167 @@
+"""Runs and models on test problems: every one on every set, a file of rows for each pair."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from mstar.agents.policy import distributed
+from mstar.agents.policy.policy import Policy
+from mstar.agents.sampling.engine import sampler_of
+from mstar.agents.seeds import mix
+from mstar.envs.variants.phrasing import AXES, distinct_phrasings
+from mstar.experiments.markdown import percent, table
+from mstar.experiments.rows import Row, read_rows, write_rows
+from mstar.experiments.run.evaluate import METRICS, values
+from mstar.experiments.run.problems import EvaluationSet, Scoring, environment_sets, evaluation_sets
+from mstar.experiments.run.subject import Subject
+from mstar.experiments.run.train import evaluate_policy
+from mstar.experiments.run.variants import ask_variants
+from mstar.experiments.stats import Estimate, estimate
+
+
+@dataclass(frozen=True, slots=True)
+class Accuracy:
+    """One figure of an evaluation.
+
+    Attributes:
+        subject: the run or model.
+        test: the environment, or the group of a run's own test problems.
+        metric: ``greedy``, ``pass@1`` or ``pass@k``.
+        estimate: with its interval, over problems.
+    """
+
+    subject: str
+    test: str
+    metric: str
+    estimate: Estimate
+
+    def as_json(self) -> Row:
+        """The same as JSON values; shares, not per cent."""
+        found = self.estimate
+        return {
+            "subject": self.subject,
+            "test": self.test,
+            "metric": self.metric,
+            "value": found.mean,
+            "low": found.low,
+            "high": found.high,
+            "n": found.n,
+            "seeds": found.runs,
+        }
+
+
+def evaluate_subjects(
+    subjects: Sequence[Subject],
+    envs: Sequence[str],
+    scoring: Scoring,
+    out: Path | None,
+    say: Callable[[str], None],
+) -> list[Accuracy]:
+    """Every subject on every environment; where none is named, on the test of its recipe.
+
+    Args:
+        subjects: runs and models, with the settings to evaluate under.
+        envs: environments, paths or ``hub:NAME``; all problems are opened before a model is loaded.
+        scoring: what counts as right.
+        out: a folder for the rows, a file for each subject and set; what stands there already is
+            not evaluated again. None keeps nothing.
+        say: is told what is going on.
+
+    Raises:
+        ValueError, FileNotFoundError: problems or a model are not usable.
+    """
+    plans = [(subject, _tests(subject, envs, scoring)) for subject in subjects]
+    found = []
+    for subject, tests in plans:
+        policy: Policy | None = None
+        for tested in tests:
+            path = None if out is None else out / _file_name(subject, tested, scoring)
+            if path is not None and path.exists():
+                say(f"{subject.name} on {tested.group}: there already")
+                rows = read_rows(path)
+            else:
+                say(f"{subject.name} on {tested.group}: {len(tested.problems)} problems")
+                policy = policy or subject.policy()
+                labels = {"subject": subject.name, "test": tested.group}
+                rows = evaluate_policy(tested, policy, subject.recipe, **labels)
+                if path is not None and distributed.is_main():
+                    path.parent.mkdir(parents=True, exist_ok=True)
+                    write_rows(path, rows)
+            found += [
+                Accuracy(subject.name, tested.group, metric, estimate([values(rows, metric)]))
+                for metric in METRICS
+            ]
+    return found
+
+
+def accuracy_table(found: Sequence[Accuracy]) -> str:
+    """A markdown table with 95 % intervals by bootstrap over problems."""
+    lines = [
+        f"| {each.subject} | {each.test} | {each.metric} | {percent(each.estimate)} "
+        f"| {each.estimate.n} | {each.estimate.runs} |"
+        for each in found
+    ]
+    return table("| model | test problems | metric | accuracy, % | n | seeds |", lines)
+
+
+def ask_subject_variants(subject: Subject, count: int, axes: Sequence[Any]) -> list[Row]:
+    """Greedy answers to every test problem in `count` phrasings; kept in the folder of a run.
+
+    Args:
+        subject: the run or model.
+        count: of phrasings.
+        axes: what varies; everything if none is named.
+
+    Returns:
+        A row a problem and phrasing; see ``ask_variants``.
+
+    Raises:
+        ValueError: fewer than two phrasings, or more than the axes give.
+    """
+    if count < 2:
+        raise ValueError(f"a comparison needs at least two phrasings, got {count}")
+    seed = subject.recipe.run.seed
+    phrasings = distinct_phrasings(count, tuple(axes) or AXES, seed)
+    tests = evaluation_sets(subject.recipe)
+    sampler = sampler_of(subject.policy(), subject.recipe)
+    rows: list[Row] = []
+    for tested in tests:
+        task, problems = tested.task, tested.problems
+        rows += ask_variants(
+            sampler, task, problems, phrasings, mix(seed, 0, 4), group=tested.group
+        )
+    if distributed.is_main() and subject.run is not None:
+        write_rows(subject.run.path / "variants.jsonl", rows)
+    return rows
+
+
+def _tests(subject: Subject, envs: Sequence[str], scoring: Scoring) -> list[EvaluationSet]:
+    if envs:
+        return environment_sets(subject.recipe, envs, scoring)
+    return evaluation_sets(subject.recipe, scoring)
+
+
+def _file_name(subject: Subject, tested: EvaluationSet, scoring: Scoring) -> str:
+    """Another name for everything that would give other rows."""
+    decides: Mapping[str, Any] = {
+        "recipe": subject.recipe.settings(),
+        "weights": _weights(subject),
+        "problems": [problem.id for problem in tested.problems],
+        "scoring": scoring,
+    }
+    digest = hashlib.sha256(json.dumps(decides, sort_keys=True).encode()).hexdigest()[:12]
+    words = re.sub(r"[^\w.-]+", "-", f"{subject.name}--{tested.group}").strip("-")
+    return f"{words[-100:]}-{digest}.jsonl"
+
+
+def _weights(subject: Subject) -> list[tuple[str, int, int]]:
+    """Names, sizes and times of the files with the weights; [] for a model of the hub."""
+    folder = subject.checkpoint or Path(subject.recipe.model.name)
+    files = sorted(folder.glob("*.safetensors"))
+    return [(str(path), path.stat().st_size, path.stat().st_mtime_ns) for path in files]
