@@ -8,7 +8,7 @@ from mstar.rewards.base import Answer
 from mstar.rewards.verifier.base import MatchResult
 from mstar.rewards.verifier.expression import read_formula, same_formula
 from mstar.rewards.verifier.number import same_amount
-from mstar.rewards.verifier.parsing.arithmetic import close
+from mstar.rewards.verifier.parsing.arithmetic import close, decimal
 from mstar.rewards.verifier.parsing.characters import BIDI
 from mstar.rewards.verifier.parsing.discourse import (
     is_not_applicable,
@@ -45,7 +45,7 @@ _SEVERAL = re.compile(  # "(A) or b", "A/b/c"; the article in "A, a square" is n
 _NOT_OTHER = re.compile(
     r"^([(\[]?[A-Za-z][)\].]?),? \(?(?:and |but )?not [(\[]?[A-Za-z][)\].]{0,2}$"
 )
-_RATIO = re.compile(r"(\d{1,6}) ?: ?(\d{1,6})")
+_RATIO = re.compile(r"([^:]{1,20}):([^:]{1,20})")
 _ANOTHER_LABEL = re.compile(r"(?<![\w(])[A-Z]\)\s")
 _STATES = re.compile(r"\b(?:is|are|was|were|equals|=|:)\s")
 _LABEL_WORDS = 3  # words of the longest text beside a letter that must be the option's own
@@ -159,7 +159,7 @@ def _as_value(text: str, options: tuple[str, ...]) -> int | None:
     if not indices and clock is not None and (quantity is None or quantity.unit is None):
         clocks = [read_clock(option, spec) for option in options]
         indices = [i for i, c in enumerate(clocks) if c and same_clock(c, clock, spec).same]
-    if not indices and quantity is not None and quantity.writing == "fraction":
+    if not indices and quantity is not None and quantity.writing in ("fraction", "closed form"):
         ratios = [_RATIO.fullmatch(plain(option).strip(" .")) for option in options]
         indices = [i for i, r in enumerate(ratios) if r and _is_ratio(r, quantity)]
     if not indices:
@@ -181,7 +181,9 @@ def _amount(option: str) -> Quantity | None:
 
 
 def _is_ratio(ratio: re.Match[str], quantity: Quantity) -> bool:
-    return int(ratio[1]) == quantity.value * int(ratio[2])
+    parts = [read_quantity(part.strip()) for part in ratio.groups()]
+    values = [decimal(part.value) for part in parts if part is not None]
+    return len(values) == 2 and close(values[0], decimal(quantity.value) * values[1])
 
 
 def _as_formula(text: str, options: tuple[str, ...]) -> list[int]:

@@ -52,8 +52,8 @@ _CONFIRMED = re.compile(
     re.I,
 )
 _CONDITION = re.compile(
-    r"(?:^|[\s,(])(?:if(?! any\b)|unless|otherwise|assuming|supposing|provided that|depending|depends"
-    r"|whichever|in case)\b",
+    r"(?:^|[\s,(])(?:if(?! any\b)|unless|otherwise|assuming|supposing|provided that|depending"
+    r"|depends|whichever|in case)\b",
     re.IGNORECASE,
 )
 _DEPENDS = re.compile(
