@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from markupsafe import Markup
+from PIL import Image
 
 from mstar.agents.config import Recipe
 from mstar.agents.explore.catalog import CONTROLLERS
@@ -214,8 +215,9 @@ def _response(row: Row) -> dict[str, Any]:
 
 
 def _picture(task: Task, problem: str) -> str:
-    """The problem's first picture as a data address."""
-    picture = task.find(problem).images[0].render(PICTURE)
+    """The problem's first picture as a data address; a white one for a problem in words only."""
+    images = task.find(problem).images
+    picture = images[0].render(PICTURE) if images else Image.new("RGB", (1, 1), "white")
     picture.thumbnail((320, 320))
     buffer = io.BytesIO()
     picture.save(buffer, format="PNG")
