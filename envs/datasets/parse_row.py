@@ -121,14 +121,7 @@ def parse_row(
         raise ValueError("the question has a place for an image, but the row has no image")
     numbers = count(1)
     question = clean_question(written, len(all_images), numbers)
-    declared = _declared_type(row, fields.type)
-    list_is_one_answer = declared in ("list", "set", "tuple")
-    cell = look_up(row.cells, fields.answer) if fields.answer else None
-    if _is_true(row, fields.multiple):  # its parts may have the declared type, not the whole
-        declared = "set" if declared not in ("list", "tuple") else declared
-        cell = ", ".join(map(as_text, cell)) if isinstance(cell, list) else cell
-        list_is_one_answer = False
-    answer = answer_text(_rounded(cell, row, fields.precision), list_is_one_answer)
+    declared, answer = _type_and_answer(row, fields)
     if option_images:
         # "picture N" is the text of such an option in prompts and stored answers.
         choices = tuple(f"picture {len(images) + n}" for n in range(1, len(option_images) + 1))
@@ -181,6 +174,18 @@ def _resolve_leniently(answer: str, choices: Sequence[str], form: AnswerForm) ->
 def _check_length(what: str, text: str) -> None:
     if not 0 < len(text) <= LONGEST_QUESTION:
         raise ValueError(f"{what} has {len(text)} characters; it must have 1 to {LONGEST_QUESTION}")
+
+
+def _type_and_answer(row: RawRow, fields: FieldMap) -> tuple[AnswerType | None, str]:
+    """The declared type of the answer, if there is one, and the answer as written."""
+    declared = _declared_type(row, fields.type)
+    cell = look_up(row.cells, fields.answer) if fields.answer else None
+    list_is_one_answer = declared in ("list", "set", "tuple")
+    if _is_true(row, fields.multiple):  # its parts may have the declared type, not the whole
+        declared = "set" if declared not in ("list", "tuple") else declared
+        cell = ", ".join(map(as_text, cell)) if isinstance(cell, list) else cell
+        list_is_one_answer = False
+    return declared, answer_text(_rounded(cell, row, fields.precision), list_is_one_answer)
 
 
 def _declared_type(row: RawRow, column: str | None) -> AnswerType | None:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from markupsafe import Markup
+from PIL import Image
 
 from mstar.agents.config import Recipe
 from mstar.agents.explore.catalog import CONTROLLERS
@@ -221,8 +222,9 @@ def _response(row: Row) -> dict[str, Any]:
 
 
 def _image(task: Task, problem: str) -> str:
-    """The problem's first image as a data URL."""
-    image = task.find(problem).images[0].render(IMAGE_SIZE)
+    """The problem's first image as a data URL; a white one for a problem in words only."""
+    images = task.find(problem).images
+    image = images[0].render(IMAGE_SIZE) if images else Image.new("RGB", (1, 1), "white")
     image.thumbnail((320, 320))
     buffer = io.BytesIO()
     image.save(buffer, format="PNG")
