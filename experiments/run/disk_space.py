@@ -39,4 +39,4 @@ def checkpoint_bytes(policy: Policy, recipe: Recipe) -> int:
     rounds, keep = recipe.run.rounds, recipe.run.keep_checkpoints
     copies = min(rounds, (keep or rounds) + 2)
     written = trained if recipe.model.lora_rank else every
-    return copies * written + min(rounds, 2) * MOMENTS * trained
+    return int(copies * written + min(rounds, 2) * MOMENTS * trained)
