@@ -87,8 +87,19 @@ class ModelConfig:
     lora_rank: int = 0
     """0 trains all weights; above, a LoRA of this rank on all linear layers."""
 
+    image_tower: Literal["auto", "frozen", "trained"] = "auto"
+    """In full fine-tuning; ``auto`` trains the embedded model's and freezes all others', as is
+    usual. LoRA never touches it."""
+
     def __post_init__(self) -> None:
         _at_least(0, self, "lora_rank")
+
+    @property
+    def trains_image_tower(self) -> bool:
+        """Whether full fine-tuning trains the image tower."""
+        if self.image_tower == "auto":
+            return self.name == "embedded"
+        return self.image_tower == "trained"
 
 
 @dataclass(frozen=True)

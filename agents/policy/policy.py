@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,8 +33,9 @@ Precision = Literal["float32", "bfloat16"]
 
 Attention = Literal["auto", "eager"]
 
+IMAGE_TOWER = r".*\b(vision_tower|vision_model|vision_backbone|visual)\b.*"
 # Modules without LoRA: the image tower, and what sends a token to its experts.
-NOT_ADAPTED = r".*\b(vision_tower|vision_model|vision_backbone|visual)\b.*|.*\.(router|gate)"
+NOT_ADAPTED = rf"{IMAGE_TOWER}|.*\.(router|gate)"
 # What a generation config asks for that changes which tokens are likely, where it is set.
 CHANGES_SAMPLING = (
     "repetition_penalty",
@@ -132,6 +134,12 @@ class Policy:
             task_type="CAUSAL_LM",
         )
         return Policy(get_peft_model(self.model, config), self.processor)
+
+    def freeze_image_tower(self) -> None:
+        """Leave the image tower as it is in training, its merger to text tokens included."""
+        for name, weight in self.model.named_parameters():
+            if re.fullmatch(IMAGE_TOWER, name):
+                weight.requires_grad_(False)
 
     @property
     def network(self) -> Any:

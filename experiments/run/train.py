@@ -195,6 +195,8 @@ def load_policy(recipe: Recipe, checkpoint: Path | None = None, *, device: str =
         with torch.random.fork_rng():
             torch.manual_seed(recipe.run.seed)  # LoRA is initialised at random
             policy = policy.with_lora(recipe.model.lora_rank)
+    elif not recipe.model.trains_image_tower:
+        policy.freeze_image_tower()
     if checkpoint is not None:
         policy.load_weights(checkpoint)
     return policy

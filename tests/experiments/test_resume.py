@@ -35,6 +35,7 @@ from mstar.agents import self_evolving
 from mstar.experiments.cli.main import main
 from mstar.experiments.run import disk_space
 from mstar.experiments.run.run_folder import RunFolder
+from mstar.experiments.run.train import load_policy
 
 FOLLOWING = {
     "judge_refresh": 1,
@@ -134,6 +135,22 @@ def test_old_checkpoints_are_deleted_and_only_the_newest_has_moments(
     ]
     assert with_moments == [folder.checkpoint(3)]
     assert list((folder.path / "trainer").rglob("*.safetensors")) == []
+
+
+@pytest.mark.parametrize(("setting", "trained"), [("auto", False), ("trained", True)])
+def test_the_image_tower_of_a_model_is_trained_only_on_request(
+    model: str, tmp_path: Path, setting: str, trained: bool
+) -> None:
+    recipe = TINY.replace(model=model, rounds=1, image_tower=setting)
+    folder = run(recipe, tmp_path / "run")
+    before, after = load_policy(recipe), load_policy(recipe, folder.checkpoint(1))
+    changed = {
+        name
+        for name, weight in before.model.state_dict().items()
+        if not torch.equal(weight, after.model.state_dict()[name])
+    }
+    assert any("language_model" in name for name in changed)
+    assert any("vision_tower" in name for name in changed) == trained
 
 
 def test_a_run_that_does_not_fit_on_the_disk_says_so_before_it_starts(
