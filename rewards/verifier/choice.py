@@ -75,7 +75,8 @@ def read_choice(text: str, answer: Answer) -> int | None:
     index = _as_text(whole, options)
     if index is not None:
         return index
-    if is_not_applicable(bare) or _names_several(bare, len(options) or 26):
+    applies = any(map(is_not_applicable, options)) or not is_not_applicable(bare)
+    if not applies or _names_several(bare, len(options) or 26):
         return None
     bare = _NOT_OTHER.sub(r"\1", bare)
     letter = _LETTER.fullmatch(bare) or _NAMED.fullmatch(bare)
