@@ -86,7 +86,11 @@ def panel_of(recipe: Recipe) -> RewardPanel:
         ValueError: no reward model has one of the names.
         FileNotFoundError: a folder of the recipe holds no judge.
     """
-    return RewardPanel(reward_models(recipe.rewards.panel, recipe), recipe.reward_weights)
+    return RewardPanel(
+        reward_models(recipe.rewards.panel, recipe),
+        recipe.reward_weights,
+        unfinished=recipe.rewards.unfinished,
+    )
 
 
 def reward_models(names: Sequence[str], recipe: Recipe) -> list[RewardModel]:

@@ -124,7 +124,7 @@ class TrainerSpec:
         return {
             "num_generations": recipe.sampling.samples,
             "steps_per_generation": recipe.online.minibatches,
-            "max_completion_length": recipe.sampling.max_new_tokens,
+            "max_completion_length": recipe.max_new_tokens,
             "shuffle_dataset": False,  # the environment draws the problems
         }
 

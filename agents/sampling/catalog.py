@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from pkgutil import resolve_name
 
-from mstar.agents.config import Recipe, SamplingConfig
+from mstar.agents.config import Recipe
 from mstar.agents.policy.policy import Policy
 from mstar.agents.sampling.base import RolloutEngine
 
-# "module:callable" of the policy and the recipe's sampling settings, imported when it is used.
+# "module:callable" of the policy and the recipe, imported when it is used.
 ENGINES: dict[str, str] = {
     "local": "mstar.agents.sampling.local:LocalSampler.from_config",
     "vllm": "mstar.agents.sampling.vllm:ServerSampler.from_config",
@@ -23,5 +23,5 @@ def sampler_of(policy: Policy, recipe: Recipe) -> RolloutEngine:
         ConnectionError: there is no server at the recipe's address.
     """
     name = "vllm" if recipe.sampling.server else "local"
-    engine: Callable[[Policy, SamplingConfig], RolloutEngine] = resolve_name(ENGINES[name])
-    return engine(policy, recipe.sampling)
+    engine: Callable[[Policy, Recipe], RolloutEngine] = resolve_name(ENGINES[name])
+    return engine(policy, recipe)

@@ -13,7 +13,7 @@ from accelerate import Accelerator
 from torch.distributed.fsdp import FSDPModule
 from trl.generation.vllm_generation import VLLMGeneration
 
-from mstar.agents.config import SamplingConfig
+from mstar.agents.config import Recipe
 from mstar.agents.policy import distributed
 from mstar.agents.policy.policy import Policy
 from mstar.agents.sampling.base import Response, RolloutEngine
@@ -44,13 +44,13 @@ class ServerSampler(RolloutEngine):
         self._weights: WeightSync | None = None
 
     @classmethod
-    def from_config(cls, policy: Policy, config: SamplingConfig) -> ServerSampler:
+    def from_config(cls, policy: Policy, recipe: Recipe) -> ServerSampler:
         """The sampler of a recipe's server.
 
         Raises:
             ConnectionError: there is no server at the recipe's address.
         """
-        return cls(policy, server_at(config.server), config.max_new_tokens)
+        return cls(policy, server_at(recipe.sampling.server), recipe.max_new_tokens)
 
     def generate(
         self, prompts: Sequence[Prompt], temperatures: Sequence[Sequence[float]], seed: int

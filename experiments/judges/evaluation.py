@@ -75,9 +75,7 @@ def evaluation_items(
     Where a problem has no worked solution there are samples alone, labelled at their end.
     """
     recipe = settings.recipe()
-    sampler = LocalSampler(
-        load_policy(recipe), recipe.sampling.max_new_tokens, recipe.sampling.batch_rows
-    )
+    sampler = LocalSampler(load_policy(recipe), recipe.max_new_tokens, recipe.sampling.batch_rows)
     found: list[EvaluationItem] = []
     for seed in seeds:
         rng = np.random.default_rng([settings.seed, seed])

@@ -85,6 +85,7 @@ def evaluation_sets(recipe: Recipe) -> list[EvaluationSet]:
         asked.append(("harder", above, (), half))
     found = []
     for group, posed, families, count in asked:
-        task = open_task(posed, "test", families, RewardPanel([Correctness()]))
+        panel = RewardPanel([Correctness()], unfinished=recipe.rewards.unfinished)
+        task = open_task(posed, "test", families, panel)
         found.append(EvaluationSet(group, task, unique_problems(task.draw(count))))
     return found
