@@ -71,7 +71,7 @@ KILLS: list[tuple[Arm, int, int, dict[str, Any]]] = [
     (after_sampling, 3, 3, FOLLOWING),
     (after_the_commit, 2, 3, {"controller": "reward-pass@2"}),
     (after_the_commit, 2, 3, {"agent": "rest-em", "lora_rank": 2}),
-    # After round 3 the guards take this run back to round 2.
+    # From round 2 on the guards take this run back to round 1 each time.
     (after_the_commit, 3, 4, MAJORITY),
     (before_the_rename, 4, 4, MAJORITY),
 ]
