@@ -22,6 +22,7 @@ from mstar.agents.sampling.catalog import ENGINES
 from mstar.envs.task import Form
 from mstar.envs.variants.phrasing import Axis
 from mstar.rewards.rules import RULES
+from mstar.rewards.verifier.unfinished import Unfinished
 from mstar.rewards.voting import VOTES, VoteName
 
 Schedule = Literal["constant", "constant_with_warmup", "linear", "cosine"]
@@ -117,8 +118,9 @@ class SamplingConfig:
     then more for those with fewer than ``top_k`` right ones, for the same number in all."""
     initial_samples: int = 2
     """How many those few are."""
-    max_new_tokens: int = 64
-    """Longest response, in tokens."""
+    max_new_tokens: int | None = None
+    """Longest response, in tokens; None: 64 for the embedded model, 1,024 for any other. What it
+    cuts off is not right and not learned from; see ``unfinished``."""
     batch_rows: int = 256
     """Responses generated at the same time; fewer need less memory."""
     engine: Annotated[str, choice({"auto": "", **ENGINES})] = "auto"
@@ -137,7 +139,9 @@ class SamplingConfig:
     """Share of the GPU's memory for the engine ``vllm``, in (0, 1)."""
 
     def __post_init__(self) -> None:
-        _at_least(1, self, "prompts", "samples", "initial_samples", "max_new_tokens", "batch_rows")
+        _at_least(1, self, "prompts", "samples", "initial_samples", "batch_rows")
+        if self.max_new_tokens is not None:
+            _at_least(1, self, "max_new_tokens")
         check_name("engine", {"auto": "", **ENGINES}, self.engine)
         if self.server and not self.server.startswith(("http://", "https://")):
             raise ValueError(
@@ -244,6 +248,10 @@ class RewardsConfig:
     weighting: Literal["fixed", "agreement"] = "fixed"
     """``agreement``: after every round each weight follows how well the reward model agrees with
     the verifier on validation problems."""
+    unfinished: Unfinished = "nothing"
+    """Which responses that ``max_new_tokens`` cut off are judged at all: ``nothing``;
+    ``committed``, those with a complete explicit answer; ``everything``. The others earn 0, are not
+    learned from, and are wrong in every evaluation."""
     step_judge: str = "embedded"
     """Folder of the process reward model, for a panel with ``process``; ``embedded`` ships."""
     judge_refresh: int = 0
@@ -478,6 +486,18 @@ class Recipe:
     def learns_online(self) -> bool:
         """Whether the agent learns from rewards, and not from selected responses."""
         return self.run.agent in ONLINE_AGENTS
+
+    @property
+    def max_new_tokens(self) -> int:
+        """Longest response, in tokens: the setting, or what suits the model."""
+        given = self.sampling.max_new_tokens
+        if given is not None:
+            return given
+        return 64 if self.model.name == "embedded" else 1024
+
+    def resolved(self) -> Recipe:
+        """The same recipe with the defaults that depend on the model written out."""
+        return self.replace(max_new_tokens=self.max_new_tokens)
 
     @property
     def reward_weights(self) -> dict[str, float]:

@@ -45,7 +45,7 @@ def pseudo_labelled(rollouts: Sequence[Rollout], vote: VoteName, rank: str) -> l
 
 def elect(group: Sequence[Rollout], vote: VoteName, rank: str) -> Scores:
     """The verdicts of a vote on the responses to one problem, (K,); NaN where there is none."""
-    attempts = [r.problem.attempt(r.response.text) for r in group]
+    attempts = [r.problem.attempt(r.judged) for r in group]
     scores = [ranking_score(r, rank) for r in group]  # -1 where the model abstained
     weights = vote_weights([score if score >= 0 else nan for score in scores])
     return PSEUDO_LABELS[vote](attempts, weights)
@@ -78,7 +78,7 @@ def pseudo_accuracy(rollouts: Sequence[Rollout]) -> PseudoAccuracy | None:
         group = [rollouts[i] for i in members]
         if SCORE not in group[0].scores or group[0].problem.answer is not None:
             continue
-        right = [is_right(r.problem, r.response.text) for r in group]
+        right = [is_right(r.problem, r.judged) for r in group]
         if None in right:
             continue
         verdicts = [r.scores[SCORE] for r in group]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
@@ -105,11 +106,14 @@ def judge_responses(
     asked = zip(problems, prompts, groups, strict=True)
     owners = [(problem, prompt) for problem, prompt, group in asked for _ in group]
     responses = [response for group in groups for response in group]
+    measured: list[dict[str, Any]] = [
+        {"certainty": r.certainty, "logprob": r.logprob, "finished": r.finished} for r in responses
+    ]
     flat = [temperature for group in temperatures for temperature in group]
     table = task.score(
         [problem for problem, _ in owners],
         [response.text for response in responses],
-        [{"certainty": r.certainty, "logprob": r.logprob} for r in responses],
+        measured,
     )
     return [
         Rollout(
@@ -120,6 +124,7 @@ def judge_responses(
             version=version,
             scores=dict(zip(table.names, map(float, table.scores[row]), strict=True)),
             reward=float(table.reward[row]),
+            counts=task.panel.counts(problem.attempt(response.text, **measured[row])),
         )
         for row, ((problem, prompt), response, temperature) in enumerate(
             zip(owners, responses, flat, strict=True)
@@ -154,7 +159,7 @@ def combine_rewards(rollouts: Sequence[Rollout], task: Task) -> list[Rollout]:
     """The rollouts with the rewards of one batch: a rule may compare all of its rows."""
     panel = task.panel
     scores = np.array([[r.scores[name] for name in panel.names] for r in rollouts], np.float32)
-    groups = tuple(r.problem.attempt(r.response.text).group for r in rollouts)
+    groups = tuple(r.problem.id for r in rollouts)
     table = panel.combine(ScoreTable(panel.names, scores, groups))
     return [
         replace(rollout, reward=float(reward))

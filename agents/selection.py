@@ -54,7 +54,12 @@ def select(
 
 
 def passes(rollout: Rollout, gate: str) -> bool:
-    """Whether a rollout may be learned from: by the gate or, if it abstains, the pseudo-label."""
+    """Whether a rollout may be learned from: by the gate or, if it abstains, the pseudo-label.
+
+    A response that does not count, because it was cut off, may not; see ``RewardPanel``.
+    """
+    if not rollout.counts:
+        return False
     verdict = rollout.scores[gate]
     return (rollout.scores.get("pseudo", verdict) if np.isnan(verdict) else verdict) == 1.0
 

@@ -65,6 +65,8 @@ class Rollout:
         reward: the panel's combined reward; NaN where all abstained.
         extra: sampled because of what the first samples of its problem showed, so that estimates
             of what the policy can do must leave it out.
+        counts: whether the response was judged by what it says; one that was cut off does not,
+            unless the panel lets it, and is neither right nor learned from; see ``RewardPanel``.
     """
 
     problem: Problem
@@ -75,6 +77,12 @@ class Rollout:
     scores: dict[str, float]
     reward: float
     extra: bool = False
+    counts: bool = True
+
+    @property
+    def judged(self) -> str:
+        """The text that was judged: none of a response that does not count."""
+        return self.response.text if self.counts else ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,6 +212,7 @@ class Metrics:
         agreement: Spearman's correlation of each two reward models over the same samples, by
             ``"one/other"``.
         drift: distance from the base policy, in nats a token; see ``BaseResponses``.
+        cut: share of the responses that ``max_new_tokens`` cut off.
     """
 
     problems: int
@@ -213,14 +222,15 @@ class Metrics:
     health: dict[str, ModelHealth] = field(default_factory=dict)
     agreement: dict[str, float] = field(default_factory=dict)
     drift: float = nan
+    cut: float = 0.0
 
     def gap(self, temperature: float) -> float:
         """Headroom: Pass@K minus greedy accuracy; near 0, nothing new is left to learn."""
         return self.by_temperature[temperature].pass_k - self.greedy
 
 
-AlarmName = Literal["collapse", "over-confidence", "proxy gaming", "drift"]
-Remedy = Literal["explore", "roll back", "freeze", "stop"]
+AlarmName = Literal["collapse", "over-confidence", "proxy gaming", "drift", "cut off"]
+Remedy = Literal["explore", "roll back", "freeze", "stop", "none"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -231,7 +241,7 @@ class Alarm:
         name: of the sign.
         round: after which it was found.
         reason: one sentence with the figures.
-        remedy: what answers it.
+        remedy: what answers it; "none" where only another setting would.
         acted: whether the remedy was applied.
         why_not: why it was not.
     """
@@ -244,6 +254,8 @@ class Alarm:
     why_not: str = ""
 
     def __str__(self) -> str:
+        if self.remedy == "none":
+            return f"ALARM {self.name}: {self.reason}"
         answer = f"-> {self.remedy}" if self.acted else f"(no {self.remedy}: {self.why_not})"
         return f"ALARM {self.name}: {self.reason} {answer}"
 

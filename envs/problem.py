@@ -101,7 +101,7 @@ class Problem:
 
         Args:
             response: the full text of the response.
-            **measured: ``certainty`` and ``logprob``, if the sampler recorded them.
+            **measured: ``certainty``, ``logprob`` and ``finished``, if the sampler recorded them.
         """
         return Attempt(
             question=self.question,

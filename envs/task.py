@@ -155,7 +155,8 @@ class Task:
         Args:
             problems: N problems; list a problem once for each of its responses.
             responses: N texts.
-            measured: N mappings with ``certainty`` and ``logprob``, if the sampler recorded them.
+            measured: N mappings with ``certainty``, ``logprob`` and ``finished``, if the sampler
+                recorded them.
 
         Raises:
             TypeError: a response is not a string.

@@ -95,6 +95,8 @@ class Attempt:
         logprob: sum of the response's token log-probabilities, if the sampler recorded it.
         answer_spec: how to read answers where there is no reference answer: type, choices and
             unit; its value is "".
+        finished: whether the policy ended the response, and not the limit on its length; see
+            ``RewardPanel`` for what an unfinished one earns.
     """
 
     question: str
@@ -108,6 +110,7 @@ class Attempt:
     certainty: float | None = None
     logprob: float | None = None
     answer_spec: Answer | None = None
+    finished: bool = True
 
     @property
     def pictures(self) -> tuple[LazyImage, ...]:

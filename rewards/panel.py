@@ -9,15 +9,22 @@ import numpy as np
 
 from mstar.rewards.base import Attempt, RewardModel, Rule, Scores, ScoreTable
 from mstar.rewards.rules import weighted_sum
+from mstar.rewards.verifier.unfinished import Unfinished, commits_for_good
 
 
 class RewardPanel:
     """Reward models with weights and the rule that combines them.
 
+    A response that was cut off by the limit on its length is not a right response, whatever it
+    says so far: unless it counts, it is scored as an empty one, and with 0 by every reward model
+    that does not abstain.
+
     Args:
         models: one or more reward models with distinct names.
         weights: weight by name, >= 0; a model that is not named has weight 1.
         rule: a pure function of the score table, from ``mstar.rewards.rules``.
+        unfinished: which responses that were cut off count: ``nothing``; ``committed``, those with
+            an explicit, complete answer (see ``commits_for_good``); or ``everything``.
 
     Raises:
         ValueError: no models, two models with one name, a weight for a model that is not in the
@@ -29,6 +36,7 @@ class RewardPanel:
         models: Sequence[RewardModel],
         weights: Mapping[str, float] | None = None,
         rule: Rule = weighted_sum,
+        unfinished: Unfinished = "nothing",
     ) -> None:
         names = tuple(model.name for model in models)
         weights = dict(weights or {})
@@ -45,6 +53,16 @@ class RewardPanel:
         self.names = names
         self.weights = {name: float(weights.get(name, 1.0)) for name in names}
         self.rule = rule
+        self.unfinished: Unfinished = unfinished
+
+    def counts(self, attempt: Attempt) -> bool:
+        """Whether an attempt is judged by what it says: if it is finished, or counts all the same.
+
+        See `unfinished` above.
+        """
+        if attempt.finished or self.unfinished == "everything":
+            return True
+        return self.unfinished == "committed" and commits_for_good(attempt.response)
 
     def score(self, attempts: Sequence[Attempt]) -> ScoreTable:
         """Score N attempts with every model and combine the scores; the table has N rows.
@@ -52,7 +70,12 @@ class RewardPanel:
         Raises:
             ValueError: a model returned another number of scores, or one outside [0, 1].
         """
-        columns = [_checked(model, attempts) for model in self.models]
+        counted = np.array([self.counts(each) for each in attempts], np.float32)
+        judged = [
+            attempt if counts else replace(attempt, response="")
+            for attempt, counts in zip(attempts, counted, strict=True)
+        ]
+        columns = [_checked(model, judged) * counted for model in self.models]  # NaN stays NaN
         scores = np.stack(columns, axis=1) if attempts else np.zeros((0, len(columns)), np.float32)
         return self.combine(
             ScoreTable(self.names, scores.astype(np.float32), tuple(a.group for a in attempts))
@@ -112,7 +135,7 @@ def rescore(
         )
     reused = set(stored.names) - set(again)
     missing = [model for model in panel.models if model.name not in reused]
-    fresh = RewardPanel(missing).score(attempts) if missing else stored
+    fresh = RewardPanel(missing, unfinished=panel.unfinished).score(attempts) if missing else stored
     columns = [stored[name] if name in reused else fresh[name] for name in panel.names]
     return panel.combine(
         ScoreTable(panel.names, np.stack(columns, axis=1), tuple(a.group for a in attempts))

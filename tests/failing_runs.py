@@ -19,11 +19,11 @@ HARD: dict[str, Any] = {
     "guards": "act",
     "prompts": 8,
     "samples": 4,
-    "updates": 4,
+    "updates": 8,
     "batch": 4,
     "held_out": 24,
     "held_out_samples": 4,
-    "max_new_tokens": 8,
+    "max_new_tokens": 3,
 }
 # Without a label the wrong majority is learned, and confirms itself the more for it.
 MAJORITY: dict[str, Any] = {

@@ -33,6 +33,7 @@ TINY = Recipe.of(
     prompts=4,
     samples=2,
     max_new_tokens=6,
+    unfinished="everything",  # what a random model writes hardly ever ends
     panel=("correctness", "random"),
     gate="random",
     rank="reward",
@@ -70,7 +71,7 @@ def tiny_agent(
 ) -> SelfEvolving:
     """An agent on bar charts; `judge` stands for correctness."""
     recipe = TINY.replace(panel=("correctness",), gate="correctness", **changes)
-    panel = RewardPanel([judge or Even()])
+    panel = RewardPanel([judge or Even()], unfinished=recipe.rewards.unfinished)
 
     def problems(split: Split) -> Task:
         return Task(source="BarChart", panel=panel, split=split, size=96, seed=0)
@@ -85,6 +86,7 @@ def agent_of(policy: Policy, folder: Path, panel: RewardPanel, **changes: Any) -
     """Any agent on bar charts, judged by a panel; `changes` to the recipe name the agent."""
     named = {"panel": panel.names, "gate": panel.names[0], "minibatches": 2, **changes}
     recipe = TINY.replace(**named)
+    panel.unfinished = recipe.rewards.unfinished
 
     def problems(split: Split) -> Task:
         hidden = recipe.mixing.unlabelled if split == "train" else 0.0

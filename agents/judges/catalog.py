@@ -91,7 +91,12 @@ def panel_of(recipe: Recipe) -> RewardPanel:
     rule: Rule = RULES[recipe.reward_rule]
     if recipe.reward_rule == "gated":
         rule = partial(gated, gate=recipe.selection.gate)
-    return RewardPanel(reward_models(recipe.rewards.panel, recipe), recipe.reward_weights, rule)
+    return RewardPanel(
+        reward_models(recipe.rewards.panel, recipe),
+        recipe.reward_weights,
+        rule,
+        unfinished=recipe.rewards.unfinished,
+    )
 
 
 def reward_models(names: Sequence[str], recipe: Recipe) -> list[RewardModel]:

@@ -94,6 +94,11 @@ class JudgeRefresh:
 
 
 def _label(rollout: Rollout) -> LabelledResponse | None:
-    """Exact labels if the problem has steps, else one at the end; None without an answer."""
+    """Exact labels if the problem has steps, else one at the end; None without an answer.
+
+    None also of a response that was cut off and does not count.
+    """
+    if not rollout.counts:
+        return None
     found = label_response(rollout.problem, rollout.response.text)
     return found if found is None or rollout.problem.steps else outcome_label(found)

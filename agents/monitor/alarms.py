@@ -11,13 +11,15 @@ from typing import Any
 from mstar.agents.types import AlarmName, Metrics, Remedy
 
 # One remedy each. Freezing sets the weight of a gamed reward model to 0; exploring raises the
-# temperature; rolling back returns to the best round; stopping ends the run.
+# temperature; rolling back returns to the best round; stopping ends the run. No remedy lengthens
+# responses: what a round costs is the recipe's to say.
 REMEDIES: Mapping[AlarmName, Remedy] = MappingProxyType(
     {
         "collapse": "explore",
         "over-confidence": "roll back",
         "proxy gaming": "freeze",
         "drift": "stop",
+        "cut off": "none",
     }
 )
 
@@ -28,6 +30,8 @@ OVER = 0.15
 # Drift is a distance of this many times the base's entropy. At 2, the base's responses have three
 # times the negative log-likelihood under the policy that they had under the base.
 FAR = 2.0
+# Cut off are responses by the limit on their length; an alarm from this share on.
+CUT = 0.25
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,9 +72,10 @@ def signs(now: Metrics, base: BaseMetrics, temperature: float) -> dict[AlarmName
     Collapse: entropy or distinct answers down to a quarter without a gain in greedy accuracy, the
     signature of majority rewards that were over-optimised (arXiv 2505.21444). Over-confidence: the
     majority's share rose relative to its accuracy, as when pseudo-labels confirm themselves. Drift:
-    far from the base and no better than it. Without labelled validation problems, accuracy is not
-    known: collapse and drift then depend on the fall and the distance alone, and over-confidence
-    is never found. Proxy gaming needs several evaluations; see ``ProxyGuard``.
+    far from the base and no better than it. Cut off: the limit on the length of responses ends a
+    quarter of them. Without labelled validation problems, accuracy is not known: collapse and drift
+    then depend on the fall and the distance alone, and over-confidence is never found. Proxy gaming
+    needs several evaluations; see ``ProxyGuard``.
     """
     sampled, noise = now.by_temperature[temperature], sqrt(0.5 / max(1, now.problems))
     found: dict[AlarmName, str] = {}
@@ -98,5 +103,10 @@ def signs(now: Metrics, base: BaseMetrics, temperature: float) -> dict[AlarmName
         found["drift"] = (
             f"the policy is {now.drift:.2f} nats a token away from the base, whose entropy was "
             f"{base.entropy:.2f}, while {greedy}."
+        )
+    if now.cut >= CUT:
+        found["cut off"] = (
+            f"{100 * now.cut:.0f} % of the responses were cut off by max_new_tokens and earn "
+            "nothing; give a higher --max-new-tokens."
         )
     return found

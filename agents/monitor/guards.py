@@ -1,4 +1,4 @@
-"""Guards of a run: every alarm is reported and has one remedy."""
+"""Guards of a run: every alarm is reported, and has one remedy at most."""
 
 from __future__ import annotations
 
@@ -71,8 +71,10 @@ class Guards:
             self._weights = dict(self._panels[0].weights)
         better = number == 0 or metrics.greedy > self._best_greedy
         alarms = self._proxy_alarms(number, metrics)
-        for name, reason in signs(metrics, self._base, temperature).items():
-            alarms.append(self._alarm(name, number, reason, better))
+        found = signs(metrics, self._base, temperature)
+        if self.recipe.rewards.unfinished == "everything":
+            found.pop("cut off", None)  # as the recipe wants it
+        alarms += [self._alarm(name, number, why, better) for name, why in found.items()]
         remedies = {alarm.remedy for alarm in alarms if alarm.acted}
         warmer = self._warmer + (WARMER if "explore" in remedies else -WARMER)
         self._warmer = round(max(0.0, min(warmer, HOTTEST - temperature)), 6)
@@ -151,7 +153,9 @@ class Guards:
 
     def _alarm(self, name: AlarmName, number: int, reason: str, better: bool = False) -> Alarm:
         remedy, why_not = REMEDIES[name], ""
-        if not self.act:
+        if remedy == "none":
+            why_not = "another setting is needed"
+        elif not self.act:
             why_not = "the guards only watch"
         elif remedy == "roll back" and better:
             why_not = "no round was as good"

@@ -36,7 +36,13 @@ def measure(rollouts: Sequence[Rollout], rank: str) -> Metrics:
             t: _at_temperature([r for r in rollouts if r.temperature == t], rank)
             for t in temperatures
         },
+        cut=cut_share(rollouts),
     )
+
+
+def cut_share(rollouts: Sequence[Rollout]) -> float:
+    """Share of the responses that were cut off by the limit on their length; 0 without any."""
+    return sum(not r.response.finished for r in rollouts) / max(1, len(rollouts))
 
 
 def health_of(rollouts: Sequence[Rollout]) -> tuple[dict[str, ModelHealth], dict[str, float]]:
@@ -99,7 +105,7 @@ def _majority(rollouts: Sequence[Rollout], groups: Sequence[Sequence[int]]) -> C
     stated, right = [], []
     for members in groups:
         group = [rollouts[i] for i in members]
-        classes = answers_by_class([r.problem.attempt(r.response.text) for r in group])
+        classes = answers_by_class([r.problem.attempt(r.judged) for r in group])
         given = [answer for answer in classes if answer is not None]
         most = max(given, key=given.count, default=None)
         verdict = 0.0 if most is None else group[classes.index(most)].scores["correctness"]

@@ -119,7 +119,7 @@ def dpo_trainer(spec: TrainerSpec, columns: list[RewardColumn], table: datasets.
     trainer = OnlineDpo(
         model=spec.policy.model,
         ref_model=spec.reference,
-        args=OnlineDPOConfig(**settings, max_new_tokens=recipe.sampling.max_new_tokens),
+        args=OnlineDPOConfig(**settings, max_new_tokens=recipe.max_new_tokens),
         reward_funcs=columns,
         train_dataset=table,
         processing_class=spec.policy.processor,

@@ -133,7 +133,7 @@ class TrainerSpec:
             "gradient_accumulation_steps": recipe.optim.passes,
             # TRL counts passes here, of which several make an update.
             "steps_per_generation": recipe.online.minibatches * recipe.optim.passes,
-            "max_completion_length": recipe.sampling.max_new_tokens,
+            "max_completion_length": recipe.max_new_tokens,
             "shuffle_dataset": False,  # the environment draws the problems
         }
 

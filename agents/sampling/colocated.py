@@ -10,7 +10,7 @@ from typing import Any
 from trl.import_utils import is_vllm_available
 from trl.trainer.utils import ensure_master_addr_port
 
-from mstar.agents.config import SamplingConfig
+from mstar.agents.config import Recipe
 from mstar.agents.policy.policy import Policy
 from mstar.agents.sampling.vllm import Reply, Request, VLLMEngine, chat_messages
 from mstar.agents.sampling.weight_transfer import WeightTransfer
@@ -45,9 +45,10 @@ class ColocatedSampler(VLLMEngine):
         self._vllm: Colocated | None = None
 
     @classmethod
-    def from_config(cls, policy: Policy, config: SamplingConfig) -> ColocatedSampler:
+    def from_config(cls, policy: Policy, recipe: Recipe) -> ColocatedSampler:
         """The sampler with a recipe's limits."""
-        return cls(policy, config.max_new_tokens, config.batch_rows, config.gpu_memory)
+        sampling = recipe.sampling
+        return cls(policy, recipe.max_new_tokens, sampling.batch_rows, sampling.gpu_memory)
 
     def connect(self) -> WeightTransfer:
         """Start vLLM, which shares this process's memory."""

@@ -17,6 +17,6 @@ def sampler_of(policy: Policy, recipe: Recipe) -> RolloutEngine:
         ValueError: the engine needs something that is not installed.
     """
     made: RolloutEngine = resolve("engine", ENGINES, recipe.sampling.engine_name).from_config(
-        policy, recipe.sampling
+        policy, recipe
     )
     return made

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from mstar.agents.config import SamplingConfig
+from mstar.agents.config import Recipe
 from mstar.agents.policy.forward import evaluating
 from mstar.agents.policy.merging import merged
 from mstar.agents.policy.policy import Policy
@@ -66,9 +66,9 @@ class LocalSampler(RolloutEngine):
         self.batch_rows = batch_rows
 
     @classmethod
-    def from_config(cls, policy: Policy, config: SamplingConfig) -> LocalSampler:
+    def from_config(cls, policy: Policy, recipe: Recipe) -> LocalSampler:
         """The sampler with a recipe's limits."""
-        return cls(policy, config.max_new_tokens, config.batch_rows)
+        return cls(policy, recipe.max_new_tokens, recipe.sampling.batch_rows)
 
     def generate(
         self, prompts: Sequence[Prompt], temperatures: Sequence[Sequence[float]], seed: int

@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 
-from mstar.agents.config import SamplingConfig
+from mstar.agents.config import Recipe
 from mstar.agents.policy.policy import Policy
 from mstar.agents.sampling.vllm import Reply, Request, VLLMEngine, chat_messages
 from mstar.agents.sampling.vllm_client import Server, server_at
@@ -40,15 +40,20 @@ class ServerSampler(VLLMEngine):
         self.where = f"the server at {server.base_url}"
 
     @classmethod
-    def from_config(cls, policy: Policy, config: SamplingConfig) -> ServerSampler:
+    def from_config(cls, policy: Policy, recipe: Recipe) -> ServerSampler:
         """The sampler of a recipe's server.
 
         Raises:
             ConnectionError: there is no server at the recipe's address.
         """
-        server = server_at(config.server)
-        way, folder = config.weight_transfer, config.weight_folder
-        return cls(policy, server, config.max_new_tokens, way, folder)
+        sampling = recipe.sampling
+        return cls(
+            policy,
+            server_at(sampling.server),
+            recipe.max_new_tokens,
+            sampling.weight_transfer,
+            sampling.weight_folder,
+        )
 
     def connect(self) -> WeightTransfer:
         """Weights go to the server over NCCL or by a folder.

@@ -25,9 +25,7 @@ def bench_judge() -> list[dict[str, Any]]:
     recipe, judge = Recipe(), StepJudge.load()
     task = open_task(recipe, "test")
     problems = task.draw(PROBLEMS)
-    sampler = LocalSampler(
-        load_policy(recipe), recipe.sampling.max_new_tokens, recipe.sampling.batch_rows
-    )
+    sampler = LocalSampler(load_policy(recipe), recipe.max_new_tokens, recipe.sampling.batch_rows)
     prompts = [task.prompt(problem) for problem in problems]
     written = sampler.sample(prompts, SAMPLES, 1.0, 0)
     together = [

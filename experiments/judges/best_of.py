@@ -71,9 +71,7 @@ def sampled(settings: BestOf, seed: int) -> list[Row]:
         panel=("correctness", "self_certainty", *judges),
     )
     task = open_task(recipe, "test")
-    sampler = LocalSampler(
-        load_policy(recipe), recipe.sampling.max_new_tokens, recipe.sampling.batch_rows
-    )
+    sampler = LocalSampler(load_policy(recipe), recipe.max_new_tokens, recipe.sampling.batch_rows)
     temperatures = [1.0] * max(SIZES)
     rollouts = collect(
         sampler, task, task.draw(settings.problems), temperatures, mix(seed, 0, 6), 0

@@ -76,9 +76,7 @@ def evaluation_items(
     A problem without a worked solution has samples only, labelled at their end.
     """
     recipe = settings.recipe()
-    sampler = LocalSampler(
-        load_policy(recipe), recipe.sampling.max_new_tokens, recipe.sampling.batch_rows
-    )
+    sampler = LocalSampler(load_policy(recipe), recipe.max_new_tokens, recipe.sampling.batch_rows)
     found: list[EvaluationItem] = []
     for seed in seeds:
         rng = np.random.default_rng([settings.seed, seed])

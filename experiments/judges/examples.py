@@ -86,7 +86,7 @@ class JudgeExamples:
 @lru_cache(maxsize=1)  # once in every process
 def _opened(settings: JudgeExamples) -> tuple[LocalSampler, list[Task]]:
     recipe = settings.recipe()
-    sampler = LocalSampler(load_policy(recipe, device="cpu"), recipe.sampling.max_new_tokens, 256)
+    sampler = LocalSampler(load_policy(recipe, device="cpu"), recipe.max_new_tokens, 256)
     levels = range(len(settings.levels))
     return sampler, [open_task(settings.recipe(number), "train") for number in levels]
 

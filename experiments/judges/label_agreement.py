@@ -48,9 +48,7 @@ def compared(settings: LabelAgreement) -> list[Row]:
     prepare_torch(1)
     examples = JudgeExamples(model=settings.model, samples=1)
     recipe = examples.recipe()
-    sampler = LocalSampler(
-        load_policy(recipe), recipe.sampling.max_new_tokens, recipe.sampling.batch_rows
-    )
+    sampler = LocalSampler(load_policy(recipe), recipe.max_new_tokens, recipe.sampling.batch_rows)
     rows: list[Row] = []
     for seed in settings.seeds:
         task = open_task(recipe.replace(seed=seed), "test")

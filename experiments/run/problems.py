@@ -114,7 +114,8 @@ def _evaluation_set(
     group: str, recipe: Recipe, families: tuple[str, ...], count: int, scoring: Scoring
 ) -> EvaluationSet:
     judge = RelaxedAccuracy(name="correctness") if scoring == "relaxed" else Correctness()
-    task = open_task(recipe, "test", families, RewardPanel([judge]))
+    panel = RewardPanel([judge], unfinished=recipe.rewards.unfinished)
+    task = open_task(recipe, "test", families, panel)
     problems = [p for p in unique_problems(task.draw(count)) if p.answer is not None]
     if not problems:
         raise ValueError(

@@ -54,6 +54,7 @@ class Progress:
             f"round {done.number:2d}  {kept}  {temperature}  {self._accuracy}  "
             f"pass@1 {100 * spread.pass_1:.1f} %  pass@{dynamics.samples} "
             f"{100 * spread.pass_k:.1f} %  (n = {dynamics.problems})  "
+            f"cut {100 * dynamics.cut:.1f} %  "
             f"{done.cost.seconds:.0f} s",
             highlight=False,
             soft_wrap=True,

@@ -109,7 +109,9 @@ def rescore_run(options: RescoreOptions) -> Summary:
     folder = RunFolder(options.run)
     recipe = folder.recipe()
     rule = rule_of(options, recipe.selection.gate)
-    panel = RewardPanel(reward_models(options.panel, recipe), _weights(options), rule)
+    panel = RewardPanel(
+        reward_models(options.panel, recipe), _weights(options), rule, recipe.rewards.unfinished
+    )
     task = open_task(recipe, "train", panel=panel)
     plans = {row["number"]: row["plan"] for row in folder.rounds()}
     out = options.out or options.run / "rescored.parquet"

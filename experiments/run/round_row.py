@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
+from mstar.agents.monitor.metrics import cut_share
 from mstar.agents.pseudo_labels import pseudo_accuracy
 from mstar.agents.types import Metrics, Round, SamplingPlan
 from mstar.experiments.rows import Row
@@ -26,6 +27,7 @@ def describe(done: Round) -> Row:
         }
         if done.selection
         else None,
+        "cut": cut_share(done.rollouts) if done.rollouts else None,
         "reward": sum(rewards) / len(rewards) if rewards else None,
         "tuned": {
             "loss": done.finetuned.loss,

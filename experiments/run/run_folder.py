@@ -62,7 +62,7 @@ class RunFolder:
                         "give another --out, or the same settings to resume it"
                     )
             else:
-                described = {"recipe": asdict(recipe), **environment_info()}
+                described = {"recipe": asdict(recipe.resolved()), **environment_info()}
                 write_whole(written, json.dumps(described, indent=2))
         except OSError as error:
             raise OSError(
@@ -91,7 +91,7 @@ class RunFolder:
 
     def unlike(self, recipe: Recipe) -> list[str]:
         """The fields in which the run's recipe differs from another one."""
-        there, wanted = self.recipe().settings(), recipe.settings()
+        there, wanted = self.recipe().resolved().settings(), recipe.resolved().settings()
         return sorted(name for name in wanted if there[name] != wanted[name])
 
     def _stored(self) -> Row:
@@ -269,7 +269,7 @@ def _is_right(rollout: Rollout) -> bool | None:
     judged = rollout.scores.get("correctness", float("nan"))
     if judged == judged:
         return judged == 1.0
-    return is_right(rollout.problem, rollout.response.text)
+    return is_right(rollout.problem, rollout.judged)
 
 
 def read_rollouts(path: Path, columns: Sequence[str] | None = None) -> list[Row]:

@@ -44,7 +44,10 @@ def rollouts_of(rows: Sequence[Row], task: Task) -> list[Rollout]:
 def attempt_of(row: Row, rollout: Rollout) -> Attempt:
     """The attempt that the reward models scored for a stored response."""
     return rollout.problem.attempt(
-        row["response"], certainty=row["certainty"], logprob=row["logprob"]
+        row["response"],
+        certainty=row["certainty"],
+        logprob=row["logprob"],
+        finished=row["finished"],
     )
 
 

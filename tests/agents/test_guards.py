@@ -31,7 +31,7 @@ from mstar.rewards.base import Attempt, Scores
 
 
 def test_a_proxy_that_rises_alone_is_frozen(policy: Policy, tmp_path: Path) -> None:
-    agent = sure_of_itself(policy, tmp_path, rounds=4, learning_rate=3e-3)
+    agent = sure_of_itself(policy, tmp_path, rounds=4, max_new_tokens=8)
     rounds = list(agent.learn())
     agent.close()
     certainty = [done.metrics.health["self_certainty"].mean for done in rounds]
@@ -58,7 +58,7 @@ def test_a_proxy_that_rises_alone_is_frozen(policy: Policy, tmp_path: Path) -> N
 
 
 def test_collapsing_answers_raise_the_temperature(policy: Policy, tmp_path: Path) -> None:
-    agent = sure_of_itself(policy, tmp_path, rounds=3)
+    agent = sure_of_itself(policy, tmp_path, rounds=3, learning_rate=3e-2)
     rounds = list(agent.learn())
     agent.close()
     entropy = [done.metrics.by_temperature[1.0].entropy for done in rounds]
@@ -74,7 +74,7 @@ def test_collapsing_answers_raise_the_temperature(policy: Policy, tmp_path: Path
 def test_guards_that_only_watch_report_alarms_without_acting(
     policy: Policy, tmp_path: Path
 ) -> None:
-    agent = sure_of_itself(policy, tmp_path, rounds=3, guards="watch")
+    agent = sure_of_itself(policy, tmp_path, rounds=3, learning_rate=3e-2, guards="watch")
     rounds = list(agent.learn())
     agent.close()
     (alarm,) = rounds[2].alarms
@@ -84,7 +84,7 @@ def test_guards_that_only_watch_report_alarms_without_acting(
 
 
 def test_a_policy_that_has_drifted_away_is_stopped(policy: Policy, tmp_path: Path) -> None:
-    agent = sure_of_itself(policy, tmp_path / "one", rounds=5, learning_rate=3e-2)
+    agent = sure_of_itself(policy, tmp_path / "one", rounds=5, learning_rate=0.1)
     rounds = list(agent.learn())
     agent.close()
     assert 1 < len(rounds) < 6
@@ -94,7 +94,7 @@ def test_a_policy_that_has_drifted_away_is_stopped(policy: Policy, tmp_path: Pat
     (alarm,) = (alarm for alarm in rounds[-1].alarms if alarm.name == "drift")
     assert (alarm.remedy, alarm.acted) == ("stop", True)
     assert list(agent.learn()) == []
-    again = sure_of_itself(policy, tmp_path / "other", rounds=5, learning_rate=3e-2)
+    again = sure_of_itself(policy, tmp_path / "other", rounds=5, learning_rate=0.1)
     again.restore(describe(rounds[-1])["state"], None)
     assert list(again.learn()) == []
 
@@ -125,7 +125,7 @@ def test_a_wrong_majority_takes_the_policy_back_to_its_best_round(
     following = next(agent.learn())
     agent.close()
     assert following.finetuned is not None
-    assert following.finetuned.updates == updates[best] + 4  # Adam and schedule went back as well
+    assert following.finetuned.updates == updates[best] + 8  # Adam and schedule went back as well
     agent.go_back(None)
     assert same_weights(weights(policy), weights(loaded))
 
@@ -187,7 +187,7 @@ def test_an_alarm_is_told_by_progress_rows_and_report(model: str, tmp_path: Path
     with (tmp_path / "said").open("w") as said:
         folder = train(recipe, tmp_path / "run", Console(file=said, width=500))
     rows = folder.rounds()
-    (back,) = (row for row in rows if row["back_to"] is not None)
+    back = next(row for row in rows if row["back_to"] is not None)
     texts = [alarm["text"] for alarm in back["alarms"]]
     assert any("ALARM over-confidence" in text for text in texts)
     assert all(text in (tmp_path / "said").read_text() for text in texts)
@@ -197,7 +197,7 @@ def test_an_alarm_is_told_by_progress_rows_and_report(model: str, tmp_path: Path
     assert "Pseudo-labels" in page
     # The rounds behind went on from where the run was taken back to.
     updates = {row["number"]: row["tuned"]["updates"] for row in rows if row["tuned"]}
-    assert updates[back["number"] + 1] == updates[back["back_to"]] + 4
+    assert updates[back["number"] + 1] == updates[back["back_to"]] + 8
     assert folder.checkpoint_after(back["number"]) == folder.checkpoint(back["back_to"])
     json.dumps(rows, allow_nan=False)
 

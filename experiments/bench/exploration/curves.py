@@ -61,9 +61,7 @@ def curves(settings: Curves, temperatures: Sequence[float] = TEMPERATURES) -> li
     recipe = Recipe().replace(model=settings.model, seed=settings.seed, panel=panel)
     task = open_task(recipe, "validation")
     problems = task.draw(settings.problems)
-    sampler = LocalSampler(
-        load_policy(recipe), recipe.sampling.max_new_tokens, recipe.sampling.batch_rows
-    )
+    sampler = LocalSampler(load_policy(recipe), recipe.max_new_tokens, recipe.sampling.batch_rows)
     rows: list[Row] = []
     for temperature in temperatures:
         # One call per temperature, so that sample k uses the same random numbers at each of them.
