@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, cast
 
 from mstar.rewards.base import Attempt, RewardModel, Scores
 from mstar.rewards.trl import from_trl
@@ -70,7 +70,7 @@ def own_reward(described: str) -> OwnReward:
         found = getattr(found, part)
     made = found() if inspect.isclass(found) else found
     if hasattr(made, "score"):
-        return OwnReward(made, name)
+        return OwnReward(cast(RewardModel, made), name)
     if not callable(made):
         raise ValueError(
             f"{described} is neither a reward model with a method score(attempts) nor a function "

@@ -38,7 +38,7 @@ def describe_run(recipe: Recipe, out: Path) -> str:
     checks = (rounds + 1) * checked * (1 + evaluation.validation_samples)
     tests = {tested.group: len(tested.problems) for tested in evaluation_sets(recipe)}
     tested = 2 * sum(tests.values()) * (1 + evaluation.test_samples)
-    longest = sampling.max_new_tokens
+    longest = recipe.max_new_tokens
     named = ", ".join(f"{count:,} {group}" for group, count in tests.items())
     lines = [
         f"run         {recipe.run.agent}, {rounds} rounds, in {out}{_progress(recipe, out)}",
