@@ -94,9 +94,9 @@ class LiveTrainer:
         slots = self._optim.updates * self._optim.batch
         filled = [examples[i % len(examples)] for i in range(slots)]
         while True:
-            if not self._thread.started:
-                self._start(filled)
             try:
+                if not self._thread.started:
+                    self._start(filled)
                 result = self._thread.run(filled)
             except torch.OutOfMemoryError:
                 self._restart_smaller(newest or self._resume)

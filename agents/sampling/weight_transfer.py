@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
 import tempfile
+import weakref
 from abc import abstractmethod
 from collections.abc import Iterator
 from pathlib import Path
@@ -103,8 +105,10 @@ class FolderTransfer(WeightTransfer):
 
     def __init__(self, policy: Policy, server: Server, folder: str = "") -> None:
         self.vllm_client = server
-        self._temporary = tempfile.TemporaryDirectory()  # removed with this object
-        self.folder = Path(folder or self._temporary.name) / "weights"
+        if not folder:
+            folder = tempfile.mkdtemp()
+            weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)
+        self.folder = Path(folder) / "weights"
         super().__init__(policy, "server")
 
     def _init_vllm(self) -> None:

@@ -136,9 +136,11 @@ class Watched:
             self.asked.append([prompt.text for prompt in prompts])
             return sample(sampler, prompts, samples, temperature, seed)
 
-        def tuned(live: LiveTrainer, examples: Sequence[SFTExample]) -> FinetuneResult:
+        def tuned(
+            live: LiveTrainer, examples: Sequence[SFTExample], newest: Path | None
+        ) -> FinetuneResult:
             self.examples.append(list(examples))
-            return fine_tune(live, examples)
+            return fine_tune(live, examples, newest)
 
         monkeypatch.setattr(LocalSampler, "sample", sampled)
         monkeypatch.setattr(LiveTrainer, "fine_tune", tuned)

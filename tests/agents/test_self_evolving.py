@@ -33,10 +33,12 @@ class Watched:
         self.examples: list[int] = []
         plain = LiveTrainer.fine_tune
 
-        def fine_tune(live: LiveTrainer, examples: Sequence[SFTExample]) -> FinetuneResult:
+        def fine_tune(
+            live: LiveTrainer, examples: Sequence[SFTExample], newest: Path | None
+        ) -> FinetuneResult:
             self.examples.append(len(examples))
             self.before.append(weights(policy))
-            tuned = plain(live, examples)
+            tuned = plain(live, examples, newest)
             self.after.append(weights(policy))
             assert live.trainer is not None
             kept = live.trainer.optimizer.state.values()
