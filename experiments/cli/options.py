@@ -32,9 +32,10 @@ def with_settings(options: type[Options], names: Sequence[str], recipe: Recipe) 
         recipe: gives their defaults.
     """
     values, fields = recipe.settings(), []
+    annotated: Any = Annotated  # with hints that only the running program knows
     for name in names:
         flag, text = name.replace("_", "-"), setting_doc(name)
-        hint = Annotated[HINTS[SETTINGS[name]], arg(name=flag, help=text)]
+        hint = annotated[HINTS[SETTINGS[name]], arg(name=flag, help=text)]
         fields.append((name, hint, dataclasses.field(default=values[name])))
     made: type[Options] = dataclasses.make_dataclass(
         options.__name__, fields, bases=(options,), frozen=True, kw_only=True
