@@ -13,7 +13,7 @@ from math import inf
 from types import UnionType
 from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
 
-from tyro.conf import UseAppendAction, arg
+from tyro.conf import arg
 
 from mstar.agents.catalog import AGENTS, ONLINE_AGENTS
 from mstar.agents.explore.catalog import CONTROLLERS, MIXINGS
@@ -388,7 +388,7 @@ class EvaluationConfig:
     """Further families to test on, never trained on in the run."""
     test_harder: bool = False
     """Test the families of a mixture one level up as well."""
-    test_envs: Annotated[UseAppendAction[tuple[str, ...]], arg(name="test-env")] = ()
+    test_envs: Annotated[tuple[str, ...], arg(name="test-env")] = ()
     """Further environments to test on, after every round and at the end; never trained on."""
 
     def __post_init__(self) -> None:

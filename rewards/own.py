@@ -68,7 +68,7 @@ def own_reward(described: str) -> OwnReward:
             hint = f"; did you mean {near[0]!r}?" if near else ""
             raise ValueError(f"{where} has no {name!r}{hint}")
         found = getattr(found, part)
-    made = found() if inspect.isclass(found) else found
+    made: Any = found() if inspect.isclass(found) else found
     if hasattr(made, "score"):
         return OwnReward(cast(RewardModel, made), name)
     if not callable(made):

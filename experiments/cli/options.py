@@ -20,6 +20,7 @@ from mstar.agents.registry import unknown
 from mstar.experiments.run.recipes import RECIPES, recipe_for
 
 Options = TypeVar("Options")
+USUAL = Recipe().settings()
 
 
 def with_settings(options: type[Options], names: Sequence[str], recipe: Recipe) -> type[Options]:
@@ -31,9 +32,10 @@ def with_settings(options: type[Options], names: Sequence[str], recipe: Recipe) 
         recipe: gives their defaults.
     """
     values, fields = recipe.settings(), []
+    annotated: Any = Annotated  # with hints that only the running program knows
     for name in names:
         flag, text = name.replace("_", "-"), setting_doc(name)
-        hint = Annotated[HINTS[SETTINGS[name]], arg(name=flag, help=text)]
+        hint = annotated[HINTS[SETTINGS[name]], arg(name=flag, help=text)]
         fields.append((name, hint, dataclasses.field(default=values[name])))
     made: type[Options] = dataclasses.make_dataclass(
         options.__name__, fields, bases=(options,), frozen=True, kw_only=True
@@ -64,6 +66,9 @@ def named(arguments: Sequence[str]) -> set[str]:
 def current_names(arguments: Sequence[str]) -> list[str]:
     """The arguments, with flags that version 0.2 renamed replaced by their present names.
 
+    Raises:
+        ValueError: a setting that is a list is given twice, so that one of the lists would be lost.
+
     >>> current_names(["--keep", "3", "--mix-in=0.5"])
     ['--top-k', '3', '--unlabelled-start=0.5']
     """
@@ -73,6 +78,11 @@ def current_names(arguments: Sequence[str]) -> list[str]:
         name = flag[2:].replace("-", "_")
         renamed = flag.startswith("--") and name in RENAMED
         found.append(f"--{RENAMED[name].replace('_', '-')}{sign}{value}" if renamed else word)
+    flags = [word.partition("=")[0] for word in found if word.startswith("--")]
+    for flag in dict.fromkeys(flags):
+        listed = isinstance(USUAL.get(flag[2:].replace("-", "_")), tuple)
+        if listed and flags.count(flag) > 1:
+            raise ValueError(f"{flag} is given twice; give all its values behind one: {flag} A B")
     return found
 
 

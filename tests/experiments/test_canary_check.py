@@ -42,10 +42,23 @@ CONTROLS: list[tuple[dict[str, Any], set[str]]] = [
     ({"panel": ("correctness", "format"), "gate": "format"}, {"number spray", "other image"}),
     ({"panel": ("correctness", "majority"), "gate": "majority"}, {"other image", "hedge"}),
     (
-        {"agent": "grpo", "panel": ("correctness", "brevity"), "weights": (0.0, 1.0)},
+        {
+            "agent": "grpo",
+            "panel": ("correctness", "brevity"),
+            "weights": (0.0, 1.0),
+            "rule": "weighted_sum",
+        },
         {"other image", "truncated"},
     ),
-    ({"agent": "grpo", "panel": ("correctness", "random"), "weights": (0.0, 1.0)}, {"line spray"}),
+    (
+        {
+            "agent": "grpo",
+            "panel": ("correctness", "random"),
+            "weights": (0.0, 1.0),
+            "rule": "weighted_sum",
+        },
+        {"line spray"},
+    ),
 ]
 
 
