@@ -407,7 +407,7 @@ class RunConfig:
     token_budget: int = 0
     """The run ends with the round in which the tokens generated for training (see ``Cost``) reach
     this; 0: no limit. A decaying learning rate still spans all rounds."""
-    keep_checkpoints: int = 2
+    save_total_limit: int = 2
     """Rounds whose weights are kept, the newest among them, beside those of the best; 0: all."""
     guards: Literal["act", "watch"] = "act"
     """Whether alarms have consequences (``act``) or are only reported (``watch``)."""
@@ -421,7 +421,7 @@ class RunConfig:
 
     def __post_init__(self) -> None:
         _at_least(1, self, "rounds", "threads")
-        _at_least(0, self, "seed", "token_budget", "keep_checkpoints")
+        _at_least(0, self, "seed", "token_budget", "save_total_limit")
         check_name("agent", AGENTS, self.agent)
 
 

@@ -62,8 +62,8 @@ def reward_model(name: str) -> RewardModel:
         made: RewardModel = point.load()()
         return made
     near = get_close_matches(name, reward_names(), n=1)
-    hint = f"; did you mean {near[0]!r}?" if near else ""
-    raise ValueError(f"no reward model {name!r}{hint}; known: {', '.join(reward_names())}")
+    hint = f"; did you mean {near[0]!r}?" if near else "."
+    raise ValueError(f"no reward model {name!r}{hint} Known: {', '.join(reward_names())}")
 
 
 def reward_names() -> list[str]:

@@ -23,7 +23,7 @@ def check_disk(folder: Path, policy: Policy, recipe: Recipe) -> None:
         raise OSError(
             f"the checkpoints of this run take up to {needed / 1e9:.1f} GB, and {folder} has room "
             f"for {free / 1e9:.1f} GB; give an --out on another disk, or save space by "
-            "--lora-rank, --keep-checkpoints 1 or --dtype bfloat16"
+            "--lora-rank, --save-total-limit 1 or --dtype bfloat16"
         )
 
 
@@ -36,7 +36,7 @@ def checkpoint_bytes(policy: Policy, recipe: Recipe) -> int:
     weights = list(policy.model.parameters())
     trained = sum(each.numel() * each.element_size() for each in weights if each.requires_grad)
     every = sum(each.numel() * each.element_size() for each in weights)
-    rounds, keep = recipe.run.rounds, recipe.run.keep_checkpoints
+    rounds, keep = recipe.run.rounds, recipe.run.save_total_limit
     copies = min(rounds, (keep or rounds) + 2)
     written = trained if recipe.model.lora_rank else every
     return int(copies * written + min(rounds, 2) * MOMENTS * trained)

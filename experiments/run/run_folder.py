@@ -184,7 +184,7 @@ class RunFolder:
         """
         newest, best_one = self.newest_checkpoint(), self.checkpoint_after(best)
         present = sorted((self.path / "checkpoints").glob("round-*"))
-        keep = self.recipe().run.keep_checkpoints
+        keep = self.recipe().run.save_total_limit
         kept = {newest, best_one, *(present[-keep:] if keep else present)}
         for folder in present:
             if folder not in kept:

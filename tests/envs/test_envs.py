@@ -131,7 +131,10 @@ def test_unknown_reset_options_are_refused(options: dict[str, Any], message: str
         ({"level": 4}, "level must be one of"),
         ({"split": "dev"}, "split must be one of"),
         ({"size": 64}, "size must be 96 to 448 pixels, got 64"),
-        ({"panel": ["corectness"]}, "no reward model 'corectness'; known: .*process"),
+        (
+            {"panel": ["corectness"]},
+            "no reward model 'corectness'; did you mean 'correctness'\\? Known: .*process",
+        ),
         ({"panel": "brevity"}, "panel must be a sequence of names"),
         ({"render_mode": "human"}, "render_mode must be"),
     ],

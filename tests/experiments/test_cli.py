@@ -129,7 +129,7 @@ def test_a_dry_run_says_what_would_be_done_and_does_nothing(say: Say, tmp_path: 
     recipe = RECIPES["smoke"]
     responses = recipe.run.rounds * recipe.sampling.prompts * recipe.sampling.samples
     assert f"{responses} for training" in said.out
-    assert f"{responses * recipe.sampling.max_new_tokens:,} of them for training" in said.out
+    assert f"{responses * recipe.max_new_tokens:,} of them for training" in said.out
     assert f"at most {recipe.run.rounds * recipe.optim.updates} of 8 responses" in said.out
     assert "24 trained, 12 not trained" in said.out
     assert f"{count_weights(EMBEDDED):,} weights" in said.out
@@ -251,7 +251,7 @@ PLAIN = {"question": "How many bars?", "image": "a.png", "answer": "3"}
 BROKEN = {
     "missing image": ([{**PLAIN, "image": "gone.png"}], "gone.png"),
     "broken line": (['{"question": "How'], "line 11"),
-    "no image at all": ([{"question": "How many?", "answer": "3"}], "line 11"),
+    "image that is only marked": ([{"question": "<image> How many?", "answer": "3"}], "line 11"),
     "gold that is no option": (
         [{**PLAIN, "choices": ["red", "green"], "answer": "blue"}],
         "'blue'",
@@ -317,7 +317,8 @@ def test_a_generated_family_is_not_validated_but_measured(say: Say) -> None:
 def test_rows_that_hold_no_problem_are_left_out_on_request(say: Say, tmp_path: Path) -> None:
     path = problems(tmp_path, {**PLAIN, "image": "gone.png"})
     one_message(say("envs", "show", path), "gone.png", "--fields on_error=skip")
-    shown = say("envs", "show", path, "--count", 1, "--fields", "on_error=skip")
+    with pytest.warns(UserWarning, match="(?s)left out: .*gone.png"):
+        shown = say("envs", "show", path, "--count", 1, "--fields", "on_error=skip")
     assert (shown.code, shown.out.count("Answer: ")) == (0, 1)
 
 

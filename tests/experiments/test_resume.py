@@ -123,7 +123,7 @@ def test_a_finished_run_is_not_run_again(model: str, tmp_path: Path) -> None:
 def test_old_checkpoints_are_deleted_and_only_the_newest_has_moments(
     model: str, tmp_path: Path, keep: int, kept: set[int]
 ) -> None:
-    folder = run(TINY.replace(model=model, keep_checkpoints=keep), tmp_path / "run")
+    folder = run(TINY.replace(model=model, save_total_limit=keep), tmp_path / "run")
     best = folder.checkpoint_after(folder.rounds()[-1]["state"]["guards"]["best"])
     expected = {folder.checkpoint(number) for number in kept} | ({best} if best else set())
     assert set((folder.path / "checkpoints").iterdir()) == expected
@@ -158,7 +158,7 @@ def test_a_run_that_does_not_fit_on_the_disk_says_so_before_it_starts(
 ) -> None:
     usage = shutil.disk_usage(tmp_path)
     monkeypatch.setattr(disk_space.shutil, "disk_usage", lambda _: usage._replace(free=100_000))
-    with pytest.raises(OSError, match=r"take up to 0\.0 GB.*--keep-checkpoints 1"):
+    with pytest.raises(OSError, match=r"take up to 0\.0 GB.*--save-total-limit 1"):
         run(TINY.replace(model=model), tmp_path / "run")
     assert RunFolder(tmp_path / "run").rounds() == []
 
