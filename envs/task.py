@@ -140,6 +140,7 @@ class Task:
             text=f"{problem.question}\n{instruction}" if instruction else problem.question,
             images=RenderedImages(problem.images, self.size),
             key=problem.id,
+            places=problem.image_places,
         )
 
     def score(

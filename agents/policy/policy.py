@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -221,27 +221,42 @@ class Policy:
         """A text without the image token, which the model would take for one more image."""
         return text.replace(str(getattr(self.processor, "image_token", None) or "<image>"), "")
 
+    def messages(self, prompt: Prompt, image: str = "image") -> list[dict[str, Any]]:
+        """A prompt as messages of the chat template: one user turn.
+
+        Images stand where the prompt has them. A template that writes all images first, such as
+        that of LLaVA-1.5, gets the whole text instead, which calls them by their numbers.
+
+        Args:
+            prompt: to be asked.
+            image: the type of an image part.
+        """
+        if prompt.places and not self._template_keeps_order():
+            prompt = replace(prompt, places=())
+        content = [
+            {"type": "text", "text": self.plain(part)}
+            if isinstance(part, str)
+            else {"type": image, image: prompt.images[part]}
+            for part in prompt.parts()
+        ]
+        return [{"role": "user", "content": content}]
+
+    def _template_keeps_order(self) -> bool:
+        """Whether the chat template writes an image that follows a text behind that text."""
+        parts = [{"type": "text", "text": "?"}, {"type": "image"}]
+        turns = [[{"role": "user", "content": each}] for each in (parts, parts[::-1])]
+        behind, before = self.processor.apply_chat_template(turns, tokenize=False)
+        return bool(behind != before)
+
     def encode(self, prompts: Sequence[Prompt]) -> BatchFeature:
         """Prompts as tensors on the policy's device, padded on the left.
 
-        Each becomes one user turn of the chat template, images first, then text, followed by the
-        start of the assistant's turn. ``input_ids`` and ``attention_mask`` are (N, T) int64; the
-        tensors of the images depend on the model.
+        Each becomes the ``messages`` of the chat template, followed by the start of the assistant's
+        turn. ``input_ids`` and ``attention_mask`` are (N, T) int64; the tensors of the images
+        depend on the model.
         """
-        turns = [
-            [
-                {
-                    "role": "user",
-                    "content": [
-                        *({"type": "image", "image": image} for image in prompt.images),
-                        {"type": "text", "text": self.plain(prompt.text)},
-                    ],
-                }
-            ]
-            for prompt in prompts
-        ]
         batch: BatchFeature = self.processor.apply_chat_template(
-            turns,
+            [self.messages(prompt) for prompt in prompts],
             add_generation_prompt=True,
             tokenize=True,
             return_dict=True,

@@ -14,7 +14,7 @@ from mstar.envs.datasets.field_map import dataset_description, parse_field_optio
 from mstar.envs.datasets.source import DatasetSource, OnError
 from mstar.envs.families.base import SPLITS, Family
 from mstar.envs.families.catalog import FAMILIES
-from mstar.envs.problem import Problem, Split
+from mstar.envs.problem import Problem, Split, interleaved
 from mstar.envs.registry import open_source
 from mstar.envs.source import ProblemSource
 from mstar.envs.task import SIZES
@@ -142,7 +142,7 @@ def show(options: Show) -> None:
     split = options.split or _first_split(source)
     for index in range(options.count):
         problem = source.problem(split, 0, index)
-        print(printable(f"{problem.id}\n{problem.question}\n{_solution(problem)}\n"))
+        print(printable(f"{problem.id}\n{_question(problem)}\n{_solution(problem)}\n"))
         if options.out is not None:
             options.out.mkdir(parents=True, exist_ok=True)
             for number, image in enumerate(problem.images):
@@ -190,6 +190,13 @@ def print_blind(options: BlindOptions) -> None:
         row = asdict(measure_blind_baselines(source, options.count))
         shares = [f"{row[column]:{len(column)}.2f}" for column in columns]
         print(json.dumps(row) if options.json else "  ".join([source.name.ljust(16), *shares]))
+
+
+def _question(problem: Problem) -> str:
+    """The question with ``[image 1]`` where the first image stands, and so on."""
+    parts = interleaved(problem.question, len(problem.images), problem.image_places)
+    shown = [part if isinstance(part, str) else f"[image {part + 1}]" for part in parts]
+    return "".join(shown) if problem.image_places else "\n".join(shown)
 
 
 def _solution(problem: Problem) -> Any:

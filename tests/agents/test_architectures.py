@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from itertools import groupby
 from pathlib import Path
 
 import numpy as np
@@ -293,3 +295,50 @@ def test_lora_starts_from_the_seed_of_the_recipe(tmp_path: Path) -> None:
     )
     assert same_weights(one, again)
     assert not same_weights(one, other)
+
+
+PLACED = Prompt(
+    "like picture 2 or picture 1?", (noise(40, 40), noise(64, 40)), "placed", ((18, 27), (5, 14))
+)
+
+
+@pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
+@pytest.mark.parametrize("name", ["llava", "qwen2_5_vl"])
+def test_images_stand_inside_the_text_that_a_policy_reads(saved: Save, name: str) -> None:
+    policy = Policy.load(saved(name), device="cpu")
+    media = policy.media_tokens
+
+    def read(prompt: Prompt) -> tuple[list[str], torch.Tensor]:
+        """The texts between images, and the pixels."""
+        encoded = policy.encode([prompt])
+        ids = [-1 if token in media else token for token in encoded["input_ids"][0].tolist()]
+        runs = [list(run) for image, run in groupby(ids, lambda token: token == -1) if not image]
+        texts = [policy.processor.tokenizer.decode(run, skip_special_tokens=True) for run in runs]
+        return texts, encoded["pixel_values"]
+
+    texts, pixels = read(PLACED)
+    assert [text for text in texts if text] == ["like ", " or ", "?"]
+    swapped = replace(PLACED, images=PLACED.images[::-1], places=((0, 0), (0, 0)))
+    assert torch.equal(pixels, read(swapped)[1])  # the image that stands first is read first
+    encoded = policy.encode([PLACED])
+    (greedy,) = LocalSampler(policy, 4).sample([PLACED], 1, 0.0, 0)[0]
+    with torch.no_grad():
+        whole = policy.network.generate(**encoded, max_new_tokens=4, do_sample=False)
+    assert tuple(whole[0, encoded["input_ids"].shape[1] :].tolist()) == greedy.tokens
+    (turn,) = policy.messages(PLACED, "image_pil")
+    assert [part["type"] for part in turn["content"]] == ["text", "image_pil"] * 2 + ["text"]
+
+
+def test_a_template_that_writes_images_first_gets_a_text_that_calls_them_by_number(
+    saved: Save,
+) -> None:
+    policy = Policy.load(saved("llava"), device="cpu")
+    policy.processor.chat_template = (
+        "{% for message in messages %}{% for part in message['content'] %}"
+        "{% if part['type'] == 'image' %}<image>{% endif %}{% endfor %}"
+        "{% for part in message['content'] %}{{ part['text'] }}{% endfor %}{% endfor %}"
+    )
+    ids = policy.encode([PLACED])["input_ids"][0]
+    assert policy.processor.tokenizer.decode(ids).endswith("<image>like picture 2 or picture 1?")
+    (turn,) = policy.messages(PLACED)
+    assert [part.get("image") for part in turn["content"]] == [*PLACED.images, None]
