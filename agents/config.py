@@ -90,9 +90,19 @@ class ModelConfig:
     image_tower: Literal["auto", "frozen", "trained"] = "auto"
     """In full fine-tuning; ``auto`` trains the embedded model's and freezes all others', as is
     usual. LoRA never touches it."""
+    min_pixels: int = 0
+    """Fewest pixels of an image; smaller ones are enlarged. 0: the model's own bound."""
+    max_pixels: int = 0
+    """Most pixels of an image; larger ones are made smaller, which costs fewer tokens with most
+    models: ``mstar envs validate --model`` tells how many. 0: the model's own bound."""
 
     def __post_init__(self) -> None:
-        _at_least(0, self, "lora_rank")
+        _at_least(0, self, "lora_rank", "min_pixels", "max_pixels")
+        if 0 < self.max_pixels < self.min_pixels:
+            raise ValueError(
+                f"min_pixels is {self.min_pixels} and max_pixels {self.max_pixels}; the former "
+                "must not be larger"
+            )
 
     @property
     def trains_image_tower(self) -> bool:

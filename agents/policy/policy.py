@@ -25,6 +25,7 @@ from transformers import (
 )
 
 from mstar.agents.policy import distributed
+from mstar.agents.policy.pixels import UNBOUNDED, PixelBounds, pixel_unit
 from mstar.agents.policy.processors import load_processor
 from mstar.agents.policy.sharding import copy_into_shard
 from mstar.envs.problem import Prompt
@@ -66,10 +67,12 @@ class Policy:
     Attributes:
         model: the transformers model, or the peft model around it.
         processor: image processor, tokenizer and chat template; pads on the left.
+        pixels: into which all images are brought, before the processor sees them.
     """
 
     model: Any
     processor: Any
+    pixels: PixelBounds = UNBOUNDED
 
     @classmethod
     def load(
@@ -80,6 +83,7 @@ class Policy:
         dtype: Precision = "float32",
         attention: Attention = "auto",
         adapter: str | None = None,
+        pixels: PixelBounds = UNBOUNDED,
     ) -> Policy:
         """Load a model and its processor; a checkpoint's own code is never run.
 
@@ -90,6 +94,7 @@ class Policy:
             dtype: of the weights.
             attention: ``"eager"``, or ``"auto"`` for what transformers chooses.
             adapter: folder of a LoRA adapter to add.
+            pixels: bounds on the pixels of every image.
 
         Raises:
             FileNotFoundError: there is neither such a folder nor such a model on the hub.
@@ -99,10 +104,11 @@ class Policy:
         if (Path(name) / "adapter_config.json").is_file():
             adapter, name = name, PeftConfig.from_pretrained(name).base_model_name_or_path
         processor = load_processor(name, vision_language_config(name))
+        pixels.allow(processor.image_processor)
         model = load_weights(name, dtype, attention)
         if adapter is not None:
             model = with_adapter(model, adapter)
-        return cls(model.to(pick_device(device)).eval(), processor)
+        return cls(model.to(pick_device(device)).eval(), processor, pixels)
 
     def save(self, directory: str | Path) -> None:
         """Write the weights, as safetensors, and the processor's files as they came.
@@ -133,7 +139,7 @@ class Policy:
             exclude_modules=NOT_ADAPTED,
             task_type="CAUSAL_LM",
         )
-        return Policy(get_peft_model(self.model, config), self.processor)
+        return replace(self, model=get_peft_model(self.model, config))
 
     def freeze_image_tower(self) -> None:
         """Leave the image tower as it is in training, its merger to text tokens included."""
@@ -233,10 +239,11 @@ class Policy:
         """
         if prompt.places and not self._template_keeps_order():
             prompt = replace(prompt, places=())
+        unit = pixel_unit(self.processor.image_processor)
         content = [
             {"type": "text", "text": self.plain(part)}
             if isinstance(part, str)
-            else {"type": image, image: prompt.images[part]}
+            else {"type": image, image: self.pixels.fitted(prompt.images[part], unit)}
             for part in prompt.parts()
         ]
         return [{"role": "user", "content": content}]
