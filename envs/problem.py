@@ -131,12 +131,14 @@ class Prompt:
         key: seeds the sampling; prompts with the same key draw the same random numbers.
         places: for each image, the characters of the text that it replaces; () if all images are
             shown before the text.
+        system: the system turn in front of the user's; "" for none.
     """
 
     text: str
     images: Sequence[Image.Image]
     key: str
     places: tuple[Span, ...] = ()
+    system: str = ""
 
     def parts(self) -> list[str | int]:
         """Texts and indices of images, as they follow one another."""

@@ -37,7 +37,8 @@ class TaskConfig(TypedDict, total=False):
         split: train (default), validation or test.
         size: side in pixels of drawn images and of observations, 96 to 448; 112 by default.
         panel: names of reward models, or a ``RewardPanel``; correctness and format by default.
-        instruction: follows the question in the prompt; ``INSTRUCTION`` by default.
+        instruction: follows the question in the prompt; ``INSTRUCTION`` by default, "" for none.
+        system: the system turn of every prompt; "" (default) for none.
         form: open (default), or choice: open questions become multiple-choice questions.
         unlabelled: share of the problems whose answer is withheld; 0 by default.
         seed: of the problems; random by default.
@@ -50,6 +51,7 @@ class TaskConfig(TypedDict, total=False):
     size: int
     panel: RewardPanel | Sequence[str] | None
     instruction: str
+    system: str
     form: Form
     unlabelled: float
     seed: int | None
@@ -75,6 +77,7 @@ class Task:
         split: train, validation or test.
         size: side of drawn images and of observations, in pixels.
         instruction: follows the question in the prompt.
+        system: the system turn of every prompt; "" for none.
 
     Raises:
         TypeError: an option that ``TaskConfig`` does not have.
@@ -89,6 +92,7 @@ class Task:
         self.split: Split = config.get("split", "train")
         self.size = config.get("size", 112)
         self.instruction = config.get("instruction", INSTRUCTION)
+        self.system = config.get("system", "")
         self._seed: int | None = None
         self._index = 0
         if (seed := config.get("seed")) is not None:
@@ -141,6 +145,7 @@ class Task:
             images=RenderedImages(problem.images, self.size),
             key=problem.id,
             places=problem.image_places,
+            system=self.system,
         )
 
     def score(

@@ -18,6 +18,7 @@ from mstar.agents.sampling.local import LocalSampler
 from mstar.envs.problem import Prompt
 from mstar.rewards.base import LazyImage, RewardModel, Rule
 from mstar.rewards.models.endpoint import Endpoint
+from mstar.rewards.models.format import Format
 from mstar.rewards.models.grounding import ImageAblation
 from mstar.rewards.models.outcome import OutcomeReward
 from mstar.rewards.models.self_judge import Ask, SelfJudge
@@ -70,7 +71,13 @@ def self_judge(recipe: Recipe) -> RewardModel:
     return SelfJudge(_greedy_replies(_frozen(recipe.model), recipe.data.image_size))
 
 
+def response_form(recipe: Recipe) -> RewardModel:
+    """Whether a response has the form that the recipe's prompts ask for."""
+    return Format(recipe.data.answer_form)
+
+
 JUDGES: dict[str, Callable[[Recipe], RewardModel]] = {
+    "format": response_form,
     "process": process,
     "outcome": outcome,
     "image_ablation": image_ablation,

@@ -228,7 +228,7 @@ class Policy:
         return text.replace(str(getattr(self.processor, "image_token", None) or "<image>"), "")
 
     def messages(self, prompt: Prompt, image: str = "image") -> list[dict[str, Any]]:
-        """A prompt as messages of the chat template: one user turn.
+        """A prompt as messages of the chat template: its system turn, if any, and one user turn.
 
         Images stand where the prompt has them. A template that writes all images first, such as
         that of LLaVA-1.5, gets the whole text instead, which calls them by their numbers.
@@ -246,7 +246,11 @@ class Policy:
             else {"type": image, image: self.pixels.fitted(prompt.images[part], unit)}
             for part in prompt.parts()
         ]
-        return [{"role": "user", "content": content}]
+        asked = {"role": "user", "content": content}
+        if not prompt.system:
+            return [asked]
+        system = [{"type": "text", "text": self.plain(prompt.system)}]
+        return [{"role": "system", "content": system}, asked]
 
     def _template_keeps_order(self) -> bool:
         """Whether the chat template writes an image that follows a text behind that text."""

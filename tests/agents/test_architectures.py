@@ -343,6 +343,11 @@ def test_a_template_that_writes_images_first_gets_a_text_that_calls_them_by_numb
     )
     ids = policy.encode([PLACED])["input_ids"][0]
     assert policy.processor.tokenizer.decode(ids).endswith("<image>like picture 2 or picture 1?")
+    told = policy.messages(replace(PLACED, system="Be brief."))
+    assert [turn["role"] for turn in told] == ["system", "user"]
+    assert "Be brief." in policy.processor.tokenizer.decode(
+        policy.encode([replace(PLACED, system="Be brief.")])["input_ids"][0]
+    )
     (turn,) = policy.messages(PLACED)
     assert [part.get("image") for part in turn["content"]] == [*PLACED.images, None]
 
