@@ -75,8 +75,8 @@ class DataConfig:
     """Follows the question: a text, ``@FILE`` for the text of a file, ``none``, or ``default`` for
     what asks for ``answer_form``."""
     system: str = "none"
-    """The system turn of every prompt: a text, ``@FILE``, or ``none``. System prompts of a data set
-    stand in front of its questions."""
+    """The system turn of every prompt: a text, ``@FILE``, ``data`` for the system prompts of a data
+    set, or ``none``, with which those stand in front of its questions."""
     image_size: int = 96
     """Side of generated images, in pixels, 96 to 448."""
     training_problems: int = 0
@@ -96,7 +96,7 @@ class DataConfig:
 
     @property
     def system_text(self) -> str:
-        """The system turn; "" for none."""
+        """The system turn; "" for none, ``data`` for that of the data."""
         return "" if self.system == "none" else self.system
 
 

@@ -57,6 +57,7 @@ class Problem:
         withheld: the labelled problem behind an unlabelled one, for evaluation only.
         image_places: for each image, the characters of the question in whose place it stands, such
             as "picture 1"; (0, 0) is in front of it. () if all images stand in front.
+        system: the system prompt of a data set that the question begins with; "" if there is none.
     """
 
     id: str
@@ -73,6 +74,7 @@ class Problem:
     answer_spec: Answer | None = None
     withheld: Problem | None = None
     image_places: tuple[Span, ...] = ()
+    system: str = ""
 
     @property
     def pictures(self) -> tuple[LazyImage, ...]:

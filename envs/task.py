@@ -38,7 +38,8 @@ class TaskConfig(TypedDict, total=False):
         size: side in pixels of drawn images and of observations, 96 to 448; 112 by default.
         panel: names of reward models, or a ``RewardPanel``; correctness and format by default.
         instruction: follows the question in the prompt; ``INSTRUCTION`` by default, "" for none.
-        system: the system turn of every prompt; "" (default) for none.
+        system: the system turn of every prompt, "" (default) for none, or ``data`` for the system
+            prompts of a data set, which otherwise stand in front of its questions.
         form: open (default), or choice: open questions become multiple-choice questions.
         unlabelled: share of the problems whose answer is withheld; 0 by default.
         seed: of the problems; random by default.
@@ -77,7 +78,7 @@ class Task:
         split: train, validation or test.
         size: side of drawn images and of observations, in pixels.
         instruction: follows the question in the prompt.
-        system: the system turn of every prompt; "" for none.
+        system: the system turn of every prompt, "" for none, or ``data``.
 
     Raises:
         TypeError: an option that ``TaskConfig`` does not have.
@@ -140,12 +141,18 @@ class Task:
         """
         own = problem.instruction
         instruction = self.instruction if own is None else own
+        text = f"{problem.question}\n{instruction}" if instruction else problem.question
+        system, places = self.system, problem.image_places
+        if self.system == "data":
+            cut = len(text) - len(text.removeprefix(problem.system).lstrip())
+            system, text = problem.system, text[cut:]
+            places = tuple((max(0, start - cut), max(0, end - cut)) for start, end in places)
         return Prompt(
-            text=f"{problem.question}\n{instruction}" if instruction else problem.question,
+            text=text,
             images=RenderedImages(problem.images, self.size),
             key=problem.id,
-            places=problem.image_places,
-            system=self.system,
+            places=places,
+            system=system,
         )
 
     def score(

@@ -61,7 +61,8 @@ def question_text(value: Any) -> str:
 def single_turns(value: Any) -> list[list[dict[str, Any]]]:
     r"""One conversation of a question and its answer for each answer of a conversation.
 
-    A question includes all that comes before it, a system prompt as well.
+    A question includes all that comes before it, a system prompt as well, which its message also
+    has under ``system``.
 
     >>> more = [{"user": "Red?", "assistant": "No"}, {"user": "Blue?", "assistant": "Yes"}]
     >>> [question_text(turn) for turn in single_turns(more)]
@@ -75,17 +76,30 @@ def single_turns(value: Any) -> list[list[dict[str, Any]]]:
     messages = [pair for item in value for pair in _roles_and_contents(item)]
     if all(role is None for role, _ in messages):
         return []
+    role, content = messages[0]
+    system = _text_of(content) if role == "system" else value[0].get("system", "")
+    asked_by = {"role": "user", "system": system}
     before: list[Any] = []
     turns: list[list[dict[str, Any]]] = []
     for number, (role, content) in enumerate(messages):
         asked = number == 0 or messages[number - 1][0] in USER_ROLES
         if role in ASSISTANT_ROLES and asked:
             answer = {"role": "assistant", "content": content}
-            turns.append([{"role": "user", "content": list(before)}, answer])
+            turns.append([{**asked_by, "content": list(before)}, answer])
         before += content if isinstance(content, list) else [{"type": "text", "text": content}]
     if not turns or messages[-1][0] in USER_ROLES:
-        turns.append([{"role": "user", "content": before}])
+        turns.append([{**asked_by, "content": before}])
     return turns
+
+
+def system_prompt(value: Any) -> str:
+    """What a conversation begins with before the user speaks; "" if it has no such message.
+
+    >>> system_prompt([{"role": "system", "content": "Hi"}, {"role": "user", "content": "Why?"}])
+    'Hi'
+    """
+    turns = single_turns(value)
+    return as_text(turns[-1][0]["system"]).strip() if turns else ""
 
 
 def named_images(text: str) -> list[str]:

@@ -16,6 +16,7 @@ from mstar.envs.datasets.cell_texts import (
     clean_question,
     name_placeholders,
     question_text,
+    system_prompt,
 )
 from mstar.envs.datasets.field_map import AnswerForm, FieldMap, look_up
 from mstar.envs.datasets.images import StoredImage
@@ -45,6 +46,7 @@ class ParsedRow:
         where: file and line.
         id: the row's own id; "" if it has none.
         question: without placeholders for images.
+        system: the system prompt that the question begins with; "" if it has none.
         images: those of the options last; () if the problem is text only.
         image_places: where each stands in the full question; () if all stand in front of it.
         answer: the reference answer as written; "" if the row is unlabelled.
@@ -59,6 +61,7 @@ class ParsedRow:
     where: str
     id: str
     question: str
+    system: str
     images: tuple[StoredImage, ...] = field(repr=False)
     image_places: tuple[Span, ...]
     answer: str
@@ -138,15 +141,13 @@ def parse_row(
     choices = tuple(option.text for option in options)
     if not choices and answer and declared in (None, "choice"):
         choices = _options_in_question(asked.text, answer)
-    if not choices and len(answer.split()) > LONGEST_ANSWER:
-        raise ValueError(
-            f"the answer {answer[:60]!r}... has {len(answer.split())} words, which can't be "
-            "checked; map the column with the final answer"
-        )
+    if not choices:
+        _check_open_answer(answer)
     parsed = ParsedRow(
         where=row.where,
         id=_cell_text(row, fields.id)[:LONGEST_NAME],
         question=asked.text,
+        system=system_prompt(look_up(row.cells, fields.question)),
         images=all_images,
         image_places=_image_places(asked, options, len(all_images)),
         answer=answer,
@@ -196,6 +197,14 @@ def _resolve_leniently(answer: str, choices: Sequence[str], form: AnswerForm) ->
 def _check_length(what: str, text: str) -> None:
     if not 0 < len(text) <= LONGEST_QUESTION:
         raise ValueError(f"{what} has {len(text)} characters; it must have 1 to {LONGEST_QUESTION}")
+
+
+def _check_open_answer(answer: str) -> None:
+    if (words := len(answer.split())) > LONGEST_ANSWER:
+        raise ValueError(
+            f"the answer {answer[:60]!r}... has {words} words, which can't be checked; map the "
+            "column with the final answer"
+        )
 
 
 def _type_and_answer(row: RawRow, fields: FieldMap) -> tuple[AnswerType | None, str]:

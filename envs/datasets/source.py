@@ -138,6 +138,7 @@ class DatasetSource:
                 images=row.parsed.images,
                 image_places=row.parsed.image_places,
                 question=row.content.question,
+                system=row.parsed.system,
                 answer=row.answer,
                 template=row.parsed.topic,
                 tags={"family": self.name},

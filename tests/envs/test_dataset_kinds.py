@@ -373,6 +373,18 @@ def test_the_same_image_in_another_encoding_in_a_later_split_is_warned_of() -> N
     assert [f.count for f in found] == [1]
 
 
+def test_a_system_prompt_stands_in_front_of_the_question_or_in_a_turn_of_its_own() -> None:
+    texts = {"system": "Be brief.", "user": "Is <image> red?", "assistant": "No"}
+    messages = [{"role": role, "content": text} for role, text in texts.items()]
+    problem = only([{"messages": messages, "images": [drawing(1)]}])
+    usual = Task(source="BarChart", instruction="Go.").prompt(problem)
+    assert (usual.system, usual.parts()) == ("", ["Be brief.\nIs ", 0, " red?\nGo."])
+    own = Task(source="BarChart", instruction="Go.", system="data").prompt(problem)
+    assert (own.system, own.parts()) == ("Be brief.", ["Is ", 0, " red?\nGo."])
+    bare = Task(source="BarChart", instruction="Go.", system="data").prompt(only([row()]))
+    assert (bare.system, bare.text) == ("", "How many 0?\nGo.")
+
+
 # Where images stand
 
 
