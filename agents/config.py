@@ -10,6 +10,7 @@ import dataclasses
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from math import inf
+from pathlib import Path
 from types import UnionType
 from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
 
@@ -20,7 +21,9 @@ from mstar.agents.explore.catalog import CONTROLLERS, MIXINGS
 from mstar.agents.registry import check_name, did_you_mean, unknown
 from mstar.agents.sampling.catalog import ENGINES
 from mstar.envs.task import Form
+from mstar.envs.variants.instructions import FORM_INSTRUCTIONS
 from mstar.envs.variants.phrasing import Axis
+from mstar.rewards.models.format import ResponseForm
 from mstar.rewards.rules import RULES
 from mstar.rewards.verifier.unfinished import Unfinished
 from mstar.rewards.voting import VOTES, VoteName
@@ -65,6 +68,16 @@ class DataConfig:
     """``open``, or ``choice``: open questions get options to choose from."""
     phrasings: tuple[Axis, ...] = ()
     """What varies in the prompts from problem to problem and from round to round."""
+    answer_form: ResponseForm = "answer"
+    """What prompts ask for and ``format`` rewards: ``answer``, a line "Answer: ..." (any form that
+    is recognised is rewarded); ``boxed``, ``\\boxed{}``; ``tags``, ``<answer>``; ``thinking``,
+    ``<think>`` and then an answer."""
+    instruction: str = "default"
+    """Follows the question: a text, ``@FILE`` for the text of a file, ``none``, or ``default`` for
+    what asks for ``answer_form``."""
+    system: str = "none"
+    """The system turn of every prompt: a text, ``@FILE``, ``data`` for the system prompts of a data
+    set, or ``none``, with which those stand in front of its questions."""
     image_size: int = 96
     """Side of generated images, in pixels, 96 to 448."""
     training_problems: int = 0
@@ -72,6 +85,20 @@ class DataConfig:
 
     def __post_init__(self) -> None:
         _at_least(0, self, "training_problems")
+        for name in ("instruction", "system"):
+            object.__setattr__(self, name, _text_or_file(name, getattr(self, name)))
+
+    @property
+    def instruction_text(self) -> str:
+        """The instruction, with ``default`` and ``none`` resolved."""
+        if self.instruction == "default":
+            return FORM_INSTRUCTIONS[self.answer_form]
+        return "" if self.instruction == "none" else self.instruction
+
+    @property
+    def system_text(self) -> str:
+        """The system turn; "" for none, ``data`` for that of the data."""
+        return "" if self.system == "none" else self.system
 
 
 @dataclass(frozen=True)
@@ -91,9 +118,19 @@ class ModelConfig:
     image_tower: Literal["auto", "frozen", "trained"] = "auto"
     """In full fine-tuning; ``auto`` trains the embedded model's and freezes all others', as is
     usual. LoRA never touches it."""
+    min_pixels: int = 0
+    """Fewest pixels of an image; smaller ones are enlarged. 0: the model's own bound."""
+    max_pixels: int = 0
+    """Most pixels of an image; larger ones are made smaller, which costs fewer tokens with most
+    models: ``mstar envs validate --model`` tells how many. 0: the model's own bound."""
 
     def __post_init__(self) -> None:
-        _at_least(0, self, "lora_rank")
+        _at_least(0, self, "lora_rank", "min_pixels", "max_pixels")
+        if 0 < self.max_pixels < self.min_pixels:
+            raise ValueError(
+                f"min_pixels is {self.min_pixels} and max_pixels {self.max_pixels}; the former "
+                "must not be larger"
+            )
 
     @property
     def trains_image_tower(self) -> bool:
@@ -589,6 +626,18 @@ def unknown_setting(name: str) -> str:
     """The message for a name that no setting has, with the nearest; they are too many to list."""
     nearest = unknown("setting", name, [*GROUPS, *SETTINGS]).partition(" Known: ")[0]
     return f"{nearest} `mstar config` prints all settings"
+
+
+def _text_or_file(name: str, value: str) -> str:
+    """A text, or that of the file behind ``@``: a stored recipe does not depend on the file."""
+    if not value.startswith("@"):
+        return value
+    try:
+        return Path(value[1:]).read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise ValueError(
+            f"{name} is {value!r}, but that file cannot be read as text: {error}"
+        ) from None
 
 
 def _at_least(least: int, config: Any, *names: str) -> None:

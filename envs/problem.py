@@ -13,6 +13,7 @@ from mstar.rewards.base import Answer, Attempt, LazyImage
 
 StepKind = Literal["perceive", "compute", "conclude"]
 Split = Literal["train", "validation", "test"]
+Span = tuple[int, int]  # characters of a text: the first, and the one behind the last
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +55,9 @@ class Problem:
         answer_spec: how to read answers if `answer` is None: type, options and unit; its value
             is "".
         withheld: the labelled problem behind an unlabelled one, for evaluation only.
+        image_places: for each image, the characters of the question in whose place it stands, such
+            as "picture 1"; (0, 0) is in front of it. () if all images stand in front.
+        system: the system prompt of a data set that the question begins with; "" if there is none.
     """
 
     id: str
@@ -69,6 +73,8 @@ class Problem:
     instruction: str | None = None
     answer_spec: Answer | None = None
     withheld: Problem | None = None
+    image_places: tuple[Span, ...] = ()
+    system: str = ""
 
     @property
     def pictures(self) -> tuple[LazyImage, ...]:
@@ -123,13 +129,45 @@ class Prompt:
 
     Attributes:
         text: question and instruction, as the user's turn.
-        images: shown before the text, in order.
+        images: shown before the text, in order, unless `places` says otherwise.
         key: seeds the sampling; prompts with the same key draw the same random numbers.
+        places: for each image, the characters of the text that it replaces; () if all images are
+            shown before the text.
+        system: the system turn in front of the user's; "" for none.
     """
 
     text: str
     images: Sequence[Image.Image]
     key: str
+    places: tuple[Span, ...] = ()
+    system: str = ""
+
+    def parts(self) -> list[str | int]:
+        """Texts and indices of images, as they follow one another."""
+        return interleaved(self.text, len(self.images), self.places)
+
+
+def interleaved(text: str, images: int, places: Sequence[Span] = ()) -> list[str | int]:
+    """A text split where images stand: parts of the text, and indices of images.
+
+    >>> interleaved("Is picture 1 red?", 1, ((3, 12),))
+    ['Is ', 0, ' red?']
+
+    Args:
+        text: with names of images.
+        images: how many there are.
+        places: for each image, the characters that it replaces; images in one place keep their
+            order. () puts all of them in front.
+    """
+    if not places:
+        return [*range(images), text]
+    parts: list[str | int] = []
+    position = 0
+    for index in sorted(range(images), key=places.__getitem__):
+        start, end = places[index]
+        parts += [text[position:start], index]
+        position = end
+    return [part for part in [*parts, text[position:]] if part != ""]
 
 
 class RenderedImages(Sequence[Image.Image]):

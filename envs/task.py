@@ -37,7 +37,9 @@ class TaskConfig(TypedDict, total=False):
         split: train (default), validation or test.
         size: side in pixels of drawn images and of observations, 96 to 448; 112 by default.
         panel: names of reward models, or a ``RewardPanel``; correctness and format by default.
-        instruction: follows the question in the prompt; ``INSTRUCTION`` by default.
+        instruction: follows the question in the prompt; ``INSTRUCTION`` by default, "" for none.
+        system: the system turn of every prompt, "" (default) for none, or ``data`` for the system
+            prompts of a data set, which otherwise stand in front of its questions.
         form: open (default), or choice: open questions become multiple-choice questions.
         unlabelled: share of the problems whose answer is withheld; 0 by default.
         seed: of the problems; random by default.
@@ -50,6 +52,7 @@ class TaskConfig(TypedDict, total=False):
     size: int
     panel: RewardPanel | Sequence[str] | None
     instruction: str
+    system: str
     form: Form
     unlabelled: float
     seed: int | None
@@ -75,6 +78,7 @@ class Task:
         split: train, validation or test.
         size: side of drawn images and of observations, in pixels.
         instruction: follows the question in the prompt.
+        system: the system turn of every prompt, "" for none, or ``data``.
 
     Raises:
         TypeError: an option that ``TaskConfig`` does not have.
@@ -89,6 +93,7 @@ class Task:
         self.split: Split = config.get("split", "train")
         self.size = config.get("size", 112)
         self.instruction = config.get("instruction", INSTRUCTION)
+        self.system = config.get("system", "")
         self._seed: int | None = None
         self._index = 0
         if (seed := config.get("seed")) is not None:
@@ -136,10 +141,18 @@ class Task:
         """
         own = problem.instruction
         instruction = self.instruction if own is None else own
+        text = f"{problem.question}\n{instruction}" if instruction else problem.question
+        system, places = self.system, problem.image_places
+        if self.system == "data":
+            cut = len(text) - len(text.removeprefix(problem.system).lstrip())
+            system, text = problem.system, text[cut:]
+            places = tuple((max(0, start - cut), max(0, end - cut)) for start, end in places)
         return Prompt(
-            text=f"{problem.question}\n{instruction}" if instruction else problem.question,
+            text=text,
             images=RenderedImages(problem.images, self.size),
             key=problem.id,
+            places=places,
+            system=system,
         )
 
     def score(

@@ -105,11 +105,14 @@ class StandIn:
         assert body["logprobs"]
         assert body["temperature"] > 0 or body["n"] == 1, "vLLM refuses many greedy samples"
         (message,) = body["messages"]
-        prompt = Prompt(
-            "".join(part["text"] for part in message["content"] if part["type"] == "text"),
-            tuple(picture(p) for p in message["content"] if p["type"] == "image_url"),
-            "",
-        )
+        text, images, places = "", list[Image.Image](), list[tuple[int, int]]()
+        for part in message["content"]:
+            if part["type"] == "text":
+                text += part["text"]
+            else:
+                images.append(picture(part))
+                places.append((len(text), len(text)))
+        prompt = Prompt(text, images, "", tuple(places))
         sampler = LocalSampler(self.policy, body["max_tokens"])
         (group,) = sampler.sample([prompt], body["n"], body["temperature"], body["seed"])
         read = self.policy.encode([prompt])["input_ids"][0].tolist()

@@ -7,16 +7,18 @@ from collections.abc import Callable, Sequence
 from functools import lru_cache, partial
 from pathlib import Path
 
-from mstar.agents.config import Recipe
+from mstar.agents.config import ModelConfig, Recipe
 from mstar.agents.judges.image_ablation import ImageGap
 from mstar.agents.judges.step_judge import STEP_JUDGE, StepJudge, StepJudgeReward
 from mstar.agents.policy.embedded import EMBEDDED
-from mstar.agents.policy.policy import Policy, Precision
+from mstar.agents.policy.pixels import PixelBounds
+from mstar.agents.policy.policy import Policy
 from mstar.agents.registry import did_you_mean
 from mstar.agents.sampling.local import LocalSampler
 from mstar.envs.problem import Prompt
 from mstar.rewards.base import LazyImage, RewardModel, Rule
 from mstar.rewards.models.endpoint import Endpoint
+from mstar.rewards.models.format import Format
 from mstar.rewards.models.grounding import ImageAblation
 from mstar.rewards.models.outcome import OutcomeReward
 from mstar.rewards.models.self_judge import Ask, SelfJudge
@@ -56,9 +58,7 @@ def outcome(recipe: Recipe) -> RewardModel:
 
 def image_ablation(recipe: Recipe) -> RewardModel:
     """How much images raise the likelihood of a right response under the recipe's base model."""
-    return ImageAblation(
-        ImageGap(_frozen(recipe.model.name, recipe.model.dtype), recipe.data.image_size)
-    )
+    return ImageAblation(ImageGap(_frozen(recipe.model), recipe.data.image_size))
 
 
 def self_judge(recipe: Recipe) -> RewardModel:
@@ -68,12 +68,16 @@ def self_judge(recipe: Recipe) -> RewardModel:
             recipe.rewards.judge_url, recipe.rewards.judge_model, os.environ.get(JUDGE_KEY)
         )
         return SelfJudge(endpoint, workers=8)
-    return SelfJudge(
-        _greedy_replies(_frozen(recipe.model.name, recipe.model.dtype), recipe.data.image_size)
-    )
+    return SelfJudge(_greedy_replies(_frozen(recipe.model), recipe.data.image_size))
+
+
+def response_form(recipe: Recipe) -> RewardModel:
+    """Whether a response has the form that the recipe's prompts ask for."""
+    return Format(recipe.data.answer_form)
 
 
 JUDGES: dict[str, Callable[[Recipe], RewardModel]] = {
+    "format": response_form,
     "process": process,
     "outcome": outcome,
     "image_ablation": image_ablation,
@@ -153,5 +157,7 @@ def step_judge_in(panel: RewardPanel) -> StepJudge:
 
 
 @lru_cache(maxsize=1)  # shared by the reward models of a panel, none of which trains it
-def _frozen(model: str, dtype: Precision) -> Policy:
-    return Policy.load(str(EMBEDDED) if model == "embedded" else model, dtype=dtype)
+def _frozen(model: ModelConfig) -> Policy:
+    name = str(EMBEDDED) if model.name == "embedded" else model.name
+    pixels = PixelBounds(model.min_pixels, model.max_pixels)
+    return Policy.load(name, dtype=model.dtype, pixels=pixels)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -25,6 +25,7 @@ from transformers import (
 )
 
 from mstar.agents.policy import distributed
+from mstar.agents.policy.pixels import UNBOUNDED, PixelBounds, pixel_unit
 from mstar.agents.policy.processors import load_processor
 from mstar.agents.policy.sharding import copy_into_shard
 from mstar.envs.problem import Prompt
@@ -66,10 +67,12 @@ class Policy:
     Attributes:
         model: the transformers model, or the peft model around it.
         processor: image processor, tokenizer and chat template; pads on the left.
+        pixels: into which all images are brought, before the processor sees them.
     """
 
     model: Any
     processor: Any
+    pixels: PixelBounds = UNBOUNDED
 
     @classmethod
     def load(
@@ -80,6 +83,7 @@ class Policy:
         dtype: Precision = "float32",
         attention: Attention = "auto",
         adapter: str | None = None,
+        pixels: PixelBounds = UNBOUNDED,
     ) -> Policy:
         """Load a model and its processor; a checkpoint's own code is never run.
 
@@ -90,6 +94,7 @@ class Policy:
             dtype: of the weights.
             attention: ``"eager"``, or ``"auto"`` for what transformers chooses.
             adapter: folder of a LoRA adapter to add.
+            pixels: bounds on the pixels of every image.
 
         Raises:
             FileNotFoundError: there is neither such a folder nor such a model on the hub.
@@ -99,10 +104,11 @@ class Policy:
         if (Path(name) / "adapter_config.json").is_file():
             adapter, name = name, PeftConfig.from_pretrained(name).base_model_name_or_path
         processor = load_processor(name, vision_language_config(name))
+        pixels.allow(processor.image_processor)
         model = load_weights(name, dtype, attention)
         if adapter is not None:
             model = with_adapter(model, adapter)
-        return cls(model.to(pick_device(device)).eval(), processor)
+        return cls(model.to(pick_device(device)).eval(), processor, pixels)
 
     def save(self, directory: str | Path) -> None:
         """Write the weights, as safetensors, and the processor's files as they came.
@@ -133,7 +139,7 @@ class Policy:
             exclude_modules=NOT_ADAPTED,
             task_type="CAUSAL_LM",
         )
-        return Policy(get_peft_model(self.model, config), self.processor)
+        return replace(self, model=get_peft_model(self.model, config))
 
     def freeze_image_tower(self) -> None:
         """Leave the image tower as it is in training, its merger to text tokens included."""
@@ -221,27 +227,47 @@ class Policy:
         """A text without the image token, which the model would take for one more image."""
         return text.replace(str(getattr(self.processor, "image_token", None) or "<image>"), "")
 
+    def messages(self, prompt: Prompt, image: str = "image") -> list[dict[str, Any]]:
+        """A prompt as messages of the chat template: its system turn, if any, and one user turn.
+
+        Images stand where the prompt has them. A template that writes all images first, such as
+        that of LLaVA-1.5, gets the whole text instead, which calls them by their numbers.
+
+        Args:
+            prompt: to be asked.
+            image: the type of an image part.
+        """
+        if prompt.places and not self._template_keeps_order():
+            prompt = replace(prompt, places=())
+        unit = pixel_unit(self.processor.image_processor)
+        content = [
+            {"type": "text", "text": self.plain(part)}
+            if isinstance(part, str)
+            else {"type": image, image: self.pixels.fitted(prompt.images[part], unit)}
+            for part in prompt.parts()
+        ]
+        asked = {"role": "user", "content": content}
+        if not prompt.system:
+            return [asked]
+        system = [{"type": "text", "text": self.plain(prompt.system)}]
+        return [{"role": "system", "content": system}, asked]
+
+    def _template_keeps_order(self) -> bool:
+        """Whether the chat template writes an image that follows a text behind that text."""
+        parts = [{"type": "text", "text": "?"}, {"type": "image"}]
+        turns = [[{"role": "user", "content": each}] for each in (parts, parts[::-1])]
+        behind, before = self.processor.apply_chat_template(turns, tokenize=False)
+        return bool(behind != before)
+
     def encode(self, prompts: Sequence[Prompt]) -> BatchFeature:
         """Prompts as tensors on the policy's device, padded on the left.
 
-        Each becomes one user turn of the chat template, images first, then text, followed by the
-        start of the assistant's turn. ``input_ids`` and ``attention_mask`` are (N, T) int64; the
-        tensors of the images depend on the model.
+        Each becomes the ``messages`` of the chat template, followed by the start of the assistant's
+        turn. ``input_ids`` and ``attention_mask`` are (N, T) int64; the tensors of the images
+        depend on the model.
         """
-        turns = [
-            [
-                {
-                    "role": "user",
-                    "content": [
-                        *({"type": "image", "image": image} for image in prompt.images),
-                        {"type": "text", "text": self.plain(prompt.text)},
-                    ],
-                }
-            ]
-            for prompt in prompts
-        ]
         batch: BatchFeature = self.processor.apply_chat_template(
-            turns,
+            [self.messages(prompt) for prompt in prompts],
             add_generation_prompt=True,
             tokenize=True,
             return_dict=True,

@@ -12,7 +12,7 @@ from trl.trainer.utils import ensure_master_addr_port
 
 from mstar.agents.config import Recipe
 from mstar.agents.policy.policy import Policy
-from mstar.agents.sampling.vllm import Reply, Request, VLLMEngine, chat_messages
+from mstar.agents.sampling.vllm import Reply, Request, VLLMEngine
 from mstar.agents.sampling.weight_transfer import WeightTransfer
 from mstar.envs.problem import Prompt
 
@@ -58,9 +58,7 @@ class ColocatedSampler(VLLMEngine):
     def request(self, prompts: Sequence[Prompt], requests: Sequence[Request]) -> list[Reply]:
         """Have vLLM reply to all requests in one batch; see ``VLLMEngine.request``."""
         assert self._vllm is not None, "weights are sent first"
-        messages = [
-            chat_messages(self.policy, prompts[each.prompt], "image_pil") for each in requests
-        ]
+        messages = [self.policy.messages(prompts[each.prompt], "image_pil") for each in requests]
         return self._vllm.chat(messages, requests, self.max_new_tokens)
 
 

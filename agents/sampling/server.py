@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 from mstar.agents.config import Recipe
 from mstar.agents.policy.policy import Policy
-from mstar.agents.sampling.vllm import Reply, Request, VLLMEngine, chat_messages
+from mstar.agents.sampling.vllm import Reply, Request, VLLMEngine
 from mstar.agents.sampling.vllm_client import Server, server_at
 from mstar.agents.sampling.weight_transfer import WeightTransfer, transfer_to
 from mstar.envs.problem import Prompt
@@ -70,7 +70,7 @@ class ServerSampler(VLLMEngine):
 
     def _send(self, prompt: Prompt, request: Request) -> Reply:
         reply = self.server.chat(
-            [chat_messages(self.policy, prompt)],
+            [self.policy.messages(prompt)],
             n=request.drawn,
             temperature=request.temperature,
             max_tokens=self.max_new_tokens,

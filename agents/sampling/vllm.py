@@ -7,7 +7,6 @@ from abc import abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import groupby
-from typing import Any
 
 from torch import bfloat16
 from torch.distributed.fsdp import FSDPModule
@@ -200,16 +199,3 @@ def requests_of(
             requests.append(Request(index, first, temperature, samples, drawn_by))
             first += samples
     return requests
-
-
-def chat_messages(policy: Policy, prompt: Prompt, image: str = "image") -> list[dict[str, Any]]:
-    """A prompt as one user turn, images first, as ``Policy.encode`` has it.
-
-    Args:
-        policy: whose image token is left out of the text.
-        prompt: to be asked.
-        image: the type of an image part.
-    """
-    content: list[dict[str, Any]] = [{"type": image, image: each} for each in prompt.images]
-    content.append({"type": "text", "text": policy.plain(prompt.text)})
-    return [{"role": "user", "content": content}]

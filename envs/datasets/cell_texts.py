@@ -6,10 +6,11 @@ import math
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from mstar.envs.datasets.field_map import fields_example
 from mstar.envs.datasets.options import as_text, parse_options
+from mstar.envs.problem import Span
 from mstar.rewards.verifier.verify import extract
 
 LONGEST_ANSWER_TEXT = 2_000  # characters
@@ -32,6 +33,19 @@ QUOTED = re.compile(r"\[\s*(['\"]).{0,2000}\1\s*,?\s*\]", re.S)  # a list of tex
 USER_ROLES, ASSISTANT_ROLES = ("user", "human"), ("assistant", "gpt")
 
 
+class PlacedText(NamedTuple):
+    """A text with names of images in the place of placeholders.
+
+    Attributes:
+        text: such as "Is picture 1 red?".
+        places: by the index of an image, the characters of the text in whose place it stands: those
+            of its name, or none at either end of the text.
+    """
+
+    text: str
+    places: dict[int, Span]
+
+
 def question_text(value: Any) -> str:
     """The question in a cell: its text, or what comes before the last answer of a conversation.
 
@@ -47,7 +61,8 @@ def question_text(value: Any) -> str:
 def single_turns(value: Any) -> list[list[dict[str, Any]]]:
     r"""One conversation of a question and its answer for each answer of a conversation.
 
-    A question includes all that comes before it, a system prompt as well.
+    A question includes all that comes before it, a system prompt as well, which its message also
+    has under ``system``.
 
     >>> more = [{"user": "Red?", "assistant": "No"}, {"user": "Blue?", "assistant": "Yes"}]
     >>> [question_text(turn) for turn in single_turns(more)]
@@ -61,17 +76,30 @@ def single_turns(value: Any) -> list[list[dict[str, Any]]]:
     messages = [pair for item in value for pair in _roles_and_contents(item)]
     if all(role is None for role, _ in messages):
         return []
+    role, content = messages[0]
+    system = _text_of(content) if role == "system" else value[0].get("system", "")
+    asked_by = {"role": "user", "system": system}
     before: list[Any] = []
     turns: list[list[dict[str, Any]]] = []
     for number, (role, content) in enumerate(messages):
         asked = number == 0 or messages[number - 1][0] in USER_ROLES
         if role in ASSISTANT_ROLES and asked:
             answer = {"role": "assistant", "content": content}
-            turns.append([{"role": "user", "content": list(before)}, answer])
+            turns.append([{**asked_by, "content": list(before)}, answer])
         before += content if isinstance(content, list) else [{"type": "text", "text": content}]
     if not turns or messages[-1][0] in USER_ROLES:
-        turns.append([{"role": "user", "content": before}])
+        turns.append([{**asked_by, "content": before}])
     return turns
+
+
+def system_prompt(value: Any) -> str:
+    """What a conversation begins with before the user speaks; "" if it has no such message.
+
+    >>> system_prompt([{"role": "system", "content": "Hi"}, {"role": "user", "content": "Why?"}])
+    'Hi'
+    """
+    turns = single_turns(value)
+    return as_text(turns[-1][0]["system"]).strip() if turns else ""
 
 
 def named_images(text: str) -> list[str]:
@@ -141,12 +169,12 @@ def answer_text(value: Any, list_is_one_answer: bool = False) -> str:
     return next(part for part in wrapped.groups() if part).strip() if wrapped else text
 
 
-def clean_question(text: str, images: int, numbers: Iterator[int]) -> str:
+def clean_question(text: str, images: int, numbers: Iterator[int]) -> PlacedText:
     """A question without placeholders before its start and after its end; others become names.
 
     >>> clean_question("<image>How many? <image>", 2, iter([1, 2]))
-    'How many?'
-    >>> clean_question("<image> shows bars. What stands in <image>", 2, iter([1, 2]))
+    PlacedText(text='How many?', places={0: (0, 0), 1: (9, 9)})
+    >>> clean_question("<image> shows bars. What stands in <image>", 2, iter([1, 2])).text
     'picture 1 shows bars. What stands in picture 2'
 
     Args:
@@ -155,33 +183,50 @@ def clean_question(text: str, images: int, numbers: Iterator[int]) -> str:
         numbers: given to unnumbered placeholders in reading order.
     """
     text = HINT.sub("", text).strip()
-    kept, position, places = "", 0, list(PLACEHOLDER.finditer(text))
+    kept, position, marks = "", 0, list(PLACEHOLDER.finditer(text))
     several = _are_several(text, images)
-    for place in places:
-        kept += text[position : place.start()]
-        position = place.end()
-        number = _number(place, numbers)
+    places: dict[int, Span] = {}
+    for mark in marks:
+        kept += text[position : mark.start()]
+        position, start = mark.end(), len(kept)
+        number = _number(mark, numbers)
         at_start = not kept.strip() and not re.match(r"[ \t]*[a-z]", text[position:])
         rest = PLACEHOLDER.sub("", text[position:]).strip()
         at_end = not rest and not re.search(r"[\w,;]\s?\Z", kept.rstrip(" \t"))
         if not (at_start or at_end):
-            kept += f"picture {number}" if several else "the picture"
-    return HINT.sub("", kept + text[position:]).strip()
+            kept += _name(number, several)
+        if number <= images:
+            places.setdefault(number - 1, (start, len(kept)))
+    whole = kept + text[position:]
+    cleaned = HINT.sub("", whole).strip()
+    cut = whole.rfind(cleaned)  # -1 if a hint stood in the middle, which leaves images in front
+
+    def moved(place: int) -> int:
+        return min(max(0, place - cut), len(cleaned))
+
+    found = {index: (moved(start), moved(end)) for index, (start, end) in places.items()}
+    return PlacedText(cleaned, found if cut >= 0 else {})
 
 
-def name_placeholders(text: str, images: int, numbers: Iterator[int]) -> str:
-    """A question or an option with placeholders replaced by names of images.
+def name_placeholders(text: str, images: int, numbers: Iterator[int]) -> PlacedText:
+    """An option with placeholders replaced by names of images.
 
-    >>> name_placeholders("Is <image> like <image 3>?", 3, iter([1, 2, 3]))
-    'Is picture 1 like picture 3?'
+    >>> name_placeholders("<image> or <image 3>", 3, iter([1, 2, 3])).text
+    'picture 1 or picture 3'
     """
     several = _are_several(text, images)
+    kept, position = "", 0
+    places: dict[int, Span] = {}
+    for mark in PLACEHOLDER.finditer(text):
+        kept += text[position : mark.start()]
+        position, start, number = mark.end(), len(kept), _number(mark, numbers)
+        kept += _name(number, several)
+        places.setdefault(number - 1, (start, len(kept)))
+    return PlacedText(kept + text[position:], places)
 
-    def name(place: re.Match[str]) -> str:
-        number = _number(place, numbers)
-        return f"picture {number}" if several else "the picture"
 
-    return PLACEHOLDER.sub(name, text).strip()
+def _name(number: int, several: bool) -> str:
+    return f"picture {number}" if several else "the picture"
 
 
 def _are_several(text: str, images: int) -> bool:
@@ -195,8 +240,8 @@ def _written_number(place: re.Match[str]) -> int:
     return number if number <= MOST_IMAGES else 0
 
 
-def _number(place: re.Match[str], numbers: Iterator[int]) -> str:
-    return str(_written_number(place) or next(numbers))
+def _number(place: re.Match[str], numbers: Iterator[int]) -> int:
+    return _written_number(place) or next(numbers)
 
 
 def _text_of(content: Any) -> str:

@@ -11,10 +11,12 @@ from typing import Any
 from mstar.envs.datasets.answer_types import infer_answer, type_named
 from mstar.envs.datasets.cell_texts import (
     PLACEHOLDER,
+    PlacedText,
     answer_text,
     clean_question,
     name_placeholders,
     question_text,
+    system_prompt,
 )
 from mstar.envs.datasets.field_map import AnswerForm, FieldMap, look_up
 from mstar.envs.datasets.images import StoredImage
@@ -27,7 +29,7 @@ from mstar.envs.datasets.options import (
     with_options,
 )
 from mstar.envs.datasets.readers import RawRow, split_from_name
-from mstar.envs.problem import Split
+from mstar.envs.problem import Span, Split
 from mstar.envs.spaces import LONGEST_PROMPT
 from mstar.rewards.base import Answer, AnswerType
 
@@ -44,7 +46,9 @@ class ParsedRow:
         where: file and line.
         id: the row's own id; "" if it has none.
         question: without placeholders for images.
+        system: the system prompt that the question begins with; "" if it has none.
         images: those of the options last; () if the problem is text only.
+        image_places: where each stands in the full question; () if all stand in front of it.
         answer: the reference answer as written; "" if the row is unlabelled.
         choices: the options; () if there are none.
         type: the declared type of the answer.
@@ -57,7 +61,9 @@ class ParsedRow:
     where: str
     id: str
     question: str
+    system: str
     images: tuple[StoredImage, ...] = field(repr=False)
+    image_places: tuple[Span, ...]
     answer: str
     choices: tuple[str, ...]
     type: AnswerType | None
@@ -120,30 +126,30 @@ def parse_row(
     if PLACEHOLDER.search(written) and not all_images:
         raise ValueError("the question has a place for an image, but the row has no image")
     numbers = count(1)
-    question = clean_question(written, len(all_images), numbers)
+    asked = clean_question(written, len(all_images), numbers)
     declared, answer = _type_and_answer(row, fields)
     if option_images:
         # "picture N" is the text of such an option in prompts and stored answers.
-        choices = tuple(f"picture {len(images) + n}" for n in range(1, len(option_images) + 1))
-        by_file = dict(zip((image.name for image in option_images), choices, strict=True))
+        names = [f"picture {n + 1}" for n in range(len(images), len(all_images))]
+        options = [PlacedText(n, {len(images) + i: (0, len(n))}) for i, n in enumerate(names)]
+        by_file = dict(zip((image.name for image in option_images), names, strict=True))
         answer = by_file.get(answer, answer)
     else:
         texts = _option_texts(row, fields)
-        marked = len({text for text in texts if PLACEHOLDER.search(text)})
-        shown = max(len(all_images), marked)
-        choices = tuple(name_placeholders(text, shown, numbers) for text in texts)
+        shown = max(len(all_images), len({t for t in texts if PLACEHOLDER.search(t)}))
+        options = [name_placeholders(text, shown, numbers) for text in texts]
+    choices = tuple(option.text for option in options)
     if not choices and answer and declared in (None, "choice"):
-        choices = _options_in_question(question, answer)
-    if not choices and len(answer.split()) > LONGEST_ANSWER:
-        raise ValueError(
-            f"the answer {answer[:60]!r}... has {len(answer.split())} words, which can't be "
-            "checked; map the column with the final answer"
-        )
+        choices = _options_in_question(asked.text, answer)
+    if not choices:
+        _check_open_answer(answer)
     parsed = ParsedRow(
         where=row.where,
         id=_cell_text(row, fields.id)[:LONGEST_NAME],
-        question=question,
+        question=asked.text,
+        system=system_prompt(look_up(row.cells, fields.question)),
         images=all_images,
+        image_places=_image_places(asked, options, len(all_images)),
         answer=answer,
         choices=choices,
         type=declared,
@@ -154,6 +160,23 @@ def parse_row(
     )
     _check_length("the question with its options", parsed.full_question)
     return parsed
+
+
+def _image_places(
+    asked: PlacedText, options: Sequence[PlacedText], images: int
+) -> tuple[Span, ...]:
+    """Where each image stands in the question with its options; () if all stand in front."""
+    places = dict(asked.places)
+    texts = [option.text for option in options]
+    whole = with_options(asked.text, texts) if texts else asked.text
+    position = len(asked.text)
+    for option in options if whole != asked.text else ():
+        position = whole.index(option.text, position)
+        for image, (start, end) in option.places.items():
+            places.setdefault(image, (position + start, position + end))
+        position += len(option.text)
+    found = tuple(places.get(image, (0, 0)) for image in range(images))
+    return found if any(end for _, end in found) else ()
 
 
 def _options_in_question(question: str, answer: str) -> tuple[str, ...]:
@@ -174,6 +197,14 @@ def _resolve_leniently(answer: str, choices: Sequence[str], form: AnswerForm) ->
 def _check_length(what: str, text: str) -> None:
     if not 0 < len(text) <= LONGEST_QUESTION:
         raise ValueError(f"{what} has {len(text)} characters; it must have 1 to {LONGEST_QUESTION}")
+
+
+def _check_open_answer(answer: str) -> None:
+    if (words := len(answer.split())) > LONGEST_ANSWER:
+        raise ValueError(
+            f"the answer {answer[:60]!r}... has {words} words, which can't be checked; map the "
+            "column with the final answer"
+        )
 
 
 def _type_and_answer(row: RawRow, fields: FieldMap) -> tuple[AnswerType | None, str]:

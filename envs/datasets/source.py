@@ -136,7 +136,9 @@ class DatasetSource:
                 id=f"{self.name}@{self.revision}/{split}/"
                 + (row.parsed.id if uses[row.parsed.id] == 1 else f"{row.parsed.id}#{number}"),
                 images=row.parsed.images,
+                image_places=row.parsed.image_places,
                 question=row.content.question,
+                system=row.parsed.system,
                 answer=row.answer,
                 template=row.parsed.topic,
                 tags={"family": self.name},

@@ -7,6 +7,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from itertools import product
+from math import prod
 from typing import Any, Literal
 
 import numpy as np
@@ -74,6 +75,8 @@ class ValidationReport:
         pictures: number of distinct images.
         text_only: number of problems without an image.
         sides: number of images by their longer side in pixels.
+        image_sizes: width and height of the smallest, the middle and the largest image; () if there
+            are none.
         blind: accuracy of always giving the most frequent answer, and the most frequent letter.
         findings: errors first.
     """
@@ -90,6 +93,7 @@ class ValidationReport:
     pictures: int
     text_only: int
     sides: Counts
+    image_sizes: tuple[tuple[int, int], ...]
     blind: Mapping[str, float]
     findings: tuple[Finding, ...]
 
@@ -162,6 +166,7 @@ def validate_dataset(
     labelled = [row for row in rows if row.answer is not None]
     unverified = sum(error.kind == "gold" for error in audit.errors)
     images = {image.digest: image for row in rows for image in row.images}
+    sizes = sorted(((image.width, image.height) for image in images.values()), key=prod)
     mapped = {key: value for key, value in asdict(audit.fields).items() if value}
     return ValidationReport(
         name=audit.name,
@@ -175,7 +180,8 @@ def validate_dataset(
         gold_rate=len(labelled) / checked if (checked := len(labelled) + unverified) else None,
         pictures=len(images),
         text_only=sum(not row.images for row in rows),
-        sides=_histogram(max(image.width, image.height) for image in images.values()),
+        sides=_histogram(map(max, sizes)),
+        image_sizes=tuple(sizes[place] for place in (0, len(sizes) // 2, -1)) if sizes else (),
         blind=_blind_accuracy(labelled),
         findings=tuple(
             sorted(_findings(audit, splits, on_error), key=lambda finding: finding.level)

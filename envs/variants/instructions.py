@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Literal, get_args
 
+from mstar.rewards.models.format import ResponseForm
+
 InstructionStyle = Literal["steps", "brief", "none", "boxed", "polite"]
 STYLES: tuple[InstructionStyle, ...] = get_args(InstructionStyle)
 
@@ -40,6 +42,17 @@ INSTRUCTIONS: dict[str, dict[InstructionStyle, str]] = {
             "« Answer: ... », s'il te plaît ? Merci !"
         ),
     },
+}
+
+# What asks for each form of response; the reward model ``format`` checks for it.
+FORM_INSTRUCTIONS: dict[ResponseForm, str] = {
+    "answer": INSTRUCTIONS["en"]["steps"],
+    "boxed": INSTRUCTIONS["en"]["boxed"],
+    "tags": "Reason step by step, and put your final answer within <answer> </answer>.",
+    "thinking": (
+        "First reason step by step within <think> </think>, then give your final answer within "
+        "<answer> </answer>."
+    ),
 }
 
 

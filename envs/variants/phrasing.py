@@ -108,7 +108,8 @@ def phrase(problem: Problem, phrasing: Phrasing) -> Problem:
     Only what fits the problem is applied, and ``tags["phrasing"]`` records what was. A problem of a
     data set has one wording, and an open question has no options. Options keep their order if they
     refer to one another ("both of the above"), if they are letters that the image may show, or if
-    they appear in the question in an unknown layout.
+    they appear in the question in an unknown layout. Where the text of the question changes, images
+    stand in front of it, and the text calls them by their numbers.
 
     Args:
         problem: as it was drawn.
@@ -138,6 +139,7 @@ def phrase(problem: Problem, phrasing: Phrasing) -> Problem:
     return replace(
         problem,
         question=question,
+        image_places=problem.image_places if question == problem.question else (),
         answer=_reordered(problem.answer, choices, ordered),
         answer_spec=_reordered(problem.answer_spec, choices, ordered),
         instruction=applied.text,

@@ -3,24 +3,28 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, fields
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import tyro
 
+from mstar.agents.config import DataConfig
 from mstar.agents.registry import unknown
 from mstar.envs.datasets.field_map import dataset_description, parse_field_options
 from mstar.envs.datasets.source import DatasetSource, OnError
 from mstar.envs.families.base import SPLITS, Family
 from mstar.envs.families.catalog import FAMILIES
-from mstar.envs.problem import Problem, Split
+from mstar.envs.problem import Problem, Split, interleaved
 from mstar.envs.registry import open_source
 from mstar.envs.source import ProblemSource
 from mstar.envs.task import SIZES
 from mstar.experiments.cli.gallery import write_gallery
 from mstar.experiments.terminal import printable
 
+DRAWN_SIZE = DataConfig().image_size  # pixels
 PARTS = ("list", "show", "validate", "blind", "gallery")
 USAGE = """usage: mstar envs list|show|validate|blind|gallery
 
@@ -45,6 +49,9 @@ class Show:
         split: of a data set; the first that has any problems if none is named.
         fields: how a data set is read, as for ``mstar envs validate``.
         out: folder for the images; without it none are written.
+        model: a folder or hub name; how many tokens each image costs it is printed.
+        min_pixels: of an image, as for ``mstar train``.
+        max_pixels: of an image, as for ``mstar train``.
     """
 
     env: tyro.conf.Positional[str]
@@ -53,6 +60,9 @@ class Show:
     split: Split | None = None
     fields: tuple[str, ...] = ()
     out: Path | None = None
+    model: str = ""
+    min_pixels: int = 0
+    max_pixels: int = 0
 
 
 @dataclass(frozen=True)
@@ -67,11 +77,18 @@ class Validate:
             from a published form, ``image_folder=FOLDER`` says where the images are, and
             ``on_error=skip`` accepts rows that hold no problem, which training then leaves out.
         json: print everything as JSON.
+        model: a folder or hub name; how many tokens the smallest, a middle and the largest image
+            cost it is printed.
+        min_pixels: of an image, as for ``mstar train``.
+        max_pixels: of an image, as for ``mstar train``.
     """
 
     source: tyro.conf.Positional[str]
     fields: tuple[str, ...] = ()
     json: bool = False
+    model: str = ""
+    min_pixels: int = 0
+    max_pixels: int = 0
 
 
 @dataclass(frozen=True)
@@ -140,15 +157,35 @@ def show(options: Show) -> None:
     """Print some problems with their solutions."""
     source = open_source(dataset_description(options.env, options.fields), level=options.level)
     split = options.split or _first_split(source)
+    tokens = _token_counter(options)
     for index in range(options.count):
         problem = source.problem(split, 0, index)
-        print(printable(f"{problem.id}\n{problem.question}\n{_solution(problem)}\n"))
+        print(printable(f"{problem.id}\n{_question(problem)}\n{_solution(problem)}\n"))
+        if tokens is not None:
+            counts = [tokens(image.render(DRAWN_SIZE).size) for image in problem.images]
+            print(f"image tokens: {', '.join(map(str, counts))}\n")
         if options.out is not None:
             options.out.mkdir(parents=True, exist_ok=True)
             for number, image in enumerate(problem.images):
                 path = options.out / f"{index:04d}-{number}.png"
                 image.render(448).save(path)
                 print(f"{path}\n")
+
+
+def _token_counter(options: Show | Validate) -> Callable[[tuple[int, int]], int] | None:
+    """How many tokens an image of a width and a height costs the model; None without a model."""
+    if not options.model:
+        return None
+    from mstar.agents.policy.embedded import EMBEDDED
+    from mstar.agents.policy.pixels import PixelBounds, image_tokens
+    from mstar.agents.policy.policy import vision_language_config
+    from mstar.agents.policy.processors import load_processor
+
+    name = str(EMBEDDED) if options.model == "embedded" else options.model
+    processor = load_processor(name, vision_language_config(name))
+    bounds = PixelBounds(options.min_pixels, options.max_pixels)
+    bounds.allow(processor.image_processor)
+    return partial(image_tokens, processor, bounds)
 
 
 def _first_split(source: ProblemSource) -> Split:
@@ -171,7 +208,15 @@ def validate(options: Validate) -> None:
     on_error: OnError = "skip" if given.pop("on_error", None) == "skip" else "raise"
     image_folder = given.pop("image_folder", None)
     report = validate_dataset(options.source, given or None, image_folder, on_error)
-    print(json.dumps(report.as_json(), indent=2) if options.json else report.text())
+    tokens = _token_counter(options)
+    sizes = report.image_sizes
+    counts = {f"{w} x {h}": tokens((w, h)) for w, h in sizes} if tokens is not None else {}
+    if options.json:
+        print(json.dumps(report.as_json() | ({"image_tokens": counts} if counts else {}), indent=2))
+    else:
+        print(report.text())
+        for size, count in counts.items():
+            print(f"image tokens of {size} pixels: {count}")
     if report.errors:
         raise ValueError(f"{len(report.errors)} errors in {options.source}; see above")
 
@@ -190,6 +235,13 @@ def print_blind(options: BlindOptions) -> None:
         row = asdict(measure_blind_baselines(source, options.count))
         shares = [f"{row[column]:{len(column)}.2f}" for column in columns]
         print(json.dumps(row) if options.json else "  ".join([source.name.ljust(16), *shares]))
+
+
+def _question(problem: Problem) -> str:
+    """The question with ``[image 1]`` where the first image stands, and so on."""
+    parts = interleaved(problem.question, len(problem.images), problem.image_places)
+    shown = [part if isinstance(part, str) else f"[image {part + 1}]" for part in parts]
+    return "".join(shown) if problem.image_places else "\n".join(shown)
 
 
 def _solution(problem: Problem) -> Any:

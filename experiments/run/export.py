@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,6 @@ from peft import PeftModel
 
 from mstar.agents.config import Recipe
 from mstar.agents.policy.embedded import EMBEDDED
-from mstar.agents.policy.policy import Policy
 from mstar.agents.types import Cost
 from mstar.experiments.markdown import table
 from mstar.experiments.rows import Row, read_rows
@@ -78,7 +77,7 @@ def export_run(
     prepare_torch(recipe.run.threads)
     policy = load_policy(recipe, checkpoint, device="cpu")
     if merge and isinstance(policy.model, PeftModel):
-        policy = Policy(policy.model.merge_and_unload(), policy.processor)
+        policy = replace(policy, model=policy.model.merge_and_unload())
     policy.save(out)
     adapter = isinstance(policy.model, PeftModel)
     (out / "README.md").write_text(model_card(folder, number, adapter), encoding="utf-8")

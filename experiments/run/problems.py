@@ -68,6 +68,8 @@ def open_task(
         size=recipe.data.image_size,
         seed=recipe.run.seed,
         form=recipe.data.form,
+        instruction=recipe.data.instruction_text,
+        system=recipe.data.system_text,
         unlabelled=recipe.mixing.unlabelled if split == "train" else 0.0,
     )
     task.problem(recipe.run.seed, 0)  # fails on an empty split before a model is loaded

@@ -19,6 +19,7 @@ from mstar.agents.config import Recipe
 from mstar.agents.judges.catalog import panel_of
 from mstar.agents.policy import distributed
 from mstar.agents.policy.embedded import EMBEDDED
+from mstar.agents.policy.pixels import PixelBounds
 from mstar.agents.policy.policy import Policy
 from mstar.agents.sampling.engine import sampler_of
 from mstar.agents.seeds import mix
@@ -189,7 +190,11 @@ def load_policy(recipe: Recipe, checkpoint: Path | None = None, *, device: str =
     """The recipe's model as it starts, or as a checkpoint has it."""
     name = str(EMBEDDED) if recipe.model.name == "embedded" else recipe.model.name
     policy = Policy.load(
-        name, device=device, dtype=recipe.model.dtype, attention=recipe.model.attention
+        name,
+        device=device,
+        dtype=recipe.model.dtype,
+        attention=recipe.model.attention,
+        pixels=PixelBounds(recipe.model.min_pixels, recipe.model.max_pixels),
     )
     if recipe.model.lora_rank:
         with torch.random.fork_rng():

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from itertools import groupby
 from pathlib import Path
 
 import numpy as np
@@ -15,8 +18,10 @@ from tiny_architectures import FORMS, save_architecture
 from tiny_models import Architecture, save_tiny_model
 from tiny_runs import TINY, agent_of, tiny_agent, weights
 
+from mstar.agents.config import Recipe
 from mstar.agents.policy import EMBEDDED, TORCHVISION
 from mstar.agents.policy.backends import torchvision_available
+from mstar.agents.policy.pixels import PixelBounds, image_tokens, pixel_unit
 from mstar.agents.policy.policy import Policy
 from mstar.agents.policy.turns import IGNORED, continued
 from mstar.agents.sampling.local import LocalSampler
@@ -293,3 +298,118 @@ def test_lora_starts_from_the_seed_of_the_recipe(tmp_path: Path) -> None:
     )
     assert same_weights(one, again)
     assert not same_weights(one, other)
+
+
+PLACED = Prompt(
+    "like picture 2 or picture 1?", (noise(40, 40), noise(64, 40)), "placed", ((18, 27), (5, 14))
+)
+
+
+@pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
+@pytest.mark.parametrize("name", ["llava", "qwen2_5_vl"])
+def test_images_stand_inside_the_text_that_a_policy_reads(saved: Save, name: str) -> None:
+    policy = Policy.load(saved(name), device="cpu")
+    media = policy.media_tokens
+
+    def read(prompt: Prompt) -> tuple[list[str], torch.Tensor]:
+        """The texts between images, and the pixels."""
+        encoded = policy.encode([prompt])
+        ids = [-1 if token in media else token for token in encoded["input_ids"][0].tolist()]
+        runs = [list(run) for image, run in groupby(ids, lambda token: token == -1) if not image]
+        texts = [policy.processor.tokenizer.decode(run, skip_special_tokens=True) for run in runs]
+        return texts, encoded["pixel_values"]
+
+    texts, pixels = read(PLACED)
+    assert [text for text in texts if text] == ["like ", " or ", "?"]
+    swapped = replace(PLACED, images=PLACED.images[::-1], places=((0, 0), (0, 0)))
+    assert torch.equal(pixels, read(swapped)[1])  # the image that stands first is read first
+    encoded = policy.encode([PLACED])
+    (greedy,) = LocalSampler(policy, 4).sample([PLACED], 1, 0.0, 0)[0]
+    with torch.no_grad():
+        whole = policy.network.generate(**encoded, max_new_tokens=4, do_sample=False)
+    assert tuple(whole[0, encoded["input_ids"].shape[1] :].tolist()) == greedy.tokens
+    (turn,) = policy.messages(PLACED, "image_pil")
+    assert [part["type"] for part in turn["content"]] == ["text", "image_pil"] * 2 + ["text"]
+
+
+def test_a_template_that_writes_images_first_gets_a_text_that_calls_them_by_number(
+    saved: Save,
+) -> None:
+    policy = Policy.load(saved("llava"), device="cpu")
+    policy.processor.chat_template = (
+        "{% for message in messages %}{% for part in message['content'] %}"
+        "{% if part['type'] == 'image' %}<image>{% endif %}{% endfor %}"
+        "{% for part in message['content'] %}{{ part['text'] }}{% endfor %}{% endfor %}"
+    )
+    ids = policy.encode([PLACED])["input_ids"][0]
+    assert policy.processor.tokenizer.decode(ids).endswith("<image>like picture 2 or picture 1?")
+    told = policy.messages(replace(PLACED, system="Be brief."))
+    assert [turn["role"] for turn in told] == ["system", "user"]
+    assert "Be brief." in policy.processor.tokenizer.decode(
+        policy.encode([replace(PLACED, system="Be brief.")])["input_ids"][0]
+    )
+    (turn,) = policy.messages(PLACED)
+    assert [part.get("image") for part in turn["content"]] == [*PLACED.images, None]
+
+
+# Bounds on the pixels of images
+
+
+@pytest.mark.parametrize(
+    ("bounds", "unit", "size", "fitted"),
+    [
+        (PixelBounds(), 28, (301, 57), (301, 57)),
+        (PixelBounds(most=10_000), 1, (400, 100), (200, 50)),
+        (PixelBounds(most=10_000), 28, (400, 100), (196, 28)),
+        (PixelBounds(least=10_000), 28, (40, 40), (112, 112)),
+        (PixelBounds(100, 10_000), 1, (90, 90), (90, 90)),
+    ],
+)
+def test_an_image_is_brought_within_bounds_in_whole_units(
+    bounds: PixelBounds, unit: int, size: tuple[int, int], fitted: tuple[int, int]
+) -> None:
+    assert bounds.fitted(Image.new("RGB", size), unit).size == fitted
+
+
+@pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
+def test_bounds_decide_how_many_tokens_an_image_costs(saved: Save) -> None:
+    large = Prompt("?", (noise(96, 96),), "large")
+    plain = Policy.load(saved("qwen2_5_vl"), device="cpu")
+    unit = pixel_unit(plain.processor.image_processor)
+
+    def cost(policy: Policy) -> int:
+        counted = image_tokens(policy.processor, policy.pixels, large.images[0].size)
+        longer = policy.encode([large])["input_ids"].shape[1]
+        empty = policy.encode([replace(large, images=())])["input_ids"].shape[1]
+        assert counted == longer - empty
+        return counted
+
+    few, most, many = (
+        cost(Policy.load(saved("qwen2_5_vl"), device="cpu", pixels=pixels))
+        for pixels in (
+            PixelBounds(most=2 * 2 * unit * unit),
+            PixelBounds(least=6 * 6 * unit * unit),  # more than the checkpoint allows
+            PixelBounds(),
+        )
+    )
+    assert few < many < most
+    assert most - few == 6 * 6 - 2 * 2
+    policy = replace(plain, pixels=PixelBounds(most=2 * 2 * unit * unit))
+    (turn,) = policy.messages(large, "image_pil")  # what an engine of its own gets
+    assert turn["content"][0]["image_pil"].size == (2 * unit, 2 * unit)
+    assert policy.with_lora(2).pixels == policy.pixels
+
+
+def test_envs_tell_the_tokens_of_images(
+    saved: Save, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    noise(90, 90).save(tmp_path / "a.png")
+    path = tmp_path / "rows.jsonl"
+    path.write_text('{"question": "How many?", "image": "a.png", "answer": "3"}')
+    model = ["--model", saved("qwen2_5_vl"), "--max-pixels", "1100"]
+    assert cli.main(["envs", "validate", str(path), *model]) == 0
+    (told,) = set(re.findall("image tokens of 90 x 90 pixels: (.*)", capsys.readouterr().out))
+    assert cli.main(["envs", "show", str(path), "--count", "1", *model]) == 0
+    assert f"image tokens: {told}" in capsys.readouterr().out
+    with pytest.raises(ValueError, match="must not be larger"):
+        Recipe.of(min_pixels=2, max_pixels=1)

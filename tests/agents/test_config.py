@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from mstar.agents.config import GROUPS, RENAMED, SETTINGS, Recipe, stored_settings
-from mstar.agents.judges.catalog import check_names, panel_of
+from mstar.agents.judges.catalog import check_names, panel_of, reward_models
+from mstar.envs.problem import Prompt
+from mstar.envs.task import INSTRUCTION
+from mstar.experiments.run.problems import open_task
 from mstar.rewards import Answer, Attempt
 
 # The settings of a run of version 0.1, as its recipe.json has them.
@@ -100,3 +104,48 @@ def test_a_reward_of_ones_own_is_called_by_its_own_name() -> None:
         recipe.replace(rank="bar")
     with pytest.raises(ValueError, match="the name of a reward model that ships"):
         check_names(["correctness", "my.py:format"])
+
+
+def test_how_problems_are_asked_is_a_setting(tmp_path: Path) -> None:
+    def asked(**settings: str) -> Prompt:
+        task = open_task(Recipe.of(families=("BarChart",), **settings), "train")
+        problem = task.draw(1)[0]
+        prompt = task.prompt(problem)
+        return replace(prompt, text=prompt.text.removeprefix(problem.question))
+
+    usual = asked()
+    assert (usual.text, usual.system) == (f"\n{INSTRUCTION}", "")
+    assert "\\boxed{}" in asked(answer_form="boxed").text
+    assert asked(answer_form="tags").text.endswith("<answer> </answer>.")
+    assert asked(instruction="none").text == ""
+    assert asked(instruction="Be quick.", answer_form="tags").text == "\nBe quick."
+    file = tmp_path / "system.txt"
+    file.write_text("You count.\n")
+    recipe = Recipe.of(system=f"@{file}")
+    file.unlink()
+    assert Recipe.from_stored({"data": {"system": recipe.data.system}}).data == recipe.data
+    assert asked(system=recipe.data.system).system == "You count."
+    with pytest.raises(ValueError, match=r"system is '@.*cannot be read"):
+        Recipe.of(system=f"@{file}")
+
+
+def test_format_rewards_the_form_that_is_asked_for() -> None:
+    responses = {
+        "answer": "It has 3 bars.\nAnswer: 3",
+        "boxed": "It has 3 bars, so \\boxed{3}.",
+        "tags": "It has 3 bars. <answer>3</answer>",
+        "thinking": "<think>It has 3 bars.</think>\n<answer>3</answer>",
+        "empty": "<think> </think> <answer>3</answer>",
+        "late": "I see. <think>It has 3 bars.</think><answer>3</answer>",
+    }
+    attempts = [Attempt("How many?", text, None) for text in responses.values()]
+
+    def rewarded(form: str) -> set[str]:
+        (model,) = reward_models(["format"], Recipe.of(answer_form=form))
+        scores = model.score(attempts)
+        return {name for name, score in zip(responses, scores, strict=True) if score}
+
+    assert rewarded("answer") == set(responses)
+    assert rewarded("boxed") == {"boxed"}
+    assert rewarded("tags") == {"tags", "thinking", "empty", "late"}
+    assert rewarded("thinking") == {"thinking"}

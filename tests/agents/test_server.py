@@ -61,6 +61,7 @@ def test_text_and_images_reach_the_server_unchanged(policy: Policy, url: str) ->
     sampler = ServerSampler(policy, server_of(url), NEW)
     local = LocalSampler(policy, NEW)
     prompts = [*questions(2), Prompt("only <image> words", (), "text")]
+    prompts.append(Prompt("is picture 1 red?", (noise(3),), "placed", ((3, 12),)))
     found = sampler.sample(prompts, 2, 0.0, seed=0)
     expected = local.sample(prompts, 2, 0.0, seed=0)
     for mine, theirs in zip(found, expected, strict=True):

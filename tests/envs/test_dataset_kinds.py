@@ -22,6 +22,8 @@ from mstar.envs.datasets.options import options_in_question, several_options, wi
 from mstar.envs.datasets.tables import ParquetBytes
 from mstar.envs.datasets.validate import validate_dataset
 from mstar.envs.task import Task
+from mstar.envs.variants.phrasing import Phrasing, phrase
+from mstar.experiments.cli import main as cli
 
 
 def drawing(seed: int, format: str = "PNG", **more: Any) -> bytes:
@@ -188,9 +190,9 @@ def test_a_question_that_misses_its_image_is_an_error_and_a_set_without_images_i
     ],
 )  # fmt: skip
 def test_no_placeholder_is_left_and_no_word_is_cut(mark: str) -> None:
-    assert clean_question(f"{mark}\nHow many?", 1, iter([1])) == "How many?"
-    assert clean_question(f"What does {mark}", 1, iter([1])) == "What does the picture"
-    assert clean_question(f"{mark} shows bars.", 1, iter([1])) == "the picture shows bars."
+    assert clean_question(f"{mark}\nHow many?", 1, iter([1])).text == "How many?"
+    assert clean_question(f"What does {mark}", 1, iter([1])).text == "What does the picture"
+    assert clean_question(f"{mark} shows bars.", 1, iter([1])).text == "the picture shows bars."
 
 
 def test_the_file_that_a_placeholder_names_is_shown(tmp_path: Path) -> None:
@@ -369,3 +371,64 @@ def test_the_same_image_in_another_encoding_in_a_later_split_is_warned_of() -> N
     rows += [row(8, image=drawing(7), split="test")]
     found = [f for f in validate_dataset(rows).findings if "another encoding" in f.message]
     assert [f.count for f in found] == [1]
+
+
+def test_a_system_prompt_stands_in_front_of_the_question_or_in_a_turn_of_its_own() -> None:
+    texts = {"system": "Be brief.", "user": "Is <image> red?", "assistant": "No"}
+    messages = [{"role": role, "content": text} for role, text in texts.items()]
+    problem = only([{"messages": messages, "images": [drawing(1)]}])
+    usual = Task(source="BarChart", instruction="Go.").prompt(problem)
+    assert (usual.system, usual.parts()) == ("", ["Be brief.\nIs ", 0, " red?\nGo."])
+    own = Task(source="BarChart", instruction="Go.", system="data").prompt(problem)
+    assert (own.system, own.parts()) == ("Be brief.", ["Is ", 0, " red?\nGo."])
+    bare = Task(source="BarChart", instruction="Go.", system="data").prompt(only([row()]))
+    assert (bare.system, bare.text) == ("", "How many 0?\nGo.")
+
+
+# Where images stand
+
+
+def shown(source: Any, phrasing: Phrasing | None = None) -> list[str | int]:
+    problem = only(source)
+    task = Task(source="BarChart", instruction="Go.")
+    return task.prompt(problem if phrasing is None else phrase(problem, phrasing)).parts()
+
+
+def test_images_stand_where_their_placeholders_stood() -> None:
+    two = [drawing(1), drawing(2)]
+    inside = row(question="Is <image2> like ![](a.png)?", image=two)
+    assert shown([inside]) == ["Is ", 1, " like ", 0, "?\nGo."]
+    assert only([inside]).question == "Is picture 2 like picture 1?"
+    around = row(question="<image>\nSo many? How many? <image>", image=two)
+    assert shown([around]) == [0, "So many? How many?", 1, "\nGo."]
+    again = row(question="<|vision_start|><|image_pad|><|vision_end|>See [IMG] and <image1>.")
+    assert shown([again]) == [0, "See the picture and the picture.\nGo."]
+
+
+def test_images_of_options_stand_in_the_options() -> None:
+    marked = row(
+        question="Which is like <image 1>?",
+        image=[drawing(n) for n in range(3)],
+        options=["<image 2>", "<image 3>"],
+        answer="B",
+    )
+    assert shown([marked]) == ["Which is like ", 0, "?\n(A) ", 1, " (B) ", 2, "\nGo."]
+    assert shown([marked], Phrasing(letters="A."))[:3] == [0, 1, 2]  # the text is another
+
+
+def test_images_stand_in_front_without_placeholders_and_in_generated_problems() -> None:
+    assert shown([row()]) == [0, "How many 0?\nGo."]
+    assert only([row(question="<image>\nHow many?")]).image_places == ()
+    assert Task(source="Venn", seed=1).draw(1)[0].image_places == ()
+
+
+def test_envs_show_marks_where_images_stand(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for number in (1, 2):
+        (tmp_path / f"{number}.png").write_bytes(drawing(number))
+    path = tmp_path / "a.jsonl"
+    asked = row(question="Is <image> like <image>?", image=["1.png", "2.png"], answer="yes")
+    path.write_text(json.dumps(asked))
+    cli.main(["envs", "show", str(path), "--count", "1"])
+    assert "Is [image 1] like [image 2]?" in capsys.readouterr().out
