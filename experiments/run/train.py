@@ -168,8 +168,7 @@ def main_console(console: Console) -> Console:
 
 
 def prepare_torch(threads: int) -> None:
-    """Set the thread count; disable telemetry, progress bars and known harmless warnings."""
-    os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
+    """Set the thread count; disable progress bars and known harmless warnings."""
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     logging.disable_progress_bar()  # the run has its own progress line
     # peft and TRL use names that transformers 5 has renamed; we never do.
