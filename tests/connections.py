@@ -13,7 +13,8 @@ SILENT = ("HF_HUB_OFFLINE", "HF_HUB_DISABLE_TELEMETRY", "DISABLE_TELEMETRY", "DO
 
 def record_connections(path: str) -> None:
     """Write every other host that this process looks up or connects to into a file, one a line."""
-    file = Path(path).open("w", buffering=1)
+    found = Path(path)
+    found.write_text("")
 
     def hook(event: str, given: tuple[Any, ...]) -> None:
         if event not in ("socket.connect", "socket.getaddrinfo"):
@@ -22,7 +23,8 @@ def record_connections(path: str) -> None:
         host = host[0] if isinstance(host, tuple) else host
         inside = event == "socket.connect" and isinstance(host, str | bytes) and "/" in str(host)
         if not inside and not str(host or "localhost").startswith(LOOPBACK):
-            file.write(f"{event} {host}\n")
+            with found.open("a") as file:
+                file.write(f"{event} {host}\n")
 
     sys.addaudithook(hook)
 

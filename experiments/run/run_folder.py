@@ -27,6 +27,7 @@ from mstar.agents.types import Rollout, Round
 from mstar.envs.variants.unlabelled import is_right
 from mstar.experiments.rows import Row, read_rows, write_rows, write_whole
 from mstar.experiments.run.environment_info import environment_info
+from mstar.experiments.run.lock import cannot_write
 from mstar.experiments.run.round_row import describe
 
 # Adam's moments as each launch writes them; FSDP has the weights beside them once more.
@@ -65,10 +66,7 @@ class RunFolder:
                 described = {"recipe": asdict(recipe), **environment_info()}
                 write_whole(written, json.dumps(described, indent=2))
         except OSError as error:
-            raise OSError(
-                f"cannot write the run folder {path}: {error.strerror or error}; choose another "
-                "with --out"
-            ) from error
+            raise cannot_write(path, error) from error
         return folder
 
     def rounds(self) -> list[Row]:
