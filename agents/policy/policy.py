@@ -17,6 +17,7 @@ from peft import (
     get_peft_model_state_dict,
     load_peft_weights,
 )
+from safetensors import SafetensorError
 from transformers import (
     MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING,
     AutoConfig,
@@ -283,7 +284,7 @@ def load_weights(name: str, dtype: Precision, attention: Attention = "auto") -> 
     """Load a model with its weights, which must be safetensors: pickled ones can run code.
 
     Raises:
-        ValueError: there are no weights in safetensors, or some are missing.
+        ValueError: there are no weights in safetensors, they cannot be read, or some are missing.
     """
     try:
         model, report = AutoModelForImageTextToText.from_pretrained(
@@ -294,6 +295,11 @@ def load_weights(name: str, dtype: Precision, attention: Attention = "auto") -> 
             trust_remote_code=False,
             output_loading_info=True,
         )
+    except SafetensorError as error:
+        raise ValueError(
+            f"the weights of model {name!r} cannot be read ({error}): a file was cut or damaged; "
+            "copy or download it again"
+        ) from error
     except OSError as error:
         raise ValueError(
             f"model {name!r} has no weights in safetensors, and pickled weights are not loaded; "

@@ -26,6 +26,7 @@ from mstar.experiments.rows import Row, read_rows, write_rows
 from mstar.experiments.run.canary_check import apply_check, check_run
 from mstar.experiments.run.disk_space import check_disk
 from mstar.experiments.run.evaluate import evaluate
+from mstar.experiments.run.failures import explained
 from mstar.experiments.run.lock import locked
 from mstar.experiments.run.out_of_domain import OutOfDomain
 from mstar.experiments.run.problems import EvaluationSet, evaluation_sets, open_task
@@ -56,6 +57,7 @@ def train(
     Raises:
         ValueError, FileNotFoundError, OSError: problems, model, tracker or folder cannot be used;
             raised before any training.
+        FloatingPointError, OSError: see ``explained``.
     """
     check_trackers(track)
     kind = agent_class(recipe.run.agent)
@@ -63,7 +65,7 @@ def train(
     tests = evaluation_sets(recipe)  # before the panel is made, which may load a model
     panel = panel_of(recipe)
     task, validation = (open_task(recipe, split, panel=panel) for split in ("train", "validation"))
-    with open_folder(out, recipe) as folder:
+    with open_folder(out, recipe) as folder, explained(folder):
         out_of_domain = OutOfDomain(recipe, folder)
         main, console = distributed.is_main(), main_console(console)
         canaries = check_run(recipe, task, validation)
