@@ -22,7 +22,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from mstar.agents.config import SETTINGS, Recipe, stored_settings
+from mstar.agents.config import SETTINGS, Recipe, deciding, spanning, stored_settings
 from mstar.agents.types import Rollout, Round
 from mstar.envs.variants.unlabelled import is_right
 from mstar.experiments.rows import Row, read_rows, write_rows, write_whole
@@ -43,7 +43,7 @@ class RunFolder:
 
     @classmethod
     def create(cls, path: Path, recipe: Recipe) -> RunFolder:
-        """Create the folder of a run, or open it again if it has the same recipe.
+        """Create the folder of a run, or open it again if it can go on with the recipe.
 
         A run without a committed round is replaced, whatever its recipe.
 
@@ -58,12 +58,9 @@ class RunFolder:
                 (path / name).mkdir(parents=True, exist_ok=True)
             written = path / "recipe.json"
             if written.exists() and folder.rounds():
-                if changed := folder.unlike(recipe):
-                    raise ValueError(
-                        f"{path} holds a run of another recipe (different: {', '.join(changed)}); "
-                        "give another --out, or the same settings to resume it"
-                    )
+                folder.check_recipe(recipe)
                 folder.check(folder.newest_checkpoint(), to_train=True)
+                folder._go_on_with(recipe)
             else:
                 described = {"recipe": asdict(recipe), **environment_info()}
                 write_whole(written, json.dumps(described, indent=2))
@@ -101,9 +98,46 @@ class RunFolder:
         return [name for name in SETTINGS if name not in stored_settings(stored)]
 
     def unlike(self, recipe: Recipe) -> list[str]:
-        """The fields in which the run's recipe differs from another one."""
-        there, wanted = self.recipe().settings(), recipe.settings()
+        """The fields in which the run's recipe differs from another one, if they decide results."""
+        there, wanted = deciding(self.recipe()), deciding(recipe)
         return sorted(name for name in wanted if there[name] != wanted[name])
+
+    def check_recipe(self, recipe: Recipe) -> None:
+        """Check that the run can go on with a recipe: its own, or one with more rounds.
+
+        Settings that decide no result may differ.
+
+        Raises:
+            ValueError: it cannot; the message says why.
+        """
+        changed, there = self.unlike(recipe), self.recipe()
+        more = recipe.run.rounds > there.run.rounds
+        if not changed or (changed == ["rounds"] and more and not spanning(there)):
+            return
+        if changed == ["rounds"] and more:
+            raise ValueError(
+                f"{self.path} holds a run of {there.run.rounds} rounds, over which "
+                f"{' and '.join(spanning(there))} extends: more would change those that are done; "
+                "give another --out, or the same number of rounds to resume it"
+            )
+        raise ValueError(
+            f"{self.path} holds a run of another recipe (different: {', '.join(changed)}); "
+            "give another --out, or the same settings to resume it"
+        )
+
+    def _go_on_with(self, recipe: Recipe) -> None:
+        """Note the settings that change from here on; a run that gets longer is tested again."""
+        described = json.loads((self.path / "recipe.json").read_text())
+        before, now = self.recipe().settings(), recipe.settings()
+        if changes := {
+            name: [before[name], now[name]] for name in now if before[name] != now[name]
+        }:
+            after = {"after_round": self.rounds()[-1]["number"], "settings": changes}
+            changed = [*described.get("changed", ()), after]
+            described = {**described, "recipe": asdict(recipe), "changed": changed}
+            if "rounds" in changes:
+                (self.path / "evaluation.jsonl").unlink(missing_ok=True)
+            write_whole(self.path / "recipe.json", json.dumps(described, indent=2))
 
     def _stored(self) -> Row:
         if not self.exists():

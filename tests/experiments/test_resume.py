@@ -120,6 +120,50 @@ def test_a_finished_run_is_not_run_again(model: str, tmp_path: Path) -> None:
         assert came_to(run(recipe, tmp_path / "run")) == before
 
 
+@pytest.mark.parametrize("agent", ["continuous", "grpo"])
+def test_a_finished_run_gets_more_rounds_and_other_settings_that_decide_no_result(
+    model: str, tmp_path: Path, agent: str
+) -> None:
+    longer = TINY.replace(
+        model=model, agent=agent, minibatches=2, schedule="constant_with_warmup", rounds=2
+    )
+    run(longer.replace(rounds=1), tmp_path)
+    (tmp_path / "evaluation.jsonl").write_text("{}")  # of the shorter run
+    resumed = came_to(run(longer.replace(keep_checkpoints=1, batch_rows=7), tmp_path))
+    expected = unbroken(longer)
+    assert resumed["rows"] == expected["rows"]
+    assert resumed["weights"] == expected["weights"]
+    assert not (tmp_path / "evaluation.jsonl").exists()
+    (changed,) = json.loads((tmp_path / "recipe.json").read_text())["changed"]
+    assert changed == {
+        "after_round": 1,
+        "settings": {"rounds": [1, 2], "keep_checkpoints": [2, 1], "batch_rows": [256, 7]},
+    }
+
+
+@pytest.mark.parametrize(
+    ("changes", "spread"),
+    [
+        ({"schedule": "cosine"}, "schedule 'cosine'"),
+        ({"controller": "schedule"}, "controller 'schedule'"),
+        ({"unlabelled": 0.5, "unlabelled_start": 0.5}, "unlabelled_start"),
+    ],
+)
+def test_a_run_whose_settings_span_its_rounds_gets_no_more(
+    tmp_path: Path, changes: dict[str, Any], spread: str
+) -> None:
+    recipe = TINY.replace(**{"schedule": "constant", **changes})
+    RunFolder.create(tmp_path, recipe)
+    (tmp_path / "rounds.jsonl").write_text('{"number": 0, "tuned": null}\n')
+    with pytest.raises(ValueError, match=f"of 3 rounds, over which .*{spread}.* extends"):
+        RunFolder.create(tmp_path, recipe.replace(rounds=4))
+    with pytest.raises(ValueError, match=r"another recipe \(different: rounds\)"):
+        RunFolder.create(tmp_path, recipe.replace(rounds=2))
+    with pytest.raises(ValueError, match=r"another recipe \(different: batch, rounds\)"):
+        RunFolder.create(tmp_path, recipe.replace(rounds=4, batch=4))
+    RunFolder.create(tmp_path, recipe.replace(threads=2))
+
+
 @pytest.mark.parametrize(("keep", "kept"), [(1, {3}), (2, {2, 3}), (0, {1, 2, 3})])
 def test_old_checkpoints_are_deleted_and_only_the_newest_has_moments(
     model: str, tmp_path: Path, keep: int, kept: set[int]
