@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import torch
+from jinja2 import TemplateError
 from peft import (
     LoraConfig,
     PeftConfig,
@@ -228,6 +229,9 @@ class Policy:
         Each becomes one user turn of the chat template, images first, then text, followed by the
         start of the assistant's turn. ``input_ids`` and ``attention_mask`` are (N, T) int64; the
         tensors of the images depend on the model.
+
+        Raises:
+            ValueError: the chat template cannot be used.
         """
         turns = [
             [
@@ -241,14 +245,20 @@ class Policy:
             ]
             for prompt in prompts
         ]
-        batch: BatchFeature = self.processor.apply_chat_template(
-            turns,
-            add_generation_prompt=True,
-            tokenize=True,
-            return_dict=True,
-            return_tensors="pt",
-            processor_kwargs={"padding": True, "padding_side": "left"},
-        )
+        try:
+            batch: BatchFeature = self.processor.apply_chat_template(
+                turns,
+                add_generation_prompt=True,
+                tokenize=True,
+                return_dict=True,
+                return_tensors="pt",
+                processor_kwargs={"padding": True, "padding_side": "left"},
+            )
+        except TemplateError as error:
+            raise ValueError(
+                f"the model's chat template refuses a user turn with images and text ({error}); "
+                "mend chat_template.jinja in the model's folder, or give another model"
+            ) from error
         batch.pop("labels", None)  # PaliGemma's processor makes some of the prompt
         return batch.to(self.device, dtype=self.network.dtype)
 

@@ -29,6 +29,7 @@ from mstar.experiments.run.problems import open_task
 from mstar.experiments.run.run_folder import RunFolder
 from mstar.experiments.run.variants import Line, by_variant, consistency, in_training
 from mstar.experiments.stats import Estimate, estimate
+from mstar.experiments.terminal import printable
 from mstar.rewards import Correctness, RewardPanel
 
 SHOWN = 12  # problems shown with their rollouts
@@ -216,7 +217,7 @@ def _examples(folder: RunFolder, recipe: Recipe, rounds: list[Row]) -> list[dict
 
 def _response(row: Row) -> dict[str, Any]:
     scores = {k.removeprefix("score/"): v for k, v in row.items() if k.startswith("score/")}
-    return {"text": row["response"], "scores": scores, "kept": row["kept"], "row": row}
+    return {"text": printable(row["response"]), "scores": scores, "kept": row["kept"], "row": row}
 
 
 def _image(task: Task, problem: str) -> str:

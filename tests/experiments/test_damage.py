@@ -7,6 +7,8 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from killed_runs import run
 from rich.console import Console
@@ -14,6 +16,7 @@ from tiny_runs import TINY
 
 from mstar.agents.config import Recipe
 from mstar.agents.policy.policy import Policy
+from mstar.envs.problem import Prompt
 from mstar.experiments.rows import write_rows
 from mstar.experiments.run.checksums import checksums
 from mstar.experiments.run.failures import explained
@@ -170,3 +173,24 @@ def test_rows_of_an_older_version_have_no_checksums_and_are_accepted(
     write_rows(folder.path / "rounds.jsonl", rows)
     flipped(folder.checkpoint(2) / "trainer_state.json")
     assert RunFolder.create(folder.path, recipe).rounds() == rows
+
+
+def test_control_characters_of_a_response_are_shown_as_marks(folder: RunFolder) -> None:
+    path = folder.rollouts_path(1)
+    stored = pq.read_table(path)
+    texts = pa.array(["a\0b\x1b[2Jc"] * len(stored))
+    place = stored.column_names.index("response")
+    pq.write_table(stored.set_column(place, "response", texts), path)
+    report = write_report(folder).read_text()
+    assert "a\\x00b\\x1b[2Jc" in report
+    assert "\0" not in report
+
+
+@pytest.mark.parametrize("template", ["{{ raise_exception('no system turn') }}", "{% for x in %}"])
+def test_a_chat_template_that_raises_is_a_sentence(policy: Policy, template: str) -> None:
+    policy.processor.chat_template, before = template, policy.processor.chat_template
+    try:
+        with pytest.raises(ValueError, match=r"chat template refuses a user turn .*chat_template"):
+            policy.encode([Prompt("how many?", (), "p")])
+    finally:  # the processor is shared
+        policy.processor.chat_template = before
