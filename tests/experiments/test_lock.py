@@ -55,7 +55,7 @@ def test_a_second_process_gets_a_sentence_and_a_killed_one_leaves_the_folder_to_
 def test_a_folder_that_cannot_be_locked_is_a_sentence(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with (
-        pytest.raises(OSError, match=r"cannot write the run folder .*--out"),
+        pytest.raises(OSError, match=r"cannot write the folder .*--out"),
         locked(tmp_path / "file"),
     ):
         pass
