@@ -10,8 +10,17 @@ exploration controller or a mixing (``explore/``), a rollout engine (``sampling/
 that is a neural network (``judges/``). ``policy/`` holds the model, ``monitor/`` evaluates it.
 """
 
+import os
+import sys
 from importlib import import_module
 from typing import Any
+
+# TRL reports every trainer that is built. huggingface_hub reads the variable when it is imported,
+# which may have happened already. Who sets the variable decides for themselves.
+if "HF_HUB_DISABLE_TELEMETRY" not in os.environ:
+    os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
+    if (read := sys.modules.get("huggingface_hub.constants")) is not None:
+        read.HF_HUB_DISABLE_TELEMETRY = True  # type: ignore[attr-defined]
 
 # Imported when they are used: the command line lists agents and settings without torch.
 _LAZY = {

@@ -709,6 +709,39 @@ HINTS: dict[tuple[str, str], Any] = {
     for own, hint in get_type_hints(kind, include_extras=True).items()
 }
 
+# Settings that decide how fast a run is and what it takes, but not what comes out, up to the
+# rounding of floats. An address may change, but not whether there is a server.
+FREE = frozenset(
+    {
+        "batch_rows",
+        "gpu_memory",
+        "gradient_checkpointing",
+        "save_total_limit",
+        "micro_batch",
+        "server",
+        "threads",
+        "weight_folder",
+        "weight_transfer",
+    }
+)
+
+
+def deciding(recipe: Recipe) -> dict[str, Any]:
+    """The settings of a recipe that decide the result of its run, by their short names."""
+    decides = {name: value for name, value in recipe.settings().items() if name not in FREE}
+    return {**decides, "engine": recipe.sampling.engine_name}
+
+
+def spanning(recipe: Recipe) -> list[str]:
+    """What of a recipe is spread over all its rounds, so that these cannot become more."""
+    found = {
+        f"the schedule {recipe.optim.schedule!r}": not recipe.optim.schedule.startswith("constant"),
+        "the controller 'schedule'": recipe.exploration.controller == "schedule",
+        "unlabelled_start": bool(recipe.mixing.unlabelled and recipe.mixing.unlabelled_start),
+    }
+    return [name for name, spread in found.items() if spread]
+
+
 # Names that settings had before version 0.2: flags and files with them are still read.
 RENAMED = {
     "size": "image_size",

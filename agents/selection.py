@@ -19,6 +19,7 @@ def select(
     seed: int,
     gate: str = "correctness",
     rank: str = "reward",
+    required: Sequence[str] = (),
 ) -> Selection:
     """Keep the best of the rollouts that pass the gate, problem by problem.
 
@@ -35,22 +36,32 @@ def select(
         seed: of ``random-k``, and of the order of ties.
         gate: the score that must be 1; where it abstained, ``pseudo`` must be 1, if there is one.
         rank: the score that ranks; ``reward`` is the panel's combined reward.
+        required: scores without which a rollout is left out, since a judge failed on it.
     """
     rng = np.random.default_rng(seed)
     order = rng.random(len(rollouts))
     groups = by_problem(rollouts)
     kept: list[int] = []
     passed = solved = 0
+    unjudged = {i for i, each in enumerate(rollouts) if not_judged(each, required)}
     for members in groups.values():
         right = [i for i in members if passes(rollouts[i], gate)]
         passed += len(right)
         solved += bool(right)
-        distinct = {rollouts[i].response.text: i for i in reversed(right)}
+        distinct = {rollouts[i].response.text: i for i in reversed(right) if i not in unjudged}
         candidates = sorted(distinct.values(), key=lambda i: order[i])
         kept += _chosen(rollouts, candidates, rule, top_k, threshold, rank)
     return Selection(
-        tuple(sorted(kept)), solved / max(1, len(groups)), passed / max(1, len(rollouts))
+        tuple(sorted(kept)),
+        solved / max(1, len(groups)),
+        passed / max(1, len(rollouts)),
+        len(unjudged),
     )
+
+
+def not_judged(rollout: Rollout, required: Sequence[str]) -> bool:
+    """Whether a judge that was required failed on a rollout."""
+    return any(np.isnan(rollout.scores[name]) for name in required)
 
 
 def passes(rollout: Rollout, gate: str) -> bool:

@@ -71,6 +71,7 @@ class SelfEvolving(Agent):
             seed=mix(recipe.run.seed, number, 1),
             gate=gate,
             rank=rank,
+            required=self.task.panel.required,
         )
 
         # 4. Fine-tune on what was kept; if nothing was, the policy stays as it is. The step judge

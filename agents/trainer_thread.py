@@ -5,13 +5,14 @@ from __future__ import annotations
 import queue
 import threading
 from collections.abc import Callable
+from math import isfinite
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 import torch
 from transformers import TrainerCallback
 
-from mstar.agents.policy.sharding import prepare_for_round
+from mstar.agents.policy.sharding import finite_weights, prepare_for_round
 from mstar.agents.types import FinetuneResult
 
 Task = TypeVar("Task")
@@ -140,10 +141,26 @@ class RoundCallback(TrainerCallback, Generic[Task]):
         parts["model"].train()
         prepare_for_round(parts["model"])
 
+    def on_step_end(self, args: Any, state: Any, control: Any, **parts: Any) -> None:
+        """Check the weights after an update.
+
+        Raises:
+            FloatingPointError: some are not finite.
+        """
+        if not finite_weights(parts["model"]):
+            raise FloatingPointError(f"weights are not finite after update {state.global_step}")
+
     def on_log(self, args: Any, state: Any, control: Any, logs: Any = None, **_: Any) -> None:
-        """Keep a loss."""
+        """Keep a loss.
+
+        Raises:
+            FloatingPointError: it is not finite.
+        """
         if logs and "loss" in logs:
-            self._losses.append(float(logs["loss"]))
+            loss = float(logs["loss"])
+            if not isfinite(loss):
+                raise FloatingPointError(f"the loss of update {state.global_step} is {loss}")
+            self._losses.append(loss)
 
     def on_save(self, args: Any, state: Any, control: Any, **parts: Any) -> None:
         """Reply with the result of the round, whose checkpoint is written."""

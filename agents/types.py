@@ -93,11 +93,13 @@ class Selection:
         kept: their indices, ascending.
         solved: share of the problems with at least one rollout that passes the gate.
         passed: share of the rollouts that pass the gate.
+        unjudged: rollouts that a judge failed on, and that are left out.
     """
 
     kept: tuple[int, ...]
     solved: float
     passed: float
+    unjudged: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,8 +5,12 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping, Sequence
+from functools import cache
+from logging import getLogger
 from pathlib import Path
 from typing import Any
+
+log = getLogger(__name__)
 
 Row = dict[str, Any]
 
@@ -17,10 +21,32 @@ def write_rows(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
 
 
 def read_rows(path: Path) -> list[Row]:
-    """JSON lines; [] where there is no such file."""
+    """JSON lines; [] where there is no such file. A last line that was cut is left out.
+
+    Raises:
+        ValueError: another line is not a row; the message says which.
+    """
     if not path.exists():
         return []
-    return [json.loads(line) for line in path.read_text().splitlines()]
+    lines = path.read_bytes().splitlines(keepends=True)
+    rows: list[Row] = []
+    for number, line in enumerate(lines, start=1):
+        try:
+            rows.append(json.loads(line))
+        except ValueError as error:  # of JSON or UTF-8
+            if number == len(lines) and not line.endswith(b"\n"):
+                _say_once(f"{path} ends in the middle of line {number}, which is left out")
+                break
+            raise ValueError(
+                f"line {number} of {path} is not JSON ({error}): restore the file from a copy, or "
+                "delete this line and all that follow"
+            ) from error
+    return rows
+
+
+@cache
+def _say_once(text: str) -> None:
+    log.warning(text)
 
 
 def write_whole(path: Path, text: str) -> None:

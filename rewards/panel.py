@@ -54,6 +54,8 @@ class RewardPanel:
         self.weights = {name: float(weights.get(name, 1.0)) for name in names}
         self.rule = rule
         self.unfinished: Unfinished = unfinished
+        # A judge that can fail says so by this attribute; its NaN is a failure, no abstention.
+        self.required = tuple(m.name for m in models if getattr(m, "required", False))
 
     def counts(self, attempt: Attempt) -> bool:
         """Whether an attempt is judged by what it says: if it is finished, or counts all the same.
@@ -82,8 +84,16 @@ class RewardPanel:
         )
 
     def combine(self, table: ScoreTable) -> ScoreTable:
-        """The same table with its reward recomputed by this panel's rule and weights."""
-        return replace(table, reward=self.rule(table, self.weights).astype(np.float32))
+        """The same table with its reward recomputed by this panel's rule and weights.
+
+        Where a required model with a weight has no score, there is no reward: beside those of other
+        responses it would be too high or too low.
+        """
+        reward = self.rule(table, self.weights).astype(np.float32)
+        for name in self.required:
+            if self.weights[name]:
+                reward = np.where(np.isnan(table[name]), np.float32(np.nan), reward)
+        return replace(table, reward=reward)
 
 
 def recombine(

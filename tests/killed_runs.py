@@ -53,10 +53,11 @@ def unbroken(recipe: Recipe) -> Result:
 
 
 def came_to(folder: RunFolder) -> Result:
-    """Rows, rollouts and last weights, without what the clock decides."""
+    """Rows, rollouts and last weights, without what clock and path decide."""
     rows = folder.rounds()
     for row in rows:
         del row["seconds"]
+        row.pop("files", None)  # some name their folder
         for cost in (row["cost"], row["state"]["cost"]):
             del cost["seconds"], cost["measured_seconds"]
     newest = folder.newest_checkpoint()

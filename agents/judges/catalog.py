@@ -28,6 +28,7 @@ from mstar.rewards.rules import RULES, gated
 
 JUDGE_KEY = "MSTAR_JUDGE_KEY"  # environment variable: recipes are stored, a key must not be
 MAX_VERDICT_TOKENS = 256
+MOST_FAILURES = 0.2  # of an endpoint, as a share of a batch; above, the run stops
 
 
 def process(recipe: Recipe) -> RewardModel:
@@ -67,7 +68,7 @@ def self_judge(recipe: Recipe) -> RewardModel:
         endpoint = Endpoint(
             recipe.rewards.judge_url, recipe.rewards.judge_model, os.environ.get(JUDGE_KEY)
         )
-        return SelfJudge(endpoint, workers=8)
+        return SelfJudge(endpoint, workers=8, most_failures=MOST_FAILURES)
     return SelfJudge(_greedy_replies(_frozen(recipe.model), recipe.data.image_size))
 
 

@@ -83,7 +83,9 @@ class Online(Agent):
         self.policy.model.eval()
         self.record_time("update")
         rollouts = gather_rollouts(self.bridge.rollouts, problems, prompts_of(self.task, problems))
-        selection = informative_groups(rollouts, recipe.sampling.samples, recipe.selection.gate)
+        selection = informative_groups(
+            rollouts, recipe.sampling.samples, recipe.selection.gate, self.task.panel.required
+        )
         return self.finish(number, plan, rollouts, selection, self._with_scored(finetuned))
 
     def close(self) -> None:

@@ -121,6 +121,7 @@ class TrainerSpec:
             "save_strategy": "epoch",
             "logging_strategy": "steps",
             "logging_steps": 1,
+            "logging_nan_inf_filter": False,  # a loss that is not finite ends the run
             "report_to": [],
             "disable_tqdm": True,
         }

@@ -15,6 +15,7 @@ from mstar.agents.policy.turns import continued
 from mstar.agents.rollout import collect_local
 from mstar.agents.sampling.base import Sampler
 from mstar.agents.seeds import mix
+from mstar.agents.selection import not_judged
 from mstar.agents.types import Rollout, Selection
 from mstar.envs.problem import Problem, Prompt
 from mstar.envs.task import Task
@@ -207,7 +208,9 @@ class RewardColumn:
         self._weights = column_weights(bridge.task)
 
     def __call__(self, completions: Sequence[Any], **_: Any) -> list[float | None]:
-        """One score per completion; None if the model abstained, or all did.
+        """One score per completion; None if the model abstained.
+
+        A response without a reward gets the mean reward of its group, which gives no advantage.
 
         Raises:
             ValueError: another number of completions than of scored responses.
@@ -221,13 +224,19 @@ class RewardColumn:
 
     def _score(self, rollout: Rollout) -> float | None:
         if math.isnan(rollout.reward):
-            return None
+            return self._neutral(rollout) if self.__name__ == RULE else None
         if self.__name__ != RULE:
             score = rollout.scores[self.__name__]
             return None if math.isnan(score) else score
         scores = {name: s for name, s in rollout.scores.items() if not math.isnan(s)}
         added = rollout.reward - sum(self._weights[name] * score for name, score in scores.items())
         return round(added, 6)  # rewards are float32: drop what is rounding only
+
+    def _neutral(self, rollout: Rollout) -> float | None:
+        """The mean reward of a rollout's group; None if there is none, which TRL takes for 0."""
+        rewards = [r.reward for r in self._bridge.scored if r.problem.id == rollout.problem.id]
+        known = [reward for reward in rewards if not math.isnan(reward)]
+        return sum(known) / len(known) if known else None
 
 
 def column_weights(task: Task) -> dict[str, float]:
@@ -237,13 +246,16 @@ def column_weights(task: Task) -> dict[str, float]:
     return {name: weight / total for name, weight in weights.items()} | {RULE: 1.0}
 
 
-def informative_groups(rollouts: Sequence[Rollout], samples: int, gate: str) -> Selection:
+def informative_groups(
+    rollouts: Sequence[Rollout], samples: int, gate: str, required: Sequence[str] = ()
+) -> Selection:
     """Select the rollouts in groups whose rewards differ: only they have a gradient.
 
     Args:
         rollouts: group by group.
         samples: size of a group.
         gate: the score that is 1 for a rollout that passes.
+        required: scores without which a rollout has no reward.
     """
     groups = [range(start, start + samples) for start in range(0, len(rollouts), samples)]
     kept: list[int] = []
@@ -255,4 +267,5 @@ def informative_groups(rollouts: Sequence[Rollout], samples: int, gate: str) -> 
         tuple(kept),
         sum(map(any, right)) / max(1, len(groups)),
         sum(map(sum, right)) / max(1, len(rollouts)),
+        sum(not_judged(rollout, required) for rollout in rollouts),
     )

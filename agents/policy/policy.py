@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import torch
+from jinja2 import TemplateError
 from peft import (
     LoraConfig,
     PeftConfig,
@@ -17,6 +18,7 @@ from peft import (
     get_peft_model_state_dict,
     load_peft_weights,
 )
+from safetensors import SafetensorError
 from transformers import (
     MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING,
     AutoConfig,
@@ -265,15 +267,24 @@ class Policy:
         Each becomes the ``messages`` of the chat template, followed by the start of the assistant's
         turn. ``input_ids`` and ``attention_mask`` are (N, T) int64; the tensors of the images
         depend on the model.
+
+        Raises:
+            ValueError: the chat template cannot be used.
         """
-        batch: BatchFeature = self.processor.apply_chat_template(
-            [self.messages(prompt) for prompt in prompts],
-            add_generation_prompt=True,
-            tokenize=True,
-            return_dict=True,
-            return_tensors="pt",
-            processor_kwargs={"padding": True, "padding_side": "left"},
-        )
+        try:
+            batch: BatchFeature = self.processor.apply_chat_template(
+                [self.messages(prompt) for prompt in prompts],
+                add_generation_prompt=True,
+                tokenize=True,
+                return_dict=True,
+                return_tensors="pt",
+                processor_kwargs={"padding": True, "padding_side": "left"},
+            )
+        except TemplateError as error:
+            raise ValueError(
+                f"the model's chat template refuses a user turn with images and text ({error}); "
+                "mend chat_template.jinja in the model's folder, or give another model"
+            ) from error
         batch.pop("labels", None)  # PaliGemma's processor makes some of the prompt
         return batch.to(self.device, dtype=self.network.dtype)
 
@@ -309,7 +320,7 @@ def load_weights(name: str, dtype: Precision, attention: Attention = "auto") -> 
     """Load a model with its weights, which must be safetensors: pickled ones can run code.
 
     Raises:
-        ValueError: there are no weights in safetensors, or some are missing.
+        ValueError: there are no weights in safetensors, they cannot be read, or some are missing.
     """
     try:
         model, report = AutoModelForImageTextToText.from_pretrained(
@@ -320,6 +331,11 @@ def load_weights(name: str, dtype: Precision, attention: Attention = "auto") -> 
             trust_remote_code=False,
             output_loading_info=True,
         )
+    except SafetensorError as error:
+        raise ValueError(
+            f"the weights of model {name!r} cannot be read ({error}): a file was cut or damaged; "
+            "copy or download it again"
+        ) from error
     except OSError as error:
         raise ValueError(
             f"model {name!r} has no weights in safetensors, and pickled weights are not loaded; "

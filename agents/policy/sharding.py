@@ -37,6 +37,13 @@ def prepare_for_round(model: Any) -> None:
         model.set_reduce_scatter_unused_params(True)
 
 
+def finite_weights(model: Any) -> bool:
+    """Whether all weights that are trained, of which this process may hold a shard, are finite."""
+    trained = [weight.detach() for weight in model.parameters() if weight.requires_grad]
+    own = [weight.to_local() if isinstance(weight, DTensor) else weight for weight in trained]
+    return bool(torch.stack([weight.isfinite().all() for weight in own]).all())
+
+
 @contextmanager
 def gathered(model: Any) -> Iterator[None]:
     """Gather all weights on every process for a while; all processes must enter together.

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import sys
-from collections.abc import Callable, Sequence
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
@@ -231,12 +234,36 @@ COMMANDS: dict[str, Callable[[list[str]], None]] = {
 }
 
 
+class Terminated(KeyboardInterrupt):
+    """The process was asked to end, by a scheduler for example, and ends as by Ctrl-C."""
+
+
+@contextmanager
+def terminated_like_interrupted() -> Iterator[None]:
+    """Raise ``Terminated`` on SIGTERM, so that the terminal and the run's folder are left in order.
+
+    Without it the process ends at once, and the cursor stays hidden.
+    """
+
+    def terminate(*_: object) -> None:
+        raise Terminated
+
+    if threading.current_thread() is not threading.main_thread():  # others get no signals
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, terminate)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; on failure, one readable message goes to stderr.
 
     Returns:
         0 on success; 1 if an argument cannot be used; 2 for options that do not exist or cannot be
-        parsed; 130 when interrupted.
+        parsed; 130 when interrupted, 143 when terminated.
     """
     # Waiting threads must not spin: on shared cores that is ten times slower.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
@@ -247,17 +274,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         if words[0] not in COMMANDS:
             raise ValueError(unknown("command", words[0], COMMANDS))
-        COMMANDS[words[0]](words[1:])
+        with terminated_like_interrupted():
+            COMMANDS[words[0]](words[1:])
     except BrokenPipeError:  # the reader of the output has closed it
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
-    except (ValueError, OSError, KeyError, ImportError) as error:
+    except (ValueError, OSError, KeyError, ImportError, MemoryError, FloatingPointError) as error:
         message = error.args[0] if isinstance(error, KeyError) and error.args else error
         print(f"mstar: {printable(str(message))}", file=sys.stderr)
         return 1
     except SystemExit as stopped:  # tyro has printed its help or an error
         return stopped.code if isinstance(stopped.code, int) else 1
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as stopped:
         print("mstar: stopped; the same command resumes after the last round", file=sys.stderr)
-        return 130
+        return 143 if isinstance(stopped, Terminated) else 130
     return 0

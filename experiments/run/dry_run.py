@@ -63,11 +63,7 @@ def _progress(recipe: Recipe, out: Path) -> str:
     folder = RunFolder(out)
     if not (out / "recipe.json").exists() or not (rows := folder.rounds()):
         return ", from the start"
-    if changed := folder.unlike(recipe):
-        raise ValueError(
-            f"{out} holds a run of another recipe (different: {', '.join(changed)}); give another "
-            "--out, or the same settings to resume it"
-        )
+    folder.check_recipe(recipe)
     return f", going on after round {rows[-1]['number']}"
 
 

@@ -56,8 +56,8 @@ def export_run(
         push: name of a repository on the hub, which is made private if it does not exist.
 
     Raises:
-        ValueError: no such round, a round without a checkpoint, a folder that is not empty, or an
-            adapter whose base nobody else has.
+        ValueError: no such round, a round without a checkpoint or with a damaged one, a folder that
+            is not empty, or an adapter whose base nobody else has.
         OSError: the folder cannot be written, or the hub cannot be reached.
     """
     recipe, number = folder.recipe(), folder.round_named(which)
@@ -74,6 +74,7 @@ def export_run(
             "the run trained LoRA factors of the embedded model, which is on no hub; give --merge "
             "for a folder that needs no base model"
         )
+    folder.check(checkpoint, to_train=False)
     prepare_torch(recipe.run.threads)
     policy = load_policy(recipe, checkpoint, device="cpu")
     if merge and isinstance(policy.model, PeftModel):

@@ -59,6 +59,9 @@ class Progress:
             highlight=False,
             soft_wrap=True,
         )
+        if done.selection and done.selection.unjudged:
+            left_out = f"a judge failed on {done.selection.unjudged} of {len(done.rollouts)}"
+            self.warn([f"          {left_out} responses, which are left out"])
         self.warn([f"          {alarm}" for alarm in done.alarms])
 
     def tested(self, rows: Sequence[Row]) -> None:

@@ -26,9 +26,10 @@ from mstar.experiments.run.canary_check import stored_warnings
 from mstar.experiments.run.evaluate import METRICS, gain, values
 from mstar.experiments.run.out_of_domain import FILE as OUT_OF_DOMAIN
 from mstar.experiments.run.problems import open_task
-from mstar.experiments.run.run_folder import RunFolder, read_rollouts
+from mstar.experiments.run.run_folder import RunFolder
 from mstar.experiments.run.variants import Line, by_variant, consistency, in_training
 from mstar.experiments.stats import Estimate, estimate
+from mstar.experiments.terminal import printable
 from mstar.rewards import Correctness, RewardPanel
 
 SHOWN = 12  # problems shown with their rollouts
@@ -114,6 +115,7 @@ def write_report(folder: RunFolder) -> Path:
         variants=_variants(folder),
         alarms=[alarm for row in rounds for alarm in row.get("alarms", ())],
         warnings=stored_warnings(folder.path),
+        lost=folder.lost_rollouts(),
     )
     path = folder.path / "report.html"
     path.write_text(written)
@@ -123,8 +125,8 @@ def write_report(folder: RunFolder) -> Path:
 def _variants(folder: RunFolder) -> list[Line]:
     """Accuracy by phrasing in training and, if it was tested in several phrasings, in the test."""
     stored: list[Row] = []
-    for path in sorted((folder.path / "rollouts").glob("*.parquet")):
-        stored += read_rollouts(path, ["problem", "phrasing", "oracle"])
+    for row in folder.rounds():
+        stored += folder.rollouts(row["number"], ["problem", "phrasing", "oracle"])
     tested = read_rows(folder.path / "variants.jsonl")
     return [*in_training(stored), *by_variant(tested), *consistency(tested)]
 
@@ -171,10 +173,7 @@ def _exploration(folder: RunFolder, rounds: list[Row]) -> list[dict[str, Any]]:
     found = []
     for row, following in zip(rounds, [*rounds[1:], None], strict=True):
         plan = following["plan"] if following else None
-        path = folder.path / "rollouts" / f"round-{row['number']:04d}.parquet"
-        problems = (
-            [each["problem"] for each in read_rollouts(path, ["problem"])] if path.exists() else []
-        )
+        problems = [each["problem"] for each in folder.rollouts(row["number"], ["problem"])]
         found.append(
             {
                 "round": row["number"],
@@ -198,7 +197,7 @@ def _examples(folder: RunFolder, recipe: Recipe, rounds: list[Row]) -> list[dict
     )  # only its problems are used
     examples = []
     for number in dict.fromkeys([*trained[:1], *trained[-1:]]):
-        stored = read_rollouts(folder.path / "rollouts" / f"round-{number:04d}.parquet")
+        stored = folder.rollouts(number)
         problems = list(dict.fromkeys(row["problem"] for row in stored))
         step = max(1, len(problems) // (SHOWN // 2) + 1)
         for problem in problems[::step]:
@@ -218,7 +217,7 @@ def _examples(folder: RunFolder, recipe: Recipe, rounds: list[Row]) -> list[dict
 
 def _response(row: Row) -> dict[str, Any]:
     scores = {k.removeprefix("score/"): v for k, v in row.items() if k.startswith("score/")}
-    return {"text": row["response"], "scores": scores, "kept": row["kept"], "row": row}
+    return {"text": printable(row["response"]), "scores": scores, "kept": row["kept"], "row": row}
 
 
 def _image(task: Task, problem: str) -> str:

@@ -24,6 +24,7 @@ def describe(done: Round) -> Row:
             "kept": len(done.selection.kept),
             "solved": done.selection.solved,
             "passed": done.selection.passed,
+            "unjudged": done.selection.unjudged,
         }
         if done.selection
         else None,

@@ -22,11 +22,13 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from mstar.agents.config import SETTINGS, Recipe, stored_settings
+from mstar.agents.config import SETTINGS, Recipe, deciding, spanning, stored_settings
 from mstar.agents.types import Rollout, Round
 from mstar.envs.variants.unlabelled import is_right
 from mstar.experiments.rows import Row, read_rows, write_rows, write_whole
+from mstar.experiments.run.checksums import checksums, damage
 from mstar.experiments.run.environment_info import environment_info
+from mstar.experiments.run.lock import cannot_write
 from mstar.experiments.run.round_row import describe
 
 # Adam's moments as each launch writes them; FSDP has the weights beside them once more.
@@ -41,7 +43,7 @@ class RunFolder:
 
     @classmethod
     def create(cls, path: Path, recipe: Recipe) -> RunFolder:
-        """Create the folder of a run, or open it again if it has the same recipe.
+        """Create the folder of a run, or open it again if it can go on with the recipe.
 
         A run without a committed round is replaced, whatever its recipe.
 
@@ -56,20 +58,26 @@ class RunFolder:
                 (path / name).mkdir(parents=True, exist_ok=True)
             written = path / "recipe.json"
             if written.exists() and folder.rounds():
-                if changed := folder.unlike(recipe):
-                    raise ValueError(
-                        f"{path} holds a run of another recipe (different: {', '.join(changed)}); "
-                        "give another --out, or the same settings to resume it"
-                    )
+                folder.check_recipe(recipe)
+                folder.check(folder.newest_checkpoint(), to_train=True)
+                folder._go_on_with(recipe)
             else:
                 described = {"recipe": asdict(recipe.resolved()), **environment_info()}
                 write_whole(written, json.dumps(described, indent=2))
         except OSError as error:
-            raise OSError(
-                f"cannot write the run folder {path}: {error.strerror or error}; choose another "
-                "with --out"
-            ) from error
+            raise cannot_write(path, error) from error
         return folder
+
+    def exists(self) -> bool:
+        """Whether the folder is there, as that of a run."""
+        return (self.path / "recipe.json").exists()
+
+    def deleted(self) -> FileNotFoundError:
+        """The error to raise where it is gone while the run goes on."""
+        return FileNotFoundError(
+            f"the run folder {self.path} was deleted or moved while the run went on, which ends "
+            "here; put it back to resume after its last round, or start anew"
+        )
 
     def rounds(self) -> list[Row]:
         """The rows of the committed rounds, in order."""
@@ -90,19 +98,75 @@ class RunFolder:
         return [name for name in SETTINGS if name not in stored_settings(stored)]
 
     def unlike(self, recipe: Recipe) -> list[str]:
-        """The fields in which the run's recipe differs from another one."""
-        there, wanted = self.recipe().resolved().settings(), recipe.resolved().settings()
+        """The fields in which the run's recipe differs from another one, if they decide results."""
+        there, wanted = deciding(self.recipe().resolved()), deciding(recipe.resolved())
         return sorted(name for name in wanted if there[name] != wanted[name])
 
+    def check_recipe(self, recipe: Recipe) -> None:
+        """Check that the run can go on with a recipe: its own, or one with more rounds.
+
+        Settings that decide no result may differ.
+
+        Raises:
+            ValueError: it cannot; the message says why.
+        """
+        changed, there = self.unlike(recipe), self.recipe()
+        more = recipe.run.rounds > there.run.rounds
+        if not changed or (changed == ["rounds"] and more and not spanning(there)):
+            return
+        if changed == ["rounds"] and more:
+            raise ValueError(
+                f"{self.path} holds a run of {there.run.rounds} rounds, over which "
+                f"{' and '.join(spanning(there))} extends: more would change those that are done; "
+                "give another --out, or the same number of rounds to resume it"
+            )
+        raise ValueError(
+            f"{self.path} holds a run of another recipe (different: {', '.join(changed)}); "
+            "give another --out, or the same settings to resume it"
+        )
+
+    def _go_on_with(self, recipe: Recipe) -> None:
+        """Note the settings that change from here on; a run that gets longer is tested again."""
+        described = json.loads((self.path / "recipe.json").read_text())
+        before, now = self.recipe().resolved().settings(), recipe.resolved().settings()
+        if changes := {
+            name: [before[name], now[name]] for name in now if before[name] != now[name]
+        }:
+            after = {"after_round": self.rounds()[-1]["number"], "settings": changes}
+            changed = [*described.get("changed", ()), after]
+            described = {**described, "recipe": asdict(recipe.resolved()), "changed": changed}
+            if "rounds" in changes:
+                (self.path / "evaluation.jsonl").unlink(missing_ok=True)
+            write_whole(self.path / "recipe.json", json.dumps(described, indent=2))
+
     def _stored(self) -> Row:
-        path = self.path / "recipe.json"
-        if not path.exists():
+        if not self.exists():
             raise FileNotFoundError(
                 f"{self.path} is not a run folder: it has no recipe.json; give the folder that "
                 "`mstar train --out` wrote"
             )
-        stored: Row = json.loads(path.read_text())["recipe"]
+        stored: Row = json.loads((self.path / "recipe.json").read_text())["recipe"]
         return stored
+
+    def rollouts(self, number: int, columns: Sequence[str] | None = None) -> list[Row]:
+        """The stored responses of a round; [] where none are, or their file cannot be read."""
+        try:
+            return read_rollouts(self.rollouts_path(number), columns)
+        except (OSError, pa.ArrowInvalid):
+            return []
+
+    def rollouts_path(self, number: int) -> Path:
+        """The file of a round's responses."""
+        return self.path / "rollouts" / f"round-{number:04d}.parquet"
+
+    def lost_rollouts(self) -> list[str]:
+        """Files of responses that were deleted or damaged, by their names in the folder."""
+        sampled = [row["number"] for row in self.rounds() if row["plan"]]
+        return [
+            str(self.rollouts_path(number).relative_to(self.path))
+            for number in sampled
+            if not self.rollouts(number)
+        ]
 
     def checkpoint(self, number: int) -> Path:
         """The folder of a round's checkpoint."""
@@ -159,17 +223,63 @@ class RunFolder:
         found = in_force.get(number)
         return None if found is None else self.checkpoint(found)
 
+    def check(self, checkpoint: Path | None, *, to_train: bool) -> None:
+        """Check the files of a checkpoint against the checksums in its round's row.
+
+        Rows of versions before 0.2 have none.
+
+        Args:
+            checkpoint: of this run; None, the base, which is not stored here.
+            to_train: whether a trainer is to go on from it, which needs the optimizer's moments.
+
+        Raises:
+            ValueError: a file is missing or changed; the message says which, and what to do.
+        """
+        rows = {self.checkpoint(row["number"]): row for row in self.rounds()}
+        if checkpoint is None or not (files := rows[checkpoint].get("files")):
+            return
+        if not to_train:
+            files = {name: digest for name, digest in files.items() if not _is_moments(name)}
+        elif any(
+            row["tuned"] and self.checkpoint(row["number"]) > checkpoint for row in rows.values()
+        ):
+            files = {**files, "optimizer.pt": None} if "optimizer.pt" in files else files
+        if wrong := damage(checkpoint, files):
+            raise ValueError(f"{wrong}: restore it from a copy, or {self._instead_of(checkpoint)}")
+
+    def _instead_of(self, checkpoint: Path) -> str:
+        """What can be done without a checkpoint."""
+        for row in reversed(self.rounds()):
+            other = self.checkpoint(row["number"])
+            files = {
+                name: d for name, d in (row.get("files") or {}).items() if not _is_moments(name)
+            }
+            if files and other != checkpoint and damage(other, files) is None:
+                return (
+                    f"start from the weights of round {row['number']}, which are whole: `mstar "
+                    f"export {self.path} --round {row['number']} --out DIR`, then `mstar train "
+                    "--model DIR`"
+                )
+        return "start anew with another --out"
+
     def commit(self, done: Round) -> Row:
-        """Write the rollouts and the checkpoint of a round, then its row, which commits it."""
-        name = f"round-{done.number:04d}"
+        """Write the rollouts and the checkpoint of a round, then its row, which commits it.
+
+        Raises:
+            FileNotFoundError: the folder was deleted.
+        """
+        if not self.exists():
+            raise self.deleted()
         if done.rollouts:
             kept = set(done.selection.kept) if done.selection else set()
-            write_rollouts(self.path / "rollouts" / f"{name}.parquet", done.rollouts, kept)
+            write_rollouts(self.rollouts_path(done.number), done.rollouts, kept)
         if done.finetuned:
             target = self.checkpoint(done.number)
             shutil.rmtree(target, ignore_errors=True)
             shutil.move(done.finetuned.checkpoint, target)
         row = describe(done)
+        if done.finetuned:
+            row["files"] = checksums(self.checkpoint(done.number))
         rows = [*self.rounds(), row]
         write_rows(self.path / "rounds.jsonl", rows)
         self._prune(done.state["guards"]["best"])
@@ -216,6 +326,11 @@ def forget_moments(checkpoint: Path, needed: bool) -> None:
         (checkpoint / name).unlink(missing_ok=True)
     for pieces in checkpoint.glob("global_step*"):  # DeepSpeed's
         shutil.rmtree(pieces)
+
+
+def _is_moments(name: str) -> bool:
+    """Whether ``forget_moments`` may delete a file of a checkpoint."""
+    return name in MOMENTS or name.startswith("global_step")
 
 
 def recipe_of(stored: Row, where: Path) -> Recipe:

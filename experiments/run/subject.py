@@ -33,8 +33,11 @@ class Subject:
         """Load it.
 
         Raises:
-            FileNotFoundError, ValueError: there is no such model; see ``Policy.load``.
+            FileNotFoundError, ValueError: there is no such model, see ``Policy.load``; or files of
+                the run's checkpoint are missing or damaged.
         """
+        if self.run is not None:
+            self.run.check(self.checkpoint, to_train=False)
         prepare_torch(self.recipe.run.threads)
         return load_policy(self.recipe, self.checkpoint)
 

@@ -25,7 +25,7 @@ from mstar.envs.task import Task
 from mstar.experiments.rows import Row, read_rows, write_whole
 from mstar.experiments.run.out_of_domain import FILE as OUT_OF_DOMAIN
 from mstar.experiments.run.report import summarise
-from mstar.experiments.run.run_folder import RunFolder, read_rollouts
+from mstar.experiments.run.run_folder import RunFolder
 from mstar.experiments.terminal import printable
 
 PROJECT = "mstar"
@@ -168,10 +168,7 @@ class Tracking:
         return True
 
     def _responses(self, number: int) -> list[ShownResponse]:
-        path = self._folder.path / "rollouts" / f"round-{number:04d}.parquet"
-        if not path.exists():  # nothing was sampled
-            return []
-        first = {row["problem"]: row for row in reversed(read_rollouts(path))}
+        first = {row["problem"]: row for row in reversed(self._folder.rollouts(number))}
         shown = list(reversed(first.values()))[:SHOWN]
         return [
             ShownResponse(

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Sequence
-from contextlib import closing
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager, nullcontext
 from logging import LogRecord, getLogger
 from pathlib import Path
 
@@ -27,6 +27,8 @@ from mstar.experiments.rows import Row, read_rows, write_rows
 from mstar.experiments.run.canary_check import apply_check, check_run
 from mstar.experiments.run.disk_space import check_disk
 from mstar.experiments.run.evaluate import evaluate
+from mstar.experiments.run.failures import explained
+from mstar.experiments.run.lock import locked
 from mstar.experiments.run.out_of_domain import OutOfDomain
 from mstar.experiments.run.problems import EvaluationSet, evaluation_sets, open_task
 from mstar.experiments.run.progress import Progress
@@ -56,6 +58,7 @@ def train(
     Raises:
         ValueError, FileNotFoundError, OSError: problems, model, tracker or folder cannot be used;
             raised before any training.
+        FloatingPointError, OSError: see ``explained``.
     """
     check_trackers(track)
     kind = agent_class(recipe.run.agent)
@@ -63,29 +66,27 @@ def train(
     tests = evaluation_sets(recipe)  # before the panel is made, which may load a model
     panel = panel_of(recipe)
     task, validation = (open_task(recipe, split, panel=panel) for split in ("train", "validation"))
-    folder = open_folder(out, recipe)
-    out_of_domain = OutOfDomain(recipe, folder)
-    main, console = distributed.is_main(), main_console(console)
-    canaries = check_run(recipe, task, validation)
-    warned = apply_check(canaries, recipe, folder.path if main else None)
-    progress = Progress(console)
-    tracking = Tracking(track if main else (), folder, task, progress.warn)
-    with closing(tracking), live(console, progress, per_second=4):
-        policy = load_policy(recipe)
-        if main:
-            check_disk(folder.path, policy, recipe)
-        progress.warn(
-            [*warned, *judge_warnings(recipe), *length_warnings(recipe), *sampling_warnings(policy)]
-        )
-        agent = kind(policy, task, validation, recipe, folder.trainer)
-        learn(agent, folder, out_of_domain, progress, tracking)
-        progress.say("testing the base and the evolved policy")
-        test_run(folder, recipe, policy, tests, base_test)
-        tracking.update()
-        progress.say("writing the report")
-        if main:
-            write_report(folder)
-    distributed.wait()  # the folder is complete when any process returns
+    with open_folder(out, recipe) as folder, explained(folder):
+        out_of_domain = OutOfDomain(recipe, folder)
+        main, console = distributed.is_main(), main_console(console)
+        canaries = check_run(recipe, task, validation)
+        warned = apply_check(canaries, recipe, folder.path if main else None)
+        progress = Progress(console)
+        tracking = Tracking(track if main else (), folder, task, progress.warn)
+        with closing(tracking), live(console, progress, per_second=4):
+            policy = load_policy(recipe)
+            if main:
+                check_disk(folder.path, policy, recipe)
+            progress.warn([*warned, *warnings_of(recipe, policy)])
+            agent = kind(policy, task, validation, recipe, folder.trainer)
+            learn(agent, folder, out_of_domain, progress, tracking)
+            progress.say("testing the base and the evolved policy")
+            test_run(folder, recipe, policy, tests, base_test)
+            tracking.update()
+            progress.say("writing the report")
+            if main:
+                write_report(folder)
+        distributed.wait()  # the folder is complete when any process returns
     return folder
 
 
@@ -119,6 +120,11 @@ def learn(
                 agent.go_back(folder.checkpoint_after(done.back_to))
     finally:
         agent.close()
+
+
+def warnings_of(recipe: Recipe, policy: Policy) -> list[str]:
+    """What to say of a recipe and its policy before the run starts, a line each."""
+    return [*judge_warnings(recipe), *length_warnings(recipe), *sampling_warnings(policy)]
 
 
 def judge_warnings(recipe: Recipe) -> list[str]:
@@ -155,12 +161,18 @@ def length_warnings(recipe: Recipe) -> list[str]:
     ]
 
 
-def open_folder(out: Path, recipe: Recipe) -> RunFolder:
-    """The run's folder, created or checked by the main process before the others read it."""
-    if distributed.is_main():
-        RunFolder.create(out, recipe).empty_trainer()
-    distributed.wait()
-    return RunFolder(out)
+@contextmanager
+def open_folder(out: Path, recipe: Recipe) -> Iterator[RunFolder]:
+    """The run's folder, in which no other run can start until this one has ended.
+
+    The main process locks it, and creates or checks it before the others read it.
+    """
+    main = distributed.is_main()
+    with locked(out) if main else nullcontext():
+        if main:
+            RunFolder.create(out, recipe).empty_trainer()
+        distributed.wait()
+        yield RunFolder(out)
 
 
 def main_console(console: Console) -> Console:
@@ -169,8 +181,7 @@ def main_console(console: Console) -> Console:
 
 
 def prepare_torch(threads: int) -> None:
-    """Set the thread count; disable telemetry, progress bars and known harmless warnings."""
-    os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
+    """Set the thread count; disable progress bars and known harmless warnings."""
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     logging.disable_progress_bar()  # the run has its own progress line
     # peft and TRL use names that transformers 5 has renamed; we never do.

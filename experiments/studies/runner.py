@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 import shutil
 import signal
@@ -20,6 +19,7 @@ from rich.console import Console
 from rich.table import Table
 
 from mstar.experiments.rows import read_rows
+from mstar.experiments.run.lock import locked
 from mstar.experiments.studies.plan import PlannedRun, check
 from mstar.experiments.terminal import live
 
@@ -189,23 +189,6 @@ def delete_checkpoints(folder: Path) -> None:
     """Delete a run's checkpoints: they take much space, and the tables do not need them."""
     for name in ("checkpoints", "trainer"):
         shutil.rmtree(folder / name, ignore_errors=True)
-
-
-@contextmanager
-def locked(out: Path) -> Iterator[IO[str]]:
-    """Lock a study's folder; child processes that inherit the file keep it locked.
-
-    Raises:
-        ValueError: another process holds the lock, maybe a run that outlived its killed parent.
-    """
-    with (out / ".lock").open("w") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise ValueError(
-                f"another process or one of its runs still uses {out}; wait until it has ended"
-            ) from None
-        yield file
 
 
 @contextmanager

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 from pathlib import Path
 from typing import Any
@@ -10,11 +11,12 @@ import numpy as np
 import pytest
 import torch
 from killed_runs import Arm, came_to, kill, raise_at, run, unbroken
+from rollout_doubles import rollout as judged
 from tiny_runs import TINY, Even, agent_of, weights
 
 from mstar.agents.online import trl_bridge as trl_bridge
 from mstar.agents.online.dpo import best_and_worst
-from mstar.agents.online.trl_bridge import informative_groups
+from mstar.agents.online.trl_bridge import RewardColumn, column_weights, informative_groups
 from mstar.agents.policy.policy import Policy
 from mstar.agents.sampling.base import Response
 from mstar.agents.types import Rollout
@@ -109,3 +111,19 @@ def test_a_preference_pair_is_the_best_and_the_worst_scored_response() -> None:
     silent = [rollout(np.nan), rollout(np.nan)]
     best, worst = best_and_worst(silent)
     assert not best.reward > worst.reward
+
+
+def test_an_online_agent_gives_a_response_without_a_reward_no_advantage(
+    policy: Policy, tmp_path: Path
+) -> None:
+    agent = agent_of(policy, tmp_path, RewardPanel([Even()]), agent="grpo")
+    bridge: Any = agent.bridge  # type: ignore[attr-defined]
+    rewards = [0.0, 1.0, 1.0, math.nan, math.nan, math.nan]
+    bridge.scored = [
+        judged("a" if i < 4 else "b", right=reward, reward=reward)
+        for i, reward in enumerate(rewards)
+    ]
+    columns = [RewardColumn(bridge, name)([""] * 6) for name in column_weights(agent.task)]
+    summed = [sum(score or 0.0 for score in scores) for scores in zip(*columns, strict=True)]
+    assert summed == pytest.approx([0.0, 1.0, 1.0, 2 / 3, 0.0, 0.0])
+    agent.close()

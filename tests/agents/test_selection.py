@@ -107,3 +107,16 @@ def test_what_is_kept_is_right_distinct_and_in_order(
     if rule.endswith("-k"):
         solvable = {made[i][0] for i in range(len(made)) if made[i][2]}
         assert {made[i][0] for i in kept} == solvable
+
+
+@pytest.mark.parametrize("rule", RULES)
+def test_a_response_that_a_required_judge_failed_on_is_left_out(rule: SelectionRule) -> None:
+    rollouts = [
+        rollout("a", "judged", right=1.0, reward=0.5, judge=0.0),
+        rollout("a", "not judged", right=1.0, reward=math.nan, judge=math.nan),
+        rollout("a", "not judged either", right=1.0, reward=1.0, judge=math.nan),
+    ]
+    for rank in ("reward", "judge"):
+        chosen = select(rollouts, rule, 4, 0.0, seed=0, rank=rank, required=["judge"])
+        assert chosen.kept == (0,)
+        assert chosen.unjudged == 2

@@ -244,7 +244,7 @@ def test_a_missing_model_is_found_before_anything_is_sampled(say: Say, tmp_path:
 def test_a_folder_that_cannot_be_written_is_named(say: Say, tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     said = say("train", "smoke", "--out", tmp_path / "file" / "run")
-    one_message(said, "cannot write the run folder", "--out")
+    one_message(said, "cannot write the folder", "--out")
 
 
 PLAIN = {"question": "How many bars?", "image": "a.png", "answer": "3"}

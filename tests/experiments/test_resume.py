@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-import os
 import shutil
 import signal
 import subprocess
@@ -14,6 +13,7 @@ from typing import Any
 
 import pytest
 import torch
+from connections import plain_environment
 from failing_runs import MAJORITY
 from killed_runs import (
     Arm,
@@ -37,6 +37,7 @@ from mstar.experiments.run import disk_space
 from mstar.experiments.run.run_folder import RunFolder
 from mstar.experiments.run.train import load_policy
 
+TESTS = Path(__file__).parents[1]
 FOLLOWING = {
     "judge_refresh": 1,
     "panel": ("correctness", "random", "process"),
@@ -119,6 +120,50 @@ def test_a_finished_run_is_not_run_again(model: str, tmp_path: Path) -> None:
         assert came_to(run(recipe, tmp_path / "run")) == before
 
 
+@pytest.mark.parametrize("agent", ["continuous", "grpo"])
+def test_a_finished_run_gets_more_rounds_and_other_settings_that_decide_no_result(
+    model: str, tmp_path: Path, agent: str
+) -> None:
+    longer = TINY.replace(
+        model=model, agent=agent, minibatches=2, schedule="constant_with_warmup", rounds=2
+    )
+    run(longer.replace(rounds=1), tmp_path)
+    (tmp_path / "evaluation.jsonl").write_text("{}")  # of the shorter run
+    resumed = came_to(run(longer.replace(keep_checkpoints=1, batch_rows=7), tmp_path))
+    expected = unbroken(longer)
+    assert resumed["rows"] == expected["rows"]
+    assert resumed["weights"] == expected["weights"]
+    assert not (tmp_path / "evaluation.jsonl").exists()
+    (changed,) = json.loads((tmp_path / "recipe.json").read_text())["changed"]
+    assert changed == {
+        "after_round": 1,
+        "settings": {"rounds": [1, 2], "keep_checkpoints": [2, 1], "batch_rows": [256, 7]},
+    }
+
+
+@pytest.mark.parametrize(
+    ("changes", "spread"),
+    [
+        ({"schedule": "cosine"}, "schedule 'cosine'"),
+        ({"controller": "schedule"}, "controller 'schedule'"),
+        ({"unlabelled": 0.5, "unlabelled_start": 0.5}, "unlabelled_start"),
+    ],
+)
+def test_a_run_whose_settings_span_its_rounds_gets_no_more(
+    tmp_path: Path, changes: dict[str, Any], spread: str
+) -> None:
+    recipe = TINY.replace(**{"schedule": "constant", **changes})
+    RunFolder.create(tmp_path, recipe)
+    (tmp_path / "rounds.jsonl").write_text('{"number": 0, "tuned": null}\n')
+    with pytest.raises(ValueError, match=f"of 3 rounds, over which .*{spread}.* extends"):
+        RunFolder.create(tmp_path, recipe.replace(rounds=4))
+    with pytest.raises(ValueError, match=r"another recipe \(different: rounds\)"):
+        RunFolder.create(tmp_path, recipe.replace(rounds=2))
+    with pytest.raises(ValueError, match=r"another recipe \(different: batch, rounds\)"):
+        RunFolder.create(tmp_path, recipe.replace(rounds=4, batch=4))
+    RunFolder.create(tmp_path, recipe.replace(threads=2))
+
+
 @pytest.mark.parametrize(("keep", "kept"), [(1, {3}), (2, {2, 3}), (0, {1, 2, 3})])
 def test_old_checkpoints_are_deleted_and_only_the_newest_has_moments(
     model: str, tmp_path: Path, keep: int, kept: set[int]
@@ -166,12 +211,18 @@ def test_a_run_that_does_not_fit_on_the_disk_says_so_before_it_starts(
 KILLED_AFTER_ROUND_1 = """
 import os, signal, sys
 
+from connections import record_connections
+
+record_connections(sys.argv.pop(1))
+
 from mstar.experiments.cli.main import main
 from mstar.experiments.run.progress import Progress
+from huggingface_hub.utils._telemetry import _TELEMETRY_QUEUE
 
 
 def finished(self, done):
     if done.number == 1:
+        _TELEMETRY_QUEUE.join()  # another thread would send it
         os.kill(os.getpid(), signal.SIGKILL)
 
 
@@ -180,21 +231,24 @@ main(sys.argv[1:])
 """
 
 
-def test_a_killed_process_goes_on_to_the_same_end(model: str, tmp_path: Path) -> None:
+def test_a_killed_process_goes_on_to_the_same_end_and_connects_to_nobody(
+    model: str, tmp_path: Path
+) -> None:
     out = tmp_path / "run"
     recipe = TINY.replace(model=model)
     command = ["train", "--out", str(out)]
     for name, value in recipe.settings().items():
         words = value if isinstance(value, tuple) else (value,)
-        if not isinstance(value, bool):
+        if not isinstance(value, bool) and (name, value) != ("test_env", ()):
             command += [f"--{name.replace('_', '-')}", *map(str, words)]
     process = subprocess.run(
-        [sys.executable, "-c", KILLED_AFTER_ROUND_1, *command],
+        [sys.executable, "-c", KILLED_AFTER_ROUND_1, str(tmp_path / "connections"), *command],
         capture_output=True,
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
+        env={**plain_environment(), "OMP_NUM_THREADS": "1", "PYTHONPATH": str(TESTS)},
         check=False,
     )
     assert process.returncode == -signal.SIGKILL, process.stderr.decode()
+    assert (tmp_path / "connections").read_text() == ""
     assert len(RunFolder(out).rounds()) == 2
     assert main(command) == 0
     assert json.loads((out / "recipe.json").read_text())["recipe"]["model"]["name"] == model

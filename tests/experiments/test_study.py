@@ -26,13 +26,14 @@ from mstar.experiments.cli.compare import given
 from mstar.experiments.cli.main import TrainOptions, main, train_options
 from mstar.experiments.packed_rows import PACKED, PackOptions, unpack
 from mstar.experiments.rows import read_rows
+from mstar.experiments.run.lock import locked
 from mstar.experiments.studies import page, runner
 from mstar.experiments.studies.catalog import PASSES, POOL, STUDIES, UPDATES, interval
 from mstar.experiments.studies.page import missing
 from mstar.experiments.studies.plan import Plan, PlannedRun, saved_plan
 from mstar.experiments.studies.plots import COSTS
 from mstar.experiments.studies.rows import StudyRows, load
-from mstar.experiments.studies.runner import RunnerOptions, execute, failure_of, locked
+from mstar.experiments.studies.runner import RunnerOptions, execute, failure_of
 from mstar.experiments.studies.study import Study, TuningGrid
 from mstar.experiments.studies.tables import as_json, probe_tokens
 from mstar.experiments.studies.tuning import chosen, tune
@@ -242,7 +243,9 @@ def test_a_run_that_says_nothing_and_one_that_ends_too_soon_have_failed(tmp_path
 def test_two_do_not_work_on_one_study(tmp_path: Path) -> None:
     with (
         locked(tmp_path),
-        pytest.raises(ValueError, match="another process or one of its runs still uses"),
+        pytest.raises(
+            ValueError, match=r"is in use by process \d+ on .*, or by one that it has started"
+        ),
         locked(tmp_path),
     ):
         pass

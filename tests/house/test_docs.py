@@ -139,3 +139,11 @@ def test_the_picture_of_the_architecture_shows_the_rooms_and_the_imports_between
         set(FLOORS) | {f"{floor}/{room}" for floor in FLOORS for room in FLOORS[floor]} == rooms()
     )
     assert drawn == draw(), "draw it again: python tests/house/architecture.py"
+
+
+def test_every_fault_names_tests_that_exist() -> None:
+    rows = re.findall(r"^\| .*\| (`test_.*) \|$", (ROOT / "docs/faults.md").read_text(), re.M)
+    named = {name for row in rows for name in re.findall(r"`(test_\w+)`", row)}
+    tests = "".join(path.read_text() for path in (ROOT / "tests").rglob("test_*.py"))
+    assert named
+    assert {name for name in named if f"def {name}(" not in tests} == set()

@@ -351,7 +351,7 @@ def serve() -> Iterator[Serve]:
         started.append(server)
         threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
         url = f"http://127.0.0.1:{server.server_port}/v1/"
-        return Endpoint(url, "judge-7b", key="hush", timeout=5), requests
+        return Endpoint(url, "judge-7b", key="hush", timeout=5, pause=0.001), requests
 
     yield start
     for server in started:
@@ -397,7 +397,9 @@ def test_an_endpoint_accepts_http_only_and_hides_its_key() -> None:
 
 
 def test_an_unreachable_endpoint_is_an_abstention() -> None:
-    assert np.isnan(SelfJudge(Endpoint("http://127.0.0.1:9", "m", timeout=2)).score([GOLDEN])).all()
+    assert np.isnan(
+        SelfJudge(Endpoint("http://127.0.0.1:9", "m", timeout=2, pause=0.001)).score([GOLDEN])
+    ).all()
 
 
 def test_importing_rewards_loads_no_torch_no_pillow_and_no_sympy() -> None:
