@@ -35,7 +35,7 @@ def explained(folder: RunFolder) -> Iterator[None]:
         if any(words in str(error) for words in FULL):
             raise OSError(
                 f"the disk of {folder.path} is full: {_first_line(error)}; {_kept(folder)}. Make "
-                "room, or lower --keep-checkpoints, and give the same command to go on"
+                "room, or lower --save-total-limit, and give the same command to go on"
             ) from error
         raise
 

@@ -303,7 +303,7 @@ def test_a_map_on_the_command_line_is_taken_by_every_command(say: Say, tmp_path:
     assert checked.code == 0, checked.err
     assert "count 10" in checked.out
     shown = say("envs", "show", path, "--count", 1, *said)
-    assert shown.out.splitlines()[1] == "Look. How many bars?"
+    assert shown.out.splitlines()[1:3] == ["[image 1]", "Look. How many bars?"]
     recipe = Recipe.of(env=str(path), fields=tuple(said[1:]))
     (problem,) = open_task(recipe, "test").draw(1)
     assert problem.answer is not None

@@ -129,7 +129,7 @@ def test_a_finished_run_gets_more_rounds_and_other_settings_that_decide_no_resul
     )
     run(longer.replace(rounds=1), tmp_path)
     (tmp_path / "evaluation.jsonl").write_text("{}")  # of the shorter run
-    resumed = came_to(run(longer.replace(keep_checkpoints=1, batch_rows=7), tmp_path))
+    resumed = came_to(run(longer.replace(save_total_limit=1, batch_rows=7), tmp_path))
     expected = unbroken(longer)
     assert resumed["rows"] == expected["rows"]
     assert resumed["weights"] == expected["weights"]
@@ -137,7 +137,7 @@ def test_a_finished_run_gets_more_rounds_and_other_settings_that_decide_no_resul
     (changed,) = json.loads((tmp_path / "recipe.json").read_text())["changed"]
     assert changed == {
         "after_round": 1,
-        "settings": {"rounds": [1, 2], "keep_checkpoints": [2, 1], "batch_rows": [256, 7]},
+        "settings": {"rounds": [1, 2], "save_total_limit": [2, 1], "batch_rows": [256, 7]},
     }
 
 

@@ -9,6 +9,7 @@ from mstar.rewards import Correctness, Format, RewardPanel, SelfCertainty
 from mstar.rewards.base import Answer, Attempt
 from mstar.rewards.verifier.unfinished import Unfinished, commits_for_good
 
+SAID = "3+4 = 7, so the answer is 7."
 CUT_IN_THE_MIDDLE = "3+4 = 7, so the answer is 7. Hmm, but the third bar"
 COMMITTED = "3+4 = 7\nAnswer: 7\nThat is"
 
@@ -45,9 +46,9 @@ def test_only_a_complete_explicit_answer_stands_when_the_rest_is_cut(
 def test_the_panel_says_which_cut_responses_count(unfinished: Unfinished, right: list[int]) -> None:
     panel = RewardPanel([Correctness(), Format(), SelfCertainty()], unfinished=unfinished)
     asked = [
-        attempt(CUT_IN_THE_MIDDLE, finished=False),
+        attempt(SAID, finished=False),
         attempt(COMMITTED, finished=False),
-        attempt(CUT_IN_THE_MIDDLE, finished=True),
+        attempt(SAID, finished=True),
     ]
     table = panel.score(asked)
     assert table["correctness"].tolist() == right
