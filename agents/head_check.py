@@ -48,7 +48,7 @@ def check_head(policy: Policy, inputs: Mapping[str, torch.Tensor]) -> None:
 
 
 def same_sum(found: float, expected: float, tokens: int, dtype: torch.dtype) -> bool:
-    """Whether two log-probabilities of some tokens, in nats, differ by rounding only; NaN does."""
+    """Whether two log-probabilities of some tokens, in nats, agree up to rounding; NaN never does."""
     allowed = ROUNDING.get(dtype, ROUNDING[torch.bfloat16]) * math.sqrt(tokens)
     return abs(found - expected) <= allowed
 
@@ -59,8 +59,9 @@ def head_does_not_fit(policy: Policy, error: Exception) -> str:
 
 
 def reason(network: Any) -> str:
-    """Why a trainer's log-probabilities may be others than a model's, as far as is known."""
+    """Why a trainer's log-probabilities may differ from the model's, as far as is known."""
     scale = getattr(network.config.get_text_config(), "logit_scale", None)
     if scale is not None:
-        return f"TRL multiplies the logits by logit_scale {scale}, and {type(network).__name__} not"
+        name = type(network).__name__
+        return f"TRL multiplies the logits by logit_scale {scale}; {name} does not"
     return f"TRL does not compute what {type(network).__name__} does"

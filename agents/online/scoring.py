@@ -1,4 +1,4 @@
-"""Score responses with the inputs that they were sampled with, and check that it is the same.
+"""Score responses on the inputs that they were sampled from, and compare with the sampler.
 
 TRL prepares each prompt a second time, knows the inputs of some models only, and computes
 log-probabilities by a head of its own. Here the model reads a prompt as the sampler does, so that
@@ -21,7 +21,7 @@ COMPARED = 4  # responses
 
 
 class SampledInputs:
-    """What TRL's GRPO and RLOO trainers do otherwise; a subclass names it before the trainer.
+    """Makes TRL's GRPO and RLOO trainers score on the sampler's inputs; the first base class.
 
     TRL is given no images: each row of its batches carries the key of its prompt, from which the
     inputs of a forward pass are made here.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from mstar.agents.registry import Entry
 
-# Subclasses of ``RolloutEngine``, made by ``from_recipe``.
+# Subclasses of ``RolloutEngine``, made by ``from_config`` of a policy and a recipe.
 ENGINES: dict[str, Entry] = {
     "local": "mstar.agents.sampling.local:LocalSampler",
     "vllm": "mstar.agents.sampling.colocated:ColocatedSampler",
