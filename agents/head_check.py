@@ -48,7 +48,7 @@ def check_head(policy: Policy, inputs: Mapping[str, torch.Tensor]) -> None:
 
 
 def same_sum(found: float, expected: float, tokens: int, dtype: torch.dtype) -> bool:
-    """Whether two log-probabilities of some tokens, in nats, agree up to rounding; NaN never does."""
+    """Whether log-probabilities of some tokens, in nats, agree up to rounding; NaN never does."""
     allowed = ROUNDING.get(dtype, ROUNDING[torch.bfloat16]) * math.sqrt(tokens)
     return abs(found - expected) <= allowed
 
