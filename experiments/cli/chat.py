@@ -52,7 +52,7 @@ def run(arguments: list[str]) -> None:
     from mstar.agents.sampling.engine import sampler_of
     from mstar.envs.datasets.images import StoredImage
     from mstar.envs.problem import Prompt
-    from mstar.experiments.run.subject import open_subject
+    from mstar.experiments.evaluation.subject import open_subject
 
     shown = tuple(StoredImage(Path(path), path).render() for path in images)
     text = f"{question}\n{options.instruction}" if options.instruction else question

@@ -80,7 +80,7 @@ def run(arguments: list[str]) -> None:
         prog="mstar compare",
         description=f"Base against evolved over finished runs, or one study:\n\n{known}.",
     )
-    from mstar.experiments.run.compare import compare_runs
+    from mstar.experiments.evaluation.compare import compare_runs
 
     if not options.runs:
         raise ValueError(

@@ -79,12 +79,12 @@ def run(arguments: list[str]) -> None:
     check(options, named(arguments))
     if options.env and "fields" not in changes:
         changes["fields"] = ()  # those of a run are for its own data
-    from mstar.experiments.run.evaluate_subjects import (
+    from mstar.experiments.evaluation.evaluate_subjects import (
         accuracy_table,
         ask_subject_variants,
         evaluate_subjects,
     )
-    from mstar.experiments.run.subject import open_subject
+    from mstar.experiments.evaluation.subject import open_subject
 
     if options.variants:
         axes = changes.pop("phrasings", ())
@@ -135,7 +135,7 @@ def check(options: EvaluateOptions, flags: set[str]) -> None:
 
 def print_variants(rows: Sequence[dict[str, object]], as_json: bool) -> None:
     """Accuracy by phrasing, and consistency."""
-    from mstar.experiments.run.variants import by_variant, consistency
+    from mstar.experiments.evaluation.variants import by_variant, consistency
 
     lines = [*by_variant(rows), *consistency(rows)]
     if as_json:

@@ -175,10 +175,10 @@ def compare_command(arguments: list[str]) -> None:
 
 def rescore_command(arguments: list[str]) -> None:
     """``mstar rescore RUN --panel NAME ...``."""
-    from mstar.experiments.run.rescore_options import RescoreOptions
+    from mstar.experiments.evaluation.rescore_options import RescoreOptions
 
     options = tyro.cli(RescoreOptions, args=arguments, prog="mstar rescore")
-    from mstar.experiments.run.rescore import rescore_run
+    from mstar.experiments.evaluation.rescore import rescore_run
 
     summary = rescore_run(options)
     print(json.dumps(summary.as_json()) if options.json else summary.text())

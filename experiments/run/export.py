@@ -14,9 +14,9 @@ from peft import PeftModel
 from mstar.agents.config import Recipe
 from mstar.agents.policy.embedded import EMBEDDED
 from mstar.agents.types import Cost
+from mstar.experiments.evaluation.compare import gain_table
 from mstar.experiments.markdown import table
 from mstar.experiments.rows import Row, read_rows
-from mstar.experiments.run.compare import gain_table
 from mstar.experiments.run.run_folder import RunFolder
 from mstar.experiments.run.train import load_policy, prepare_torch
 

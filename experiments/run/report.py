@@ -19,15 +19,15 @@ from mstar.agents.explore.catalog import CONTROLLERS
 from mstar.agents.registry import resolve
 from mstar.envs.task import Task
 from mstar.experiments import plots
+from mstar.experiments.evaluation.evaluate import METRICS, gain, values
+from mstar.experiments.evaluation.out_of_domain import FILE as OUT_OF_DOMAIN
+from mstar.experiments.evaluation.variants import Line, by_variant, consistency, in_training
 from mstar.experiments.markdown import interval
 from mstar.experiments.page import page
 from mstar.experiments.rows import Row, read_rows
 from mstar.experiments.run.canary_check import stored_warnings
-from mstar.experiments.run.evaluate import METRICS, gain, values
-from mstar.experiments.run.out_of_domain import FILE as OUT_OF_DOMAIN
 from mstar.experiments.run.problems import open_task
 from mstar.experiments.run.run_folder import RunFolder
-from mstar.experiments.run.variants import Line, by_variant, consistency, in_training
 from mstar.experiments.stats import Estimate, estimate
 from mstar.experiments.terminal import printable
 from mstar.rewards import Correctness, RewardPanel

@@ -7,10 +7,10 @@ from pathlib import Path
 
 from markupsafe import Markup
 
+from mstar.experiments.evaluation.evaluate import METRICS
 from mstar.experiments.markdown import interval, percent, table
 from mstar.experiments.page import page
 from mstar.experiments.rows import Row
-from mstar.experiments.run.evaluate import METRICS
 from mstar.experiments.studies.plots import COSTS, color_of, figures, grid_of
 from mstar.experiments.studies.rows import StudyRows
 from mstar.experiments.studies.study import BASE

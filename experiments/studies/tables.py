@@ -10,8 +10,8 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from mstar.experiments.evaluation.evaluate import METRICS, values
 from mstar.experiments.rows import Row
-from mstar.experiments.run.evaluate import METRICS, values
 from mstar.experiments.stats import (
     Estimate,
     chance_of_zero,

@@ -9,7 +9,7 @@ from mstar.envs.variants.instructions import INSTRUCTIONS, STYLES, instruction
 from mstar.envs.variants.option_layout import OPTION_LAYOUTS, split_question
 from mstar.envs.variants.phrasing import AXES, distinct_phrasings, draw_phrasing, phrase_all
 from mstar.envs.variants.unlabelled import unlabelled
-from mstar.experiments.run.variants import by_variant, consistency, in_training
+from mstar.experiments.evaluation.variants import by_variant, consistency, in_training
 from mstar.rewards.base import Answer
 from mstar.rewards.verifier.verify import verify
 

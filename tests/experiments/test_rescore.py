@@ -15,9 +15,9 @@ from rich.console import Console
 from tiny_runs import TINY
 
 from mstar.experiments.cli.main import main
+from mstar.experiments.evaluation.rescore import rescore_run
+from mstar.experiments.evaluation.rescore_options import RescoreOptions
 from mstar.experiments.run import train as training
-from mstar.experiments.run.rescore import rescore_run
-from mstar.experiments.run.rescore_options import RescoreOptions
 from mstar.experiments.run.run_folder import RunFolder, read_rollouts
 from mstar.rewards import RULES
 from mstar.rewards.base import ScoreTable

@@ -4,11 +4,11 @@ import pytest
 from stored_results import ROOT, packed
 
 from mstar.agents.judges.step_judge import STEP_JUDGE, StepJudge
+from mstar.experiments.evaluation.compare import gain_table, policy_table
+from mstar.experiments.evaluation.evaluate import gain
 from mstar.experiments.judges.best_of import advantage, advantages, best_of_table
 from mstar.experiments.judges.errors import error_table, family_table
 from mstar.experiments.judges.label_agreement import agreement_table
-from mstar.experiments.run.compare import gain_table, policy_table
-from mstar.experiments.run.evaluate import gain
 
 TESTED = [packed("demo")[f"demo-seed-{seed}/evaluation.jsonl"] for seed in range(3)]
 

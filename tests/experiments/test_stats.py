@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from mstar.experiments.run.evaluate import gain, values
+from mstar.experiments.evaluation.evaluate import gain, values
 from mstar.experiments.stats import (
     Estimate,
     chance_of_zero,

@@ -15,9 +15,9 @@ from accelerate.tracking import LOGGER_TYPE_TO_CLASS, GeneralTracker
 from rich.console import Console
 from tiny_runs import TINY
 
+from mstar.experiments.evaluation.out_of_domain import OutOfDomain
 from mstar.experiments.rows import read_rows
 from mstar.experiments.run import tracking
-from mstar.experiments.run.out_of_domain import OutOfDomain
 from mstar.experiments.run.problems import open_task
 from mstar.experiments.run.run_folder import RunFolder
 from mstar.experiments.run.tracking import Tracking, check_trackers, figures

@@ -3,9 +3,9 @@
 import pytest
 from stored_results import RESULTS, packed
 
+from mstar.experiments.evaluation.compare import gain_table
+from mstar.experiments.evaluation.evaluate import METRICS, gain
 from mstar.experiments.rows import Row
-from mstar.experiments.run.compare import gain_table
-from mstar.experiments.run.evaluate import METRICS, gain
 
 UNLABELLED = RESULTS / "no-labels"
 NAMES = ("vote-watch", "vote-act", "guarded-watch", "guarded-act")

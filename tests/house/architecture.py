@@ -18,6 +18,7 @@ FLOORS: dict[str, dict[str, str]] = {
         "bench": "speed and regret",
         "judges": "trains the judge",
         "pretrain": "trains the model",
+        "evaluation": "tests, comparisons",
         "run": "recipe to report",
     },
     "agents": {

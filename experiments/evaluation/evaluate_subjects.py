@@ -15,13 +15,13 @@ from mstar.agents.policy.policy import Policy
 from mstar.agents.sampling.engine import sampler_of
 from mstar.agents.seeds import mix
 from mstar.envs.variants.phrasing import AXES, distinct_phrasings
+from mstar.experiments.evaluation.evaluate import METRICS, values
+from mstar.experiments.evaluation.subject import Subject
+from mstar.experiments.evaluation.variants import ask_variants
 from mstar.experiments.markdown import percent, table
 from mstar.experiments.rows import Row, read_rows, write_rows
-from mstar.experiments.run.evaluate import METRICS, values
 from mstar.experiments.run.problems import EvaluationSet, Scoring, environment_sets, evaluation_sets
-from mstar.experiments.run.subject import Subject
 from mstar.experiments.run.train import evaluate_policy
-from mstar.experiments.run.variants import ask_variants
 from mstar.experiments.stats import Estimate, estimate
 
 

@@ -7,8 +7,8 @@ from mstar.agents.policy import distributed
 from mstar.agents.policy.policy import Policy
 from mstar.agents.sampling.engine import sampler_of
 from mstar.agents.seeds import mix
+from mstar.experiments.evaluation.evaluate import evaluate, values
 from mstar.experiments.rows import Row, read_rows, write_rows
-from mstar.experiments.run.evaluate import evaluate, values
 from mstar.experiments.run.problems import environment_sets
 from mstar.experiments.run.run_folder import RunFolder
 

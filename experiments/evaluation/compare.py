@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from mstar.experiments.evaluation.evaluate import METRICS, gain, values
 from mstar.experiments.markdown import percent, table
 from mstar.experiments.rows import Row, read_rows
-from mstar.experiments.run.evaluate import METRICS, gain, values
 from mstar.experiments.run.run_folder import RunFolder
 from mstar.experiments.stats import estimate
 

@@ -21,9 +21,9 @@ from mstar.agents.rollout import score_table
 from mstar.agents.seeds import mix
 from mstar.agents.selection import select
 from mstar.agents.types import Rollout
+from mstar.experiments.evaluation.rescore_options import RescoreOptions
 from mstar.experiments.rows import Row, write_rows
 from mstar.experiments.run.problems import open_task
-from mstar.experiments.run.rescore_options import RescoreOptions
 from mstar.experiments.run.run_folder import RunFolder, read_rollouts
 from mstar.experiments.run.stored_rollouts import attempt_of, rollouts_of
 from mstar.rewards.base import Rule, ScoreTable
