@@ -43,6 +43,16 @@ Optimizer = Literal[
 WeightTransfer = Literal["auto", "nccl", "folder"]
 
 
+# KL coefficients for a recipe without one: the papers', and TRL's for online DPO.
+KL_COEFFICIENTS: dict[str, float] = {
+    "grpo": 0.04,
+    "dr-grpo": 0.0,
+    "dapo": 0.0,
+    "gspo": 0.0,
+    "rloo": 0.05,
+    "online-dpo": 0.1,
+}
+
 LENGTH_TERMS = ("brevity",)  # reward models that score how short a response is
 
 
@@ -523,6 +533,12 @@ class Recipe:
     def learns_online(self) -> bool:
         """Whether the agent learns from rewards, and not from selected responses."""
         return self.run.agent in ONLINE_AGENTS
+
+    @property
+    def kl_coefficient(self) -> float:
+        """Coefficient of the KL divergence from the base policy; 0 where an agent has none."""
+        given = self.online.kl_coefficient
+        return KL_COEFFICIENTS.get(self.run.agent, 0.0) if given is None else given
 
     @property
     def max_new_tokens(self) -> int:

@@ -46,16 +46,6 @@ GRPO_SETTINGS: dict[str, dict[str, Any]] = {
     },
 }
 
-# KL coefficients for a recipe without one: the papers', and TRL's for the last.
-BETAS: dict[str, float] = {
-    "grpo": 0.04,
-    "dr-grpo": 0.0,
-    "dapo": 0.0,
-    "gspo": 0.0,
-    "rloo": 0.05,
-    "online-dpo": 0.1,
-}
-
 
 @dataclass(frozen=True)
 class TrainerSpec:
@@ -76,16 +66,6 @@ class TrainerSpec:
     bridge: TrlBridge
     folder: Path
     callback: TrainerCallback
-
-    @property
-    def beta(self) -> float:
-        """Coefficient of the KL divergence from the base policy."""
-        named: Any = self.recipe.run.agent
-        return (
-            BETAS[named]
-            if self.recipe.online.kl_coefficient is None
-            else self.recipe.online.kl_coefficient
-        )
 
     @property
     def rows(self) -> int:
@@ -114,7 +94,7 @@ class TrainerSpec:
             "activation_checkpointing": recipe.optim.gradient_checkpointing,
             "use_cpu": self.policy.model.device.type == "cpu",
             "temperature": recipe.sampling.temperature,
-            "beta": self.beta,
+            "beta": self.recipe.kl_coefficient,
             "reward_weights": [weights[column.__name__] for column in columns],
             "remove_unused_columns": False,
             "ignore_data_skip": True,  # a resumed round is given its own problems

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-import json
-import struct
-from math import prod
 from pathlib import Path
 
 from mstar.agents.config import Recipe
-from mstar.agents.policy.embedded import EMBEDDED
+from mstar.agents.policy import distributed
 from mstar.agents.rollout import unique_problems
+from mstar.envs.task import Task
+from mstar.experiments.estimate.memory import empty_policy, longest, memory_of
 from mstar.experiments.run.problems import evaluation_sets, open_task
 from mstar.experiments.run.run_folder import RunFolder
 from mstar.rewards.models.correctness import Correctness
 from mstar.rewards.panel import RewardPanel
 
 GIB = 2**30
+PROMPTS = 8  # that tell how long a prompt is
 
 
 def describe_run(recipe: Recipe, out: Path) -> str:
@@ -30,7 +30,7 @@ def describe_run(recipe: Recipe, out: Path) -> str:
     """
     judge = RewardPanel([Correctness()])
     validation = open_task(recipe, "validation", panel=judge)
-    open_task(recipe, "train", panel=judge)
+    train = open_task(recipe, "train", panel=judge)
     evaluation, sampling, rounds = recipe.evaluation, recipe.sampling, recipe.run.rounds
     checked = len(unique_problems(validation.draw(evaluation.validation_problems)))
     asked = rounds * sampling.prompts
@@ -47,7 +47,7 @@ def describe_run(recipe: Recipe, out: Path) -> str:
         f"tokens      at most {longest * (responses + checks + tested):,} generated, "
         f"{longest * responses:,} of them for training",
         f"updates     {_updates(recipe, responses)}",
-        f"memory      {_memory(recipe)}",
+        "memory      " + "\n            ".join(_memory(recipe, train)),
     ]
     if recipe.run.token_budget:
         lines.append(f"budget      ends after {recipe.run.token_budget:,} tokens for training")
@@ -73,33 +73,32 @@ def _updates(recipe: Recipe, responses: int) -> str:
     return f"at most {recipe.run.rounds * recipe.optim.updates:,} of {recipe.optim.batch} responses"
 
 
-def _memory(recipe: Recipe) -> str:
-    """Of weights, gradients and Adam's moments, which do not depend on the problems."""
-    name = recipe.model.name
-    weights = count_weights(EMBEDDED if name == "embedded" else Path(name))
-    if weights is None:
-        return f"not known before {name} is on this machine"
-    width = 2 if recipe.model.dtype == "bfloat16" else 4  # bytes of a weight
-    if recipe.model.lora_rank:
-        return (
-            f"{weights * width / GIB:.2f} GiB for {weights:,} weights, little for LoRA factors; "
-            "activations and the cache of sampling come on top"
-        )
-    trained = weights * width * 4  # the weights, a gradient and two moments of each
-    kept = weights * width if recipe.run.guards == "act" else 0
-    return (
-        f"{trained / GIB:.2f} GiB to train {weights:,} weights"
-        + (f", {kept / GIB:.2f} GiB on the CPU for the base" if kept else "")
-        + "; activations and the cache of sampling come on top"
-    )
+def _memory(recipe: Recipe, task: Task) -> list[str]:
+    """Two lines, or one where the model is not known."""
+    try:
+        policy = empty_policy(recipe)
+    except FileNotFoundError as error:
+        return [f"not known: {error}"]
+    problems = unique_problems([task.problem(recipe.run.seed, index) for index in range(PROMPTS)])
+    prompt = longest(policy, [task.prompt(problem) for problem in problems])
+    found = memory_of(recipe, policy, prompt, distributed.count())
+    rows = recipe.optim.batch // recipe.optim.passes // distributed.count()
+    held = {
+        "weights": found.weights,
+        "base policy": found.reference,
+        "gradients": found.gradients,
+        "moments": found.moments,
+        f"activations of {rows} responses": found.activations,
+        "logits": found.logits,
+    }
+    return [
+        f"{_gib(found.training)} to train {policy.size:,} weights: "
+        + ", ".join(f"{_gib(bytes)} {name}" for name, bytes in held.items() if bytes),
+        f"{_gib(found.sampling)} to sample, {_gib(found.cache)} of it keys and values, with "
+        f"prompts of up to {prompt.tokens} tokens as the first {len(problems)} have; libraries "
+        "and buffers come on top",
+    ]
 
 
-def count_weights(folder: Path) -> int | None:
-    """The number of weights in a folder's safetensors, from their headers; None without any."""
-    total = 0
-    for path in folder.glob("*.safetensors"):
-        with path.open("rb") as file:
-            (length,) = struct.unpack("<Q", file.read(8))
-            header = json.loads(file.read(length))
-        total += sum(prod(e["shape"]) for name, e in header.items() if name != "__metadata__")
-    return total or None
+def _gib(count: int) -> str:
+    return f"{count / GIB:.2f} GiB"

@@ -20,6 +20,7 @@ FLOORS: dict[str, dict[str, str]] = {
         "pretrain": "trains the model",
         "evaluation": "tests, comparisons",
         "run": "recipe to report",
+        "estimate": "memory of a run",
     },
     "agents": {
         "judges": "learned reward models",

@@ -1,0 +1,253 @@
+"""The memory of a run by what it holds, from the shapes of its model and its prompts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import prod
+from typing import Any
+
+import torch
+from transformers import AutoModelForImageTextToText
+
+from mstar.agents.config import Optimizer, Recipe
+from mstar.agents.policy.embedded import EMBEDDED
+from mstar.agents.policy.pixels import PixelBounds
+from mstar.agents.policy.policy import Policy, vision_language_config
+from mstar.agents.policy.processors import load_processor
+from mstar.envs.problem import Prompt
+
+# Bytes of an optimizer's state beside each trained weight: fixed, or None for two numbers of the
+# weight's own width. Adafactor keeps a row and a column of each matrix; paged states stand on the
+# CPU where the GPU has no room.
+STATE_BYTES: dict[Optimizer, float | None] = {
+    "adamw_torch_fused": None,
+    "adamw_torch": None,
+    "adafactor": 0.0,
+    "adamw_bnb_8bit": 2.0,
+    "paged_adamw_32bit": 0.0,
+    "paged_adamw_8bit": 0.0,
+}
+TILE = (4096, 32768)  # positions and words whose logits TRL's fused head has at the same time
+SCORED_ROWS = 16  # responses of which ``log_probabilities`` has all logits at the same time
+
+
+@dataclass(frozen=True, slots=True)
+class PromptShape:
+    """The longest of some prompts.
+
+    Attributes:
+        tokens: with those of the images.
+        patches: of its images, as the image tower reads them.
+    """
+
+    tokens: int
+    patches: int
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """Bytes on the device of each process.
+
+    Attributes:
+        weights: of the policy, its share while they are sharded.
+        whole: of the policy while it samples, when every process has all weights.
+        reference: of the base policy that online agents compare with.
+        gradients: of the trained weights.
+        moments: of the optimizer.
+        activations: kept between a forward pass and its backward pass.
+        logits: while training.
+        cache: keys and values of the responses that are sampled at the same time.
+        sampled_logits: while sampling, or while responses are scored after a round.
+    """
+
+    weights: int
+    whole: int
+    reference: int
+    gradients: int
+    moments: int
+    activations: int
+    logits: int
+    cache: int
+    sampled_logits: int
+
+    @property
+    def training(self) -> int:
+        """All that is held in an update."""
+        held = self.weights + self.reference + self.gradients + self.moments
+        return held + self.activations + self.logits
+
+    @property
+    def sampling(self) -> int:
+        """All that is held while responses are sampled; gradients are not."""
+        return self.whole + self.reference + self.moments + self.cache + self.sampled_logits
+
+
+def empty_policy(recipe: Recipe) -> Policy:
+    """The recipe's policy with shapes and no numbers: on torch's ``meta`` device.
+
+    Raises:
+        FileNotFoundError, ValueError: as for ``Policy.load``; only the configuration and the
+            processor of the model are read.
+    """
+    name = str(EMBEDDED) if recipe.model.name == "embedded" else recipe.model.name
+    config = vision_language_config(name)
+    processor = load_processor(name, config)
+    pixels = PixelBounds(recipe.model.min_pixels, recipe.model.max_pixels)
+    pixels.allow(processor.image_processor)
+    with torch.device("meta"):
+        model = AutoModelForImageTextToText.from_config(
+            config, dtype=getattr(torch, recipe.model.dtype)
+        )
+        policy = Policy(model, processor, pixels)
+        if recipe.model.lora_rank:
+            return policy.with_lora(recipe.model.lora_rank)
+    if not recipe.model.trains_image_tower:
+        policy.freeze_image_tower()
+    return policy
+
+
+def longest(policy: Policy, prompts: Sequence[Prompt]) -> PromptShape:
+    """The most tokens and the most patches of prompts, each encoded by the policy's processor."""
+    encoded = [policy.encode([prompt]) for prompt in prompts]
+    size = getattr(getattr(policy.network.config, "vision_config", None), "patch_size", 0)
+    side = size[0] if isinstance(size, list | tuple) else size
+    return PromptShape(
+        max(each["input_ids"].shape[1] for each in encoded),
+        max(_patches(each.get("pixel_values"), side) for each in encoded),
+    )
+
+
+def _patches(pixels: Any, side: int) -> int:
+    """Patches of an image tensor: a row each (Qwen-VL), or cut from (..., height, width)."""
+    if pixels is None:
+        return 0
+    if pixels.ndim == 2 or not side:
+        return int(pixels.shape[0])
+    return int(prod(pixels.shape[:-3]) * prod(pixels.shape[-2:]) // side**2)
+
+
+def memory_of(recipe: Recipe, policy: Policy, prompt: PromptShape, processes: int = 1) -> Memory:
+    """The memory of a run.
+
+    Activations are those of transformers' layers, counted below; what libraries reserve, temporary
+    buffers and images in sampling come on top, some tenths of it. A model whose layers are built
+    otherwise may take more or less.
+
+    Args:
+        recipe: all settings.
+        policy: of ``empty_policy``, or a loaded one.
+        prompt: the longest.
+        processes: among which weights, gradients and moments are sharded, and each batch is split.
+    """
+    every = list(policy.model.parameters())
+    trained = [weight for weight in every if weight.requires_grad]
+    weights, learned = _bytes(every), _bytes(trained)
+    state = STATE_BYTES[recipe.optim.optimizer]
+    moments = 2 * learned if state is None else state * sum(each.numel() for each in trained)
+    rows = max(1, recipe.optim.batch // recipe.optim.passes // processes)
+    text = policy.network.config.get_text_config()
+    length = prompt.tokens + recipe.max_new_tokens
+    together = min(recipe.sampling.batch_rows, recipe.sampling.prompts * recipe.sampling.samples)
+    scored = min(SCORED_ROWS, recipe.evaluation.validation_problems) * recipe.max_new_tokens
+    return Memory(
+        weights=weights // processes,
+        whole=weights,
+        reference=weights if _has_reference(recipe) else 0,
+        gradients=learned // processes,
+        moments=int(moments) // processes,
+        activations=rows * _activations(recipe, policy, prompt, length),
+        logits=_tiled_logits(recipe, text, rows * length),
+        cache=together * length * _cache_bytes(text, _width(recipe)),
+        # Of a step: logits, log-probabilities and probabilities; of scoring: logits alone.
+        sampled_logits=4 * text.vocab_size * max(3 * together, scored),
+    )
+
+
+def _has_reference(recipe: Recipe) -> bool:
+    """Whether a base policy stands beside the one that is trained; LoRA is switched off instead."""
+    if not recipe.learns_online or (recipe.model.lora_rank and recipe.run.agent != "online-dpo"):
+        return False
+    return recipe.run.agent == "online-dpo" or recipe.kl_coefficient > 0
+
+
+def _tiled_logits(recipe: Recipe, text: Any, positions: int) -> int:
+    """A tile of logits, its gradient, and the gradient of the head in float32 where it is trained.
+
+    See ``kernels/chunked_logprob.py`` of TRL.
+    """
+    tile = min(TILE[0], positions) * min(TILE[1], text.vocab_size)
+    head = 0 if recipe.model.lora_rank else text.vocab_size * text.hidden_size
+    return 4 * int(2 * tile + head)
+
+
+def _bytes(weights: Sequence[torch.Tensor]) -> int:
+    return sum(weight.numel() * weight.element_size() for weight in weights)
+
+
+def _width(recipe: Recipe) -> int:
+    """Bytes of a number in a forward pass."""
+    return 2 if recipe.optim.bf16 or recipe.model.dtype == "bfloat16" else 4
+
+
+def _cache_bytes(text: Any, width: int) -> int:
+    """Keys and values of one token in all layers."""
+    heads = getattr(text, "num_key_value_heads", None) or text.num_attention_heads
+    return 2 * int(text.num_hidden_layers * heads * _head_width(text)) * width
+
+
+def _activations(recipe: Recipe, policy: Policy, prompt: PromptShape, length: int) -> int:
+    """Bytes that one row keeps for its backward pass, in the text model and a trained tower."""
+    config, width = policy.network.config, _width(recipe)
+    text = config.get_text_config()
+    eager, adapted = recipe.model.attention == "eager", bool(recipe.model.lora_rank)
+    towers = [(text, length, True)]
+    tower = getattr(config, "vision_config", None)
+    if recipe.model.trains_image_tower and not adapted and tower is not None:
+        towers.append((tower, prompt.patches, False))
+    total = 0
+    for shape, tokens, gated in towers:
+        layers = getattr(shape, "num_hidden_layers", None) or shape.depth
+        layer = tokens * _layer_bytes(shape, gated, width, adapted)
+        if eager:  # scores and their softmax, which fused attention computes again
+            layer += 2 * tokens**2 * _heads(shape) * width
+        kept = layers * tokens * shape.hidden_size * width
+        total += kept + layer if recipe.optim.gradient_checkpointing else layers * layer
+    return total
+
+
+def _layer_bytes(shape: Any, gated: bool, width: int, adapted: bool) -> int:
+    """Bytes that a layer keeps of one token for its backward pass.
+
+    As transformers' layers are written: each of two norms keeps its input in float32, its result,
+    and what the linear layers behind it read; attention keeps queries, keys and values of all
+    heads, its result, and that once more as the output layer reads it; a gated feed-forward part
+    keeps gate, its activation, the other factor and the product, another one its input and result.
+    Compare Korthikanti et al. 2022 (arXiv 2205.05198, section 4) for layers with dropout. LoRA in
+    float32 beside weights in bfloat16 copies the input of each of its seven layers.
+    """
+    hidden, heads = shape.hidden_size, _heads(shape) * _head_width(shape)
+    inner = _inner(shape)
+    norms = 2 * hidden * (4 + 2 * width)
+    attention = 5 * heads * width
+    feed_forward = (4 if gated else 2) * inner * width
+    copied = 4 * (5 * hidden + heads + inner) if adapted and width == 2 else 0
+    return int(norms + attention + feed_forward + copied)
+
+
+def _heads(shape: Any) -> int:
+    return int(getattr(shape, "num_attention_heads", None) or shape.num_heads)
+
+
+def _head_width(shape: Any) -> int:
+    return int(getattr(shape, "head_dim", None) or shape.hidden_size // _heads(shape))
+
+
+def _inner(shape: Any) -> int:
+    """Width of the feed-forward part; of the experts that read a token, in a mixture of experts."""
+    experts = getattr(shape, "num_experts_per_tok", None)
+    if experts:
+        width = getattr(shape, "moe_intermediate_size", None) or shape.intermediate_size
+        return int(experts * width)
+    inner = getattr(shape, "intermediate_size", None)
+    return int(inner or shape.hidden_size * shape.mlp_ratio)
