@@ -1,7 +1,9 @@
 """The numbers that README and cards give come from rows that are stored."""
 
+import re
+
 import pytest
-from stored_results import ROOT, packed
+from stored_results import RESULTS, ROOT, packed
 
 from mstar.agents.judges.step_judge import STEP_JUDGE, StepJudge
 from mstar.experiments.evaluation.compare import gain_table, policy_table
@@ -14,8 +16,16 @@ TESTED = [packed("demo")[f"demo-seed-{seed}/evaluation.jsonl"] for seed in range
 
 
 @pytest.mark.parametrize("line", gain_table(TESTED).splitlines())
-def test_the_table_of_the_readme_is_what_the_stored_rows_give(line: str) -> None:
-    assert line in (ROOT / "README.md").read_text()
+def test_the_table_of_the_demo_is_what_the_stored_rows_give(line: str) -> None:
+    assert line in (RESULTS / "README.md").read_text()
+
+
+def test_what_the_front_page_says_of_the_demo_stands_in_that_table() -> None:
+    (row,) = re.findall(r"^\| What does `make demo` .*$", (ROOT / "README.md").read_text(), re.M)
+    table = gain_table(TESTED)
+    estimates = re.findall(r"[+-]?\d+\.\d \[[^]]+\]", row)
+    assert len(estimates) == 4
+    assert [estimate for estimate in estimates if f"| {estimate} |" not in table] == []
 
 
 def test_the_table_of_the_embedded_model_is_what_the_stored_rows_give() -> None:
@@ -23,8 +33,8 @@ def test_the_table_of_the_embedded_model_is_what_the_stored_rows_give() -> None:
     assert policy_table(TESTED, "base") in card
 
 
-def test_what_the_readme_says_of_guesses_and_reasoning_is_in_the_stored_rows() -> None:
-    text = " ".join((ROOT / "README.md").read_text().split())
+def test_what_is_said_of_guesses_and_reasoning_is_in_the_stored_rows() -> None:
+    text = " ".join((RESULTS / "README.md").read_text().split())
     shares = []
     for policy in ("base", "evolved"):
         rows = [row for run in TESTED for row in run if row["policy"] == policy]
