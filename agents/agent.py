@@ -38,6 +38,7 @@ from mstar.agents.types import (
     Selection,
 )
 from mstar.envs.problem import Problem, Prompt
+from mstar.envs.shown import WITH_IMAGE
 from mstar.envs.task import Task
 from mstar.envs.variants.phrasing import phrase_all
 
@@ -297,8 +298,9 @@ class Agent(ABC):
 
     def act(self, observations: Mapping[str, Any]) -> list[str]:
         """Greedy responses to a batch of N observations of the vector environment."""
+        shown = self.task.show in WITH_IMAGE
         prompts = [
-            Prompt(text=str(text), images=(Image.fromarray(image),), key=str(index))
+            Prompt(str(text), (Image.fromarray(image),) if shown else (), key=str(index))
             for index, (image, text) in enumerate(
                 zip(observations["image"], observations["prompt"], strict=True)
             )

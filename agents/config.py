@@ -20,6 +20,7 @@ from mstar.agents.catalog import AGENTS, ONLINE_AGENTS
 from mstar.agents.explore.catalog import CONTROLLERS, MIXINGS
 from mstar.agents.registry import check_name, did_you_mean, unknown
 from mstar.agents.sampling.catalog import ENGINES
+from mstar.envs.shown import Shown
 from mstar.envs.task import Form
 from mstar.envs.variants.instructions import FORM_INSTRUCTIONS
 from mstar.envs.variants.phrasing import Axis
@@ -76,6 +77,10 @@ class DataConfig:
     """Difficulty of generated problems, 1 to 3."""
     form: Form = "open"
     """``open``, or ``choice``: open questions get options to choose from."""
+    show: Shown = "image"
+    """What stands for the image in prompts: ``image``; ``caption``, a description in its place;
+    ``both``; ``none``. Families describe their images; in a data set, ``--fields caption=COLUMN``
+    does. Reward models see the image in any case."""
     phrasings: tuple[Axis, ...] = ()
     """What varies in the prompts from problem to problem and from round to round."""
     answer_form: ResponseForm = "answer"

@@ -28,7 +28,7 @@ from mstar.envs.variants.multiple_choice import as_choice, choice_form
 from mstar.envs.variants.phrasing import Phrasing, phrase
 from mstar.envs.variants.unlabelled import is_right, oracle, unlabelled
 from mstar.envs.vector_env import ProblemVectorEnv
-from mstar.envs.wrappers import Blank, Caption, CaptionOnly, ImageOnly, VectorReward
+from mstar.envs.wrappers import Blank, ImageOnly, VectorReward
 
 _register_all()
 
@@ -36,8 +36,6 @@ __all__ = [
     "FAMILIES",
     "INSTRUCTION",
     "Blank",
-    "Caption",
-    "CaptionOnly",
     "DatasetSource",
     "Difficulty",
     "Examiner",

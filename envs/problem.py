@@ -58,6 +58,8 @@ class Problem:
         image_places: for each image, the characters of the question in whose place it stands, such
             as "picture 1"; (0, 0) is in front of it. () if all images stand in front.
         system: the system prompt of a data set that the question begins with; "" if there is none.
+        caption: a description of the images, of a data set; "" if there is none. See
+            ``mstar.envs.shown.caption``.
     """
 
     id: str
@@ -75,6 +77,7 @@ class Problem:
     withheld: Problem | None = None
     image_places: tuple[Span, ...] = ()
     system: str = ""
+    caption: str = ""
 
     @property
     def pictures(self) -> tuple[LazyImage, ...]:

@@ -10,6 +10,7 @@ import numpy as np
 from mstar.envs.families.base import SPLITS
 from mstar.envs.problem import Problem, Prompt, RenderedImages, Split
 from mstar.envs.registry import open_source
+from mstar.envs.shown import SHOWN, WITH_CAPTION, WITH_IMAGE, Shown, caption, check_captions
 from mstar.envs.source import Mixture, ProblemSource, find_problem
 from mstar.envs.spaces import LONGEST_RESPONSE
 from mstar.envs.variants.instructions import INSTRUCTIONS
@@ -41,6 +42,8 @@ class TaskConfig(TypedDict, total=False):
         system: the system turn of every prompt, "" (default) for none, or ``data`` for the system
             prompts of a data set, which otherwise stand in front of its questions.
         form: open (default), or choice: open questions become multiple-choice questions.
+        show: what stands for the image in prompts: image (default); caption, a description in its
+            place; both; or none.
         unlabelled: share of the problems whose answer is withheld; 0 by default.
         seed: of the problems; random by default.
     """
@@ -54,6 +57,7 @@ class TaskConfig(TypedDict, total=False):
     instruction: str
     system: str
     form: Form
+    show: Shown
     unlabelled: float
     seed: int | None
 
@@ -79,11 +83,12 @@ class Task:
         size: side of drawn images and of observations, in pixels.
         instruction: follows the question in the prompt.
         system: the system turn of every prompt, "" for none, or ``data``.
+        show: what stands for the image in prompts.
 
     Raises:
         TypeError: an option that ``TaskConfig`` does not have.
-        ValueError: an unknown name, split or form, a size out of range, or not exactly one of
-            `source` and `families`.
+        ValueError: an unknown name, split, form or `show`, a size out of range, not exactly one of
+            `source` and `families`, or no caption of a problem that is to be shown as one.
     """
 
     def __init__(self, **config: Unpack[TaskConfig]) -> None:
@@ -94,6 +99,9 @@ class Task:
         self.size = config.get("size", 112)
         self.instruction = config.get("instruction", INSTRUCTION)
         self.system = config.get("system", "")
+        self.show: Shown = config.get("show", "image")
+        if self.show in WITH_CAPTION:
+            check_captions(self.source, self.split)
         self._seed: int | None = None
         self._index = 0
         if (seed := config.get("seed")) is not None:
@@ -137,7 +145,8 @@ class Task:
     def prompt(self, problem: Problem) -> Prompt:
         """The images, and the question with the instruction on a line of its own.
 
-        Images are rendered on first access.
+        Images are rendered on first access. A caption stands in front, on a line of its own; what
+        is not shown is left out.
         """
         own = problem.instruction
         instruction = self.instruction if own is None else own
@@ -147,11 +156,16 @@ class Task:
             cut = len(text) - len(text.removeprefix(problem.system).lstrip())
             system, text = problem.system, text[cut:]
             places = tuple((max(0, start - cut), max(0, end - cut)) for start, end in places)
+        if self.show in WITH_CAPTION and problem.images:
+            described = f"{caption(problem)}\n"
+            text = described + text
+            places = tuple((start + len(described), end + len(described)) for start, end in places)
+        shown = self.show in WITH_IMAGE
         return Prompt(
             text=text,
-            images=RenderedImages(problem.images, self.size),
+            images=RenderedImages(problem.images, self.size) if shown else (),
             key=problem.id,
-            places=places,
+            places=places if shown else (),
             system=system,
         )
 
@@ -208,7 +222,7 @@ def _check(config: Mapping[str, Any]) -> None:
         )
     if ("source" in config) == ("families" in config):
         raise ValueError("give either source (a name or a ProblemSource) or families")
-    for name, known in (("split", SPLITS), ("form", FORMS)):
+    for name, known in (("split", SPLITS), ("form", FORMS), ("show", SHOWN)):
         if config.get(name, known[0]) not in known:
             raise ValueError(f"{name} must be one of {known}, got {config[name]!r}")
     if config.get("size", SIZES[0]) not in SIZES:

@@ -1,4 +1,7 @@
-"""Gymnasium wrappers: a vector reward, and observations with parts removed or added."""
+"""Gymnasium wrappers: a vector reward, and observations with parts removed.
+
+A description in place of the image, or beside it, is an option of the task: ``show="caption"``.
+"""
 
 from __future__ import annotations
 
@@ -53,7 +56,6 @@ class _ObservationVariant(
 
     image = True  # whether it is shown
     question = True
-    caption = False
 
     def __init__(self, env: Environment) -> None:
         RecordConstructorArgs.__init__(self)
@@ -77,8 +79,6 @@ class _ObservationVariant(
         prompt = observation["prompt"]
         if not self.question:
             prompt = prompt.removeprefix(problem.question).lstrip("\n")
-        if self.caption:
-            prompt = f"{caption(problem)}\n{prompt}"
         image = observation["image"] if self.image else on_canvas([_gray((size, size))], size)
         return {"image": image, "prompt": prompt}
 
@@ -96,37 +96,6 @@ class Blank(_ObservationVariant):
     """A gray image of the same size: measures what the question alone gives away."""
 
     image = False
-
-
-class Caption(_ObservationVariant):
-    """A description before the question, with the image: reasoning with perception given."""
-
-    caption = True
-
-
-class CaptionOnly(_ObservationVariant):
-    """A description instead of the image: reasoning alone."""
-
-    image = False
-    caption = True
-
-
-def caption(problem: Problem) -> str:
-    """A description of the image, in one line.
-
-    It consists of the perception steps of the exact solution, or of the latent values if there
-    are none.
-
-    Raises:
-        ValueError: the problem has neither, like most problems of data sets.
-    """
-    read = [step.text for step in problem.steps if step.kind == "perceive"]
-    known = read or [f"{key}: {value}" for key, value in problem.latent.items() if key != "ask"]
-    if not known:
-        raise ValueError(
-            f"nothing describes the image of {problem.id}: it has neither steps nor latent values"
-        )
-    return "The picture shows: " + "; ".join(known) + "."
 
 
 def _gray(size: tuple[int, int]) -> Image.Image:

@@ -90,7 +90,15 @@ def agent_of(policy: Policy, folder: Path, panel: RewardPanel, **changes: Any) -
 
     def problems(split: Split) -> Task:
         hidden = recipe.mixing.unlabelled if split == "train" else 0.0
-        return Task(source="BarChart", panel=panel, split=split, size=96, seed=0, unlabelled=hidden)
+        return Task(
+            source="BarChart",
+            panel=panel,
+            split=split,
+            size=96,
+            seed=0,
+            unlabelled=hidden,
+            show=recipe.data.show,
+        )
 
     made: Agent = agent_class(recipe.run.agent)(
         policy, problems("train"), problems("validation"), recipe, folder

@@ -41,6 +41,7 @@ class FieldMap:
         id: the column with the row's id; None numbers the rows.
         split: the column with train, validation or test; None takes it from the file names.
         topic: the column with the kind of problem.
+        caption: the column with a description of the images, for ``show="caption"``.
         answer_form: how the answer to a problem with options names one of them: by its text, its
             letter, its index from 0, its number from 1, or ``auto`` for the form that fits the
             rows best.
@@ -58,6 +59,7 @@ class FieldMap:
     id: str | None = None
     split: str | None = None
     topic: str | None = None
+    caption: str | None = None
     answer_form: AnswerForm = "auto"
 
 

@@ -56,6 +56,7 @@ class ParsedRow:
         tolerance: of the answer.
         split: the row's own split, if it names one.
         topic: the kind of problem.
+        caption: a description of the images; "" if there is none.
     """
 
     where: str
@@ -71,6 +72,7 @@ class ParsedRow:
     tolerance: float | None
     split: Split | None
     topic: str
+    caption: str
 
     @property
     def full_question(self) -> str:
@@ -157,6 +159,7 @@ def parse_row(
         tolerance=_tolerance(row, fields.tolerance),
         split=split_from_name(_cell_text(row, fields.split) if fields.split else row.split),
         topic=_cell_text(row, fields.topic)[:LONGEST_NAME],
+        caption=_cell_text(row, fields.caption),
     )
     _check_length("the question with its options", parsed.full_question)
     return parsed

@@ -43,6 +43,7 @@ COLUMN_NAMES: Mapping[str, str] = {
     "id": ("id pid index idx qid questionid sampleindex sampleid uid identifier problemid key"),
     "split": "split datasplit",
     "topic": "task category topic subject subtask subfield knowledgeconcept",
+    "caption": "caption imagecaption imagedescription",
 }
 CONVERSATIONS = ("conversations", "messages", "conversation", "texts")  # question and answer
 NUMBERED = re.compile(r"(image|img|picture)_?\d+|(left|right)_image", re.I)
@@ -242,6 +243,7 @@ SCHEMAS: dict[str, Schema] = {
         answer="answer",
         choices="options",
         answer_form="text",
+        caption="caption",
     ),
     "nlvr": _schema(
         "sentence identifier structured_rep label",

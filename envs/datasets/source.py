@@ -141,6 +141,7 @@ class DatasetSource:
                 system=row.parsed.system,
                 answer=row.answer,
                 template=row.parsed.topic,
+                caption=row.parsed.caption,
                 tags={"family": self.name},
             )
             for number, row in enumerate(rows)

@@ -17,10 +17,11 @@ from mstar.envs.datasets.field_map import dataset_description, parse_field_optio
 from mstar.envs.datasets.source import DatasetSource, OnError
 from mstar.envs.families.base import SPLITS, Family
 from mstar.envs.families.catalog import FAMILIES
-from mstar.envs.problem import Problem, Split, interleaved
+from mstar.envs.problem import Problem, Prompt, Split
 from mstar.envs.registry import open_source
+from mstar.envs.shown import Shown
 from mstar.envs.source import ProblemSource
-from mstar.envs.task import SIZES
+from mstar.envs.task import SIZES, Task
 from mstar.experiments.cli.gallery import write_gallery
 from mstar.experiments.terminal import printable
 
@@ -47,6 +48,7 @@ class Show:
         count: number of problems.
         level: of generated problems.
         split: of a data set; the first that has any problems if none is named.
+        show: what stands for the image in the question, as for ``mstar train``.
         fields: how a data set is read, as for ``mstar envs validate``.
         out: folder for the images; without it none are written.
         model: a folder or hub name; how many tokens each image costs it is printed.
@@ -58,6 +60,7 @@ class Show:
     count: int = 3
     level: int = 1
     split: Split | None = None
+    show: Shown = "image"
     fields: tuple[str, ...] = ()
     out: Path | None = None
     model: str = ""
@@ -157,12 +160,14 @@ def show(options: Show) -> None:
     """Print some problems with their solutions."""
     source = open_source(dataset_description(options.env, options.fields), level=options.level)
     split = options.split or _first_split(source)
+    task = Task(source=source, split=split, show=options.show, size=DRAWN_SIZE, instruction="")
     tokens = _token_counter(options)
     for index in range(options.count):
-        problem = source.problem(split, 0, index)
-        print(printable(f"{problem.id}\n{_question(problem)}\n{_solution(problem)}\n"))
+        problem = task.problem(0, index)
+        prompt = task.prompt(problem)
+        print(printable(f"{problem.id}\n{_question(prompt)}\n{_solution(problem)}\n"))
         if tokens is not None:
-            counts = [tokens(image.render(DRAWN_SIZE).size) for image in problem.images]
+            counts = [tokens(image.size) for image in prompt.images]
             print(f"image tokens: {', '.join(map(str, counts))}\n")
         if options.out is not None:
             options.out.mkdir(parents=True, exist_ok=True)
@@ -237,11 +242,10 @@ def print_blind(options: BlindOptions) -> None:
         print(json.dumps(row) if options.json else "  ".join([source.name.ljust(16), *shares]))
 
 
-def _question(problem: Problem) -> str:
+def _question(prompt: Prompt) -> str:
     """The question with ``[image 1]`` where the first image stands, and so on."""
-    parts = interleaved(problem.question, len(problem.images), problem.image_places)
-    shown = [part if isinstance(part, str) else f"[image {part + 1}]" for part in parts]
-    return "".join(shown) if problem.image_places else "\n".join(shown)
+    shown = [f"[image {part + 1}]" if isinstance(part, int) else part for part in prompt.parts()]
+    return "".join(shown) if prompt.places else "\n".join(shown)
 
 
 def _solution(problem: Problem) -> Any:

@@ -25,6 +25,7 @@ SETTINGS = (
     "test_harder",
     "level",
     "form",
+    "show",
     "answer_form",
     "instruction",
     "system",

@@ -68,6 +68,7 @@ def open_task(
         size=recipe.data.image_size,
         seed=recipe.run.seed,
         form=recipe.data.form,
+        show=recipe.data.show,
         instruction=recipe.data.instruction_text,
         system=recipe.data.system_text,
         unlabelled=recipe.mixing.unlabelled if split == "train" else 0.0,

@@ -10,9 +10,10 @@ import pytest
 
 from mstar.agents.config import GROUPS, RENAMED, SETTINGS, Recipe, stored_settings
 from mstar.agents.judges.catalog import check_names, panel_of, reward_models
+from mstar.envs.families.base import SPLITS
 from mstar.envs.problem import Prompt
 from mstar.envs.task import INSTRUCTION
-from mstar.experiments.run.problems import open_task
+from mstar.experiments.run.problems import evaluation_sets, open_task
 from mstar.rewards import Answer, Attempt
 
 # The settings of a run of version 0.1, as its recipe.json has them.
@@ -104,6 +105,14 @@ def test_a_reward_of_ones_own_is_called_by_its_own_name() -> None:
         recipe.replace(rank="bar")
     with pytest.raises(ValueError, match="the name of a reward model that ships"):
         check_names(["correctness", "my.py:format"])
+
+
+def test_what_stands_for_the_image_is_the_same_in_every_split() -> None:
+    recipe = Recipe.of(show="caption")
+    for split in SPLITS:
+        task = open_task(recipe, split)
+        assert {len(task.prompt(problem).images) for problem in task.draw(4)} == {0}
+    assert [len(t.task.prompt(t.problems[0]).images) for t in evaluation_sets(recipe)] == [0, 0]
 
 
 def test_how_problems_are_asked_is_a_setting(tmp_path: Path) -> None:

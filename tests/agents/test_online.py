@@ -69,6 +69,21 @@ def test_rewarded_responses_become_more_frequent(
     assert earned[-1] > earned[0] + 0.1, earned  # the one wish is the other's loss
 
 
+@pytest.mark.parametrize("agent", ["continuous", "grpo", "online-dpo"])
+def test_agents_learn_from_descriptions_in_place_of_images(
+    policy: Policy, tmp_path: Path, agent: str
+) -> None:
+    learner = agent_of(
+        policy, tmp_path, RewardPanel([Judge("correctness", even)]), agent=agent, show="caption"
+    )
+    before, (_, done) = weights(policy), learner.learn(1)
+    learner.close()
+    assert {len(rollout.prompt.images) for rollout in done.rollouts} == {0}
+    assert all(rollout.prompt.text.startswith("The picture") for rollout in done.rollouts)
+    assert learner.sampler.images_encoded == 0
+    assert any(not torch.equal(before[name], weight) for name, weight in weights(policy).items())
+
+
 @pytest.mark.parametrize("agent", ["grpo", "dapo", "rloo"])
 def test_a_micro_batch_changes_the_memory_and_not_the_gradients(
     policy: Policy, tmp_path: Path, agent: str

@@ -8,7 +8,7 @@ import gymnasium
 import numpy as np
 import pytest
 from datasets import Dataset
-from env_doubles import LIGHT, Stored, env
+from env_doubles import LIGHT, env
 from gymnasium.envs.registration import EnvSpec
 from tiny_models import llava
 from trl import GRPOConfig, GRPOTrainer
@@ -17,8 +17,6 @@ from mstar.envs import (
     FAMILIES,
     INSTRUCTION,
     Blank,
-    Caption,
-    CaptionOnly,
     ImageOnly,
     ProblemEnv,
     Stepwise,
@@ -44,7 +42,7 @@ def test_linear_reward_of_mo_gymnasium_accepts_the_reward_vector() -> None:
     assert info["vector_reward"].tolist() == reward.tolist()
 
 
-@pytest.mark.parametrize("wrapper", [ImageOnly, Blank, Caption, CaptionOnly, Stepwise])
+@pytest.mark.parametrize("wrapper", [ImageOnly, Blank, Stepwise])
 def test_a_wrapped_environment_can_be_made_again_from_its_spec(
     wrapper: Callable[[Any], Any],
 ) -> None:
@@ -64,17 +62,6 @@ def test_an_ablation_hides_the_image_in_the_info_too() -> None:
     silent = ImageOnly(env()).reset(seed=1)[0]
     assert silent["prompt"] == INSTRUCTION
     assert np.array_equal(silent["image"], full["image"])
-
-
-def test_a_caption_states_the_perception_steps_of_the_solution() -> None:
-    asked = CaptionOnly(env())
-    observation, _ = asked.reset(seed=1)
-    read = [step.text for step in asked.unwrapped.problem.steps if step.kind == "perceive"]  # type: ignore[attr-defined]
-    assert observation["prompt"].startswith(f"The picture shows: {'; '.join(read)}.\n")
-    assert np.unique(observation["image"]).tolist() == [127]
-    assert len(np.unique(Caption(env()).reset(seed=1)[0]["image"])) > 1
-    with pytest.raises(ValueError, match="nothing describes the image of stored"):
-        Caption(env(source=Stored())).reset(seed=1)
 
 
 # Stepwise

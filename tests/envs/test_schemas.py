@@ -333,6 +333,7 @@ def test_puzzlevqa(tmp_path: Path) -> None:
     found = problems(str(tmp_path / "circle.json"))
     assert {p.answer.value for p in found if p.answer} == {"4", "2"}
     assert found[0].question == "What is the missing number?\n(A) 6 (B) 3 (C) 4 (D) 2"
+    assert found[0].caption == "There are 6 circles."
 
 
 def test_nlvr(tmp_path: Path) -> None:

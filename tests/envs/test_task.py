@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 from env_doubles import Stored, Stub, task
 
-from mstar.envs import INSTRUCTION, Examiner, Problem, Prompt, Task
+from mstar.envs import FAMILIES, INSTRUCTION, Examiner, Mixture, Problem, Prompt, Task
+from mstar.envs.shown import SHOWN
 
 
 def test_draw_continues_after_the_last_problem_and_a_state_restores_the_position() -> None:
@@ -49,6 +50,75 @@ def test_a_prompt_has_question_instruction_and_images_and_renders_once() -> None
     assert prompt.images[0] is next(iter(prompt.images[:1]))
     assert stub.rendered == 2
     assert isinstance(prompt, Prompt)
+
+
+def test_a_prompt_shows_the_image_a_description_both_or_neither() -> None:
+    (problem,) = task(seed=1).draw(1)
+    read = "; ".join(step.text for step in problem.steps if step.kind == "perceive")
+    asked = f"{problem.question}\n{INSTRUCTION}"
+    described = f"The picture shows: {read}.\n{asked}"
+    prompts = {shown: task(seed=1, show=shown).prompt(problem) for shown in SHOWN}
+    assert {shown: (prompt.text, len(prompt.images)) for shown, prompt in prompts.items()} == {
+        "image": (asked, 1),
+        "caption": (described, 0),
+        "both": (described, 1),
+        "none": (asked, 0),
+    }
+    with pytest.raises(ValueError, match=r"show must be one of .* got 'picture'"):
+        task(show="picture")
+
+
+def test_an_observation_without_an_image_has_a_white_canvas() -> None:
+    shown = gymnasium.make("mstar/BarChart-v0", show="caption")
+    observation, info = shown.reset(seed=1)
+    assert observation["prompt"].startswith("The picture shows: ")
+    assert np.unique(observation["image"]).tolist() == [255]
+    assert info["images"] == ()
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+def test_every_family_describes_its_images_unlabelled_or_not(name: str) -> None:
+    for unlabelled in (0.0, 1.0):
+        drawn = task(source=name, seed=1, show="caption", unlabelled=unlabelled)
+        assert all(drawn.prompt(p).text.startswith("The picture shows: ") for p in drawn.draw(3))
+
+
+def test_a_caption_stands_behind_the_system_prompt_and_moves_the_places_of_images() -> None:
+    problem = Problem(
+        "stored/train/0",
+        (Stub(20, 10),),
+        "Be brief. Is picture 1 red?",
+        None,
+        image_places=((13, 22),),
+        system="Be brief.",
+        caption="a red square",
+    )
+    prompt = task(source=Described(problem), show="both", system="data").prompt(problem)
+    assert prompt.system == "Be brief."
+    assert prompt.parts() == [
+        "The picture shows: a red square.\nIs ",
+        0,
+        f" red?\n{INSTRUCTION}",
+    ]
+
+
+def test_a_source_without_captions_is_refused_but_not_its_problems_in_words() -> None:
+    with pytest.raises(ValueError, match=r"nothing describes the image of stored/test/0.*caption="):
+        task(source=Stored(), split="test", show="caption")
+    with pytest.raises(ValueError, match="nothing describes the image of stored/train/0"):
+        task(source=Mixture([FAMILIES["BarChart"](1), Stored()]), show="both")
+    words = Problem("stored/train/0", (), "2 + 2?", None)
+    assert task(source=Described(words), show="caption").prompt(words).text.startswith("2 + 2?")
+
+
+class Described(Stored):
+    """A source of one problem."""
+
+    def __init__(self, problem: Problem) -> None:
+        self._problem = problem
+
+    def problem(self, split: str, seed: int, index: int) -> Problem:
+        return self._problem
 
 
 def test_drawn_images_have_the_size_of_the_task() -> None:
