@@ -14,9 +14,9 @@ from transformers import PrinterCallback
 from trl import SFTConfig, SFTTrainer
 
 from mstar.agents.config import OptimConfig
-from mstar.agents.head_check import check_head
 from mstar.agents.policy import distributed
 from mstar.agents.policy.forward import unwrap_forward
+from mstar.agents.policy.head_check import check_head
 from mstar.agents.policy.policy import Policy
 from mstar.agents.policy.sharding import prune_no_split_modules
 from mstar.agents.policy.turns import continued

@@ -126,9 +126,9 @@ class Problem:
         )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, weakref_slot=True, eq=False)
 class Prompt:
-    """What the policy is asked.
+    """What the policy is asked; two prompts are the same only if they are one object.
 
     Attributes:
         text: question and instruction, as the user's turn.

@@ -12,8 +12,9 @@ from typing import Any
 
 import torch
 
-from mstar.agents.head_check import INSTEAD, head_does_not_fit, reason, same_sum
 from mstar.agents.online.trl_bridge import TrlBridge
+from mstar.agents.policy.agreement import same_sum
+from mstar.agents.policy.head_check import INSTEAD, head_does_not_fit, reason
 from mstar.agents.policy.turns import IGNORED
 from mstar.agents.types import Rollout
 

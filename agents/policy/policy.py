@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -27,6 +27,7 @@ from transformers import (
 )
 
 from mstar.agents.policy import distributed
+from mstar.agents.policy.encoding import EncodedPrompts, Encoding, collated
 from mstar.agents.policy.pixels import UNBOUNDED, PixelBounds, pixel_unit
 from mstar.agents.policy.processors import load_processor
 from mstar.agents.policy.sharding import copy_into_shard
@@ -70,11 +71,15 @@ class Policy:
         model: the transformers model, or the peft model around it.
         processor: image processor, tokenizer and chat template; pads on the left.
         pixels: into which all images are brought, before the processor sees them.
+        encoded: prompts that the processor has read.
     """
 
     model: Any
     processor: Any
     pixels: PixelBounds = UNBOUNDED
+    encoded: EncodedPrompts = field(
+        default_factory=EncodedPrompts, init=False, repr=False, compare=False
+    )
 
     @classmethod
     def load(
@@ -265,28 +270,33 @@ class Policy:
         """Prompts as tensors on the policy's device, padded on the left.
 
         Each becomes the ``messages`` of the chat template, followed by the start of the assistant's
-        turn. ``input_ids`` and ``attention_mask`` are (N, T) int64; the tensors of the images
-        depend on the model.
+        turn. The processor reads a prompt once; see ``EncodedPrompts``. ``input_ids`` and
+        ``attention_mask`` are (N, T) int64; the tensors of the images depend on the model.
 
         Raises:
             ValueError: the chat template cannot be used.
         """
+        rows = [self.encoded.get(prompt, self._process) for prompt in prompts]
+        fill = self.processor.tokenizer.pad_token_id or 0
+        return BatchFeature(collated(rows, fill)).to(self.device)
+
+    def _process(self, prompt: Prompt) -> Encoding:
+        """A prompt as the processor makes it, on the CPU, in the precision of the model."""
         try:
-            batch: BatchFeature = self.processor.apply_chat_template(
-                [self.messages(prompt) for prompt in prompts],
+            read: BatchFeature = self.processor.apply_chat_template(
+                [self.messages(prompt)],
                 add_generation_prompt=True,
                 tokenize=True,
                 return_dict=True,
                 return_tensors="pt",
-                processor_kwargs={"padding": True, "padding_side": "left"},
             )
         except TemplateError as error:
             raise ValueError(
                 f"the model's chat template refuses a user turn with images and text ({error}); "
                 "mend chat_template.jinja in the model's folder, or give another model"
             ) from error
-        batch.pop("labels", None)  # PaliGemma's processor makes some of the prompt
-        return batch.to(self.device, dtype=self.network.dtype)
+        read.pop("labels", None)  # PaliGemma's processor makes some of the prompt
+        return dict(read.to(dtype=self.network.dtype))
 
 
 def vision_language_config(name: str) -> Any:

@@ -9,10 +9,12 @@ from __future__ import annotations
 import importlib
 import json
 import os
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import transformers
 from transformers import AutoImageProcessor, AutoTokenizer
 from transformers.models.auto.processing_auto import (
     PROCESSOR_MAPPING_NAMES,
@@ -148,6 +150,8 @@ def processor_class(name: str, config: Any, files: Mapping[str, bytes]) -> Any:
             "the processor's files of its base model into its folder"
         )
     if getattr(found, "is_dummy", False):
+        found = read_by_pillow(found.__name__)
+    if found is None:
         raise ValueError(needs_torchvision(name, config))
     module = importlib.import_module(found.__module__)
     if getattr(module, "num2words", module) is None:
@@ -155,6 +159,24 @@ def processor_class(name: str, config: Any, files: Mapping[str, bytes]) -> Any:
         # frames of a video.
         vars(module)["num2words"] = str
     return found
+
+
+def read_by_pillow(name: str) -> Any:
+    """A processor class that transformers hides without torchvision; None if it needs it.
+
+    That of Mistral 3 and Pixtral takes one function from the file that reads images by torchvision.
+    The file that reads them by Pillow has the same one.
+    """
+    module: str = getattr(transformers, name).__module__
+    folder, _, family = module.rpartition(".processing_")
+    hidden = f"{folder}.image_processing_{family}"
+    try:
+        sys.modules[hidden] = importlib.import_module(f"{folder}.image_processing_pil_{family}")
+        return getattr(importlib.import_module(module), name)
+    except ImportError:
+        return None
+    finally:
+        sys.modules.pop(hidden, None)  # so that its other classes are not looked for there
 
 
 def needs_torchvision(name: str, config: Any) -> str:

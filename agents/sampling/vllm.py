@@ -8,9 +8,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
-from torch import bfloat16
 from torch.distributed.fsdp import FSDPModule
 
+from mstar.agents.policy.agreement import same_sum
 from mstar.agents.policy.policy import Policy
 from mstar.agents.sampling.base import Response, RolloutEngine
 from mstar.agents.sampling.likelihood import log_probabilities
@@ -19,9 +19,6 @@ from mstar.agents.seeds import mix, named
 from mstar.envs.problem import Prompt
 
 CHECKED = 4  # responses whose log-probabilities are compared
-# Nats a token by which two implementations of one model may differ: vLLM's kernels and ours round
-# differently, by much more where the weights are bfloat16.
-TOLERANCE = {False: 0.01, True: 0.1}
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,18 +158,16 @@ class VLLMEngine(RolloutEngine):
         if not pairs or any(isinstance(m, FSDPModule) for m in self.policy.model.modules()):
             return
         own = log_probabilities(self.policy, *zip(*pairs, strict=True))  # type: ignore[arg-type]
-        off = [
-            abs(ours - response.logprob) / len(response.tokens)
-            for ours, (_, response) in zip(own, pairs, strict=True)
-        ]
-        limit = TOLERANCE[self.policy.network.dtype == bfloat16]
-        if max(off) > limit:
+        for ours, (_, response) in zip(own, pairs, strict=True):
+            count = len(response.tokens)
+            if same_sum(response.logprob, ours, count, self.policy.network.dtype):
+                continue
             raise ValueError(
-                f"{self.where} and the policy give the same response log-probabilities that differ "
-                f"by up to {max(off):.3f} nats a token, where {limit} is allowed: weights did not "
-                "arrive, or images are resized in another way. Without torchvision on this side, "
-                "start the server with --mm-processor-kwargs '{\"use_fast\": false}'; on a CPU, "
-                "vLLM keeps old weights of an output layer that is tied to the embeddings"
+                f"{self.where} gives {count} tokens the log-probability {response.logprob:.2f} and "
+                f"the policy {ours:.2f}, more than rounding: weights did not arrive, or images are "
+                "resized in another way. Without torchvision on this side, start the server with "
+                "--mm-processor-kwargs '{\"use_fast\": false}'; on a CPU, vLLM keeps old weights "
+                "of an output layer that is tied to the embeddings"
             )
 
     def _response(self, tokens: list[int], logprobs: list[float]) -> Response:

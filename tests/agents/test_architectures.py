@@ -34,7 +34,7 @@ from mstar.rewards.base import Attempt, Scores
 from mstar.rewards.panel import RewardPanel
 
 # Their images are read by torchvision alone; see docs/architectures.md.
-WITH_TORCHVISION = ("cohere2_vision", "lfm2_vl", "llama4", "mistral3", "molmo2", "pixtral")
+WITH_TORCHVISION = ("cohere2_vision", "lfm2_vl", "llama4", "molmo2")
 REFUSED = ("paligemma",)
 LOADED = [
     name for name in FORMS if name not in REFUSED and (TORCHVISION or name not in WITH_TORCHVISION)
@@ -84,6 +84,19 @@ def answers(policy: Policy) -> list[tuple[int, ...]]:
     return [group[0].tokens for group in LocalSampler(policy, 6).sample(prompts, 1, 0.0, 0)]
 
 
+def read_together(policy: Policy) -> Mapping[str, torch.Tensor]:
+    """The prompts as one batch of the processor's own, which reads them once for every batch."""
+    batch: Mapping[str, torch.Tensor] = policy.processor.apply_chat_template(
+        [policy.messages(prompt) for prompt in PROMPTS],
+        add_generation_prompt=True,
+        tokenize=True,
+        return_dict=True,
+        return_tensors="pt",
+        processor_kwargs={"padding": True, "padding_side": "left"},
+    )
+    return batch
+
+
 # transformers' image processors read Pillow images as NumPy 2 does not like.
 @pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
 @pytest.mark.parametrize("name", LOADED)
@@ -105,6 +118,12 @@ def test_a_family_is_sampled_as_generate_does_and_scored_as_it_was_sampled(
     found = logs.gather(-1, labels.clamp(min=0)[..., None])[..., 0]
     sums = found.masked_fill(labels == IGNORED, 0).sum(1).tolist()
     assert sums == pytest.approx([response.logprob for response in drawn], abs=1e-3)
+    together, alone = read_together(policy), policy.encode(PROMPTS)
+    assert together.keys() == alone.keys()
+    mask = together["attention_mask"] == 1
+    with torch.no_grad():
+        read, expected = (policy.network(**each).logits[mask] for each in (alone, together))
+    assert torch.equal(read, expected)
 
 
 @pytest.mark.skipif(TORCHVISION, reason="torchvision is there")

@@ -14,12 +14,15 @@ from tiny_models import save_tiny_model
 from tiny_runs import Even, agent_of, noise
 from tokenizers import Tokenizer, decoders, models, normalizers
 from transformers import PreTrainedTokenizerFast
+from transformers.image_utils import make_flat_list_of_images
 from trl import SFTTrainer
 
 from mstar.agents.config import OptimConfig
 from mstar.agents.online.trl_bridge import TrlBridge
 from mstar.agents.policy.embedded import ASSISTANT, END, PAD, USER
+from mstar.agents.policy.encoding import EncodedPrompts
 from mstar.agents.policy.policy import Policy
+from mstar.agents.policy.processors import KeptProcessor
 from mstar.agents.policy.turns import continued, whole_turns
 from mstar.agents.sampling.base import Response
 from mstar.agents.sampling.local import LocalSampler
@@ -248,6 +251,50 @@ def test_online_trainers_learn_the_tokens_that_were_drawn(
     learned = [row for row in read if row not in prompts]
     assert learned
     assert [row for row in learned if row not in sampled] == []
+
+
+@pytest.mark.parametrize("agent", ["continuous", "grpo"])
+def test_the_processor_reads_a_prompt_once_in_a_round(
+    policy: Policy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, agent: str
+) -> None:
+    read: list[bytes] = []
+    plain = KeptProcessor.__call__
+
+    def counted(processor: KeptProcessor, images: Any = None, text: Any = None, **how: Any) -> Any:
+        read.extend(image.tobytes() for image in make_flat_list_of_images(images or []))
+        return plain(processor, images, text, **how)
+
+    monkeypatch.setattr(KeptProcessor, "__call__", counted)
+    learner = agent_of(policy, tmp_path, RewardPanel([Even()]), agent=agent, rounds=1)
+    before, done = learner.learn()
+    learner.close()
+    assert done.finetuned is not None
+    asked = {r.prompt.key: r.prompt.images[0].tobytes() for r in done.rollouts}
+    assert len(asked) == 4
+    assert [read.count(image) for image in asked.values()] == [1] * 4
+    measured = len(read) - 4  # by the evaluations before and after, which share no prompts
+    assert measured == before.metrics.problems + done.metrics.problems
+
+
+def test_encodings_are_kept_as_long_as_their_prompts_and_within_their_room() -> None:
+    asked = prompts(3)
+    made: list[str] = []
+
+    def encode(prompt: Prompt) -> dict[str, torch.Tensor]:
+        made.append(prompt.key)
+        return {"input_ids": torch.zeros(1, 10, dtype=torch.int64)}
+
+    encoded = EncodedPrompts(room=2 * 80)
+    for _ in range(2):
+        for prompt in asked:
+            encoded.get(prompt, encode)
+    assert made == ["0", "1", "2", "2"]
+    del asked[0], prompt
+    for prompt in asked:
+        encoded.get(prompt, encode)
+    assert made == ["0", "1", "2", "2", "2"]
+    encoded.get(asked[1], encode)
+    assert made == ["0", "1", "2", "2", "2"]
 
 
 @pytest.mark.parametrize(

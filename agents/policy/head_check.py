@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from typing import Any
 
 import torch
 
+from mstar.agents.policy.agreement import same_sum
 from mstar.agents.policy.policy import Policy
 from mstar.agents.policy.turns import IGNORED
 
 INSTEAD = "train this model with --agent online-dpo, which does without TRL's head"
-# By how many nats a sum may differ by rounding, times the root of the number of tokens.
-ROUNDING = {torch.float32: 0.02, torch.bfloat16: 0.3}
 
 
 def check_head(policy: Policy, inputs: Mapping[str, torch.Tensor]) -> None:
@@ -45,12 +43,6 @@ def check_head(policy: Policy, inputs: Mapping[str, torch.Tensor]) -> None:
             f"TRL gives {len(learned)} tokens the log-probability {by_head:.2f} and the model "
             f"itself {own:.2f}, more than rounding: {reason(policy.network)}; {INSTEAD}"
         )
-
-
-def same_sum(found: float, expected: float, tokens: int, dtype: torch.dtype) -> bool:
-    """Whether log-probabilities of some tokens, in nats, agree up to rounding; NaN never does."""
-    allowed = ROUNDING.get(dtype, ROUNDING[torch.bfloat16]) * math.sqrt(tokens)
-    return abs(found - expected) <= allowed
 
 
 def head_does_not_fit(policy: Policy, error: Exception) -> str:
