@@ -97,6 +97,9 @@ class DataConfig:
     """Side of generated images, in pixels, 96 to 448."""
     training_problems: int = 0
     """Size of the training set, repeated once it is used up; 0: new problems without end."""
+    audit: str = ""
+    """A file of verdicts, or the folder of a run that has one: problems that people called bad
+    (``mstar audit``) are no longer asked, from the next round on."""
 
     def __post_init__(self) -> None:
         _at_least(0, self, "training_problems")
@@ -255,6 +258,9 @@ class MixingConfig:
     ``mixing`` is ``adaptive``."""
     worked_example_count: int = 32
     """How many worked solutions there are to draw from."""
+    worked_example_file: str = ""
+    """A file of worked examples, as ``mstar audit --examples`` writes it; empty: the solutions of
+    the training problems, where these have any."""
 
     def __post_init__(self) -> None:
         check_name("mixing", MIXINGS, self.rule)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from functools import cached_property
+from pathlib import Path
 
 import numpy as np
 
@@ -12,6 +14,7 @@ from mstar.agents.policy.policy import Policy
 from mstar.agents.policy.turns import whole_turns
 from mstar.agents.seeds import mix
 from mstar.agents.types import SFTExample
+from mstar.envs.datasets.source import DatasetSource
 from mstar.envs.problem import Problem
 from mstar.envs.task import Task
 from mstar.rewards.verifier.verify import verify
@@ -28,7 +31,8 @@ class WorkedExamples:
     Args:
         policy: that they are shown to.
         task: poses the problems; those without a label or without steps are left out.
-        recipe: ``worked_example_count`` is the size of the set.
+        recipe: ``worked_example_count`` is the size of the set, unless there is a
+            ``worked_example_file``.
     """
 
     def __init__(self, policy: Policy, task: Task, recipe: Recipe) -> None:
@@ -55,11 +59,15 @@ class WorkedExamples:
 
     @cached_property
     def examples(self) -> list[SFTExample]:
-        """The set itself; every solution is right by the verifier.
+        """The set itself; every solution is right by the verifier, or by the people of a file.
 
         Raises:
-            ValueError: fewer worked solutions are found than wanted.
+            ValueError: fewer worked solutions are found than wanted, or the file has none.
         """
+        if self._recipe.mixing.worked_example_file:
+            return solutions_in(
+                self._policy, self._task, Path(self._recipe.mixing.worked_example_file)
+            )
         wanted, seed = self._recipe.mixing.worked_example_count, mix(self._recipe.run.seed, 0, 9)
         found: dict[str, Problem] = {}
         for index in range(SEARCHED * wanted):
@@ -83,4 +91,35 @@ def solutions_of(policy: Policy, task: Task, problems: Sequence[Problem]) -> lis
     return [
         SFTExample(task.prompt(problem), tokens)
         for problem, tokens in zip(problems, turns, strict=True)
+    ]
+
+
+def solutions_in(policy: Policy, task: Task, path: Path) -> list[SFTExample]:
+    """The responses of a file, which people confirmed, each to its problem.
+
+    Args:
+        policy: whose tokens they are made of.
+        task: makes the prompts, so that they are asked as in the run.
+        path: JSON lines, each a problem in the columns ``id``, ``question``, ``image``, ``answer``,
+            and a ``response`` to it.
+
+    Raises:
+        ValueError: the file is missing, or a line lacks its response.
+    """
+    columns = {name: name for name in ("id", "question", "image", "answer")}
+    source = DatasetSource.load(str(path), columns)
+    problems = {
+        each.id.rpartition("/")[2]: each for part in source.problems.values() for each in part
+    }
+    lines = path.read_text(encoding="utf-8").splitlines()
+    rows = {row["id"]: row for row in map(json.loads, filter(str.strip, lines))}
+    if lacking := [id for id in problems if not isinstance(rows[id].get("response"), str)]:
+        raise ValueError(
+            f"{path}: {lacking[0]} has no text under 'response'; give a file that "
+            "`mstar audit RUN --examples FILE` wrote"
+        )
+    turns = whole_turns(policy, [rows[id]["response"] for id in problems])
+    return [
+        SFTExample(task.prompt(problem), tokens)
+        for problem, tokens in zip(problems.values(), turns, strict=True)
     ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, Literal, TypedDict, Unpack, get_args
 
 import numpy as np
@@ -28,7 +28,7 @@ SIZES = range(96, 449)  # pixels
 
 
 class TaskConfig(TypedDict, total=False):
-    """What a task consists of; JSON values, except for source and panel objects.
+    """What a task consists of; JSON values, except for source, panel and `left_out`.
 
     Attributes:
         source: anything that ``open_source`` accepts, such as the name of a family or the path of
@@ -45,6 +45,7 @@ class TaskConfig(TypedDict, total=False):
         show: what stands for the image in prompts: image (default); caption, a description in its
             place; both; or none.
         unlabelled: share of the problems whose answer is withheld; 0 by default.
+        left_out: gives the ids of problems that are not drawn; asked at every draw.
         seed: of the problems; random by default.
     """
 
@@ -59,6 +60,7 @@ class TaskConfig(TypedDict, total=False):
     form: Form
     show: Shown
     unlabelled: float
+    left_out: Callable[[], Collection[str]]
     seed: int | None
 
 
@@ -102,6 +104,7 @@ class Task:
         self.show: Shown = config.get("show", "image")
         if self.show in WITH_CAPTION:
             check_captions(self.source, self.split)
+        self._left_out = config.get("left_out", frozenset)
         self._seed: int | None = None
         self._index = 0
         if (seed := config.get("seed")) is not None:
@@ -128,11 +131,28 @@ class Task:
         self._seed, self._index = seed, index
 
     def draw(self, count: int) -> list[Problem]:
-        """The next `count` problems; the position advances."""
+        """The next `count` problems but for those left out; the position advances.
+
+        Raises:
+            ValueError: `count` is negative, or all problems are left out.
+        """
         if count < 0:
             raise ValueError(f"can't draw {count} problems; count must be >= 0")
-        first, self._index = self._index, self._index + count
-        return [self.problem(self.seed, index) for index in range(first, first + count)]
+        left_out = self._left_out()
+        drawn: list[Problem] = []
+        passed_over = 0  # in a row; more than there can be means that nothing else comes
+        while len(drawn) < count:
+            problem = self.problem(self.seed, self._index)
+            self._index += 1
+            if problem.id not in left_out:
+                drawn.append(problem)
+                passed_over = 0
+            elif (passed_over := passed_over + 1) > len(left_out) + (self.source.size or 0):
+                raise ValueError(
+                    f"all problems of {self.source.name} in split {self.split!r} are left out, as "
+                    "people called them bad; give other problems, or no audit"
+                )
+        return drawn
 
     def problem(self, seed: int, index: int) -> Problem:
         """Problem number `index` of a seed; the position does not change."""

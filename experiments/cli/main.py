@@ -18,7 +18,7 @@ from rich.console import Console
 
 from mstar.agents.config import Recipe
 from mstar.agents.registry import unknown
-from mstar.experiments.cli.options import current_names, recipe_text, start_recipe
+from mstar.experiments.cli.options import current_names, read_recipe, recipe_text, start_recipe
 from mstar.experiments.cli.train_help import first_page
 from mstar.experiments.run.recipes import RECIPES
 from mstar.experiments.terminal import printable
@@ -35,6 +35,8 @@ USAGE = """mstar: multimodal self-evolving training
   mstar report RUN            rewrite the report of a run
   mstar compare STUDY         run agents over several seeds at equal cost, and compare them
   mstar compare RUN ...       base against evolved over several seeds, with intervals
+  mstar audit RUN|DATASET     look at responses or problems, and say which are right
+  mstar panel fit RUN         a panel's weights and threshold fitted to what people said
   mstar rescore RUN           judge a run's stored responses with another panel
   mstar export RUN --out DIR  the policy as a folder for transformers and vLLM, with a model card
   mstar chat RUN|MODEL IMAGE QUESTION
@@ -175,13 +177,29 @@ def compare_command(arguments: list[str]) -> None:
 
 def rescore_command(arguments: list[str]) -> None:
     """``mstar rescore RUN --panel NAME ...``."""
-    from mstar.experiments.evaluation.rescore_options import RescoreOptions
+    from mstar.experiments.evaluation.rescore_options import RescoreOptions, with_recipe
 
     options = tyro.cli(RescoreOptions, args=arguments, prog="mstar rescore")
+    if options.recipe is not None:
+        options = with_recipe(options, read_recipe(options.recipe))
     from mstar.experiments.evaluation.rescore import rescore_run
 
     summary = rescore_run(options)
     print(json.dumps(summary.as_json()) if options.json else summary.text())
+
+
+def audit_command(arguments: list[str]) -> None:
+    """``mstar audit RUN|DATASET``."""
+    from mstar.experiments.cli.audit import run
+
+    run(arguments)
+
+
+def panel_command(arguments: list[str]) -> None:
+    """``mstar panel fit RUN``."""
+    from mstar.experiments.cli.panel import run
+
+    run(arguments)
 
 
 def runs_command(arguments: list[str]) -> None:
@@ -227,6 +245,8 @@ COMMANDS: dict[str, Callable[[list[str]], None]] = {
     "runs": runs_command,
     "report": report_command,
     "compare": compare_command,
+    "audit": audit_command,
+    "panel": panel_command,
     "rescore": rescore_command,
     "export": export_command,
     "chat": chat_command,

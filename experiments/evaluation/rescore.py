@@ -196,7 +196,7 @@ def _selected(
         pseudo_labelled(judged, recipe.mixing.vote, options.rank),
         options.selection or recipe.selection.rule,
         plan["keep"],
-        plan["threshold"],
+        plan["threshold"] if options.threshold is None else options.threshold,
         seed=mix(recipe.run.seed, number, 1),
         gate=options.gate or recipe.selection.gate,
         rank=options.rank,

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import tyro
 
-from mstar.agents.config import SelectionRule
+from mstar.agents.config import Recipe, SelectionRule
 
 
 @dataclass(frozen=True)
@@ -27,6 +27,10 @@ class RescoreOptions:
             ``outcome_anchor`` treat a score as constant.
         rank: the score that ranks in the new selection; ``reward`` is the combined one.
         selection: the rule of the new selection; that of the run if left out.
+        threshold: smallest ranking score, for the selection ``threshold``; that of each round if
+            left out.
+        recipe: a file whose panel, weights, rule, gate, rank and selection are taken instead of
+            these options, such as the one that `mstar panel fit` writes.
         again: stored scores to compute anew, for reward models that have changed.
         out: where the table is written, as parquet; rescored.parquet in the run's folder if left
             out. The summary stands beside it as JSON.
@@ -42,6 +46,22 @@ class RescoreOptions:
     dead_band: float | None = None
     rank: str = "reward"
     selection: SelectionRule | None = None
+    threshold: float | None = None
+    recipe: Path | None = None
     again: tuple[str, ...] = ()
     out: Path | None = None
     json: bool = False
+
+
+def with_recipe(options: RescoreOptions, recipe: Recipe) -> RescoreOptions:
+    """The options with panel and selection of a recipe."""
+    return replace(
+        options,
+        panel=recipe.rewards.panel,
+        weights=tuple(recipe.reward_weights.values()),
+        rule=recipe.reward_rule,
+        gate=recipe.selection.gate,
+        rank=recipe.selection.rank,
+        selection=recipe.selection.rule,
+        threshold=recipe.selection.threshold,
+    )

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
 from typing import Literal
 
 from mstar.agents.config import Recipe
@@ -14,6 +16,7 @@ from mstar.envs.problem import Problem, Split
 from mstar.envs.registry import open_source
 from mstar.envs.source import Mixture, ProblemSource, Subset
 from mstar.envs.task import Task
+from mstar.experiments.verdicts import called_bad, verdict_file
 from mstar.rewards.models.correctness import Correctness
 from mstar.rewards.models.relaxed_accuracy import RelaxedAccuracy
 from mstar.rewards.panel import RewardPanel
@@ -61,6 +64,7 @@ def open_task(
         )
     if recipe.data.training_problems and split == "train":
         source = Subset(source, recipe.data.training_problems)
+    audit = recipe.data.audit if split == "train" else ""
     task = Task(
         source=source,
         panel=panel or panel_of(recipe),
@@ -72,6 +76,7 @@ def open_task(
         instruction=recipe.data.instruction_text,
         system=recipe.data.system_text,
         unlabelled=recipe.mixing.unlabelled if split == "train" else 0.0,
+        left_out=partial(called_bad, verdict_file(Path(audit))) if audit else frozenset,
     )
     task.problem(recipe.run.seed, 0)  # fails on an empty split before a model is loaded
     return task

@@ -19,6 +19,7 @@ FLOORS: dict[str, dict[str, str]] = {
         "judges": "trains the judge",
         "pretrain": "trains the model",
         "evaluation": "tests, comparisons",
+        "audit": "people's verdicts",
         "run": "recipe to report",
         "estimate": "memory of a run",
     },
