@@ -46,7 +46,7 @@ def draw_sample(candidates: Sequence[Candidate], size: int, seed: int) -> list[I
         parts = _draw(order, members, at_random, quota)
     shown = [
         (
-            (place + 0.5) / len(chosen),
+            place / len(chosen),
             replace(candidates[index].item, stratum=name, probability=chance),
         )
         for name, (chosen, chance) in parts.items()
