@@ -441,7 +441,9 @@ class EvaluationConfig:
     test_problems: Annotated[int, arg(name="test")] = 600
     """Problems of the final test."""
     test_samples: int = 8
-    """Samples per test problem, at temperature 1."""
+    """Samples per test problem."""
+    test_temperature: float = 1.0
+    """At which they are sampled, whatever the run trains at."""
     extra_families: tuple[str, ...] = ("BarChart", "Clock")
     """Further families to test on, never trained on in the run."""
     test_harder: bool = False
@@ -452,6 +454,7 @@ class EvaluationConfig:
     def __post_init__(self) -> None:
         _at_least(1, self, "validation_problems", "validation_samples", "test_samples")
         _at_least(1, self, "test_problems")
+        _above_zero(self, "test_temperature")
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import tyro
 
@@ -19,6 +20,7 @@ from mstar.experiments.terminal import printable
 SETTINGS = (
     "test",
     "test_samples",
+    "test_temperature",
     "max_new_tokens",
     "families",
     "extra_families",
@@ -53,6 +55,8 @@ class EvaluateOptions:
             tested on what it was trained for if there is none.
         scoring: what counts as right: our verifier, or the relaxed accuracy of ChartQA, for
             figures that stand beside published ones.
+        by: a line for each family, level, template or skill (reading what is in the image, or
+            reasoning about it), with the share of responses that --max-new-tokens cut.
         out: a folder for the rows; what is finished there is not evaluated again.
         variants: in how many phrasings to ask every problem, greedily; 0 asks as drawn only.
             --phrasings says what varies, everything if left out.
@@ -62,6 +66,7 @@ class EvaluateOptions:
     subjects: tyro.conf.Positional[tuple[str, ...]]
     env: tyro.conf.UseAppendAction[tuple[str, ...]] = ()
     scoring: Scoring = "verifier"
+    by: Literal["test", "family", "level", "template", "skill"] = "test"
     out: Path | None = None
     variants: int = 0
     json: bool = False
@@ -98,6 +103,7 @@ def run(arguments: list[str]) -> None:
         subjects,
         options.env,
         options.scoring,
+        options.by,
         options.out,
         lambda line: print(line, file=sys.stderr),
     )
@@ -130,8 +136,8 @@ def check(options: EvaluateOptions, flags: set[str]) -> None:
         raise ValueError("--phrasings is for --variants: give the number of phrasings as well")
     if options.variants and (len(options.subjects) > 1 or len(options.env) > 1):
         raise ValueError("--variants takes one run or model, and one --env at most")
-    if options.variants and (options.out or options.scoring != "verifier"):
-        raise ValueError("--variants takes neither --out nor --scoring; leave them out")
+    if options.variants and (options.out or options.scoring != "verifier" or "by" in flags):
+        raise ValueError("--variants takes neither --out, --scoring nor --by; leave them out")
 
 
 def print_variants(rows: Sequence[dict[str, object]], as_json: bool) -> None:

@@ -31,8 +31,9 @@ class Accuracy:
 
     Attributes:
         subject: the run or model.
-        test: the environment, or the group of a run's own test problems.
-        metric: ``greedy``, ``pass@1`` or ``pass@k``.
+        test: the environment, or the group of a run's own test problems; where lines were asked
+            for by family or the like, with the name of that behind it.
+        metric: ``greedy``, ``pass@1``, ``pass@k`` or ``cut``.
         estimate: with its interval, over problems.
     """
 
@@ -60,6 +61,7 @@ def evaluate_subjects(
     subjects: Sequence[Subject],
     envs: Sequence[str],
     scoring: Scoring,
+    by: str,
     out: Path | None,
     say: Callable[[str], None],
 ) -> list[Accuracy]:
@@ -69,6 +71,7 @@ def evaluate_subjects(
         subjects: runs and models, with the settings to evaluate under.
         envs: environments, paths or ``hub:NAME``; all problems are opened before a model is loaded.
         scoring: what counts as right.
+        by: the column of the rows that has a line for each of its values, or ``test`` for one line.
         out: a folder for the rows, a file for each subject and set; what stands there already is
             not evaluated again. None keeps nothing.
         say: is told what is going on.
@@ -93,10 +96,15 @@ def evaluate_subjects(
                 if path is not None and distributed.is_main():
                     path.parent.mkdir(parents=True, exist_ok=True)
                     write_rows(path, rows)
-            found += [
-                Accuracy(subject.name, tested.group, metric, estimate([values(rows, metric)]))
-                for metric in METRICS
-            ]
+            for part in sorted({row[by] for row in rows}):
+                chosen = [row for row in rows if row[by] == part]
+                test = (
+                    tested.group if part == tested.group else f"{tested.group}, {part or 'other'}"
+                )
+                found += [
+                    Accuracy(subject.name, test, metric, estimate([values(chosen, metric)]))
+                    for metric in (*METRICS, "cut")
+                ]
     return found
 
 

@@ -47,7 +47,8 @@ class OutOfDomain:
         found: list[Row] = []
         for tested in self._sets:
             seed = mix(self._recipe.run.seed, 0, 4)  # of the final test, so that rounds are paired
-            rows = evaluate(sampler, tested.task, tested.problems, samples, seed)
+            temperature = self._recipe.evaluation.test_temperature
+            rows = evaluate(sampler, tested.task, tested.problems, samples, seed, temperature)
             accuracy = {
                 name.replace("@", "_"): float(values(rows, name).mean())
                 for name in ("greedy", "pass@1")

@@ -28,6 +28,22 @@ RECIPES: dict[str, Recipe] = {
     # The paper's two other kinds of rounds.
     "iterative-rft": CONTINUOUS.replace(agent="iterative-rft"),
     "rest-em": CONTINUOUS.replace(agent="rest-em"),
+    # A language model that nobody made for these problems, with descriptions in place of images:
+    # `mstar train language-model --model NAME`. At temperature 1 it hardly ever succeeds at first.
+    "language-model": CONTINUOUS.replace(
+        show="caption",
+        lora_rank=16,
+        prompts=32,
+        temperature=0.7,
+        max_new_tokens=48,
+        updates=6,
+        batch=8,
+        learning_rate=3e-4,
+        warmup=2,
+        validation_problems=32,
+        validation_samples=2,
+        test_temperature=0.7,
+    ),
     # About a minute on two cores: checks that everything works, and gains little.
     "smoke": CONTINUOUS.replace(
         rounds=2,

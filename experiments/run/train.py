@@ -265,5 +265,6 @@ def evaluate_policy(
         tested.problems,
         recipe.evaluation.test_samples,
         seed,
+        recipe.evaluation.test_temperature,
         **labels,
     )

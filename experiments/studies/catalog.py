@@ -255,6 +255,51 @@ UNLABELLED = Study(
     optional=("mix-in-25", "mix-in-75"),
 )
 
+WHOLE_ROUND = {"batch": 64, "minibatches": 4}  # all responses of a round, in 4 updates
+
+LANGUAGE_MODEL = Study(
+    question="Does a language model that nobody made for these problems learn from itself?",
+    design=(
+        "A description stands in place of the image, so that a language model can be trained that "
+        "has never seen one: `--model` names it, put behind an untrained image tower by `mstar "
+        "make-vlm`. Every run ends with the round in which it reaches the same number of generated "
+        "training tokens; probes of a controller count. In each round all arms sample 8 responses "
+        "to each of 32 new problems at temperature 0.7, unless their controller moves it. "
+        "continuous stays there; paired is the same with the controller paired and the allocation "
+        "by-prompt; mstar, the default of `mstar train`, also ranks by the process reward that "
+        "ships, which was made for another model. warm samples at temperature 1. The online agents "
+        "learn from all responses of a round in 4 updates, the others from at most 48 in 6. All "
+        "train a LoRA of rank 16 at a constant learning rate. Tests sample at temperature 0.7."
+    ),
+    base=RECIPES["language-model"].replace(
+        families=("BarChart", "Counting", "Venn", "Pictograph", "IconArithmetic", "Shapes"),
+        extra_families=("Dice", "Ruler"),
+        rounds=48,
+        token_budget=BUDGET,
+        schedule="constant",
+        warmup=0,
+        test=300,
+        test_samples=8,
+    ),
+    arms={
+        "continuous": {},
+        "paired": {"controller": "paired", "allocation": "by-prompt"},
+        "mstar": apart("default"),
+        "iterative-rft": {"agent": "iterative-rft"},
+        "rest-em": {"agent": "rest-em"},
+        "grpo": {"agent": "grpo", **WHOLE_ROUND},
+        "rloo": {"agent": "rloo", **WHOLE_ROUND},
+        "dapo": {"agent": "dapo", **WHOLE_ROUND},
+        "warm": {"temperature": 1.0},
+    },
+    baseline="continuous",
+    optional=("warm",),
+    tuning=TuningGrid(
+        factors=(1 / 3, 1.0, 3.0),
+        changes={"validation_problems": 120, "test": 1, "test_samples": 1, "extra_families": ()},
+    ),
+)
+
 STUDIES: dict[str, Study] = {
     "default": DEFAULT,
     "method-interval": METHOD_INTERVAL,
@@ -263,4 +308,5 @@ STUDIES: dict[str, Study] = {
     "hints": HINTS,
     "exploration": EXPLORATION,
     "unlabelled": UNLABELLED,
+    "language-model": LANGUAGE_MODEL,
 }

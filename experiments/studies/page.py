@@ -139,7 +139,10 @@ def markdown(
     parts.append(cost_table(spent))
     if rows.grid:
         parts.append(tuning_table(rows.grid))
-    parts += [reading(len(seeds)), f"Made with {'; and with '.join(made(rows))}."]
+    parts += [
+        reading(len(seeds), study.base.evaluation.test_temperature),
+        f"Made with {'; and with '.join(made(rows))}.",
+    ]
     return "\n\n".join(parts) + "\n"
 
 
@@ -172,8 +175,8 @@ def tuning_table(grid: Sequence[Row]) -> str:
     )
 
 
-def reading(seeds: int) -> str:
-    """How to read the intervals."""
+def reading(seeds: int, temperature: float) -> str:
+    """How to read the intervals, and pass@1, which is measured at a temperature."""
     over = (
         f"resample seeds and then problems; {NARROW[:-1].lower()}"
         if seeds >= ENOUGH
@@ -185,5 +188,5 @@ def reading(seeds: int) -> str:
         "from the same bootstrap, with Holm's correction over all arms of one table and metric, "
         "not over metrics or groups of problems. `improves` is the share of families and seeds "
         "in which the arm is better (Agarwal et al. 2021). pass@1 is the mean over samples at "
-        "temperature 1; pass@k is whether any sample is right."
+        f"temperature {temperature:g}; pass@k is whether any sample is right."
     )
