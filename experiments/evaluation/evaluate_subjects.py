@@ -115,7 +115,7 @@ def accuracy_table(found: Sequence[Accuracy]) -> str:
         f"| {each.estimate.n} | {each.estimate.runs} |"
         for each in found
     ]
-    return table("| model | test problems | metric | accuracy, % | n | seeds |", lines)
+    return table("| model | test problems | metric | % | n | seeds |", lines)
 
 
 def ask_subject_variants(subject: Subject, count: int, axes: Sequence[Any]) -> list[Row]:

@@ -18,8 +18,12 @@ from tiny_models import save_tiny_model
 
 from mstar.agents.config import SETTINGS, Recipe
 from mstar.agents.policy.policy import Policy
+from mstar.agents.sampling.base import Response
+from mstar.agents.sampling.local import LocalSampler
 from mstar.envs.families.catalog import FAMILIES
+from mstar.envs.problem import Problem, Step, StepKind
 from mstar.experiments.cli.main import COMMANDS, main
+from mstar.experiments.evaluation.evaluate import skill_of
 from mstar.experiments.rows import read_rows
 from mstar.experiments.run.problems import open_task
 from mstar.experiments.run.recipes import RECIPES
@@ -475,8 +479,8 @@ def test_evaluate_takes_a_run_or_a_model(say: Say, finished: Path, model: Path) 
     of_run = say("evaluate", finished, "--json")
     assert of_run.code == 0
     results = json.loads(of_run.out)
-    assert [r["test"] for r in results] == ["trained"] * 3 + ["not trained"] * 3
-    assert [r["n"] for r in results] == [2] * 3 + [1] * 3
+    assert [r["test"] for r in results] == ["trained"] * 4 + ["not trained"] * 4
+    assert [r["n"] for r in results] == [2] * 4 + [1] * 4
     for result in results:
         assert 0 <= result["low"] <= result["value"] <= result["high"] <= 1
         assert result["seeds"] == 1
@@ -519,11 +523,48 @@ def test_evaluate_takes_several_of_both_and_goes_on_where_it_was(
     assert len(loaded) == 1
 
 
+def test_evaluate_shows_a_line_for_each_template_and_how_much_was_cut(
+    say: Say, model: Path
+) -> None:
+    words = ["--env", "BarChart", "--test", 8, "--test-samples", 1, "--max-new-tokens", 2]
+    asked = [*words, "--by", "template", "--show", "caption", "--json"]
+    results = json.loads(say("evaluate", model, *asked).out)
+    source = FAMILIES["BarChart"](1)
+    drawn = sorted(source.problem("test", 0, index).template for index in range(8))
+    found = {r["test"]: r["n"] for r in results}
+    assert found == {f"BarChart, {name}": drawn.count(name) for name in drawn}
+    assert {r["value"] for r in results if r["metric"] == "cut"} == {1.0}
+
+
+def test_samples_of_a_test_are_drawn_at_its_temperature(
+    say: Say, model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[float] = []
+
+    def generate(self: LocalSampler, prompts: Any, temperatures: Any, seed: int) -> Any:
+        asked.extend(temperatures[0])
+        return [[Response("", (1,), 0.0, 0.0, 0.0, True) for _ in each] for each in temperatures]
+
+    monkeypatch.setattr(LocalSampler, "generate", generate)
+    words = ["--env", "Dice", "--test", 1, "--test-samples", 2]
+    assert say("evaluate", model, *words, "--test-temperature", 0.7).code == 0
+    assert asked == [0.0, 0.7, 0.7]
+
+
+def test_a_problem_asks_for_reading_or_for_reasoning() -> None:
+    def of(*kinds: StepKind) -> str:
+        return skill_of(Problem("", (), "", None, tuple(Step("", kind, "") for kind in kinds)))
+
+    assert of("perceive", "conclude") == "reading"
+    assert of("perceive", "compute", "conclude") == "reasoning"
+    assert of() == ""
+
+
 def test_evaluate_honours_or_refuses_what_it_is_told(
     say: Say, finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     one = say("evaluate", finished, "--test", 1, "--extra-families", "--json")
-    assert [r["n"] for r in json.loads(one.out)] == [1, 1, 1]
+    assert [r["n"] for r in json.loads(one.out)] == [1, 1, 1, 1]
     monkeypatch.setattr(Policy, "load", lambda *_, **__: pytest.fail("a model was loaded"))
     one_message(say("evaluate", finished, "--env", tmp_path / "gone.jsonl"), "gone.jsonl")
     assert say("evaluate", finished, "--rounds", 3).code == 2
