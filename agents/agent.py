@@ -94,6 +94,7 @@ class Agent(ABC):
         self.controller: ExplorationController = resolve(
             "controller", CONTROLLERS, recipe.exploration.controller
         )(first_plan, recipe)
+        self.sampler.record_ladder(self.controller.ladder)
         self.mixing: Mixing = resolve("mixing", MIXINGS, recipe.mixing.rule)(recipe)
         self.guards = Guards(recipe, (task.panel, validation.panel))
         self.monitor = Monitor(policy, self.sampler, validation, recipe, self.guards)

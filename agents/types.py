@@ -147,11 +147,17 @@ class Samples:
         temperature: that they were sampled at.
         right: (N, K), 1 right, 0 wrong, NaN where it is unknown or a problem has fewer than K.
         rank: (N, K), the ranking score, -1 where its model abstained.
+        tokens: (N, K), length of the response, NaN where a problem has fewer than K; None if it was
+            not recorded.
+        ladder: by temperature, the log-probability of each response there, (N, K), in nats; see
+            ``Response.ladder``. Empty where it was not recorded.
     """
 
     temperature: float
     right: NDArray[np.float64]
     rank: NDArray[np.float64]
+    tokens: NDArray[np.float64] | None = None
+    ladder: Mapping[float, NDArray[np.float64]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

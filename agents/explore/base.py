@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
+from typing import Any, ClassVar
 
 from mstar.agents.config import Recipe
 from mstar.agents.types import NO_SAMPLES, Metrics, RoundSamples, SamplingPlan
 
+# Temperatures at which controllers without probes ask for every response's log-probability.
+LADDER = (0.3, 0.4, 0.5, 0.6, 0.7, 0.85, 1.0, 1.15, 1.3, 1.6)
 # The paper's sweep: 0.3 to 1.6 in steps of 0.1 (arXiv 2412.17451). No controller leaves its range
 # unless the first plan lies outside it.
 SWEEP = tuple(round(0.3 + 0.1 * i, 1) for i in range(14))
@@ -26,7 +28,12 @@ class ExplorationController:
     Args:
         plan: of the first round.
         recipe: all settings, of which a controller takes what it needs.
+
+    Attributes:
+        ladder: temperatures at which the sampler is to record every response's log-probability.
     """
+
+    ladder: ClassVar[tuple[float, ...]] = ()
 
     def __init__(self, plan: SamplingPlan, recipe: Recipe) -> None:
         self._plan = plan

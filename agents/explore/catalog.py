@@ -13,6 +13,8 @@ CONTROLLERS: dict[str, Entry] = {
     "balance": "mstar.agents.explore.balance:Balance",
     "entropy": "mstar.agents.explore.entropy:Entropy",
     "paired": "mstar.agents.explore.paired:Paired",
+    "free": "mstar.agents.explore.free:Free",
+    "tampo": "mstar.agents.explore.tampo:Tampo",
 }
 
 # Subclasses of ``Mixing``, made of the recipe.

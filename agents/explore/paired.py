@@ -76,13 +76,14 @@ class Paired(ExplorationController):
     def observe(
         self, round_number: int, metrics: Metrics, samples: RoundSamples = NO_SAMPLES
     ) -> None:
-        """Add a comparison, and move if the expected gain is large enough."""
-        if (new := compared(round_number, samples.validation)) is not None:
-            known = self._comparisons
-            if known and surprise(self._prior, known, new) > SHOCK:
-                known = []
-            recent = [c for c in known if c.round_number > round_number - WINDOW]
-            self._comparisons = [*recent, new]
+        """Add what was compared, and move if the expected gain is large enough."""
+        if found := self._compared(round_number, samples):
+            for new in found:
+                known = self._comparisons
+                if known and surprise(self._prior, known, new) > SHOCK:
+                    known = []
+                recent = [c for c in known if c.round_number > round_number - WINDOW]
+                self._comparisons = [*recent, new]
             best = self._best(round_number + 1)
             self._due = round_number + (1 if best != self._plan.temperature else 2)
             self._plan = replace(self._plan, temperature=best)
@@ -90,6 +91,11 @@ class Paired(ExplorationController):
         if threshold is not None:
             moved = self._plan.threshold + 0.3 * (threshold - self._plan.threshold)
             self._plan = replace(self._plan, threshold=round(moved, 6))
+
+    def _compared(self, round_number: int, samples: RoundSamples) -> list[Comparison]:
+        """What a round says about temperatures: here the probes, by Reward-Pass@2."""
+        new = compared(round_number, samples.validation)
+        return [] if new is None else [new]
 
     def _best(self, now: int) -> float:
         """The candidate with the largest expected gain, or the present temperature."""

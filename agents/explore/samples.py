@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from math import comb
 
 import numpy as np
@@ -25,13 +25,30 @@ def samples_of(rollouts: Sequence[Rollout], rank: str) -> tuple[Samples, ...]:
     found = []
     for temperature in sorted({r.temperature for r in plain}):
         rows = [[r for r in group if r.temperature == temperature] for group in groups]
-        right = np.full((len(rows), max(map(len, rows))), np.nan)
-        ranks = np.full(right.shape, -1.0)
-        for place, row in enumerate(rows):
-            right[place, : len(row)] = [_right(r) for r in row]
-            ranks[place, : len(row)] = [ranking_score(r, rank) for r in row]
-        found.append(Samples(temperature, right, ranks))
+        right, tokens = _table(rows, _right), _table(rows, lambda r: len(r.response.tokens))
+        ranks = _table(rows, lambda r: ranking_score(r, rank), missing=-1.0)
+        ladders = [set(r.response.ladder) for row in rows for r in row]
+        ladder = {
+            t: _table(rows, _log_probability_at(t)) for t in sorted(set.intersection(*ladders))
+        }
+        found.append(Samples(temperature, right, ranks, tokens, ladder))
     return tuple(found)
+
+
+def _table(
+    rows: Sequence[Sequence[Rollout]],
+    value: Callable[[Rollout], float],
+    missing: float = np.nan,
+) -> NDArray[np.float64]:
+    """A value of each rollout, (N, K), from N lists of at most K."""
+    found = np.full((len(rows), max(map(len, rows))), missing)
+    for place, row in enumerate(rows):
+        found[place, : len(row)] = [value(rollout) for rollout in row]
+    return found
+
+
+def _log_probability_at(temperature: float) -> Callable[[Rollout], float]:
+    return lambda rollout: rollout.response.ladder[temperature]
 
 
 def _right(rollout: Rollout) -> float:

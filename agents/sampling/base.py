@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from math import inf
 from typing import Protocol
 
@@ -38,6 +38,9 @@ class Response:
         certainty: mean over `tokens` of KL(uniform || policy), 0 for a uniform policy
             (self-certainty, Kang et al. 2025, arXiv:2502.18581).
         finished: whether an end token ended it, not the limit on its length.
+        ladder: by temperature, the sum of the log-probabilities that `tokens` have there, in nats:
+            at each temperature of the engine's ladder, and at that the response was drawn at if it
+            is above 0; empty where the engine has no ladder.
     """
 
     text: str
@@ -46,6 +49,7 @@ class Response:
     entropy: float
     certainty: float
     finished: bool
+    ladder: Mapping[float, float] = field(default_factory=dict)
 
 
 class Sampler(Protocol):
@@ -85,8 +89,10 @@ class RolloutEngine(ABC):
         prompt_tokens: tokens of these prompts, without padding.
         tokens_generated: tokens of all responses so far.
         responses: responses so far.
+        ladder: temperatures at which every response records its log-probability.
     """
 
+    ladder: tuple[float, ...] = ()
     images_encoded: int
     prompts_prefilled: int
     prompt_tokens: int
@@ -119,6 +125,20 @@ class RolloutEngine(ABC):
             temperatures: N sequences of finite numbers >= 0; an empty one asks for no response.
             seed: of the sampling.
         """
+
+    def record_ladder(self, temperatures: Sequence[float]) -> None:
+        """Have responses record their log-probability at each of these temperatures, all above 0.
+
+        Raises:
+            ValueError: there are some, and this engine does not see the logits it draws from.
+        """
+        if temperatures:
+            raise ValueError(
+                f"{type(self).__name__} reports the log-probability of a response at temperature 1 "
+                "alone, and the exploration controller needs it at a ladder of temperatures: "
+                "sample with --engine local, or choose a controller that probes, such as "
+                "--controller paired"
+            )
 
     def reset_counts(self) -> None:
         """Set all counts to 0."""

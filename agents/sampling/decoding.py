@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -44,7 +45,7 @@ class Decoded:
     Attributes:
         tokens: (R, T) int64; a row is valid up to its length.
         lengths: (R,) int64.
-        sums: (3, R) float32: log-probability, entropy and certainty, summed over the tokens.
+        sums: (S, R) float32, the statistics of ``sample_tokens``, summed over the tokens.
         finished: (R,) bool, whether an end token was generated.
     """
 
@@ -159,6 +160,7 @@ def decode(
     temperatures: torch.Tensor,
     uniforms: torch.Tensor,
     ends: torch.Tensor,
+    ladder: Sequence[float] = (),
 ) -> Decoded:
     """Decode R responses until each has ended or has T tokens.
 
@@ -168,20 +170,21 @@ def decode(
         temperatures: (R,); 0 is greedy.
         uniforms: (R, T) in [0, 1), one for each token.
         ends: ids of the tokens that end a response.
+        ladder: L temperatures > 0 whose log-probabilities are added up as well.
     """
     count, limit = uniforms.shape
     device = logits.device
     out = Decoded(
         tokens=torch.zeros(count, limit, dtype=torch.int64, device=device),
         lengths=torch.zeros(count, dtype=torch.int64, device=device),
-        sums=torch.zeros(3, count, device=device),
+        sums=torch.zeros(4 + len(ladder) if ladder else 3, count, device=device),
         finished=torch.zeros(count, dtype=torch.bool, device=device),
     )
     active = torch.arange(count, device=device)  # the response that each row of the batch holds
     done = out.finished.clone()
     for step in range(limit):
         tokens, statistics = sample_tokens(
-            logits.float(), temperatures[active], uniforms[active, step]
+            logits.float(), temperatures[active], uniforms[active, step], ladder
         )
         out.tokens[active, step] = tokens
         out.lengths[active] += ~done
@@ -200,26 +203,43 @@ def decode(
 
 
 def sample_tokens(
-    logits: torch.Tensor, temperatures: torch.Tensor, uniforms: torch.Tensor
+    logits: torch.Tensor,
+    temperatures: torch.Tensor,
+    uniforms: torch.Tensor,
+    ladder: Sequence[float] = (),
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Sample one token (R,) from each row of logits (R, V).
 
     Returns:
-        The tokens, and their statistics (3, R) at temperature 1: log-probability, entropy,
-        certainty.
+        The tokens, and their statistics (S, R): at temperature 1, log-probability, entropy and
+        certainty. With a ladder of L temperatures there are L + 1 more: the log-probability at each
+        of them, and at the temperature of the row (at 1 for a greedy row).
     """
     logs = logits.log_softmax(-1)
     greedy = temperatures == 0
-    probabilities = (logits / torch.where(greedy, 1.0, temperatures)[:, None]).softmax(-1)
+    own = torch.where(greedy, 1.0, temperatures)
+    probabilities = (logits / own[:, None]).softmax(-1)
     # In float64, so that the bounds between tokens are accurate for a large vocabulary.
     bounds = probabilities.cumsum(-1, dtype=uniforms.dtype)
     drawn = torch.searchsorted(bounds, (uniforms * bounds[:, -1])[:, None], right=True)[:, 0]
     tokens = torch.where(greedy, logits.argmax(-1), drawn.clamp(max=logits.shape[-1] - 1))
-    statistics = torch.stack(
-        [
-            logs.gather(-1, tokens[:, None])[:, 0],
-            torch.special.entr(logs.exp()).sum(-1),
-            -logs.mean(-1) - math.log(logits.shape[-1]),
-        ]
-    )
-    return tokens, statistics
+    chosen = logs.gather(-1, tokens[:, None])[:, 0]
+    statistics = [
+        chosen,
+        torch.special.entr(logs.exp()).sum(-1),
+        -logs.mean(-1) - math.log(logits.shape[-1]),
+    ]
+    tempered: list[float | torch.Tensor] = [*ladder, own] if ladder else []
+    statistics += [chosen / each - tempered_normalizer(logs, each) for each in tempered]
+    return tokens, torch.stack(statistics)
+
+
+def tempered_normalizer(logs: torch.Tensor, temperature: float | torch.Tensor) -> torch.Tensor:
+    """Logarithm (R,) of what divides the R distributions raised to the power 1 / temperature.
+
+    Args:
+        logs: (R, V), log-probabilities at temperature 1.
+        temperature: > 0, of all rows, or (R,).
+    """
+    scaled = logs / (temperature[:, None] if isinstance(temperature, torch.Tensor) else temperature)
+    return scaled.logsumexp(-1)

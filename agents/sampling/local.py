@@ -39,6 +39,8 @@ class LocalSampler(RolloutEngine):
     - Greedy tokens are those of ``generate``: ``test_greedy_samples_equal_those_of_generate``.
     - Log-probabilities are those of a forward pass over prompt and response:
       ``test_statistics_equal_those_of_a_forward_pass_over_the_whole_text``.
+    - So are those at the temperatures of a ladder:
+      ``test_a_ladder_holds_the_log_probabilities_at_its_temperatures``.
     - A response holds the end token if one was drawn, and nothing behind it:
       ``test_a_response_holds_the_end_token_but_its_text_does_not``.
     - The ids of ``Policy.encode`` and of the response are what is trained on:
@@ -87,6 +89,13 @@ class LocalSampler(RolloutEngine):
                 for draw, response in zip(draws, self.decode(start, draws), strict=True):
                     results[batch[draw.owner]].append(response)
         return results
+
+    def record_ladder(self, temperatures: Sequence[float]) -> None:
+        """Have responses record their log-probability at each of these temperatures, all above 0.
+
+        The logits are there when a token is drawn, so no further forward pass is needed.
+        """
+        self.ladder = tuple(temperatures)
 
     @contextmanager
     def ready(self) -> Iterator[None]:
@@ -138,23 +147,42 @@ class LocalSampler(RolloutEngine):
                 torch.tensor([draw.temperature for draw in chunk], device=device),
                 torch.tensor(uniforms, dtype=real, device=device),
                 torch.tensor(self.policy.end_tokens, dtype=torch.int64, device=device),
+                self.ladder,
             )
-            responses += self._responses(decoded)
+            responses += self._responses(decoded, chunk)
         self._count_responses(responses)
         return responses
 
-    def _responses(self, decoded: Decoded) -> list[Response]:
+    def _responses(self, decoded: Decoded, draws: Sequence[Draw]) -> list[Response]:
         tokens = [
             tuple(row[:length])
             for row, length in zip(decoded.tokens.tolist(), decoded.lengths.tolist(), strict=True)
         ]
         texts = self.policy.processor.tokenizer.batch_decode(tokens, skip_special_tokens=True)
         return [
-            Response(text, ids, logprob, entropy / len(ids), certainty / len(ids), finished)
-            for text, ids, logprob, entropy, certainty, finished in zip(
-                texts, tokens, *decoded.sums.tolist(), decoded.finished.tolist(), strict=True
+            Response(
+                text,
+                ids,
+                logprob,
+                entropy / len(ids),
+                certainty / len(ids),
+                finished,
+                self._ladder_of(draw, tempered),
+            )
+            for draw, text, ids, finished, (logprob, entropy, certainty, *tempered) in zip(
+                draws,
+                texts,
+                tokens,
+                decoded.finished.tolist(),
+                decoded.sums.T.tolist(),
+                strict=True,
             )
         ]
+
+    def _ladder_of(self, draw: Draw, sums: Sequence[float]) -> dict[float, float]:
+        """The log-probabilities of a response by temperature, from those of the whole ladder."""
+        pairs = zip((*self.ladder, draw.temperature), sums, strict=True) if sums else ()
+        return {temperature: total for temperature, total in pairs if temperature > 0}
 
 
 @dataclass(frozen=True, slots=True)

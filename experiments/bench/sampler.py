@@ -12,6 +12,7 @@ import torch
 from PIL import Image
 from transformers import LlamaConfig, LlavaConfig, LlavaForConditionalGeneration, SiglipVisionConfig
 
+from mstar.agents.explore.base import LADDER
 from mstar.agents.policy.embedded import build_processor, train_tokenizer
 from mstar.agents.policy.policy import Policy
 from mstar.agents.sampling.local import LocalSampler
@@ -32,8 +33,10 @@ def bench_sampler(samples: int = 16, repeats: int = 3) -> list[dict[str, Any]]:
     Returns:
         One row a case: 16 and 64 new tokens with no end, and up to 64 with an end about every 32.
         ``speedup`` is the time of ``generate(num_return_sequences=samples)`` over the sampler's,
-        each from prompts to tokens; ``*_prompts_read`` are rows that the text model prefilled.
-        Times are CPU seconds of this process, which neighbours on the machine disturb least.
+        each from prompts to tokens; ``ladder_ratio`` is the sampler's time with the log-probability
+        of every response at ten temperatures over that without it; ``*_prompts_read`` are rows that
+        the text model prefilled. Times are CPU seconds of this process, which neighbours on the
+        machine disturb least.
     """
     policy = reference_policy()
     vocabulary = policy.network.config.text_config.vocab_size
@@ -56,17 +59,18 @@ def bench_case(
     policy.network.generation_config.eos_token_id = list(ends)
     prompts = reference_prompts()
     sampler = LocalSampler(policy, limit, batch_rows=samples * len(prompts))
-    seconds: dict[str, list[float]] = {"generate": [], "sampler": []}
+    seconds: dict[str, list[float]] = {"generate": [], "sampler": [], "ladder": []}
     read: dict[str, int] = {}
     for seed in range(repeats):
         for name in seconds:
             sampler.reset_counts()
             with prompts_read(policy) as rows:
                 start = process_time()
-                if name == "sampler":
-                    sampler.sample(prompts, samples, 1.0, seed)
-                else:
+                if name == "generate":
                     generate(policy, prompts, samples, limit)
+                else:
+                    sampler.record_ladder(LADDER if name == "ladder" else ())
+                    sampler.sample(prompts, samples, 1.0, seed)
                 seconds[name].append(process_time() - start)
             read[name] = sum(rows)
     fastest = {name: min(times) for name, times in seconds.items()}
@@ -78,6 +82,7 @@ def bench_case(
         "generate_cpu_seconds": round(fastest["generate"], 3),
         "sampler_cpu_seconds": round(fastest["sampler"], 3),
         "speedup": round(fastest["generate"] / fastest["sampler"], 2),
+        "ladder_ratio": round(fastest["ladder"] / fastest["sampler"], 3),
         "generate_prompts_read": read["generate"],
         "sampler_prompts_read": read["sampler"],
         "sampler_images_encoded": sampler.images_encoded,

@@ -235,6 +235,30 @@ def test_statistics_equal_those_of_a_forward_pass_over_the_whole_text(
         assert measured == within_rounding((chosen, entropy, certainty))
 
 
+def test_a_ladder_holds_the_log_probabilities_at_its_temperatures(llava: Policy) -> None:
+    policy, prompts = ending_early(llava, 1 / 8), questions()[:3]
+    plain, sampler = LocalSampler(policy, NEW), LocalSampler(policy, NEW)
+    sampler.record_ladder((0.5, 1.0, 1.6))
+    asked = prompts, 3, [0.0, 0.7, 1.6], 1
+    for prompt, group, same in zip(
+        prompts, sampler.sample(*asked), plain.sample(*asked), strict=True
+    ):
+        assert [r.tokens for r in group] == [r.tokens for r in same]
+        assert not any(r.ladder for r in same)
+        assert [sorted(r.ladder) for r in group] == [
+            [0.5, 1.0, 1.6],
+            [0.5, 0.7, 1.0, 1.6],
+            [0.5, 1.0, 1.6],
+        ]
+        for response in group:
+            logs = whole_text(policy, prompt, response.tokens)
+            chosen = torch.tensor(response.tokens)[:, None]
+            for temperature, found in response.ladder.items():
+                expected = (logs / temperature).log_softmax(-1).gather(-1, chosen).sum()
+                assert found == within_rounding(float(expected))
+            assert response.ladder[1.0] == within_rounding(response.logprob)
+
+
 def whole_text(policy: Policy, prompt: Prompt, written: tuple[int, ...]) -> torch.Tensor:
     """Log-probabilities (T, V) at each generated token, without a cache."""
     encoded = dict(policy.encode([prompt]))
