@@ -85,7 +85,8 @@ def discovery(samples: Samples, temperature: float, draws: int = DRAWS) -> Disco
     weights = known[enough].astype(np.float64)
     if moved:
         ratio = samples.ladder[temperature] - samples.ladder[samples.temperature]
-        weights = np.where(known, np.exp(np.clip(np.nan_to_num(ratio), -50, 50)), 0.0)[enough]
+        ratio = np.where(known, ratio, -np.inf)[enough]
+        weights = np.exp(ratio - ratio.max())  # a common factor cancels
     number = count[enough]
     subsets = np.array([comb(n - 1, k) for n in number.tolist()], np.float64) * number
     unseen = wrong.sum(axis=1) / number
@@ -93,7 +94,7 @@ def discovery(samples: Samples, temperature: float, draws: int = DRAWS) -> Disco
     normal = (wrong * without_each(weights, k)).sum(axis=1) / subsets
     values = np.full(len(count), np.nan)
     values[enough] = linearised(unseen, missed, normal)
-    share = without_each(weights, k).sum(axis=1) / subsets
+    share = (known[enough] * without_each(weights, k)).sum(axis=1) / subsets
     return Discovery(temperature, values, effective_share(share), _cost(samples, enough, weights))
 
 
