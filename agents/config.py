@@ -173,6 +173,9 @@ class SamplingConfig:
     then more for those with fewer than ``top_k`` right ones, for the same number in all."""
     initial_samples: int = 2
     """How many those few are."""
+    warming: float = 1.0
+    """With ``by-prompt``: by what factor the temperature of a problem rises each time that it was
+    sampled without a right response, in this round or in earlier ones; 1: it never does."""
     max_new_tokens: int | None = None
     """Longest response, in tokens; None: 64 for the embedded model, 1,024 for any other. What it
     cuts off is not right and not learned from; see ``unfinished``."""
@@ -197,6 +200,13 @@ class SamplingConfig:
         _at_least(1, self, "prompts", "samples", "initial_samples", "batch_rows")
         if self.max_new_tokens is not None:
             _at_least(1, self, "max_new_tokens")
+        if not 1 <= self.warming < inf:
+            raise ValueError(f"warming must be 1 or more, and finite, got {self.warming}")
+        if self.warming > 1 and self.allocation != "by-prompt":
+            raise ValueError(
+                f"warming is {self.warming}, but only the allocation 'by-prompt' samples a problem "
+                "again; add --allocation by-prompt, or leave warming at 1"
+            )
         check_name("engine", {"auto": "", **ENGINES}, self.engine)
         if self.server and not self.server.startswith(("http://", "https://")):
             raise ValueError(

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from mstar.agents.config import Recipe
+from mstar.agents.explore.base import HOTTEST
 from mstar.agents.rollout import (
     by_problem,
     collect,
@@ -18,7 +19,7 @@ from mstar.agents.rollout import (
     judge_responses,
     sample_shared,
 )
-from mstar.agents.sampling.base import Sampler
+from mstar.agents.sampling.base import Response, Sampler
 from mstar.agents.seeds import mix
 from mstar.agents.types import Rollout, SamplingPlan
 from mstar.envs.problem import Problem
@@ -75,6 +76,17 @@ def unsolved(scores: Sequence[float]) -> bool:
     return all(score < 1.0 for score in scores)
 
 
+def problem_temperature(plan: float, warming: float, vain: int) -> float:
+    """The temperature of a problem that was asked so many times in vain.
+
+    It is plan x warming^vain, but no higher than the controllers' highest unless the plan is.
+
+    >>> problem_temperature(0.8, 1.25, 2)
+    1.25
+    """
+    return max(plan, min(HOTTEST, round(plan * warming**vain, 4)))
+
+
 @dataclass
 class RetryQueue:
     """Unsolved problems, to be asked again later, when the policy may have improved.
@@ -89,6 +101,11 @@ class RetryQueue:
         """The ids that are due in a round, the longest overdue first, at most so many."""
         ready = [name for name, (due, _) in self.waiting.items() if due <= round_number]
         return sorted(ready, key=lambda name: self.waiting[name][0])[:most]
+
+    def failures(self, name: str) -> int:
+        """In how many rounds a problem was asked without a right response."""
+        _, waited = self.waiting.get(name, (0, 0))
+        return (2 * waited // WAIT).bit_length() - 1 if waited else 0
 
     def note(self, round_number: int, results: Mapping[str, Sequence[float]]) -> None:
         """Queue what is unsolved, and drop what no longer is.
@@ -115,6 +132,11 @@ class SampleAllocation:
     one; the others are marked ``extra``. Selection, which takes right responses problem by problem,
     is not biased by this.
 
+    A problem without a right response may need another temperature than the rest: where one wrong
+    answer is likelier than the right one, a higher temperature helps, while the others lose by it.
+    With ``warming``, its temperature rises with each wave and each round in vain; see
+    ``problem_temperature``. Every rollout holds the temperature that it was drawn at.
+
     Args:
         sampler: of the policy as it is now.
         task: poses and judges the problems.
@@ -135,20 +157,15 @@ class SampleAllocation:
     def sample(self, number: int, problems: Sequence[Problem], plan: SamplingPlan) -> list[Rollout]:
         """Judged responses to N problems, problem by problem; at most N x ``plan.samples``."""
         few = min(self._recipe.sampling.initial_samples, plan.samples)
-        rollouts = collect(
-            self._sampler,
-            self._task,
-            problems,
-            [plan.temperature] * few,
-            seed=mix(self._recipe.run.seed, number, 0),
-            version=number - 1,
-        )
-        groups = [rollouts[start : start + few] for start in range(0, len(rollouts), few)]
-        left = len(problems) * plan.samples - len(rollouts)
+        vain = [self._queue.failures(problem.id) for problem in problems]  # times asked
+        groups = self._first(number, problems, few, self._temperatures(plan, vain))
+        left = len(problems) * (plan.samples - few)
         while any(more := next_wave(self._gated(groups), plan.top_k, plan.samples, left)):
             left -= sum(more)
             seed = mix(self._recipe.run.seed, number, 6, left)
-            groups = self._extended(groups, more, plan.temperature, seed)
+            failed = map(unsolved, self._gated(groups))
+            vain = [times + failing for times, failing in zip(vain, failed, strict=True)]
+            groups = self._extended(groups, more, self._temperatures(plan, vain), seed)
         sampled = [
             replace(rollout, extra=place >= few)
             for group in groups
@@ -184,22 +201,55 @@ class SampleAllocation:
         gate = self._recipe.selection.gate
         return [[rollout.scores[gate] for rollout in group] for group in groups]
 
-    def _extended(
-        self, groups: Groups, more: Sequence[int], temperature: float, seed: int
+    def _temperatures(self, plan: SamplingPlan, vain: Sequence[int]) -> list[float]:
+        """The temperature of each problem, by how often it was asked in vain."""
+        warming = self._recipe.sampling.warming
+        return [problem_temperature(plan.temperature, warming, times) for times in vain]
+
+    def _first(
+        self, number: int, problems: Sequence[Problem], few: int, temperatures: Sequence[float]
     ) -> Groups:
-        """The groups with so many more rollouts each; extended groups are judged as a whole."""
-        longer = [i for i, count in enumerate(more) if count]
+        """The first few rollouts of each problem at its temperature."""
+        groups: dict[int, list[Rollout]] = {}
+        for temperature in sorted({*temperatures}):
+            own = [i for i, each in enumerate(temperatures) if each == temperature]
+            rollouts = collect(
+                self._sampler,
+                self._task,
+                [problems[i] for i in own],
+                [temperature] * few,
+                seed=mix(self._recipe.run.seed, number, 0),
+                version=number - 1,
+            )
+            groups |= {i: rollouts[few * at : few * (at + 1)] for at, i in enumerate(own)}
+        return [groups[i] for i in range(len(problems))]
+
+    def _extended(
+        self, groups: Groups, more: Sequence[int], temperatures: Sequence[float], seed: int
+    ) -> Groups:
+        """The groups with so many more rollouts each; extended groups are judged as a whole.
+
+        Args:
+            groups: of N problems.
+            more: (N,), how many more.
+            temperatures: (N,), that they are sampled at.
+            seed: of the sampling.
+        """
+        written: dict[int, list[Response]] = {}
+        for temperature in sorted({*temperatures}):
+            own = [i for i, count in enumerate(more) if count and temperatures[i] == temperature]
+            prompts, counts = [groups[i][0].prompt for i in own], [more[i] for i in own]
+            drawn = sample_shared(self._sampler, prompts, counts, temperature, seed)
+            written |= dict(zip(own, drawn, strict=True))
+        longer = sorted(written)
         problems = [groups[i][0].problem for i in longer]
         prompts = [groups[i][0].prompt for i in longer]
-        counts = [more[i] for i in longer]
-        written = sample_shared(self._sampler, prompts, counts, temperature, seed)
-        responses = [
-            [rollout.response for rollout in groups[i]] + new
-            for i, new in zip(longer, written, strict=True)
+        responses = [[rollout.response for rollout in groups[i]] + written[i] for i in longer]
+        drawn_at = [
+            [r.temperature for r in groups[i]] + [temperatures[i]] * more[i] for i in longer
         ]
-        temperatures = [[temperature] * len(group) for group in responses]
         version = groups[0][0].version
-        rollouts = judge_responses(self._task, problems, prompts, responses, temperatures, version)
+        rollouts = judge_responses(self._task, problems, prompts, responses, drawn_at, version)
         extended = dict(zip(longer, by_problem(rollouts).values(), strict=True))
         return [
             [rollouts[row] for row in extended[i]] if i in extended else group

@@ -197,6 +197,7 @@ EXPLORATION = Study(
         "controller that probes more trains less. In the paper the sweep takes 4 % of the tokens; "
         "here it takes far more, because rounds are small. fixed stays at temperature 1.0, cool "
         "at 0.6. by-prompt is paired with more samples for problems that lack correct responses. "
+        "free and tampo probe nothing. grpo-cool is GRPO at temperature 0.6. "
         "The learning rate is the one that the study online chose for mstar, constant, without "
         "warm-up."
     ),
@@ -213,9 +214,17 @@ EXPLORATION = Study(
         **{name: {"controller": name} for name in CONTROLLERS},
         "cool": {"temperature": 0.6},
         "by-prompt": {"controller": "paired", "allocation": "by-prompt"},
+        "grpo-cool": {
+            "agent": "grpo",
+            "temperature": 0.6,
+            "panel": CONTINUOUS.rewards.panel,
+            "rank": CONTINUOUS.selection.rank,
+            "selection": CONTINUOUS.selection.rule,
+            **ONLINE_BATCHES,
+        },
     },
     baseline="fixed",
-    optional=("schedule", "pass@k", "balance", "entropy"),
+    optional=("schedule", "pass@k", "balance", "entropy", "free", "tampo", "grpo-cool"),
 )
 
 LABELS = 128  # number of labelled problems, unless the arm says otherwise

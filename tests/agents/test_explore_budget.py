@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from tiny_runs import Even, agent_of, tiny_agent, weights
 
 from mstar.agents.config import Recipe
+from mstar.agents.explore.base import HOTTEST
 from mstar.agents.explore.sample_allocation import (
     AGAIN,
     MOST,
@@ -123,10 +124,58 @@ def test_an_unsolved_problem_comes_back_in_the_place_of_a_fresh_one(
     assert [name for name in asked[2] if name in asked[0]] == [asked[0][0]]
 
 
+def test_a_problem_is_sampled_at_a_higher_temperature_after_every_time_in_vain(
+    policy: Policy, tmp_path: Path
+) -> None:
+    judge = Even(strict=True)  # nothing is right
+    warming = {"warming": 1.25, "temperature": 0.8, "samples": 4, "first": 1}
+    evolving = tiny_agent(policy, tmp_path, judge, budget="by-prompt", prompts=AGAIN, **warming)
+    _, *rounds = evolving.learn()
+    evolving.close()
+    for number, done in enumerate(rounds):
+        for name, members in by_problem(done.rollouts).items():
+            again = number == 2 and name in by_problem(rounds[0].rollouts)
+            expected = [1.0, 1.25, 1.5625, 1.5625] if again else [0.8, 1.0, 1.25, 1.25]
+            assert [done.rollouts[i].temperature for i in members[:4]] == expected
+    assert max(r.temperature for r in rounds[2].rollouts) <= HOTTEST
+
+
+def test_a_problem_with_a_right_response_stays_at_the_temperature_that_found_it(
+    policy: Policy, tmp_path: Path
+) -> None:
+    evolving = tiny_agent(
+        policy, tmp_path, budget="by-prompt", prompts=8, samples=4, first=2, rounds=1, warming=2.0
+    )
+    _, done = evolving.learn()
+    evolving.close()
+    start = done.rollouts[0].temperature
+    for members in by_problem(done.rollouts).values():
+        group = [done.rollouts[i] for i in members]
+        solved = any(r.scores["correctness"] == 1.0 for r in group[:2])
+        assert {r.temperature for r in group[2:]} <= ({start} if solved else {HOTTEST, 2 * start})
+
+
+def test_failures_are_counted_by_how_long_a_problem_waits() -> None:
+    queue, number = RetryQueue(), 1
+    for times in range(5):
+        assert queue.failures("hard") == times
+        queue.note(number, {"hard": [0.0]})
+        (number, _) = queue.waiting["hard"]
+
+
+def test_warming_without_samples_by_prompt_is_refused() -> None:
+    with pytest.raises(ValueError, match="--allocation by-prompt"):
+        Recipe.of(warming=1.2)
+    with pytest.raises(ValueError, match="1 or more"):
+        Recipe.of(warming=0.9, allocation="by-prompt")
+
+
 @pytest.mark.parametrize(
     "settings",
     [
-        {"budget": "by-prompt", "prompts": AGAIN, "samples": 4, "first": 2},
+        {"budget": "by-prompt", "prompts": AGAIN, "samples": 4, "first": 2, "warming": 1.3},
+        {"controller": "free", "samples": 4, "held_out_samples": 4},
+        {"controller": "tampo", "samples": 4},
         {"controller": "paired", "samples": 3, "held_out_samples": 3, "held_out": 4},
         {"controller": "balance"},
         {"controller": "entropy"},

@@ -105,7 +105,8 @@ def test_rambling_is_charged() -> None:
     assert plain.tokens is not None
     long = Samples(0.85, plain.right, plain.rank, 1 + 9 * (plain.right == 0), plain.ladder)
     cheap, dear = evidence(plain, 0), evidence(long, 0)
-    assert cheap is not None and dear is not None
+    assert cheap is not None
+    assert dear is not None
     assert cheap.temperatures == dear.temperatures
     rise = np.diff(np.array(dear.values) / np.array(cheap.values))
     assert (rise < 0).all()  # wrong answers, more at a high temperature, are the long ones
@@ -178,7 +179,8 @@ def test_tampo_follows_the_formulas_of_the_paper() -> None:
     assert merits.shape == (4, len(LADDER))
     assert merits.sum(axis=1) == pytest.approx([1.0, -1.0, 0.0, 0.0])  # the advantages
     # The right response is shared out to few temperatures, none of which it is unlikely at.
-    assert merits[0, 0] == 0.0 and merits[0, -1] > 0
+    assert merits[0, 0] == 0.0
+    assert merits[0, -1] > 0
     assert distribution(np.zeros(4)).tolist() == [0.25] * 4
 
 
