@@ -60,7 +60,7 @@ class Contender:
 
 
 def contenders() -> dict[str, Contender]:
-    """Every controller without a ladder as a run would use it, and variants of the paper's sweep."""
+    """Every controller without a ladder as a run would use it, and three variants of the sweep."""
     recipe = Recipe().replace(rounds=ROUNDS)
 
     def named(name: str) -> Contender:
