@@ -29,6 +29,8 @@ USAGE = """mstar: multimodal self-evolving training
   mstar config [RECIPE]       print a recipe as a YAML file for mstar train
   mstar evaluate RUN|MODEL ...
                               accuracy of runs' policies and of models on test problems
+  mstar make-vlm --language-model NAME --out DIR
+                              a vision-language model from a language model
   mstar envs list|show|validate|blind|gallery
                                list environments, show problems and images, check a data set
   mstar runs [DIR]            the runs of a folder, and how far they are
@@ -223,6 +225,13 @@ def chat_command(arguments: list[str]) -> None:
     run(arguments)
 
 
+def make_vlm_command(arguments: list[str]) -> None:
+    """``mstar make-vlm --language-model NAME --out DIR``."""
+    from mstar.experiments.cli.make_vlm import run
+
+    run(arguments)
+
+
 def bench_command(arguments: list[str]) -> None:
     """``mstar bench sampler|verifier|envs|judge|exploration``."""
     from mstar.experiments.cli.bench import run
@@ -250,6 +259,7 @@ COMMANDS: dict[str, Callable[[list[str]], None]] = {
     "rescore": rescore_command,
     "export": export_command,
     "chat": chat_command,
+    "make-vlm": make_vlm_command,
     "bench": bench_command,
 }
 

@@ -17,6 +17,7 @@ FLOORS: dict[str, dict[str, str]] = {
         "studies": "several runs, compared",
         "bench": "speed and regret",
         "judges": "trains the judge",
+        "make_vlm": "gives a model eyes",
         "pretrain": "trains the model",
         "evaluation": "tests, comparisons",
         "audit": "people's verdicts",

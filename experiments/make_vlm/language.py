@@ -1,0 +1,67 @@
+"""Plain questions in words, asked before and after a model learns to see: does it still speak?"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from mstar.agents.sampling.base import RolloutEngine
+from mstar.envs.problem import Prompt
+
+QUESTIONS: tuple[str, ...] = (
+    "What is the capital of France?",
+    "Who wrote Romeo and Juliet?",
+    "What color is the sky on a clear day?",
+    "How many days are in a week?",
+    "What is 2 + 3?",
+    "What is 7 times 6?",
+    "Name three fruits.",
+    "What is the opposite of hot?",
+    "What do bees make?",
+    "What is water made of?",
+    "Which planet is closest to the sun?",
+    "What is the largest ocean?",
+    "How many legs does a spider have?",
+    "What is the plural of mouse?",
+    "Translate 'good morning' into French.",
+    "Translate 'thank you' into Spanish.",
+    "Write a sentence with the word 'river'.",
+    "Write a short poem about the sea.",
+    "Give me a name for a black cat.",
+    "What should I wear when it rains?",
+    "How do you boil an egg?",
+    "What are the ingredients of bread?",
+    "Why do leaves fall in autumn?",
+    "What causes the tides?",
+    "What is photosynthesis?",
+    "What is gravity?",
+    "Explain what a computer is to a child.",
+    "What is the difference between a frog and a toad?",
+    "What is a prime number?",
+    "List the first five even numbers.",
+    "What is half of 50?",
+    "If I have 3 apples and eat one, how many are left?",
+    "What comes after Wednesday?",
+    "In which month is Christmas?",
+    "Who was the first person on the moon?",
+    "Who painted the Mona Lisa?",
+    "What is the currency of Japan?",
+    "On which continent is Egypt?",
+    "What language is spoken in Brazil?",
+    "What is the freezing point of water in degrees Celsius?",
+    "What is a synonym of 'happy'?",
+    "Correct this sentence: He go to school.",
+    "Is a whale a fish?",
+    "Can penguins fly?",
+    "What is the tallest animal?",
+    "What does a thermometer measure?",
+    "What is the heart for?",
+    "Suggest a title for a story about a lost dog.",
+    "Give one reason to read books.",
+    "Say hello.",
+)
+
+
+def answers(sampler: RolloutEngine, questions: Sequence[str] = QUESTIONS) -> list[str]:
+    """The greedy answer to each question, without an image."""
+    prompts = [Prompt(question, (), str(number)) for number, question in enumerate(questions)]
+    return [group[0].text for group in sampler.sample(prompts, 1, 0.0, 0)]

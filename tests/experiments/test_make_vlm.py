@@ -1,0 +1,217 @@
+"""A vision-language model made of a language model: assembled, taught to see, and looked at."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from tiny_architectures import text_sizes
+from tiny_models import byte_tokenizer
+from transformers import AutoModelForCausalLM, LlamaConfig, LlamaForCausalLM
+
+from mstar.agents.policy.policy import Policy
+from mstar.agents.sampling.local import LocalSampler
+from mstar.envs.families.catalog import FAMILIES
+from mstar.envs.problem import Prompt
+from mstar.experiments.cli.main import main
+from mstar.experiments.make_vlm import assemble as assembling
+from mstar.experiments.make_vlm import train as training_loop
+from mstar.experiments.make_vlm.assemble import Tower, load_language_model
+from mstar.experiments.make_vlm.language import QUESTIONS
+from mstar.experiments.make_vlm.make import MakeVlm, make_vlm
+from mstar.experiments.make_vlm.perception import KINDS, READ, draw_perception
+from mstar.experiments.make_vlm.train import Training, VlmTrainer
+from mstar.experiments.rows import Row, read_rows
+
+# It adds a string to each content, as templates of language models do: parts would be an error.
+TEMPLATE = (
+    "{% for m in messages %}"
+    "{% if m['role'] == 'assistant' %}{{ '<assistant>' + m['content'] }}<eos>"
+    "{% else %}{{ '<user>' + m['content'] }}{% endif %}{% endfor %}"
+    "{% if add_generation_prompt %}<assistant>{% endif %}"
+)
+SMALL = Tower(image_size=48, patch=8, width=24, layers=1, heads=2)
+FEW = Training(updates=6, batch=2, share=0.5)
+
+
+@pytest.fixture(scope="module")
+def language_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("made") / "language"
+    tokenizer = byte_tokenizer()
+    tokenizer.chat_template = TEMPLATE
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        model = LlamaForCausalLM(LlamaConfig(**text_sizes(tokenizer)))
+    model.save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def assembled(language_model: Path) -> Path:
+    out = language_model.parent / "assembled"
+    make_vlm(MakeVlm(str(language_model), out, SMALL, train=False), print)
+    return out
+
+
+def trained(assembled: Path, folder: Path) -> tuple[Policy, list[Row]]:
+    policy = Policy.load(str(assembled), device="cpu")
+    trainer = VlmTrainer(policy, FEW, SMALL.image_size, 0, folder, print)
+    losses = trainer.run()
+    return trainer.policy, losses
+
+
+# Assembly
+
+
+def test_the_assembled_model_says_what_the_language_model_says(
+    language_model: Path, assembled: Path
+) -> None:
+    policy = Policy.load(str(assembled), device="cpu")
+    language = AutoModelForCausalLM.from_pretrained(language_model, dtype=torch.float32)
+    ((said,),) = LocalSampler(policy, 12).sample([Prompt("Say hello.", (), "a")], 1, 0.0, 0)
+    asked = policy.processor.tokenizer("<user>Say hello.<assistant>", return_tensors="pt")
+    before = len(policy.processor.tokenizer)
+    alone = language.generate(**asked, max_new_tokens=12, do_sample=False)
+    assert list(said.tokens) == alone[0, asked["input_ids"].shape[1] :].tolist()
+    assert before == language.config.vocab_size + 4  # and it never says an image token
+
+
+def test_an_image_takes_the_tokens_that_the_tower_says(assembled: Path) -> None:
+    policy = Policy.load(str(assembled), device="cpu")
+    image = draw_perception(READ, "train", 0, 0, 96).image
+    ids = policy.encode([Prompt("What is it?", (image,), "a")])["input_ids"]
+    assert int((ids == policy.network.config.image_token_id).sum()) == SMALL.tokens == 9
+    with pytest.raises(ValueError, match="must divide the image size"):
+        replace(SMALL, image_size=50)
+
+
+def test_a_language_model_that_is_not_there_is_named(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match=r"there is no file gone.gguf"):
+        load_language_model("gone.gguf")
+    with pytest.raises(FileNotFoundError, match="neither a folder with a model in safetensors"):
+        load_language_model(str(tmp_path / "no" / "where"))
+
+
+def test_a_gguf_file_needs_a_package_that_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "model.gguf"
+    path.touch()
+    monkeypatch.setattr(assembling, "find_spec", lambda _: None)
+    with pytest.raises(ValueError, match=r"pip install mstar-rl\[gguf\]"):
+        load_language_model(str(path))
+
+
+# Perception
+
+
+def test_questions_ask_for_what_is_read_and_not_for_what_is_computed() -> None:
+    asked = [draw_perception(READ, "train", 3, index, 96) for index in range(60)]
+    assert [each.kind for each in asked] == [KINDS[index % 5] for index in range(60)]
+    assert asked[7].answer == draw_perception(READ, "train", 3, 7, 96).answer
+    seen = {each.question for each in asked if each.kind == "value"}
+    for name in READ:  # neither the question of a problem nor its computed steps are asked for
+        for index in range(5):
+            problem = FAMILIES[name](1).problem("train", 3, index)
+            assert problem.question not in seen
+    for each in asked:
+        assert each.answer
+        assert len(np.unique(np.array(each.image))) > 1
+        assert "Answer:" not in each.answer
+        assert " = " not in each.answer
+
+
+def test_train_and_held_out_questions_are_about_other_images() -> None:
+    train, held_out = (
+        {draw_perception(READ, split, 0, index, 96).image.tobytes() for index in range(60)}
+        for split in ("train", "validation")
+    )
+    assert not train & held_out
+
+
+# Training
+
+
+def test_the_language_model_is_frozen_until_the_second_stage(
+    assembled: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = Policy.load(str(assembled), device="cpu").model.state_dict()
+    after: dict[str, Any] = {}
+    plain: Callable[[VlmTrainer, int, Path | None], None] = VlmTrainer._stage
+
+    def stage(self: VlmTrainer, number: int, saved: Path | None) -> None:
+        plain(self, number, saved)
+        if number == 0:
+            after.update({k: v.clone() for k, v in self.policy.model.state_dict().items()})
+
+    monkeypatch.setattr(VlmTrainer, "_stage", stage)
+    policy, losses = trained(assembled, tmp_path)
+    moved = {name for name, weight in before.items() if not torch.equal(weight, after[name])}
+    assert moved
+    assert all("vision_model" in name or "connector" in name for name in moved)
+    assert [row["stage"] for row in losses] == ["see"] * 3 + ["speak"] * 3
+    lora = [
+        w
+        for name, w in policy.model.named_parameters()
+        if "text_model" in name and "lora_B" in name
+    ]
+    assert any(weight.abs().sum() > 0 for weight in lora)
+
+
+@pytest.mark.parametrize("killed_after", [2, 4])
+def test_a_killed_training_goes_on_as_if_nothing_had_happened(
+    assembled: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, killed_after: int
+) -> None:
+    monkeypatch.setattr(training_loop, "SAVE_EVERY", -1.0)
+    whole, losses = trained(assembled, tmp_path / "whole")
+    plain = VlmTrainer._update
+    left = [killed_after]
+
+    def update(self: VlmTrainer, *arguments: Any) -> float:
+        if not left[0]:
+            raise KeyboardInterrupt
+        left[0] -= 1
+        return plain(self, *arguments)
+
+    monkeypatch.setattr(VlmTrainer, "_update", update)
+    with pytest.raises(KeyboardInterrupt):
+        trained(assembled, tmp_path / "killed")
+    left[0] = 100
+    resumed, again = trained(assembled, tmp_path / "killed")
+    assert [row["loss"] for row in again] == [row["loss"] for row in losses]
+    one, two = whole.model.state_dict(), resumed.model.state_dict()
+    assert all(torch.equal(one[name], two[name]) for name in one)
+
+
+def test_the_command_makes_a_model_with_a_card_and_ends_where_it_is_finished(
+    language_model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "made"
+    words = ["make-vlm", "--language-model", str(language_model), "--out", str(out)]
+    words += shlex.split("--image-size 48 --patch 8 --width 24 --layers 1 --heads 2")
+    words += shlex.split("--updates 2 --batch 2 --held-out 5 --device cpu")
+    assert main(words) == 0
+    card = (out / "README.md").read_text()
+    assert "1 updates" in card
+    assert str(tmp_path) not in card
+    rows = read_rows(out / "perception.jsonl")
+    assert [row["kind"] for row in rows] == list(KINDS)
+    assert all(0 <= row["right"] <= 1 for row in rows)
+    language = read_rows(out / "language.jsonl")
+    assert [row["question"] for row in language] == list(QUESTIONS)
+    assert all({"before", "after"} <= row.keys() for row in language)
+    Policy.load(str(out), device="cpu")
+    written = (out / "model.safetensors").stat().st_mtime_ns
+    capsys.readouterr()
+    assert main(words) == 0
+    assert "is finished" in capsys.readouterr().err
+    assert (out / "model.safetensors").stat().st_mtime_ns == written
+    assert main([*words, "--seed", "1"]) == 1
+    assert "another seed" in capsys.readouterr().err
