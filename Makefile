@@ -1,9 +1,9 @@
-# Two commands for a fresh clone: `make demo` and `make test`.
+# Three commands for a fresh clone: `make demo`, `make test` and `make docs`.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test install install-test
+.PHONY: demo test docs install install-test install-docs
 
 demo: install
 	$(BIN)/mstar train --out runs/demo
@@ -14,8 +14,13 @@ test: install-test
 	OMP_NUM_THREADS=$${OMP_NUM_THREADS:-1} $(BIN)/python -m pytest \
 		--numprocesses auto --maxprocesses 8 --dist loadscope --no-loadscope-reorder
 
+# A site in build/docs/site. It fails at a link that leads nowhere.
+docs: install-docs
+	$(BIN)/python docs/build_site.py
+
 install: $(VENV)/.installed
 install-test: $(VENV)/.installed-test
+install-docs: $(VENV)/.installed-docs
 
 $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)
@@ -26,4 +31,8 @@ $(VENV)/.installed: $(VENV)/bin/python pyproject.toml constraints.txt
 
 $(VENV)/.installed-test: $(VENV)/.installed
 	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[test]'
+	touch $@
+
+$(VENV)/.installed-docs: $(VENV)/.installed
+	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[docs]'
 	touch $@

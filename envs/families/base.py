@@ -127,7 +127,7 @@ class Family(ABC):
                 f"{cls.__qualname__} defines build, but Family now assembles the Problem itself: "
                 "define solve(latent, style) -> Solution(answer, steps, distractors) and "
                 "draw(latent, style) -> Drawing instead; fields(latent) where the question has "
-                'placeholders other than the values of latent["ask"]; see CONTRIBUTING.md'
+                'placeholders other than the values of latent["ask"]; see docs/plug-ins.md'
             )
 
     def __init__(self, level: int = 1) -> None:

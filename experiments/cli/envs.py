@@ -22,7 +22,7 @@ from mstar.envs.registry import open_source
 from mstar.envs.shown import Shown
 from mstar.envs.source import ProblemSource
 from mstar.envs.task import SIZES, Task
-from mstar.experiments.cli.gallery import write_gallery
+from mstar.experiments.cli.gallery import write_gallery, write_page
 from mstar.experiments.terminal import printable
 
 DRAWN_SIZE = DataConfig().image_size  # pixels
@@ -33,7 +33,7 @@ USAGE = """usage: mstar envs list|show|validate|blind|gallery
   show ENV           problems with their solutions
   validate SOURCE    whether every answer can be verified and every image opens
   blind [FAMILY ...] what can be answered without the image
-  gallery            a sheet of images per family
+  gallery            a sheet of images per family, and a page with worked solutions
 
   mstar envs PART --help
 """
@@ -96,7 +96,7 @@ class Validate:
 
 @dataclass(frozen=True)
 class Gallery:
-    """Write a sheet per family: three problems of each level, with question and answer.
+    """Write a sheet per family, three problems of each level, and a page with worked solutions.
 
     Attributes:
         out: a folder.
@@ -142,6 +142,7 @@ def run(arguments: list[str]) -> None:
             raise ValueError(f"size must be {SIZES[0]} to {SIZES[-1]} pixels, got {wanted.size}")
         for path in write_gallery(FAMILIES, wanted.out, wanted.size):
             print(path)
+        print(write_page(FAMILIES, wanted.out, wanted.size))
     elif what in ("-h", "--help"):
         print(USAGE, end="")
     else:

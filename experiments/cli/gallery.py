@@ -1,7 +1,9 @@
-"""Sheets of example problems: one per family, with one row per level."""
+"""Example problems of all families: a sheet of images each, and one page with solutions."""
 
 from __future__ import annotations
 
+from html import escape
+from inspect import getdoc
 from pathlib import Path
 
 from PIL import Image, ImageDraw, ImageFont
@@ -36,6 +38,35 @@ def write_gallery(families: dict[str, type[Family]], out: Path, size: int) -> li
     for path, family in zip(paths, families.values(), strict=True):
         sheet(family, size).save(path)
     return paths
+
+
+def write_page(families: dict[str, type[Family]], out: Path, size: int) -> Path:
+    """Write ``gallery.md`` to a folder: one problem of each level, with a worked solution.
+
+    Its images stand in ``gallery/`` beside it.
+    """
+    images = out / "gallery"
+    images.mkdir(parents=True, exist_ok=True)
+    parts = [
+        "# Gallery",
+        f"The first training problem of each of the {len(families)} families at each level. The "
+        "worked solutions are exact; agents do not see them, unless worked examples are asked for.",
+    ]
+    for name, family in families.items():
+        parts += [f"## {name}", f"{getdoc(family)}".partition("\n\n")[0]]
+        for level in LEVELS:
+            problem = family(level).problem("train", 0, 0)
+            image = images / f"{name}-{level}.png"
+            problem.images[0].render(size).save(image)
+            parts += [
+                f"**Level {level}**",
+                f"![The image of {name} at level {level}](gallery/{image.name})",
+                escape(problem.question),
+                f"```text\n{problem.solution}\n```",
+            ]
+    page = out / "gallery.md"
+    page.write_text("\n\n".join(parts) + "\n", encoding="utf-8")
+    return page
 
 
 def _caption(problem: Problem) -> str:

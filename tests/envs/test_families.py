@@ -273,7 +273,7 @@ def test_the_style_changes_neither_the_answer_nor_the_text_of_a_step(name: str, 
 
 
 def test_a_family_that_assembles_its_own_problems_is_told_what_to_define_instead() -> None:
-    with pytest.raises(TypeError, match=r"Old defines build.*solve.*draw.*CONTRIBUTING"):
+    with pytest.raises(TypeError, match=r"Old defines build.*solve.*draw.*plug-ins"):
         type("Old", (BarChart,), {"name": "Old", "build": lambda *_: None})
 
 

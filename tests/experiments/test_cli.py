@@ -20,6 +20,7 @@ from mstar.agents.config import SETTINGS, Recipe
 from mstar.agents.policy.policy import Policy
 from mstar.agents.sampling.base import Response
 from mstar.agents.sampling.local import LocalSampler
+from mstar.envs.families.base import LEVELS
 from mstar.envs.families.catalog import FAMILIES
 from mstar.envs.problem import Problem, Step, StepKind
 from mstar.experiments.cli.main import COMMANDS, main
@@ -673,8 +674,14 @@ def test_envs_are_listed_shown_and_drawn(say: Say, tmp_path: Path) -> None:
     assert say("envs", "blind", "Clock", "--count", 20).out.splitlines()[1].startswith("Clock ")
     drawn = say("envs", "gallery", "--out", tmp_path / "gallery", "--size", 96)
     assert drawn.code == 0
-    pictures = [Path(line) for line in drawn.out.splitlines()]
+    *pictures, page = (Path(line) for line in drawn.out.splitlines())
     assert [picture.stem for picture in pictures] == list(FAMILIES)
     for picture in pictures:
         with Image.open(picture) as sheet:
             assert sheet.width > 3 * 96
+    text = page.read_text()
+    for name in FAMILIES:
+        for level in LEVELS:
+            assert f"(gallery/{name}-{level}.png)" in text
+            assert (page.parent / "gallery" / f"{name}-{level}.png").exists()
+            assert FAMILIES[name](level).problem("train", 0, 0).solution in text

@@ -59,7 +59,10 @@ def folder_of_a_reader(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Itera
         del FAMILIES[added]
 
 
-@pytest.mark.parametrize("code", blocks("python", "README.md", "CONTRIBUTING.md"))
+@pytest.mark.parametrize(
+    "code",
+    blocks("python", "README.md", "docs/plug-ins.md", "docs/datasets.md", "docs/run-folder.md"),
+)
 @pytest.mark.usefixtures("folder_of_a_reader")
 def test_the_code_runs_and_prints_what_it_says(
     code: str, capsys: pytest.CaptureFixture[str]
@@ -73,7 +76,9 @@ def test_an_example_of_the_readme_imports_from_two_modules_of_ours_at_most(code:
     assert len(set(re.findall(r"^(?:from|import) (mstar[\w.]*)", code, flags=re.M))) <= 2
 
 
-@pytest.mark.parametrize("code", blocks("sh", "README.md", "CONTRIBUTING.md"))
+@pytest.mark.parametrize(
+    "code", blocks("sh", "README.md", "CONTRIBUTING.md", "docs/tutorial.md", "docs/datasets.md")
+)
 def test_the_commands_exist_with_these_options(
     code: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
