@@ -16,10 +16,6 @@ from inspect import getdoc, isclass, isfunction
 from pathlib import Path
 from typing import Any, get_type_hints
 
-import nbformat
-from nbconvert import MarkdownExporter
-from nbconvert.preprocessors import ExecutePreprocessor
-
 from mstar.agents import AGENTS, CONTROLLERS
 from mstar.agents import __all__ as agents_names
 from mstar.agents.config import GROUPS, SETTINGS, Recipe
@@ -72,6 +68,10 @@ def run_notebook(path: Path, out: Path) -> None:
     Raises:
         CellExecutionError: a cell failed.
     """
+    import nbformat  # the other pages do without
+    from nbconvert import MarkdownExporter
+    from nbconvert.preprocessors import ExecutePreprocessor
+
     read = nbformat.read(path, nbformat.NO_CONVERT)
     ExecutePreprocessor(timeout=600).preprocess(read, {"metadata": {"path": str(path.parent)}})
     body, resources = MarkdownExporter().from_notebook_node(read)
