@@ -1,8 +1,8 @@
 """Build the documentation as a site: ``make docs``, or ``python docs/build_site.py``.
 
 README and the pages of docs are taken as they stand, in the folders in which they stand, so that
-their links hold; to them come pages that are made from the code, and the notebook as it runs. Zensical makes the site and fails
-at a link that leads nowhere.
+their links hold. To them come pages that are made from the code, and the notebook as it runs.
+Zensical makes the site and fails at a link that leads nowhere.
 """
 
 from __future__ import annotations
