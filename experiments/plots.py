@@ -73,12 +73,14 @@ def exploration(rounds: Sequence[Row]) -> str:
 
 
 def selection(rounds: Sequence[Row]) -> str:
-    """The shares of correct responses and of solved problems, by round."""
+    """The shares of solved problems, and of responses right and cut off, by round."""
     rows = [row for row in rounds if row["selection"]]
     figure, axes = _axes("share")
     seen = problems_seen(rounds)[len(rounds) - len(rows) :]
     axes.plot(seen, [r["selection"]["solved"] for r in rows], color=BLUE, label="problems solved")
     axes.plot(seen, [r["selection"]["passed"] for r in rows], color=ORANGE, label="responses right")
+    cut = _numbers([r.get("cut") for r in rows])
+    axes.plot(seen, cut, color=GRAY, label="responses cut off")
     axes.set_ylim(0, 1)
     axes.legend(frameon=False, fontsize=8)
     return svg(figure)
@@ -134,6 +136,34 @@ def gains(bars: Mapping[str, tuple[float, float, float]]) -> str:
     axes.set_yticks(range(len(bars)), list(bars)[::-1])
     axes.set_xlabel("evolved minus base, percentage points")
     axes.spines[["top", "right"]].set_visible(False)
+    return svg(figure)
+
+
+def beside(runs: Mapping[str, Sequence[Row]], metric: str) -> str:
+    """A metric of several runs on their validation problems, in [0, 1], against problems seen.
+
+    Args:
+        runs: the rounds of each run, by its name.
+        metric: ``greedy``, or one of what sampling shows.
+    """
+    figure, axes = _axes(f"{metric.replace('_', '@')}, share of validation problems")
+    for (name, rounds), color in zip(runs.items(), (BLUE, ORANGE), strict=False):
+        values = [
+            row["dynamics"]["greedy"] if metric == "greedy" else present(row)[metric]
+            for row in rounds
+        ]
+        # Matplotlib reads $ as the start of a formula, and leaves out names that begin with _.
+        label = " " + name.replace("$", r"\$")
+        axes.plot(
+            problems_seen(rounds),
+            _numbers(values),
+            color=color,
+            marker="o",
+            markersize=3,
+            label=label,
+        )
+    axes.set_ylim(0, 1)
+    axes.legend(frameon=False, fontsize=8)
     return svg(figure)
 
 

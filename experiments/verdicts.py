@@ -39,6 +39,7 @@ class Item:
         scores: every reward model's score by name; None where one abstained.
         reward: the combined reward; None where all abstained.
         kept: whether a round learned from it.
+        finished: whether the policy ended it, and not the limit on its length.
         copies: how many responses are this one, word for word.
         stratum: the part of the sample that it belongs to.
         probability: with which that part took it, in (0, 1].
@@ -54,6 +55,7 @@ class Item:
     scores: Mapping[str, float | None] = field(default_factory=dict)
     reward: float | None = None
     kept: bool = False
+    finished: bool = True
     copies: int = 1
     stratum: str = "random"
     probability: float = 1.0

@@ -182,6 +182,7 @@ def candidates_of(rounds: Sequence[Sequence[Row]]) -> list[Candidate]:
                 },
                 reward=_known(row["reward"]),
                 kept=kept[id],
+                finished=row["finished"],
                 copies=copies[id],
             ),
             agreement,

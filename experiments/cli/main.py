@@ -34,7 +34,7 @@ USAGE = """mstar: multimodal self-evolving training
   mstar envs list|show|validate|blind|gallery
                                list environments, show problems and images, check a data set
   mstar runs [DIR]            the runs of a folder, and how far they are
-  mstar report RUN            rewrite the report of a run
+  mstar report RUN            rewrite the report of a run; --beside RUN compares two
   mstar compare STUDY         run agents over several seeds at equal cost, and compare them
   mstar compare RUN ...       base against evolved over several seeds, with intervals
   mstar audit RUN|DATASET     look at responses or problems, and say which are right
@@ -87,7 +87,7 @@ def train_command(arguments: list[str]) -> None:
 
         print(describe_run(options.recipe, options.out))
         return
-    from mstar.experiments.run.report import summarise
+    from mstar.experiments.report.summary import summarise
     from mstar.experiments.run.train import train
 
     console = Console(stderr=True)
@@ -152,22 +152,28 @@ def evaluate_command(arguments: list[str]) -> None:
 
 @dataclass(frozen=True)
 class ReportOptions:
-    """Rewrite report.html of a run from its stored rows.
+    """Rewrite report.html of a run from its stored rows, or write a page of two runs.
 
     Attributes:
         run: the run's folder.
+        beside: the folder of another run; a page that compares the two is written instead.
     """
 
     run: tyro.conf.Positional[Path]
+    beside: Path | None = None
 
 
 def report_command(arguments: list[str]) -> None:
-    """``mstar report RUN``."""
+    """``mstar report RUN [--beside OTHER]``."""
     options = tyro.cli(ReportOptions, args=arguments, prog="mstar report")
-    from mstar.experiments.run.report import write_report
+    from mstar.experiments.report.beside import write_beside
+    from mstar.experiments.report.run_report import write_report
     from mstar.experiments.run.run_folder import RunFolder
 
-    print(write_report(RunFolder(options.run)))
+    if options.beside is not None:
+        print(write_beside(RunFolder(options.run), RunFolder(options.beside)))
+    else:
+        print(write_report(RunFolder(options.run)))
 
 
 def compare_command(arguments: list[str]) -> None:

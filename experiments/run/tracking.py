@@ -23,8 +23,8 @@ from PIL import Image
 from mstar.agents.registry import check_name, resolve
 from mstar.envs.task import Task
 from mstar.experiments.evaluation.out_of_domain import FILE as OUT_OF_DOMAIN
+from mstar.experiments.report.summary import summarise
 from mstar.experiments.rows import Row, read_rows, write_whole
-from mstar.experiments.run.report import summarise
 from mstar.experiments.run.run_folder import RunFolder
 from mstar.experiments.terminal import printable
 

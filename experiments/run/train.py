@@ -25,6 +25,7 @@ from mstar.agents.sampling.engine import sampler_of
 from mstar.agents.seeds import mix
 from mstar.experiments.evaluation.evaluate import evaluate
 from mstar.experiments.evaluation.out_of_domain import OutOfDomain
+from mstar.experiments.report.run_report import write_report
 from mstar.experiments.rows import Row, read_rows, write_rows
 from mstar.experiments.run.canary_check import apply_check, check_run
 from mstar.experiments.run.disk_space import check_disk
@@ -32,7 +33,6 @@ from mstar.experiments.run.failures import explained
 from mstar.experiments.run.lock import locked
 from mstar.experiments.run.problems import EvaluationSet, evaluation_sets, open_task
 from mstar.experiments.run.progress import Progress
-from mstar.experiments.run.report import write_report
 from mstar.experiments.run.run_folder import RunFolder
 from mstar.experiments.run.tracking import Tracking, check_trackers
 from mstar.experiments.terminal import live

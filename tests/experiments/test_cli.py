@@ -461,8 +461,18 @@ def test_the_report_escapes_what_the_policy_wrote(say: Say, finished: Path) -> N
     path.write_bytes(kept)
     assert (said.code, said.out.strip()) == (0, str(finished / "report.html"))
     page = (finished / "report.html").read_text()
-    assert "<script" not in page
+    assert page.count("<script") == 1  # that of the filters
     assert page.count("&lt;script&gt;alert(&#34;1&#34;)&lt;/script&gt; &amp; more") >= 2
+
+
+def test_two_runs_are_shown_side_by_side(say: Say, finished: Path, tmp_path: Path) -> None:
+    other = another(finished, tmp_path / "other", top_k=3)
+    said = say("report", finished, "--beside", other)
+    assert (said.code, said.out.strip()) == (0, str(finished / "beside-other.html"))
+    page = (finished / "beside-other.html").read_text()
+    assert "Neither is surely better" in page  # they are the same but for a setting
+    assert "<td>top_k</td><td>2</td><td>3</td>" in page
+    one_message(say("report", finished, "--beside", finished), "are the same run", "give two")
 
 
 def test_a_run_without_a_test_has_no_report_yet(say: Say, finished: Path, tmp_path: Path) -> None:

@@ -17,11 +17,11 @@ from tiny_runs import TINY
 from mstar.agents.config import Recipe
 from mstar.agents.policy.policy import Policy
 from mstar.envs.problem import Prompt
+from mstar.experiments.report.run_report import write_report
 from mstar.experiments.rows import write_rows
 from mstar.experiments.run.checksums import checksums
 from mstar.experiments.run.failures import explained
 from mstar.experiments.run.progress import Progress
-from mstar.experiments.run.report import write_report
 from mstar.experiments.run.run_folder import RunFolder
 from mstar.experiments.run.train import train
 

@@ -21,7 +21,8 @@ FLOORS: dict[str, dict[str, str]] = {
         "pretrain": "trains the model",
         "evaluation": "tests, comparisons",
         "audit": "people's verdicts",
-        "run": "recipe to report",
+        "report": "a run's page",
+        "run": "recipe to rows",
         "estimate": "memory of a run",
     },
     "agents": {
