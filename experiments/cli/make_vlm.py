@@ -12,7 +12,11 @@ def run(arguments: list[str]) -> None:
     from mstar.experiments.make_vlm.make import MakeVlm, make_vlm
 
     options = tyro.cli(
-        MakeVlm, args=arguments, prog="mstar make-vlm", config=(tyro.conf.OmitArgPrefixes,)
+        MakeVlm,
+        args=arguments,
+        prog="mstar make-vlm",
+        description=(MakeVlm.__doc__ or "").partition("\n")[0],
+        config=(tyro.conf.OmitArgPrefixes,),
     )
     make_vlm(options, lambda line: print(line, file=sys.stderr, flush=True))
     print(options.out)

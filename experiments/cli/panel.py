@@ -35,7 +35,12 @@ class PanelOptions:
 
 def run(arguments: list[str]) -> None:
     """``mstar panel fit RUN``."""
-    options = tyro.cli(PanelOptions, args=arguments, prog="mstar panel")
+    options = tyro.cli(
+        PanelOptions,
+        args=arguments,
+        prog="mstar panel",
+        description=(PanelOptions.__doc__ or "").partition("\n")[0],
+    )
     from mstar.experiments.audit.panel_fit import fit_panel
     from mstar.experiments.cli.options import recipe_text
     from mstar.experiments.rows import write_whole
