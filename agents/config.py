@@ -385,9 +385,12 @@ class OptimConfig:
     """Fine-tuning."""
 
     updates: int = 12
-    """Optimizer updates of a round."""
+    """Optimizer updates of a round; fewer where ``max_epochs`` ends it."""
     batch: int = 32
     """Responses that an update learns from."""
+    max_epochs: int = 0
+    """How often a round learns from the same response at most, in whole updates: a round with few
+    right responses then makes few updates. 0: as often as it takes to fill all ``updates``."""
     micro_batch: int = 0
     """Responses of one forward and backward pass, whose gradients add up to those of ``batch``; 0:
     all. A run that is out of memory halves it and goes on."""
@@ -407,7 +410,7 @@ class OptimConfig:
 
     def __post_init__(self) -> None:
         _at_least(1, self, "updates", "batch")
-        _at_least(0, self, "warmup", "micro_batch")
+        _at_least(0, self, "warmup", "micro_batch", "max_epochs")
         _above_zero(self, "learning_rate")
         if self.micro_batch and self.batch % self.micro_batch:
             raise ValueError(

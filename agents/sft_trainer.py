@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from logging import getLogger
 from pathlib import Path
+from typing import Any
 
 import datasets
 import torch
 from accelerate.utils import release_memory
-from transformers import PrinterCallback
+from transformers import PrinterCallback, TrainerCallback
 from trl import SFTConfig, SFTTrainer
 
 from mstar.agents.config import OptimConfig
@@ -40,8 +42,9 @@ class LiveTrainer:
     ``test_the_loss_is_the_log_probability_that_sampling_measured`` and
     ``test_learning_its_own_greedy_answers_leaves_them_as_they_are``.
 
-    The number of updates of a round is fixed, since the trainer fixes its horizon before it starts:
-    fewer examples than updates x batch are repeated, more are cut.
+    The trainer fixes its horizon before it starts, so a round has at most as many updates as the
+    settings say: fewer examples than updates x batch are repeated, more are cut. ``max_epochs`` ends
+    a round earlier, in which no example is to be repeated more often.
 
     Args:
         policy: trained in place.
@@ -92,11 +95,14 @@ class LiveTrainer:
         if not examples:
             raise ValueError("fine_tune needs at least one example; skip the round instead")
         slots = self._optim.updates * self._optim.batch
+        if self._optim.max_epochs:
+            updates = math.ceil(self._optim.max_epochs * len(examples) / self._optim.batch)
+            slots = min(slots, updates * self._optim.batch)
         filled = [examples[i % len(examples)] for i in range(slots)]
         while True:
             try:
                 if not self._thread.started:
-                    self._start(filled)
+                    self._start(filled[0])
                 result = self._thread.run(filled)
             except torch.OutOfMemoryError:
                 self._restart_smaller(newest or self._resume)
@@ -141,10 +147,11 @@ class LiveTrainer:
         self._resume = start
         self._optim = replace(self._optim, micro_batch=present // 2)
 
-    def _start(self, first: list[SFTExample]) -> None:
+    def _start(self, first: SFTExample) -> None:
         # A table of slot numbers, whose examples are looked up when a batch is made: the trainer
         # keeps one data set while what is learned changes from round to round.
-        table = datasets.Dataset.from_dict({"slot": list(range(len(first)))})
+        slots = self._optim.updates * self._optim.batch
+        table = datasets.Dataset.from_dict({"slot": list(range(slots))})
         prune_no_split_modules(self._policy.model)
         self.trainer = SFTTrainer(
             model=self._policy.model,
@@ -152,10 +159,13 @@ class LiveTrainer:
             train_dataset=table,
             data_collator=self._slots.batch,
             processing_class=self._policy.processor,
-            callbacks=[RoundCallback(self._thread, self._slots.fill)],
+            callbacks=[
+                RoundCallback(self._thread, self._slots.fill),
+                _EndOfRound(self._slots, self._optim.batch),
+            ],
         )
         self.trainer.remove_callback(PrinterCallback)  # the run has its own display
-        check_head(self._policy, continued(self._policy, [first[0].prompt], [first[0].tokens]))
+        check_head(self._policy, continued(self._policy, [first.prompt], [first.tokens]))
         trainer, resume = self.trainer, str(self._resume) if self._resume else None
         self._thread.start(
             lambda: trainer.train(resume_from_checkpoint=resume),
@@ -206,6 +216,29 @@ class _Slots:
 
     def batch(self, rows: Sequence[Mapping[str, int]]) -> dict[str, torch.Tensor]:
         """The inputs of a training step on the examples of some slots, with labels."""
-        examples = [self.examples[row["slot"]] for row in rows]
+        # The loader reads ahead, behind the end of a round that is shorter than it could be.
+        examples = [self.examples[row["slot"] % len(self.examples)] for row in rows]
         prompts = [example.prompt for example in examples]
         return continued(self.policy, prompts, [example.tokens for example in examples])
+
+
+class _EndOfRound(TrainerCallback):
+    """Ends the trainer's epoch once a round's examples have been trained on.
+
+    Args:
+        slots: the examples of the round.
+        batch: of an update.
+    """
+
+    def __init__(self, slots: _Slots, batch: int) -> None:
+        self._slots, self._batch, self._updates = slots, batch, 0
+
+    def on_epoch_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        """A round begins."""
+        self._updates = 0
+
+    def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        """Count an update, and end the round behind the last."""
+        self._updates += 1
+        if self._updates * self._batch >= len(self._slots.examples):
+            control.should_epoch_stop = True

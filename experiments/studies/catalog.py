@@ -276,7 +276,8 @@ LANGUAGE_MODEL = Study(
         "to each of 32 new problems at temperature 0.7, unless their controller moves it. "
         "continuous stays there; paired is the same with the controller paired and the allocation "
         "by-prompt; mstar, the default of `mstar train`, also ranks by the process reward that "
-        "ships, which was made for another model. warm samples at temperature 1. The online agents "
+        "ships, which was made for another model. warm samples at temperature 1. two-epochs makes "
+        "fewer updates where a round has few right responses. The online agents "
         "learn from all responses of a round in 4 updates, the others from at most 48 in 6. All "
         "train a LoRA of rank 16 at a constant learning rate. Tests sample at temperature 0.7."
     ),
@@ -300,9 +301,10 @@ LANGUAGE_MODEL = Study(
         "rloo": {"agent": "rloo", **WHOLE_ROUND},
         "dapo": {"agent": "dapo", **WHOLE_ROUND},
         "warm": {"temperature": 1.0},
+        "two-epochs": {"max_epochs": 2},
     },
     baseline="continuous",
-    optional=("warm",),
+    optional=("warm", "two-epochs"),
     tuning=TuningGrid(
         factors=(1 / 3, 1.0, 3.0),
         changes={"validation_problems": 120, "test": 1, "test_samples": 1, "extra_families": ()},

@@ -131,6 +131,24 @@ def test_fewer_examples_than_slots_are_repeated_and_more_are_cut(
     assert same_weights(weights(policy), weights(other))
 
 
+def test_a_round_with_few_examples_makes_few_updates_if_it_may_not_repeat_them(
+    policy: Policy, loaded: Policy, tmp_path: Path
+) -> None:
+    once = {"updates": 4, "schedule": "constant", "max_epochs": 1}
+    live = live_trainer(policy, tmp_path / "first", **once)
+    first = live.fine_tune(sft_examples(0, 3))
+    kept = shutil.move(first.checkpoint, tmp_path / "kept")
+    second = live.fine_tune(sft_examples(3, 5))
+    assert [(done.updates, done.examples) for done in (first, second)] == [(2, 4), (5, 6)]
+    again = Policy(copy.deepcopy(loaded.model), loaded.processor)
+    again.load_weights(kept)
+    resumed = live_trainer(again, tmp_path / "second", resume=Path(kept), **once)
+    assert resumed.fine_tune(sft_examples(3, 5)).updates == 5
+    assert same_weights(weights(again), weights(policy))
+    live.close()
+    resumed.close()
+
+
 def test_a_round_needs_an_example(policy: Policy, tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="at least one example"):
         live_trainer(policy, tmp_path).fine_tune([])
