@@ -43,8 +43,8 @@ class LiveTrainer:
     ``test_learning_its_own_greedy_answers_leaves_them_as_they_are``.
 
     The trainer fixes its horizon before it starts, so a round has at most as many updates as the
-    settings say: fewer examples than updates x batch are repeated, more are cut. ``max_epochs`` ends
-    a round earlier, in which no example is to be repeated more often.
+    settings say: fewer examples than updates x batch are repeated, more are cut. ``max_epochs``
+    ends a round earlier, in which no example is to be repeated more often.
 
     Args:
         policy: trained in place.
