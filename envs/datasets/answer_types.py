@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from mstar.envs.datasets.options import as_text
 from mstar.rewards.base import ANSWER_TYPES, Answer, AnswerType
 from mstar.rewards.verifier.answer_types import COMPARATORS
-from mstar.rewards.verifier.parsing.units import parse_unit
+from mstar.rewards.verifier.parsing.units import from_chinese, parse_unit
 
 # Names of types in published sets; for others, such as "free_form", the type is inferred.
 ALIASES: Mapping[str, AnswerType] = {
@@ -30,13 +30,6 @@ UNITS = re.compile(  # after a number; with any other word the answer is text
     r"|minutes|hours|seconds|days|degrees?|°[CF]?|K|N|J|k?W|Hz|V|A|Ω|Pa|mol|km/h|m/s|mph|dollars"
     r"|cents|USD|EUR"
 )
-# Units as they are written in Chinese, and degrees after an encoding error.
-UNIT_NAMES: Mapping[str, str] = {
-    "毫米": "mm", "厘米": "cm", "分米": "dm", "千米": "km", "公里": "km", "米": "m", "度": "°",
-    "毫升": "mL", "升": "L", "千克": "kg", "公斤": "kg", "克": "g", "吨": "t", "秒": "s",
-    "分钟": "min", "小时": "h", "天": "days", "元": "yuan", "掳": "°",
-}  # fmt: skip
-POWERS: Mapping[str, str] = {"平方": "^2", "立方": "^3"}
 NO_UNITS = {  # after a number, these words change it
     "am", "pm", "and", "or", "to", "of", "by", "x", "out", "tenths", "hundredths", "dozen", "half",
     "hundred", "thousand", "million", "billion", "trillion", "percent",
@@ -280,8 +273,7 @@ def _split_unit(text: str) -> tuple[str, str | None]:
     constant, unit = found[1].strip(), " ".join(found[2].split()).rstrip(".")
     if not unit:
         return constant, "" if _is_number(constant) else None
-    power = next((POWERS[prefix] for prefix in POWERS if unit.startswith(prefix)), "")
-    unit = UNIT_NAMES.get(unit[2:] if power else unit, unit) + power
+    unit = from_chinese(unit).strip()
     unit = "°" if unit == "°T" or unit == "° T" else unit
     blank = text[len(found[1].rstrip()) :][:1] in " ~"
     if UNITS.fullmatch(unit) or (

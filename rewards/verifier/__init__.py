@@ -11,19 +11,19 @@ What counts as an answer is a matter of policy in places. Ours:
 
 - A commitment is what stands in the explicit answer (``forms`` lists the forms), in its first
   sentence. Reasons may follow and may name other options; a sentence that takes the answer back,
-  or that is another answer, leaves none. A box after ``The answer is ...`` is the later and more
-  explicit one and counts; a phrase that contradicts a box before it leaves none.
+  or that is another answer, leaves none. Two forms side by side that differ leave none; with words
+  between them that move on, a box or a tag counts for more than ``The answer is ...``.
 - Conditions, refusals, several options, and text that breaks off commit to nothing.
 - A letter and the label beside it must agree; a sentence beside a letter is a reason, unless it
   states another option, or an amount that is no option.
-- ``about 7`` is 7, for a value read off an image is often said so. ``50%`` is not 50: whether per
-  cent were asked for is said by the unit of the record. ``6/14`` is 3/7. ``(0.6, 2.6667]`` is not
-  ``(3/5, 8/3]``: six digits are needed, as for a number.
+- ``about 7`` is 7, for a value read off an image is often said so. ``50%`` is 50 where the record
+  has no unit, as golds of questions for a percentage are written; it is 0.5 as well. ``6/14`` is
+  3/7. ``2.6667`` is 8/3: five digits are needed, as in the end of an interval.
 - A calculation that was not carried out (``3 + 4``, ``2^3 5^2``) is not a number; an expression it
   is. A reference answer that can't be read as its type is an abstention, whatever the response.
 - ``[1, 2]`` may stand for the point (1, 2), as programs write it; ``[1, 2)`` may not.
-- The value alone answers ``f(x) = 1`` and ``(p, q) = (3, 2)``; to ``x = 3``, where the variable is
-  the question, it does not.
+- The value alone answers ``x = 3``, ``f(x) = 1`` and ``(p, q) = (3, 2)``; to ``y = 2x`` it is no
+  answer.
 """
 
 from mstar.rewards.verifier.answer_types import COMPARATORS

@@ -47,6 +47,7 @@ _NOT_OTHER = re.compile(
 )
 _RATIO = re.compile(r"([^:]{1,20}):([^:]{1,20})")
 _ANOTHER_LABEL = re.compile(r"(?<![\w(])[A-Z]\)\s")
+_BRACKETED = re.compile(r"\([^()]{1,100}\)")
 _STATES = re.compile(r"\b(?:is|are|was|were|equals|=|:)\s")
 _LABEL_WORDS = 3  # words of the longest text beside a letter that must be the option's own
 _OPERATOR = re.compile(r"[a-zA-Z]\s?[-+*/^]|[-+*/^]\s?[a-zA-Z]|\d[a-zA-Z]")
@@ -227,6 +228,9 @@ def _lettered(text: str, options: tuple[str, ...]) -> int | None:
         return None
     if index is None:
         return None
+    beside = _letter(_LETTER.fullmatch(rest), len(options))
+    if beside not in (None, index):  # "A (B)"
+        return -1
     picked = _as_text(rest.strip(" ."), options)
     picked = _as_value(rest, options) if picked is None else picked
     if picked is None:
@@ -250,7 +254,7 @@ def _contradicts(rest: str, index: int, options: tuple[str, ...]) -> bool:
     if amounts and stated_quantity(rest) is not None:
         return True
     if len(rest.split()) > _LABEL_WORDS:
-        if _ANOTHER_LABEL.search(rest):
+        if _ANOTHER_LABEL.search(_BRACKETED.sub("", rest)):
             return True
         states = _STATES.split(sentences(rest)[0])
         said = _as_text(states[-1].strip(" ."), options) if len(states) > 1 else None
@@ -268,7 +272,7 @@ def _stems(text: str) -> set[str]:
 
 def _mentioned(text: str, options: tuple[str, ...]) -> int | None:
     """The one option that the last sentence to name any asserts; reasons may follow it."""
-    parts = sentences(without_relative_clause(without_denial(without_reason(text))))
+    parts = sentences(without_denial(without_reason(without_relative_clause(text))))
     if not parts or is_spray(parts[-1]):
         return None
     for turn, part in enumerate(reversed(parts[-4:])):

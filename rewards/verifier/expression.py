@@ -48,7 +48,7 @@ _INTRODUCED = re.compile(
 _FUNCTION = re.compile(r"^\s*[a-zA-Z]\(x\)\s*(?==)")
 _COMMAND = re.compile(r"\\([a-zA-Z]+)")
 _VALUE = re.compile(  # one value, or one of each name
-    r"\s*(?:[a-zA-Z]\([a-zA-Z]\)|\([a-zA-Z](?: ?, ?[a-zA-Z]){1,3}\))\s*=\s*([-+\d\s.,/()]+)"
+    r"\s*(?:[a-zA-Z](?:\([a-zA-Z]\))?|\([a-zA-Z](?: ?, ?[a-zA-Z]){1,3}\))\s*=\s*([-+\d\s.,/()]+)"
 )
 _LABEL = re.compile(r"^\s*[a-zA-Z](?:_\{?\w{1,8}\}?|'|\([a-zA-Z]\))?\s*=\s*(?!=)")
 

@@ -41,6 +41,7 @@ __all__ = [
 ]
 
 LONGEST = 300  # characters of an answer, or of a response that is all answer
+MOST_PARTS = 8  # lines or sentences of an answer that are looked at one by one
 REMARKS = 3  # sentences after an answer that could state another one
 REASONING_WORDS = 3  # "Sure!" and "The correct answer:" are no reasoning
 
@@ -51,7 +52,8 @@ _CORRECTION = re.compile(
 )
 _FILLER = re.compile(r"\b(?:the|so|thus|hence|therefore|and|my|our)\b", re.IGNORECASE)
 _HEDGE = re.compile(
-    r"\b(?:or|also|alternatively|maybe|perhaps|possibly|could|might|either)\b", re.IGNORECASE
+    r"\b(?:or|also|alternative|alternatively|possible|maybe|perhaps|possibly|could|might|either)\b",
+    re.IGNORECASE,
 )
 _RETRACTED = re.compile(
     r"^.*[.,;!?\s-](?:wait[,.!:\s-]{1,3}(?:no|actually)\b|wait[,.!:-]|actually\b|correction:|oops\b"
@@ -62,6 +64,14 @@ _ANNOUNCES = re.compile(  # "Answer: We look at each option in turn."
     r"\W{0,4}(?:we|let|let's|let us|i|first|firstly|to [a-z]+|[a-z]+ing (?:the|all|each|at|up|from"
     r"|by|to|on)|based on|step|now|next|here|consider|look|see|recall|note|given|since|using"
     r"|from the)\b",
+    re.IGNORECASE,
+)
+_NOT_BUT = re.compile(r"\W{0,3}(?:not .{1,30}? but|no,) (.{1,60})", re.IGNORECASE)
+_LOWER_WORD = re.compile(r"\b[a-z]{3,}")
+_TITLE = re.compile(
+    r"[\s\d.*#_()-]{0,12}(?:step \d+[\s.:*-]{1,6})?(?:[a-z]+ing|compute|calculate|find|determine"
+    r"|select|choose|pick|identify|verify|check)(?: and [a-z]+)?"
+    r" (?:the|our|my|your) (?:[a-z]+ ){0,2}",
     re.IGNORECASE,
 )
 _COMMA = re.compile(r"\s?\$?\s?(?:,|;|\band\b|, and\b)\s?\$?\s?")
@@ -115,7 +125,13 @@ def commit(response: str, reader: Reader = WORDS, *, strict: bool = False) -> Co
     if reader.is_list:
         explicit = _joined_boxes(text, explicit)
     explicit = [_first_sentence(each, reader) for each in explicit]
-    explicit = [each for each in explicit if not _announces(each, reader)] or explicit
+    stated = [each for each in explicit if not _announces(each, reader)]
+    if not stated and not strict and explicit and explicit[-1].form == "heading":
+        section = _whole(f"{explicit[-1].text}\n{text[explicit[-1].end :]}".strip(), reader)
+        if isinstance(section, Commitment) and reader.reads(section.text):
+            return replace(section, start=explicit[-1].start, end=len(text))
+    explicit = stated or explicit
+    explicit = [each for each in explicit if not _is_title(text, each)] or explicit
     if conditional := [each for each in explicit if _under_condition(text, each)]:
         explicit = [each for each in explicit if each not in conditional]
         if not explicit:
@@ -130,6 +146,8 @@ def commit(response: str, reader: Reader = WORDS, *, strict: bool = False) -> Co
         return "empty commitment"
     if len(chosen.text) > LONGEST:
         return "commitment too long"
+    if _holds_several(chosen.text, reader):
+        return "conflicting commitments"
     for rival in _rivals(text, explicit, chosen, reader):
         if rival.text not in ("", chosen.text) and not reader.same(rival.text, chosen.text):
             return "conflicting commitments"
@@ -177,6 +195,8 @@ def _whole(text: str, reader: Reader) -> Commitment | str:
         line = Commitment(stripped(first), "whole", 0, len(text), rest)
         return _fault_after(text, [line], line, reader) or line
     answer = _without_retraction(_TITLE_MARK.sub("", stripped(text).rstrip("!"), count=1))
+    if _holds_several(answer, reader):
+        return "conflicting commitments"
     return Commitment(answer, "whole", 0, len(text)) if answer else "empty"
 
 
@@ -224,12 +244,22 @@ def _announces(each: Commitment, reader: Reader) -> bool:
     return prose and not reader.is_text and not reader.reads(each.text)
 
 
+def _is_title(text: str, each: Commitment) -> bool:
+    """Whether a line is the title of a step, such as ``Finding the answer: 2 + 3``."""
+    line = text[text.rfind("\n", 0, each.start) + 1 : each.start]
+    return each.form == "line" and _TITLE.fullmatch(line) is not None
+
+
 def _rivals(
     text: str, every: list[Commitment], chosen: Commitment, reader: Reader
 ) -> Iterator[Commitment]:
     """Later commitments, and earlier ones that the text between does not move on from."""
     for each in every:
         if each.start >= chosen.end and (RANK[each.form] > 0 or reader.reads(each.text)):
+            yield each
+    for each in every:  # "The answer is 8." right before a box with 7
+        between = text[each.end : chosen.start]
+        if each.end <= chosen.start and _is_bare(each.text) and not re.search(r"\w", between):
             yield each
     following = chosen
     for each in reversed([e for e in every if e.form == chosen.form and e.end <= chosen.start]):
@@ -261,26 +291,40 @@ def _fault_after(
         return "taken back"
     if chosen.form in ("line", "phrase") and is_unfinished(chosen.text):
         return "unfinished"
-    if any(_is_other(each, chosen, reader) for each in islice(sentences(after), REMARKS)):
+    beside = f"{last.remark}\n{text[last.end :].removeprefix(chr(10)).split(chr(10), 1)[0]}"
+    if any(_is_other(each, chosen, reader, beside) for each in islice(sentences(after), REMARKS)):
         return "conflicting commitments"
     return None
 
 
-def _is_other(sentence: str, chosen: Commitment, reader: Reader) -> bool:
-    """Whether a sentence is nothing but another answer."""
+def _is_other(sentence: str, chosen: Commitment, reader: Reader, beside: str) -> bool:
+    """Whether a sentence is nothing but another answer; words, only on the answer's lines."""
+    corrected = _NOT_BUT.fullmatch(sentence)
+    sentence = corrected[1] if corrected else sentence
     bare = stripped(sentence).rstrip(".!,; ")
-    if chosen.form == "tag" or not _is_bare(sentence):
+    if (chosen.form == "tag" and not corrected) or not _is_bare(sentence, chosen.text):
         return False
-    if reader.is_text and sentence not in chosen.remark:
+    if reader.is_text and sentence not in beside and not corrected:
         return False
     return reader.reads(bare) and not reader.same(bare, chosen.text)
 
 
-def _is_bare(sentence: str) -> bool:
-    """Whether a sentence may be nothing but an answer."""
-    words = sentence.split()
+def _holds_several(text: str, reader: Reader) -> bool:
+    """Whether the lines or sentences of an answer are different answers: ``7. 8``."""
+    parts = [stripped(each).rstrip(".!,; ") for each in sentences(text)[:MOST_PARTS]]
+    if len(parts) < 2 or (reader.is_text and not all(map(_is_bare, parts))):
+        return False
+    answers = [each for each in parts if _is_bare(each, text) and reader.reads(each)]
+    return any(not reader.same(each, answers[0]) for each in answers)
+
+
+def _is_bare(sentence: str, like: str = "") -> bool:
+    """Whether a sentence may be nothing but an answer, with such signs as another one has."""
+    for sign in "=[]":
+        sentence = sentence.replace(sign, "") if sign in like else sentence
+    count = len(sentence.split())
     return (
-        len(words) < 3
+        (count < 3 or (count < 7 and _LOWER_WORD.search(sentence) is None))
         and bool(_BARE.fullmatch(sentence))
         and re.search(r"\w", sentence) is not None
     )

@@ -18,7 +18,7 @@ RANK: dict[Form, int] = {"tag": 3, "box": 2, "heading": 1, "line": 1, "phrase": 
 _THOUGHTS = "think|thinking|thought|thoughts|reasoning|analysis|reflection|scratchpad"
 THINK = re.compile(rf"<(/?)(?:{_THOUGHTS})>", re.IGNORECASE)
 _THOUGHT_TOKENS = re.compile(rf"<\|(begin|end)_of_(?:{_THOUGHTS})\|>", re.IGNORECASE)
-_TAG = re.compile(r"<(/?)(?:final[_ -]?)?answer>", re.IGNORECASE)
+_TAG = re.compile(r"<(/?)(?:(?:final[_ -]?)?answer|conclusion)>", re.IGNORECASE)
 _HEADING = re.compile(  # every repetition is bounded, to limit backtracking
     r"^[ \t]{0,4}(?:#{1,6}[ \t]{0,3})?[*_]{0,3}(?:the )?(?:final )?answer[*_]{0,3}:?[*_]{0,3}"
     r"[ \t]{0,4}$"
@@ -26,33 +26,66 @@ _HEADING = re.compile(  # every repetition is bounded, to limit backtracking
     r"|^[ \t]{0,4}#{1,6}[ \t]{0,3}(?:final )?answer\b[ \t]{0,3}[:.]?",
     re.IGNORECASE | re.MULTILINE,
 )
+_IN_OTHER_LANGUAGES = (
+    "(?:la )?(?:respuesta|réponse|risposta)(?: final(?:e)?| correcta| correcte| corretta)?"
+    "|(?:a )?resposta(?: final| correta)?|(?:die )?(?:endgültige |richtige )?antwort"
+    "|(?:итоговый |правильный )?ответ|(?:het )?antwoord|odpowiedź|odpověď|svar(?:et)?|vastaus"
+    "|cevap|yanıt|jawaban|đáp án|trả lời|câu trả lời|răspuns|válasz|απάντηση|відповідь"
+    "|(?:最终|最終|正确|正解の)?(?:答え|回答|解答|正解|答)|(?:정|최종 )?답(?:변)?"
+    "|الجواب|الإجابة|תשובה|उत्तर|คำตอบ"
+)
 _LINE = re.compile(
     r"\banswer[ \t]{0,3}[*_`\"']{0,4}[ \t]{0,3}(?::|=(?![ \t]{0,3}[\"']))[ \t]{0,3}[*_`]{0,4}"
     r"|^[ \t*_]{0,4}(?:the )?(?:final )?answer[ \t]{0,3}(?:->|[-→⇒])[ \t]{1,3}"
+    r"|^[ \t*_>]{0,4}(?:ans[.:]{1,2}|(?:correct|right|best) (?:option|choice):)[ \t]{0,3}[*_`]{0,4}"
     r"|^[ \t*_]{0,4}final(?: result| value| choice)?[*_]{0,3}:[ \t]{0,3}[*_`]{0,4}"
     r"|(?:答案|选项|选择)(?:应该|应)?[是为选]{1,2}[ \t]{0,3}:?[ \t]{0,3}|答案[ \t]{0,3}:?[ \t]{0,3}"
-    r"|选项[ \t]{0,3}(?=[(]?[A-Z][)]?[ \t]{0,3}[是为]?正确)",
+    r"|选项[ \t]{0,3}(?=[(]?[A-Z][)]?[ \t]{0,3}[是为]?正确)"
+    r"|(?:^|[故应以此])选[ \t]{0,3}:?[ \t]{0,3}(?=[(]?[A-H](?![\w]))"
+    rf"|^[ \t*_#]{{0,6}}(?:{_IN_OTHER_LANGUAGES})[ \t*_]{{0,4}}:[ \t]{{0,3}}[*_`]{{0,4}}",
     re.IGNORECASE | re.MULTILINE,
 )
-_PHRASE = re.compile(
-    r"\b(?:answer|(?:correct|right|best) (?:option|choice))\b[^.:;=?!\n]{0,60}?"
-    r" (?:is|are|was|would be|should be|must be|equals)\b[ \t]*:?",
+_ASKS = re.compile(  # "which answer is right" asks, it does not answer
+    r"\b(?:which|whichever|whether|what|how|why)\s+(?:the\s+|an?\s+)?$", re.IGNORECASE
+)
+_IN_JSON = re.compile(
+    r"""["'](?:final[_ ]?)?answer["']\s{0,3}:\s{0,3}"""
+    r"""(?:"((?:[^"\\\n]|\\.){1,300})"|'([^'\n]{1,300})'|(\[[^\]\n]{1,300}\]|[^\s,"'{}\[\]]{1,40}))""",
     re.IGNORECASE,
 )
+_SAYS_ANSWER = re.compile(
+    r"(?:the )?(?:final |correct )?answer(?: is:?|:)[ \t]{1,3}(?=\S)", re.IGNORECASE
+)
+_IN_TEXT = re.compile(r"\\(?:text|textbf|textit|mathrm|mathbf)[ \t]?(?=\{)")
+_CLOSING_MARKS = re.compile(r"[*_`]+(?=[.!,;]{1,2}$)")
+_PHRASE = re.compile(
+    r"\b(?:answer|(?:correct|right|best) (?:option|choice))\b[^.:;=?!\n]{0,60}?"
+    r" (?:is|are|was|would be|should be|must be|equals)\b[ \t]*:?"
+    r"|(?:因此|所以|综上|故)[^.:;=?!\n]{0,40}?"
+    r"(?:值|长度?|面积|度数|结果|大小|周长|体积|数量|总数)(?:是|为|等于)[ \t]*",
+    re.IGNORECASE,
+)
+_ENVIRONMENT = re.compile(
+    r"\\(begin|end)\{(?:equation|align|aligned|gather|gathered|displaymath|math|center)\*?\}"
+)
+_BULLET = re.compile(r"(?:[-*•>]|\d\.)[ \t]{1,3}(?=\S)")
 _DISPLAYS = (  # where each block of its own lines begins and ends
     (re.compile(r"\$\$"), "$$"),
     (re.compile(r"\\\["), "\\]"),
     (re.compile(r"```[a-z]{0,12}(?=\s)"), "```"),
 )
 _ANOTHER_QUESTION = re.compile(
-    r"\n[ \t*#_]{0,4}(?:question|problem|q|user|human|exercise)[ \t]{0,2}\d{0,3}[ \t]{0,2}"
-    r"[*_]{0,3}:",
+    r"\n[ \t*#_]{0,4}(?:question|problem|q|user|human|exercise|example)[ \t]{0,2}\d{0,3}[ \t]{0,2}"
+    r"[*_]{0,3}:"
+    r"|\n[ \t]{0,3}#{1,6}[ \t]{1,3}(?:question|problem|user|human|exercise|example|instruction)\b"
+    r"|(?<=\S)\s{0,3}(?:<\|(?:im_end|eot_id|end|endoftext|end_of_text|im_start|start_header_id)\|>"
+    r"|</s>|<eos>|<end_of_turn>|<\|?(?:user|assistant)\|?>|\[INST\])",
     re.IGNORECASE,
 )
 _END_TOKEN = re.compile(
     r"(?:<\|[^<>|\s]{1,30}\|>|</s>|<eos>|<pad>|<end_of_turn>|\[/INST\])\s*$", re.IGNORECASE
 )
-_BOX_TOKENS = re.compile(r"<\|begin_of_box\|>([^<>]{0,300})<\|end_of_box\|>")
+_BOX_TOKENS = re.compile(r"<\|begin_of_box\|>([^\n]{0,300}?)<\|end_of_box\|>")
 _BOX = re.compile(r"\\(?:boxed|fbox|framebox)[ \t]*\{")
 _EMPHASIS = re.compile(r"(?<![\w)\]])\*\*|\*\*(?![\w(\[\\])")  # bold, not a power
 _HOPE = re.compile(r"\s*I hope (?:it|this|that) is correct\.?$", re.IGNORECASE)
@@ -88,10 +121,15 @@ def visible(response: str) -> str | None:
     if last is not None and not last.group(1):
         return None
     text = response[last.end() if last else 0 :]
-    text = _BOX_TOKENS.sub(r"\\boxed{\1}", normalise(text[-SEARCHED:])).strip()
+    text = _BOX_TOKENS.sub(r"\\boxed{\1}", normalise(text[-SEARCHED:]))
+    text = _ENVIRONMENT.sub(_as_display, text).replace("&=", "=").strip()
     while ending := _END_TOKEN.search(text[-80:]):
         text = text[: len(text) - len(text[-80:]) + ending.start()].rstrip()
     return text
+
+
+def _as_display(mark: re.Match[str]) -> str:
+    return r"\[" if mark[1] == "begin" else r"\]"
 
 
 def before_another_question(text: str) -> str:
@@ -110,7 +148,13 @@ def explicit_forms(text: str) -> list[Commitment] | str:
         return "answer tag never closed"
     if open_box and not tags:
         return "box never closed"
-    return sorted([*tags, *boxes, *_lines(text)], key=lambda each: (each.start, each.end))
+    fields = list(_fields(text))
+    lines = [
+        each
+        for each in _lines(text)
+        if not any(field.start < each.start < field.end for field in fields)
+    ]
+    return sorted([*tags, *boxes, *fields, *lines], key=lambda each: (each.start, each.end))
 
 
 def _tags(text: str) -> tuple[list[Commitment], bool]:
@@ -120,7 +164,7 @@ def _tags(text: str) -> tuple[list[Commitment], bool]:
         if not mark.group(1):
             opened = mark
         elif opened is not None:
-            inside = stripped(text[opened.end() : mark.start()])
+            inside = _only_answer(text[opened.end() : mark.start()])
             tags.append(Commitment(inside, "tag", opened.start(), mark.end()))
             opened = None
     return tags[-MARKS:], opened is not None
@@ -138,8 +182,16 @@ def _boxes(text: str) -> tuple[list[Commitment], bool]:
         is_cut = end is None
         if end is not None:
             covered = end + 1
-            boxes.append(Commitment(stripped(text[mark.end() : end]), "box", mark.start(), covered))
+            inside = _only_answer(text[mark.end() : end])
+            boxes.append(Commitment(inside, "box", mark.start(), covered))
     return boxes[-MARKS:], is_cut
+
+
+def _fields(text: str) -> Iterator[Commitment]:
+    """Commitments by a field of a JSON object."""
+    for found in [*_IN_JSON.finditer(text)][-MARKS:]:
+        value = (found[1] or found[2] or found[3]).replace("\\\\", "\\").replace('\\"', '"')
+        yield Commitment(stripped(value), "line", found.start(), found.end())
 
 
 def _lines(text: str) -> Iterator[Commitment]:
@@ -150,11 +202,13 @@ def _lines(text: str) -> Iterator[Commitment]:
         ("phrase", _PHRASE),
     )
     for form, pattern in patterns:
-        marks = [*pattern.finditer(text)][-MARKS:]
+        marks = [mark for mark in pattern.finditer(text) if not _asks(text, mark)][-MARKS:]
         limits = [*(mark.start() for mark in marks), len(text)][1:]
         for mark, limit in zip(marks, limits, strict=bool(marks)):
             rest = text[mark.end() : limit]
             body = rest.lstrip()  # if the line is empty, the answer is on the next line
+            if "\n" in rest[: len(rest) - len(body)] and (bullet := _BULLET.match(body)):
+                body = body[bullet.end() :]
             line, length = _first_line(body)
             start = mark.end() + len(rest) - len(body)
             phrase = None if form == "phrase" else _PHRASE.search(line[:120])
@@ -162,6 +216,17 @@ def _lines(text: str) -> Iterator[Commitment]:
                 line = line[phrase.end() :]
             answer = _CHINESE_VERDICT.sub("", stripped(line)).rstrip("!")
             yield Commitment(answer, form, mark.start(), start + length)
+
+
+def _only_answer(text: str) -> str:
+    """The text of a tag or a box without ``Answer:`` before it."""
+    text = stripped(text)
+    said = _SAYS_ANSWER.match(text)
+    return stripped(text[said.end() :]) if said else text
+
+
+def _asks(text: str, mark: re.Match[str]) -> bool:
+    return _ASKS.search(text[max(0, mark.start() - 20) : mark.start()]) is not None
 
 
 def _first_line(body: str) -> tuple[str, int]:
@@ -183,6 +248,10 @@ _ANSWERED = (_TAG, _BOX, _HEADING, _LINE, _PHRASE)
 def stripped(text: str) -> str:
     """The answer without the white space, emphasis and boxes around it."""
     text = _HOPE.sub("", _EMPHASIS.sub("", _BOX.sub("{", text)).strip(_MARKS))
+    text = _CLOSING_MARKS.sub("", text)
+    if opened := _IN_TEXT.match(text):
+        whole = _matching_braces(text).get(opened.end()) == len(text) - 1
+        text = text[opened.end() :] if whole else text
     if text.endswith("}") and text.count("}") > text.count("{"):
         text = text[:-1].rstrip()
     if not text.startswith("{"):

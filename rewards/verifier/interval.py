@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from decimal import Decimal
+from fractions import Fraction
 from typing import NamedTuple
 
 from mstar.rewards.base import Answer
@@ -12,6 +14,7 @@ from mstar.rewards.verifier.parsing.characters import BIDI
 from mstar.rewards.verifier.parsing.formula import UnreadableError, parse
 from mstar.rewards.verifier.parsing.latex import plain
 
+_ROUNDED = Decimal("2e-5")  # relative: five digits, as for a number
 LONGEST, PARTS = 400, 8  # characters; intervals in a union
 _MEMBER = re.compile(r"^[a-zA-Zα-ω]\s*(?:∈|=|:|\bin\b)\s*(?=[(\[\]]|\{?R\b)")
 _RELATION = re.compile(r"<=|>=|<|>")
@@ -65,8 +68,18 @@ def same_interval(
 def _equal(one: Interval, other: Interval) -> bool:
     ends = ((one.low, other.low), (one.high, other.high))
     return (one.low_closed, one.high_closed) == (other.low_closed, other.high_closed) and all(
-        (a is None) == (b is None) and (a is None or b is None or close(a, b)) for a, b in ends
+        (a is None) == (b is None) and (a is None or b is None or _same_end(a, b)) for a, b in ends
     )
+
+
+def _same_end(reference: Value, predicted: Value) -> bool:
+    """Whether two ends are equal, or one is rounded where the reference has no last decimal."""
+    if close(reference, predicted):
+        return True
+    if isinstance(reference, Fraction) and 10**18 % reference.denominator == 0:
+        return False
+    distance = abs(decimal(reference) - decimal(predicted))
+    return distance <= abs(decimal(reference)) * _ROUNDED
 
 
 def _zero() -> Value:

@@ -14,15 +14,17 @@ from mstar.rewards.verifier.parsing.latex import plain
 from mstar.rewards.verifier.parsing.numerals import SCALES, number_words
 from mstar.rewards.verifier.parsing.prose import stated_quantity
 from mstar.rewards.verifier.parsing.quantities import Quantity
-from mstar.rewards.verifier.parsing.units import Unit, convert, parse_unit
+from mstar.rewards.verifier.parsing.units import CURRENCIES, Unit, convert, parse_unit
 from mstar.rewards.verifier.parsing.vocabulary import NO_UNIT, PERCENT
 
 _NONE = re.compile(
     r"(?:there (?:are|is) )?(?:none|no (?!answer|idea|way|clue|information)[a-z -]{2,40})", re.I
 )
 _AROUND_YEAR = re.compile(r"\b(?:before|after|until|since|by|bce?)\b|\bb\.c\.", re.IGNORECASE)
+_MAY_BE_PERCENT = ("number", "chart_number")
+_PER = re.compile(r"\s*(?:\bper\b|/)")
 CHART_TOLERANCE = 0.05  # relative, as in the relaxed accuracy of ChartQA
-SIGNIFICANT = 6  # digits from which a rounded decimal is accepted for an exact value
+SIGNIFICANT = 5  # digits from which a rounded decimal is accepted for an exact value
 
 
 def read_amount(text: str, answer: Answer) -> Quantity | None:
@@ -58,7 +60,7 @@ def same_amount(reference: Quantity, predicted: Quantity, answer: Answer) -> Mat
     A bare number is in the record's unit. Without a tolerance the values must be equal, or the
     prediction must have more digits than the reference and round to it: the fewer digits the
     reference has, the likelier it is exact. For an exact reference, a correctly rounded decimal
-    with at least six significant digits is accepted too.
+    with at least five significant digits is accepted too.
     """
     same = _same_amount(reference, predicted, answer)
     if not same.same and predicted.nearly is not None:
@@ -75,6 +77,11 @@ def _same_amount(reference: Quantity, predicted: Quantity, answer: Answer) -> Ma
         if not best.same and not predicted.percent and loose:
             return _compare(reference, _times(predicted.value, 100), None, answer)
         return best
+    if predicted.percent and not answer.unit and answer.type in _MAY_BE_PERCENT:
+        asked = abs(decimal(reference.value)) > 1  # "what percentage", with 50 for an answer
+        same = _compare(reference, predicted.value, predicted.decimals, answer)
+        if asked and same.same:
+            return same
     if predicted.percent:
         decimals = None if predicted.decimals is None else predicted.decimals + 2
         return _compare(reference, _times(predicted.value, Fraction(1, 100)), decimals, answer)
@@ -123,6 +130,9 @@ def _in_reference_unit(reference: Quantity, predicted: Quantity, answer: Answer)
         bare = not predicted.noun or predicted.noun.split()[0].casefold() in NO_UNIT
         return predicted.value if bare else None
     value = convert(predicted.value, given, wanted)
+    numerator = parse_unit(_PER.split(unit)[0]) if given.dimensions[0][0] in CURRENCIES else None
+    if value is None and numerator is not None:  # $8, for "$ per pound"
+        return convert(predicted.value, given, numerator)
     if value is None and _is_degrees_of(given, wanted):
         return predicted.value
     return value
@@ -162,7 +172,7 @@ def _compare(
     if rounds and _is_finer(reference, decimals, distance):
         return MatchResult(True, "rounds to the reference answer")
     if reference.decimals is None and decimals and _rounds_well(distance, value, decimals):
-        return MatchResult(True, "rounded to six digits or more")
+        return MatchResult(True, "rounded to five digits or more")
     return MatchResult(False, "not equal")
 
 

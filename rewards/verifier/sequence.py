@@ -16,6 +16,7 @@ LONGEST, ITEMS = 2_000, 200  # characters; items
 _OPENING, _CLOSING = "([{", ")]}"
 _NAME = re.compile(r"\s*([a-zA-Z](?:_\{?\w{1,3}\}?)?)\s*=\s*(?!=)")
 _HEDGE = re.compile(r"[?]|\b(?:or|maybe|perhaps|either|not|any)\b", re.IGNORECASE)
+_DENIED = re.compile(r"\b(?:not|maybe|perhaps|possibly|probably|could|might|opposite)\b", re.I)
 _SOLUTIONS = re.compile(
     r"([a-zA-Z]) ?= ?[^=,]{1,40}(?: or (?:\1 ?= ?)?(?:(?! or )[^=,]){1,40}){1,7}"
 )
@@ -52,6 +53,8 @@ def read_sequence(text: str, answer: Answer) -> Sequence | None:
     if text.replace(" ", "").strip("$.") in _NO_ITEMS:
         return Sequence("", ())
     plain_text = _JOINING_WORD.sub(_spaced, plain(text).rstrip(" .")).replace("&", "and")
+    if _DENIED.search(plain_text):
+        return None
     plain_text = _LABEL.sub("", plain_text).strip()
     if answer.type == "set" and (
         _SOLUTIONS.fullmatch(plain_text) or _NUMBERS.fullmatch(plain_text)

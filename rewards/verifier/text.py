@@ -42,6 +42,10 @@ _NO_NOUN = re.compile(  # "No image was given" refuses, "No, it is red" and "No 
     r"|their|his|her|way|a|an)\b)[a-z]",
     re.IGNORECASE,
 )
+_FIRST = re.compile(r"\W*(?:true|correct|right|false|wrong|incorrect)[,.;:!]", re.I)
+_CHINESE = {"是": "yes", "是的": "yes", "对": "yes", "正确": "yes", "能": "yes", "有": "yes",
+            "否": "no", "不是": "no", "不对": "no", "错误": "no", "错": "no", "不能": "no",
+            "没有": "no"}  # fmt: skip
 _PREDICATIVE = listed(", and but because since that as for in if when here or about to so by")
 
 _LETTERS = {"y": True, "t": True, "n": False, "f": False}
@@ -125,7 +129,7 @@ def read_truth(text: str, answer: Answer) -> bool | None:
     offered = {found.casefold() for found in _OPTION.findall(text)}
     if BIDI.search(text) or len(offered) > 1:  # "(A) no (B) yes" only repeats the question
         return None
-    text = _STEP.sub("to the side", text)
+    text = _STEP.sub("to the side", _CHINESE.get(text.strip(" .,!"), text))
     parts = [re.findall(r"[a-z']+", plain(part).casefold()) for part in sentences(text)]
     parts = [part for part in parts if part]
     if not parts or is_spray(without_reason(text)):
@@ -133,7 +137,8 @@ def read_truth(text: str, answer: Answer) -> bool | None:
     first = parts[0][0]
     if len(parts) == 1 and len(parts[0]) == 1 and first in _LETTERS:
         return _LETTERS[first]
-    if _NO_NOUN.match(text) or (_is_attributive(parts[0], 0) and first not in ("yes", "no")):
+    is_described = _is_attributive(parts[0], 0) and first not in ("yes", "no")
+    if _NO_NOUN.match(text) or (is_described and not _FIRST.match(text)):
         return None
     if first not in YES | NO:
         claim = plain(without_reason(text)).casefold()
@@ -177,7 +182,7 @@ def _verdict(tokens: list[str]) -> bool | None:
             return None if inner is None else not inner
     verdicts = set()
     for index, word in enumerate(tokens):
-        bare_no = word == "no" and index < len(tokens) - 1
+        bare_no = word == "no" and tokens[index + 1 : index + 2] not in ([], [","])
         if (
             word in YES | NO
             and not bare_no

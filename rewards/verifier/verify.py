@@ -14,8 +14,13 @@ from time import perf_counter
 from mstar.rewards.base import Answer
 from mstar.rewards.verifier.answer_types import COMPARATORS
 from mstar.rewards.verifier.base import MatchResult
-from mstar.rewards.verifier.extract import WORDS, Commitment, Form, Reader, commit
-from mstar.rewards.verifier.parsing.discourse import depends, is_conditional, is_refusal
+from mstar.rewards.verifier.extract import LONGEST, WORDS, Commitment, Form, Reader, commit
+from mstar.rewards.verifier.parsing.discourse import (
+    depends,
+    is_conditional,
+    is_refusal,
+    names_another,
+)
 
 _CONFIDENCE: dict[Form, float] = {
     "tag": 1.0, "box": 1.0, "heading": 1.0, "line": 1.0, "phrase": 0.9, "whole": 0.7,
@@ -140,8 +145,10 @@ def _evades(committed: Commitment, answer: Answer, reference: object) -> str | N
     known = [answer.value.strip()]
     if answer.choices and isinstance(reference, int):
         known.append(answer.choices[reference].strip())
-    if text.endswith("?") and not any(each.endswith("?") for each in known):
+    if text.rstrip(" .!").endswith("?") and not any(each.endswith("?") for each in known):
         return "a question"
+    if names_another(text) and not any(map(names_another, known)):
+        return "no single answer"
     if is_open(text) and not any(map(is_open, known)):
         return "conditional"
     if is_refusal(text) and not any(map(is_refusal, known)):
@@ -152,7 +159,9 @@ def _evades(committed: Commitment, answer: Answer, reference: object) -> str | N
 def _reader(answer: Answer) -> Reader:
     comparator = COMPARATORS[answer.type]
     return Reader(
-        reads=cache(lambda text: comparator.read(text, answer) is not None),
+        reads=cache(
+            lambda text: len(text) <= LONGEST and comparator.read(text, answer) is not None
+        ),
         same=lambda one, other: equivalent(one, other, answer),
         is_text=answer.type == "text",
         is_list=answer.type in ("list", "set", "tuple"),

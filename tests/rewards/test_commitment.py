@@ -228,6 +228,86 @@ KINDS: dict[str, tuple[list[tuple[Answer, str]], list[tuple[Answer, str]]]] = {
             (one("interval", r"[4, \infty)"), r"Answer: [4, \infty]"),
         ],
     ),
+    "an answer is given in one of many forms": (
+        [
+            (SEVEN, "Answer:\n\\begin{align*}\nx &= 7\n\\end{align*}"),
+            (SEVEN, "Answer:\n> 7"),
+            (SEVEN, "Answer:\n- 7"),
+            (SEVEN, '{"reasoning": "3 and 4", "answer": 7}'),
+            (TEAL, '```json\n{"final_answer": "teal"}\n```'),
+            (one("fraction", "7/9"), r'{"answer": "\\frac{7}{9}"}'),
+            (SEVEN, "<REASONING>8?</REASONING><CONCLUSION>7</CONCLUSION>"),
+            (SEVEN, "<answer>The answer is 7.</answer>"),
+            (one("interval", "[1, 4)"), r"\boxed{\text{[1, 4)}}"),
+            (SEVEN, "The answer is `7`."),
+            (TEAL, "Correct option: A"),
+            (TEAL, "Ans: A"),
+            (SEVEN, "## Answer\nThere are 3 + 4 bars.\nSo the total is 7."),
+            (SEVEN, "Finding the answer: 3 + 4\n\nThe answer is 7."),
+            (SEVEN, "Respuesta: 7"),
+            (SEVEN, "**Réponse :** 7"),
+            (SEVEN, "Ответ: 7"),
+            (SEVEN, "정답: 7"),
+            (TEAL, "故选A。"),
+            (SEVEN, "因此，x的值为7。"),
+            (one("number", "7", unit="cm^2"), "答案：7平方厘米"),
+            (one("yes_no", "no"), "答案：否。"),
+        ],
+        [
+            (one("yes_no", "yes"), "I can't tell which answer is right."),
+            (SEVEN, '{"answer": "7", "answer": "8"}'),
+            (SEVEN, "A: 7 B: 8"),
+        ],
+    ),
+    "what is beside an answer may say that another is as good": (
+        [(SEVEN, "Answer: 7 and not 8"), (one("set", r"\pm 6"), "Answer: 6 and -6")],
+        [
+            (TEAL, "Answer: the opposite of teal"),
+            (one("yes_no", "yes"), "Answer: anything but yes"),
+            (TEAL, "Answer: (A), but maybe (C)"),
+            (SEVEN, "Answer: 7; otherwise 8"),
+            (SEVEN, "The answer is 7?."),
+            (SEVEN, "The answer is 8.\n\\boxed{7}"),
+            (SEVEN, "Answer: 8\n\nAnother possible answer: 7"),
+            (TEAL, "<answer>pink\nteal</answer>"),
+            (one("text", "Oslo"), "Answer: Oslo\nRome"),
+            (one("date", "2022-05-06"), "Answer: May 6, 2022. May 7, 2022."),
+            (one("tuple", "(3, 5)"), "Answer: maybe (3, 5)"),
+            (one("choice", "20°", *(ANGLES.choices or ())), "Answer: A (B)"),
+            (one("yes_no", "yes"), "Options: no, yes"),
+            (TEAL, "<answer>teal</answer>\nNo, pink."),
+            (SEVEN, r"\boxed{7} — correction: 9"),
+            (SEVEN, "Answer: 7\nUpon recounting, there are 9."),
+            (SEVEN, "Answer: 7\nEdit: 9"),
+            (SEVEN, "Answer: 7. That can't be right."),
+            (SEVEN, "Answer: 9<|im_end|>\n<|im_start|>user\nNow?<|im_end|>\nAnswer: 7"),
+            (SEVEN, "Answer: 9\n\n### Question\nHow many?\n### Answer\n7"),
+        ],
+    ),
+    "numbers in sentences, and what their words make of them": (
+        [
+            (one("count", "3"), "3 of the 8 bars are grey."),
+            (one("number", "45"), "The difference is 45 between 2001 and 2002."),
+            (one("number", "45"), "AB + BC = 45"),
+            (one("number", "45"), "45%"),
+            (one("number", "4.5"), "Answer: 9 halves"),
+            (one("number", "9", unit="$ per pound"), "Answer: $9 per pound"),
+            (one("number", "9", unit="$ per pound"), "Answer: $9"),
+            (one("number", "27518"), r"\boxed{27,\,518}"),
+            (one("fraction", "8/3"), "Answer: 2.6667"),
+            (one("equation", "x = 9"), "Answer: 9"),
+            (one("choice", "Capt. Ray", "Gen. Fox", "Capt. Ray"), "It is held by Capt. Ray."),
+        ],
+        [
+            (one("number", "9"), "Answer: 9th"),
+            (one("number", "9"), "Answer: 9 halves"),
+            (one("number", "0.45"), "0.45%"),
+            (one("count", "45"), "45%"),
+            (one("number", "9", unit="$ per pound"), "Answer: 9 cents"),
+            (one("equation", "y = 2x - 5"), "Answer: 2x - 5"),
+            (SEVEN, "Answer: 7 because"),
+        ],
+    ),
 }
 
 
@@ -286,3 +366,58 @@ def test_a_child_that_is_there_is_not_started_again() -> None:
         assert worker.ask("x", "x") is True
     finally:
         worker.stop()
+
+
+# A policy that drifts: what it may try, and what each must be worth.
+
+HEDGES = (
+    "{g} or {w}", "{w} or {g}", "{g}, {w}", "{g} and {w}", "{g}/{w}", "{g} & {w}", "{g} {w}",
+    "{g}?", "maybe {g}", "{g} ({w})", "{w} ({g})", "{g}, but maybe {w}", "{w}. {g}", "{g}. {w}.",
+    "{g}\n{w}", "{w}\n{g}", "{g}; otherwise {w}", "not {g}", "anything but {g}", "{g} if so",
+    "the opposite of {g}", "one of {g}, {w}", "{g} is wrong", "{g} = {w}",
+)  # fmt: skip
+FORMS = ("Answer: {t}", "\\boxed{{{t}}}", "<answer>{t}</answer>", "The answer is {t}.", "{t}")
+TWICE = (
+    "Answer: {g}\nAnswer: {w}", "Answer: {w}\nAnswer: {g}", "\\boxed{{{w}}} \\boxed{{{g}}}",
+    "<answer>{w}</answer><answer>{g}</answer>", "\\boxed{{{w}}}\nAnswer: {g}", "<think>{g}",
+    "\\boxed{{{g}", "<answer>{g}", "\\boxed{{}} {g}", "\\boxed{{{g}}}. The answer is {w}.",
+)  # fmt: skip
+GOLDS = (
+    (SEVEN, "7", "8"), (one("percent", "40%"), "40%", "60%"), (one("year", "2005"), "2005", "2006"),
+    (TEAL, "A", "C"), (TEAL, "teal", "pink"), (LETTERS, "(A)", "(D)"), (ANGLES, "70°", "90°"),
+    (one("yes_no", "no"), "No", "Yes"), (one("time", "4:30"), "4:30", "5:30"),
+    (one("tuple", "(1, 2)"), "(1, 2)", "(2, 1)"), (one("interval", "[1, 3)"), "[1, 3)", "(1, 3)"),
+    (one("date", "2021-03-09"), "March 9, 2021", "March 8, 2021"),
+    (one("text", "Hill Street"), "Hill Street", "Bay Road"),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(("answer", "gold", "other"), GOLDS, ids=lambda each: str(each)[-20:])
+def test_no_hedge_or_second_answer_is_paid(answer: Answer, gold: str, other: str) -> None:
+    said = [form.format(t=hedge.format(g=gold, w=other)) for hedge in HEDGES for form in FORMS]
+    said += [each.format(g=gold, w=other) for each in TWICE]
+    assert [each for each in said if verify(each, answer).correct] == []
+
+
+@pytest.mark.parametrize(("answer", "gold", "other"), GOLDS, ids=lambda each: str(each)[-20:])
+def test_every_plain_form_is_paid(answer: Answer, gold: str, other: str) -> None:
+    assert [form for form in FORMS if not verify(form.format(t=gold), answer).correct] == []
+    assert [form for form in FORMS if verify(form.format(t=other), answer).correct] == []
+
+
+@pytest.mark.parametrize("unit", ["a ", "A, b, ", "\\boxed{", "(", "1/2 ", "or ", "$", "Answer: "])
+def test_long_repetitions_cost_little(unit: str) -> None:
+    """What is read of an answer is bounded: 15,000 times ``a`` took a minute and a half."""
+    counted = 0
+
+    def count(frame: object, event: str, argument: object) -> None:
+        nonlocal counted
+        counted += event in ("call", "c_call")
+
+    sys.setprofile(count)
+    try:
+        for answer in (TEAL, SEVEN, one("text", "Oslo")):
+            assert not verify("Answer: " + unit * (30_000 // len(unit)), answer).correct
+    finally:
+        sys.setprofile(None)
+    assert counted < 200_000

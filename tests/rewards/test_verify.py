@@ -50,8 +50,9 @@ CASES: list[tuple[Answer, list[str], list[str]]] = [
     (
         number("18"),
         ["18.0", "018", "+18", "１８", "eighteen", "18 (eighteen)", "n = 18", "1.8e1", "18 birds",
-         r"\text{18 birds}", r"1.8\times10^{1}", r"\mathbf{18}", "$18$", "about 18", "9+9 = 18"],
-        ["-18", "81", "18.4", "9+9", "36/2", r"\sqrt{324}", "18!", "18%", "17 to 19", "> 18",
+         r"\text{18 birds}", r"1.8\times10^{1}", r"\mathbf{18}", "$18$", "about 18", "9+9 = 18",
+         "18%"],
+        ["-18", "81", "18.4", "9+9", "36/2", r"\sqrt{324}", "18!", "17 to 19", "> 18",
          "at least 18", "18 or 19", r"18 \pm 2", "18, 19", "18 19", "not 18", "18?", "18x", "0x12",
          "10010_2", "18 thousand", "19 (eighteen)", "18 = 19", "nan", r"\infty", "XVIII", "",
          "the gold", "١٨", "\u202e81"],
@@ -87,8 +88,8 @@ CASES: list[tuple[Answer, list[str], list[str]]] = [
     (number("40", unit="%"), ["40%", "40"], ["0.4", "4"]),
     (Answer("count", "7"), ["7", "seven", "7.0", "7 dots"], ["7.2", "6", "about 6"]),
     (Answer("year", "1998"), ["1998", "the year 1998"], ["1999", "98", "1998s", "1998-1999"]),
-    (Answer("chart_number", "60"), ["57", "63", "60.0"], ["56.9", "63.1", "-60", "55 to 65",
-     "60%"]),
+    (Answer("chart_number", "60"), ["57", "63", "60.0", "60%"], ["56.9", "63.1", "-60",
+     "55 to 65"]),
     (choice("9 m", *AREAS), ["B", "(B)", "B.", "b", "**B**", "Ｂ", "Option B", "9 m", "9",
      "900 cm", "(B) 9 m",
      "B. 9 m", "9 m (B)", r"\textbf{(B) } 9\text{ m}", "B, because 3 x 3 is 9"],
@@ -617,16 +618,12 @@ def test_each_process_starts_its_own_worker(method: str) -> None:
 
 # Where the verifier decides otherwise than a case that is marked as a choice of policy, and why.
 OTHERWISE = {
-    "v159-percent-question": "whether 50 % or 50 was asked for is said by the unit of the record",
-    "v216-percent-question": "the same",
     "v170-peer-test": "a reference answer that can't be read as its type is an abstention",
     "v175-bracketed-options": "options (a), (b) name themselves: B is (b)",
     "v182-peer-test": "square brackets around a point are a habit of programs, not an interval",
     "v188-hack": "a value read off an image is often said with 'about'; it is still the value",
     "v193-hack": "the same",
     "v191-peer-test": "an equal fraction is the same number; lowest terms were not asked for",
-    "v194-hack": "a box after a sentence is the later and more explicit answer",
-    "v206-peer-test": "four decimals don't tell 8/3 from its neighbours; six digits do",
     "v213-juxtaposed": "a product of powers is a calculation that was not carried out",
 }
 

@@ -12,7 +12,7 @@ from mstar.rewards.verifier.parsing.vocabulary import listed
 
 LONGEST_REASON = 300  # characters
 READ = 4_000  # characters after an answer in which it can be taken back
-_OPENS = r"(?:^|[.!?;:\n)\]}>*$])[\s*_\"'(]{0,4}"  # the start of a sentence
+_OPENS = r"(?:^|[.!?;:\n)\]}>*$]|[-,—]\s?)[\s*_\"'(-]{0,4}"  # the start of a sentence
 _TAKES_BACK = re.compile(
     _OPENS + r"(?:(?:oh,? |but |no,? |hold on,? )?wait\b(?! (?:for|time))"
     r"|h+m+\b|actually\b|oops\b|correction\b|scratch that\b|hold on\b|never ?mind\b|strike that\b"
@@ -24,7 +24,11 @@ _TAKES_BACK = re.compile(
     r"|no,? (?:that|this|it|the answer) (?:is|was)(?:n't| not| wrong| incorrect)"
     r"|(?:that|this|it|which|my answer|the (?:above )?answer) (?:is|was|looks|seems|must be)"
     r" (?:wrong|incorrect|not (?:right|correct)|a mistake|an error)\b"
-    r"|i (?:have |just |now |then )?(?:made a mistake|made an error|miscounted|misread|misjudged"
+    r"|(?:that|this|it) (?:can't|cannot|can not|couldn't|doesn't|does not) (?:be|seem|look|sound)"
+    r" (?:right|correct|true)\b"
+    r"|(?:edit(?:ed)?|update[d]?|revis(?:ion|ed)|amended|corrected)\b[^.:\n]{0,20}:"
+    r"|(?:i think |i believe |i see )?i (?:have |just |now |then |may have |might have )?"
+    r"(?:made a mistake|made an error|miscounted|misread|misjudged"
     r"|miscalculated|forgot|missed|overlooked|was wrong|take (?:it|that) back|change my)"
     r"|(?:but |however,? |though,? |or |then again,? )(?:maybe |perhaps )?(?:it|that|this|i|we"
     r"|the (?:right |correct |real )?answer)(?:'s| is)?"
@@ -37,12 +41,25 @@ _TAKES_BACK = re.compile(
     re.IGNORECASE,
 )
 _OR_ELSE = re.compile(
-    r"(?:^|[.!?\n])\s{0,3}or\b(?!,? (?:equivalently|simply|approximately|about|roughly|in other))",
+    r"(?:^|[.!?;\n])\s{0,3}(?:otherwise|else|or)\b"
+    r"(?!,? (?:equivalently|simply|approximately|about|roughly|in other))",
+    re.IGNORECASE,
+)
+_EVADES = re.compile(
+    r"\b(?:the (?:opposite|contrary|reverse) of"
+    r"|(?:anything|everything|all|any(?: \w+)?) (?:but|except)"
+    r"|(?:anything|something|everything) (?:else|other)|(?:but|or|though|although)"
+    r" (?:it |that |this )?(?:maybe|perhaps|possibly|might|could|may)\b)"
+    r"|\bother way (?:a?round|about)\b",
     re.IGNORECASE,
 )
 _DENIED = re.compile(r"\W{0,4}(?:is|was)(?:n't| not| wrong| incorrect| false)\b", re.IGNORECASE)
 _CHECKS = re.compile(
     _OPENS
+    + r"(?:(?:on|upon|after|by) )?(?:(?:re-?|double-? ?)(?:check|count|read|calculat|comput|examin"
+    r"|consider|evaluat|verif)\w*ing)\b"
+    r"|"
+    + _OPENS
     + r"(?:but )?let(?:'s| me| us) (?:\w+ )?(?:re-?|double-? ?)?(?:check|count|verify|compute"
     r"|calculate|examine|consider|think|look|evaluate|do)\w*(?: again| it| this| that)?\b",
     re.IGNORECASE,
@@ -92,12 +109,16 @@ _SAYS_SO = re.compile(r"\W{0,3}(?:yes|no)[,.;]", re.IGNORECASE)  # "No, it is no
 _NOT_APPLICABLE = re.compile(
     r"n\.? ?/ ?a\.?\b|none\b|null\b|nil\b|not applicable\b|nothing\b", re.I
 )
+_REASON_WORDS = listed("because since")
 _UNFINISHED = listed("the a an of because since and but which to with from than where if makes or")
 _REASON_BREAKS_OFF = re.compile(
     r"\b(?:because|since)\b.*\b(?:is|are|was|were|that)$", re.IGNORECASE
 )
 _RELATIVE = re.compile(
-    r"\b(?:that|which|who) (?!(?:i|we|it|the answer)\b)[^,.;:]{1,80}?(?= (?:is|are|was)\b"
+    r", (?:which|who|that) (?:is|are|was|were|does|do|can)[^,.;:]{1,80},(?= (?:is|are|was)\b)"
+    r"|\bnot (?:\w{2,12}ed|shown|seen|drawn|given|known|sold|made)(?: \w+){0,3}?"
+    r"(?= (?:is|are|was)\b)"
+    r"|\b(?:that|which|who) (?!(?:i|we|it|the answer)\b)[^,.;:]{1,80}?(?= (?:is|are|was)\b"
     r"(?![^,.;:]{0,80} (?:is|are|was)\b))",
     re.IGNORECASE,
 )
@@ -134,6 +155,15 @@ def depends(text: str) -> bool:
     return _DEPENDS.search(text) is not None
 
 
+def names_another(text: str) -> bool:
+    """Whether an answer names something only to say that it, or another, may be right.
+
+    >>> names_another("anything but red"), names_another("B, but maybe C"), names_another("red")
+    (True, True, False)
+    """
+    return _EVADES.search(text) is not None or _OR_ELSE.search(text) is not None
+
+
 def is_refusal(text: str) -> bool:
     """Whether a text says that there is no answer.
 
@@ -151,7 +181,8 @@ def is_not_applicable(text: str) -> bool:
 def is_unfinished(text: str) -> bool:
     """Whether a text was cut off: its last word never ends a sentence."""
     *before, last = text.split(" ") if text else [""]
-    cut = last in _UNFINISHED and (len(before) > 3 or bool({"because", "since"} & set(before)))
+    reason = bool(_REASON_WORDS & {last, *before})
+    cut = last in _UNFINISHED and bool(before) and (len(before) > 3 or reason)
     return cut or _REASON_BREAKS_OFF.search(text[-LONGEST_REASON:]) is not None
 
 

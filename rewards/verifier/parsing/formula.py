@@ -100,17 +100,12 @@ class _Parser:
             elif (
                 self.next.kind in ("letter", "command")
                 or self.next.text in ("(", "{")
-                or (tree[0] == "power" and self.starts_power())  # 2^3 5^2
+                or (tree[0] == "power" and self.next.kind == "number")  # 2^3 5^2, 2^4 7
             ):
                 tree = ("multiply", tree, self.power(depth))
             else:
                 break
         return tree
-
-    def starts_power(self) -> bool:
-        """Whether a number with an exponent comes next."""
-        coming = self.tokens[self.position : self.position + 2]
-        return len(coming) == 2 and coming[0].kind == "number" and coming[1].text == "^"
 
     def factor(self, depth: int) -> Tree:
         negative = False

@@ -16,14 +16,15 @@ _REPEATING = re.compile(
 )
 _GOES_ON = re.compile(r"(?<![\d.])(\d{1,12})\.(\d{1,20})(?:…|\.\.\.|\\l?dots(?![a-zA-Z]))")
 _DEGREE_LETTER = re.compile(r"(?<=\d)\s?\^\s?\{{0,2}[oO]\}{0,2}(?![a-zA-Z])")
-_SPACED_COMMA = re.compile(r"(?<=\d)(?:,\\! ?| ?\{ ?, ?\} ?)(?=\d{3})")
+_SPACED_COMMA = re.compile(r"(?<=\d)(?:,\\[!,] ?| ?\{ ?, ?\} ?)(?=\d{3})")
 _STRAY_DOLLAR = re.compile(r"(?<=[}\w])\s?\\?\$(?=[\s.,;]*$)")  # the end of a formula
 _DROPPED = listed(
     """text textbf textit textrm textsf texttt textnormal textup textmd textsl textsc
     mathrm mathbf mathit mathsf mathtt mathbb mathcal
     operatorname mbox hbox boldsymbol bm boxed fbox framebox displaystyle textstyle left right big
     Big bigl bigr Bigl Bigr limits rm bf it emph underline displaylimits overline overrightarrow
-    overleftrightarrow widehat unit pu num SI qty si ensuremath"""
+    overleftrightarrow widehat unit pu num SI qty si ensuremath
+    tiny scriptsize footnotesize small normalsize large Large LARGE huge Huge"""
 )
 _WORDS = {
     "dfrac": "\\frac", "sfrac": "\\frac", "nicefrac": "\\frac", "tfrac": "\\frac",

@@ -32,7 +32,7 @@ _PARTS = {"half": 2, "halves": 2, "third": 3, "thirds": 3, "quarter": 4, "quarte
           "seventh": 7, "sevenths": 7, "eighth": 8, "eighths": 8, "ninth": 9, "ninths": 9,
           "tenth": 10, "tenths": 10, "twelfth": 12, "twelfths": 12,
           "hundredth": 100, "hundredths": 100, "thousandth": 1000, "thousandths": 1000}  # fmt: skip
-_COINS = ("half", "halves", "quarter", "quarters")  # 3 quarters may be coins
+_COINS = ("half", "quarter", "quarters")  # 3 quarters may be coins
 DIGIT_PARTS = {word: size for word, size in _PARTS.items() if word not in _COINS}
 """The parts that make a fraction of a number in digits before them: ``7 hundredths``."""
 LONE_PARTS = frozenset(_PARTS)

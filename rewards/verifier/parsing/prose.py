@@ -25,13 +25,14 @@ _SENTENCE_END = re.compile(
     r"(?<=[a-zA-Z]{2}[.!?;])\s+|(?<=\w[.!?][\"'])\s+|(?<=[^\sa-zA-Z.,;:!?][.!?;])\s+|\n+"
 )
 _ABBREVIATION = re.compile(
-    r"(?:^|[\s(])(?:mr|mrs|ms|dr|prof|st|mt|jr|sr|vs|fig|eq|approx|sq|cu"
+    r"(?:^|[\s(])(?:mr|mrs|ms|dr|prof|st|mt|ft|jr|sr|gov|sen|rep|gen|capt|col|lt|sgt|rev|hon|pres"
+    r"|vs|fig|eq|approx|sq|cu"
     r"|jan|feb|mar|apr|jun|jul|aug|sept?|oct|nov|dec|tues?|thurs?|fri)\.$",
     re.IGNORECASE,
 )
 _REASON = re.compile(
     r"[,;.]?\s+(?:because|since|so that|due to|given that|which (?:is|means|gives)"
-    r"|as (?:the|there|it|we))\b|,\s+(?:not|rather than|instead of)\b",
+    r"|as (?:the|there|it|we))\b|(?:,|\band)\s+(?:not|rather than|instead of)\b",
     re.IGNORECASE,
 )
 _DENIED = re.compile(
@@ -52,7 +53,17 @@ _OPENING = re.compile(
     r"\W*(?:first|firstly|at first|initially|originally|step|to begin|to start)\b", re.I
 )
 _GOES_ON = re.compile(  # what is said of the things that were counted
-    r",? (?:with|having|have|that|which|who|whose|where)\b(?!.*\b(?:and|or|but)\b.*\d)", re.I
+    r",? (?:with|having|have|that|which|who|whose|where|when|after|before|i\.e\.)(?=\s)"
+    r"(?!.*\b(?:and|or|but)\b.*\d)",
+    re.I,
+)
+_OUT_OF = re.compile(  # "3 of the 8 bars are red" counts three
+    r"(?<=[\da-z]) (?:out )?of (?:the|these|those) [\da-z]+ (?=[a-z-]+ (?:are|were|have|had)\b)"
+)
+_YEARS = re.compile(  # when it was, beside how much it was
+    r",? ?\b(?:between|from|in|during|since|by|until) (?:19|20)\d\d"
+    r"(?: (?:and|to) (?:19|20)\d\d)?,?",
+    re.IGNORECASE,
 )
 _STARTS_NUMBER = re.compile(r"[-+]?[$€£¥₹]?[-+]?(?:\.?\d|\\(?:frac|sqrt))")
 
@@ -65,7 +76,9 @@ def sentences(text: str) -> list[str]:
     """
     parts: list[str] = []
     for part in _SENTENCE_END.split(text):
-        if parts and _ABBREVIATION.search(parts[-1][-8:]):
+        last = parts[-1] if parts else ""
+        in_brackets = last.endswith(";") and last.count("(") > last.count(")")
+        if _ABBREVIATION.search(last[-8:]) or in_brackets:
             parts[-1] += f" {part}"
         elif part.strip():
             parts.append(part)
@@ -124,8 +137,13 @@ def stated_quantity(text: str) -> Quantity | None:
         return None
     if not parts:
         return None
-    last = _CONCLUDES.split(parts[-1])[-1]
-    return _predicated(last) or _mentioned(last) or _mentioned(_GOES_ON.split(last, maxsplit=1)[0])
+    last = _OUT_OF.sub(" ", _CONCLUDES.split(parts[-1])[-1])
+    return (
+        _predicated(last)
+        or _mentioned(last)
+        or _mentioned(_GOES_ON.split(last, maxsplit=1)[0])
+        or _mentioned(_YEARS.sub("", last))
+    )
 
 
 def _is_working(sentence: str) -> bool:

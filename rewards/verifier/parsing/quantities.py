@@ -19,7 +19,7 @@ from mstar.rewards.verifier.parsing.numerals import (
     SCALES,
     number_words,
 )
-from mstar.rewards.verifier.parsing.units import CURRENCIES, Unit, convert, parse_unit
+from mstar.rewards.verifier.parsing.units import CURRENCIES, Unit, convert, from_chinese, parse_unit
 from mstar.rewards.verifier.parsing.vocabulary import NO_UNIT, REFUSED, listed
 
 Writing = Literal["digits", "fraction", "closed form", "unevaluated"]
@@ -32,7 +32,9 @@ _LEAD = re.compile(  # prefixes that don't change the number
     re.I,
 )
 _LABEL = re.compile(r"[a-zA-Z\\∠△α-ωµ{][a-zA-Z0-9_{}()\\ '∠△α-ωµ°-]{0,60}")
-_ASKED = re.compile(r"[a-zA-Zα-ω](?:\s?[-+*/]\s?[a-zA-Zα-ω]){1,5}|\|[A-Z]{2}\|")
+_ASKED = re.compile(
+    r"(?:[A-Z]{2}|[a-zA-Zα-ω])(?:\s?[-+*/]\s?(?:[A-Z]{2}|[a-zA-Zα-ω])){1,5}|\|[A-Z]{2}\|"
+)
 _WORD_GROUP = re.compile(r"\{\s*([a-zA-Z%°&][a-zA-Z%°&. ]*)\s*\}")
 _UNIT_FRACTION = re.compile(
     r"\\frac ?\{+([a-zA-Z]+(?:\^\{?\d\}?)?)\}+ ?\{+([a-zA-Z]+\}?(?:\^\{?\d\}?)?)\}+"
@@ -59,6 +61,8 @@ _VERBS = listed(
     """is are was were would because since equals should must can could will may might has have do
     does"""
 )
+_EACH = re.compile(r"per\b|an?\b|each\b|/")
+_RANKS = listed("st nd rd th")  # 9th is no 9
 _SUFFIXES = {"k": 10**3, "K": 10**3, "M": 10**6, "B": 10**9}
 
 
@@ -92,6 +96,8 @@ def read_quantity(text: str) -> Quantity | None:
     plain_text = plain(text)
     if not plain_text or plain_text.endswith("?"):
         return None
+    if not plain_text.isascii():
+        plain_text = from_chinese(plain_text)
     if "\\frac" in plain_text:
         plain_text = _UNIT_FRACTION.sub(
             lambda found: f"{found[1]}/{found[2].replace('}', '')}", plain_text
@@ -124,7 +130,8 @@ def _labelled(text: str) -> Quantity | None:
         label, _, value = text.partition(":")
         if _LABEL.fullmatch(label) and not REFUSED & set(label.casefold().split()):
             return _labelled(value)
-    quantity = _annotated(_LEAD.sub("", last.strip()))
+    last = _LEAD.sub("", last.strip())
+    quantity = _annotated(_TIMES.sub("*", last) if before else last)
     if quantity is None:
         return None
     for each in map(str.strip, before):
@@ -160,10 +167,11 @@ def _annotated(text: str) -> Quantity | None:
 
 
 def _unwrapped(text: str) -> str:
-    while len(text) > 1 and text[0] + text[-1] in ("{}", '""', "''", "``"):
-        inner = text[1:-1]
-        if text[0] == "{" and (
-            inner.count("{") != inner.count("}") or inner.find("}") < inner.find("{")
+    while len(text) > 1 and text[0] + text[-1] in ("{}", "()", '""', "''", "``"):
+        inner, opening, closing = text[1:-1], text[0], text[-1]
+        if opening in "{(" and (
+            inner.count(opening) != inner.count(closing)
+            or inner.find(closing) < inner.find(opening)
         ):
             break
         text = inner.strip()
@@ -201,6 +209,8 @@ def _single(text: str) -> Quantity | None:
     if head.strip("-"):
         quantity = _with_tail(quantity, tail)
     if quantity is not None and currency:
+        if quantity.unit is not None and _EACH.match(tail.strip()):  # $8 per pound
+            return replace(quantity, unit=parse_unit(f"{currency} {tail.strip()}"))
         if quantity.unit is not None or quantity.percent:
             return None
         return replace(quantity, unit=parse_unit(currency))
@@ -258,7 +268,7 @@ def _with_tail(quantity: Quantity, tail: str) -> Quantity | None:
         part = quantity.value / DIGIT_PARTS[first.casefold()]
         quantity, tail = replace(quantity, value=part, decimals=None), rest.removeprefix("of ")
         return _with_tail(replace(quantity, writing="fraction"), tail)
-    if "percentage point" in tail:
+    if "percentage point" in tail or tail in _RANKS:
         return None
     if tail.casefold() in ("percent", "per cent", "pct", "percentage"):
         return None if quantity.percent else replace(quantity, percent=True)

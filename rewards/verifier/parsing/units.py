@@ -93,6 +93,15 @@ _SHORT = {
     "kmh": "km/h",
     "fps": "ft/s",
 }
+_CHINESE = {  # and degrees after an encoding error
+    "毫米": "mm", "厘米": "cm", "分米": "dm", "千米": "km", "公里": "km", "米": "m", "度": "°",
+    "毫升": "mL", "升": "L", "千克": "kg", "公斤": "kg", "克": "g", "吨": "t", "秒": "s",
+    "分钟": "min", "小时": "h", "天": "days", "元": "yuan", "掳": "°",
+}  # fmt: skip
+_CHINESE_POWERS = {"平方": "^2", "立方": "^3"}
+_CHINESE_UNIT = re.compile(
+    rf"({'|'.join(_CHINESE_POWERS)})?({'|'.join(_CHINESE)})(?![\u4e00-\u9fff])"
+)
 CURRENCIES = "$€£¥₹"
 _POWERS = {"square": 2, "sq": 2, "cubic": 3, "cu": 3, "squared": 2, "cubed": 3}
 _SPLIT = re.compile(
@@ -121,6 +130,17 @@ def _named() -> Iterator[tuple[str, Unit]]:
 
 
 _UNITS = dict(_named())
+
+
+def from_chinese(text: str) -> str:
+    """The text with units in Latin letters.
+
+    >>> from_chinese("9平方厘米")
+    '9 cm^2'
+    """
+    return _CHINESE_UNIT.sub(
+        lambda unit: f" {_CHINESE[unit[2]]}{_CHINESE_POWERS.get(unit[1], '')}", text
+    )
 
 
 @lru_cache(maxsize=4096)

@@ -62,7 +62,9 @@ MEASURES = listed(
     amount gap product quotient out gain los profit tip salary angle slope mark rating change"""
 )
 # Words right before a number that state it; a number in words needs one of them.
-STATING = listed("is are was were be equals equal makes gives get total answer has have of only")
+STATING = listed(
+    "is are was were be equals equal makes gives get total answer has have of only count counted"
+)
 PERCENT = frozenset(("%", "percent", "per cent", "pct", "percentage"))
 
 YES = listed("yes true correct right yeah yep")
