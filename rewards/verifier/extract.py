@@ -304,7 +304,8 @@ def _is_other(sentence: str, chosen: Commitment, reader: Reader, beside: str) ->
     bare = stripped(sentence).rstrip(".!,; ")
     if (chosen.form == "tag" and not corrected) or not _is_bare(sentence, chosen.text):
         return False
-    if reader.is_text and sentence not in beside and not corrected:
+    is_name = sentence.istitle() or " " not in sentence  # and not the start of another sentence
+    if reader.is_text and not corrected and not (sentence in beside and is_name):
         return False
     return reader.reads(bare) and not reader.same(bare, chosen.text)
 
