@@ -195,3 +195,11 @@ def test_runs_without_hints_are_named_in_one_sentence() -> None:
     rows = [{"round": 1, "hinted": hint, **counted(rollouts, hint)} for hint in (False, True)]
     with pytest.raises(ValueError, match="both to hints and without"):
         reasons_table(rows)
+
+
+@pytest.mark.parametrize("folder", STORED, ids=lambda folder: folder.name)
+def test_the_table_of_results_says_how_long_a_study_took(folder: Path) -> None:
+    files = packed(folder.name)
+    seconds = [rows[-1]["cost"]["seconds"] for name, rows in files.items() if "rounds" in name]
+    (line,) = re.findall(rf"^\| `{folder.name}` .*$", (RESULTS / "README.md").read_text(), re.M)
+    assert line.endswith(f"| {len(seconds)} | {sum(seconds) / 3600:.1f} |")
