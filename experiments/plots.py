@@ -12,8 +12,6 @@ from matplotlib.figure import Figure
 
 from mstar.experiments.rows import Row
 
-mpl.use("svg")
-
 GEOMETRY = re.compile(r' (?:d|x|y|transform|style)="[^"]*"')
 LONG_DECIMAL = re.compile(r"-?\d+\.\d{3,}")
 METADATA = re.compile(r"<metadata>.*</metadata>|<!--.*?-->", re.S)
