@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from mstar.agents.policy import distributed
-from mstar.agents.sampling.base import Response, Sampler
+from mstar.agents.sampling.base import Response, RolloutEngine, Sampler
 from mstar.agents.types import Rollout
 from mstar.envs.problem import Problem, Prompt
 from mstar.envs.task import Task
@@ -52,8 +52,55 @@ def collect(
         version=version,
         prompts=distributed.share(prompts),
     )
+    return joined(own, task, problems, prompts)
+
+
+def collect_together(
+    sampler: RolloutEngine,
+    task: Task,
+    problems: Sequence[Problem],
+    groups: Sequence[Sequence[float]],
+    seed: int,
+    version: int,
+) -> list[list[Rollout]]:
+    """What ``collect`` gives for each group of temperatures, sampled in one call of the engine.
+
+    Args:
+        sampler: of the policy as it is now.
+        task: makes the prompts and judges, one group at a time.
+        problems: N problems.
+        groups: of K temperatures each; sample k of every group draws the same random numbers.
+        seed: of the sampling.
+        version: number of rounds that the policy has been trained for.
+
+    Returns:
+        For each group N x K rollouts, problem by problem, on every process.
+    """
+    prompts = prompts_of(task, problems)
+    own_problems, own_prompts = distributed.share(problems), distributed.share(prompts)
+    drawn = sampler.generate(
+        [prompt for prompt in own_prompts for _ in groups], [*groups] * len(own_prompts), seed
+    )
+    judged = [
+        judge_responses(
+            task,
+            own_problems,
+            own_prompts,
+            drawn[place :: len(groups)],
+            [temperatures] * len(own_prompts),
+            version,
+        )
+        for place, temperatures in enumerate(groups)
+    ]
+    return [joined(own, task, problems, prompts) for own in judged]
+
+
+def joined(
+    own: Sequence[Rollout], task: Task, problems: Sequence[Problem], prompts: Sequence[Prompt]
+) -> list[Rollout]:
+    """The rollouts of all processes, on each of them, rewarded as one batch."""
     if distributed.count() == 1:
-        return own
+        return list(own)
     return combine_rewards(gather_rollouts(own, problems, prompts), task)
 
 

@@ -164,6 +164,9 @@ def qwen_images(patch: int) -> dict[str, Any]:
         "patch_size": patch,
         "merge_size": 2,
         "temporal_patch_size": 2,
+        # As published; without them vLLM gives the tower pixels of 0 to 255.
+        "image_mean": [0.48145466, 0.4578275, 0.40821073],
+        "image_std": [0.26862954, 0.26130258, 0.27577711],
     }
 
 
@@ -468,6 +471,9 @@ def glm_images(kind: str) -> dict[str, Any]:
         "patch_size": 8,
         "merge_size": 2,
         "temporal_patch_size": 2,
+        # As published; without them vLLM gives the tower pixels of 0 to 255.
+        "image_mean": [0.48145466, 0.4578275, 0.40821073],
+        "image_std": [0.26862954, 0.26130258, 0.27577711],
     }
 
 

@@ -12,11 +12,10 @@ from mstar.agents.monitor.guards import REFERENCE, Guards
 from mstar.agents.monitor.metrics import health_of, measure
 from mstar.agents.policy import distributed
 from mstar.agents.policy.policy import Policy
-from mstar.agents.rollout import collect, prompts_of, score_table, unique_problems
+from mstar.agents.rollout import collect_together, score_table, unique_problems
 from mstar.agents.sampling.base import RolloutEngine
 from mstar.agents.seeds import mix
 from mstar.agents.types import Alarm, Metrics, Rollout
-from mstar.envs.problem import Prompt
 from mstar.envs.task import Task
 
 
@@ -27,7 +26,7 @@ class EvaluationCost:
     Attributes:
         responses: number of greedy ones, and of samples at the evaluation temperature.
         tokens: number of tokens of these responses.
-        prompt_tokens: number of prompt tokens read for them.
+        prompt_tokens: number of prompt tokens read, for probes too.
         share: their share of all tokens that the evaluation generated.
     """
 
@@ -91,9 +90,10 @@ class Monitor:
     ) -> Evaluation:
         """A greedy response to every validation problem, and samples at each temperature.
 
-        Health of the reward models, drift and alarms are those at `temperature`. Probes are
-        sampled in calls of their own, so that all but one of their samples use the same random
-        numbers as those at `temperature`: differences between temperatures are paired.
+        Health of the reward models, drift and alarms are those at `temperature`. All is sampled in
+        one call, in which every prompt is read once. The samples of a probe are numbered from 0,
+        where the greedy response stands among those at `temperature`, so that all but one of them
+        use the same random numbers: differences between temperatures are paired.
 
         Args:
             number: of the round; the first evaluation must be of the base.
@@ -101,11 +101,14 @@ class Monitor:
             probes: temperatures that a controller asks for.
         """
         samples, before = self._recipe.evaluation.validation_samples, self._sampler.prompt_tokens
-        prompts = prompts_of(self._task, self._problems)
-        rollouts = self._collect(number, [0.0, *[temperature] * samples], prompts)
+        groups = [[0.0, *[temperature] * samples]]
+        groups += [[probe] * samples for probe in sorted({*probes} - {temperature})]
+        seed = mix(self._recipe.run.seed, 0, 3)
+        collected = collect_together(
+            self._sampler, self._task, self._problems, groups, seed, number
+        )
+        rollouts = [rollout for group in collected for rollout in group]
         (prompt_tokens,) = distributed.total(self._sampler.prompt_tokens - before)
-        for probe in sorted({*probes} - {temperature}):
-            rollouts += self._collect(number, [probe] * samples, prompts)
         if self._base is None:
             self._base = BaseResponses.of(self._policy, rollouts, temperature)
         sampled = [rollout for rollout in rollouts if rollout.temperature == temperature]
@@ -125,14 +128,6 @@ class Monitor:
     def restore(self, state: Mapping[str, Any] | None) -> None:
         """Resume from a state."""
         self._base = BaseResponses.from_state(state) if state else None
-
-    def _collect(
-        self, number: int, temperatures: list[float], prompts: list[Prompt]
-    ) -> list[Rollout]:
-        seed = mix(self._recipe.run.seed, 0, 3)
-        return collect(
-            self._sampler, self._task, self._problems, temperatures, seed, number, prompts
-        )
 
 
 def _cost(rollouts: Sequence[Rollout], temperature: float, prompt_tokens: int) -> EvaluationCost:

@@ -121,7 +121,8 @@ class RolloutEngine(ABC):
         """Generate one response to prompt i at each of ``temperatures[i]``, and count the work.
 
         Args:
-            prompts: N prompts.
+            prompts: N prompts. Neighbours may be the same object: each has samples of its own,
+                numbered from 0, and an engine may read them once.
             temperatures: N sequences of finite numbers >= 0; an empty one asks for no response.
             seed: of the sampling.
         """

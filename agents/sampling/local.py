@@ -15,7 +15,7 @@ from mstar.agents.policy.forward import evaluating
 from mstar.agents.policy.merging import merged
 from mstar.agents.policy.policy import Policy
 from mstar.agents.policy.sharding import gathered
-from mstar.agents.sampling.base import Response, RolloutEngine
+from mstar.agents.sampling.base import Response, RolloutEngine, unique_prompts
 from mstar.agents.sampling.decoding import Decoded, DecodingBatch, Prefill, decode, prefill
 from mstar.agents.seeds import named
 from mstar.envs.problem import Prompt
@@ -77,17 +77,30 @@ class LocalSampler(RolloutEngine):
     ) -> list[list[Response]]:
         """Generate one response to prompt i at each of ``temperatures[i]``."""
         results: list[list[Response]] = [[] for _ in prompts]
-        counts = [len(each) for each in temperatures]
+        unique, owners = unique_prompts(prompts)
+        places: list[list[int]] = [[] for _ in unique]  # in `prompts`, of each different one
+        for place, owner in enumerate(owners):
+            places[owner].append(place)
+        counts = [sum(len(temperatures[place]) for place in each) for each in places]
         with torch.no_grad(), self.ready():
-            for batch in self.batches(prompts, counts):
-                start = self.prefill([prompts[i] for i in batch])
-                draws = [
-                    Draw(place, temperature, self.uniforms(seed, prompts[i].key, sample))
-                    for place, i in enumerate(batch)
-                    for sample, temperature in enumerate(temperatures[i])
+            for batch in self.batches(unique, counts):
+                start = self.prefill([unique[i] for i in batch])
+                asked = [
+                    (owner, place, sample)
+                    for owner, i in enumerate(batch)
+                    for place in places[i]
+                    for sample in range(len(temperatures[place]))
                 ]
-                for draw, response in zip(draws, self.decode(start, draws), strict=True):
-                    results[batch[draw.owner]].append(response)
+                draws = [
+                    Draw(
+                        owner,
+                        temperatures[place][sample],
+                        self.uniforms(seed, prompts[place].key, sample),
+                    )
+                    for owner, place, sample in asked
+                ]
+                for (_, place, _), response in zip(asked, self.decode(start, draws), strict=True):
+                    results[place].append(response)
         return results
 
     def record_ladder(self, temperatures: Sequence[float]) -> None:

@@ -165,9 +165,10 @@ class VLLMEngine(RolloutEngine):
             raise ValueError(
                 f"{self.where} gives {count} tokens the log-probability {response.logprob:.2f} and "
                 f"the policy {ours:.2f}, more than rounding: weights did not arrive, or images are "
-                "resized in another way. Without torchvision on this side, start the server with "
-                "--mm-processor-kwargs '{\"use_fast\": false}'; on a CPU, vLLM keeps old weights "
-                "of an output layer that is tied to the embeddings"
+                "read in another way. Without torchvision on this side, start the server with "
+                "--mm-processor-kwargs '{\"use_fast\": false}'; write image_mean and image_std into "
+                "preprocessor_config.json, where vLLM looks for them; on a CPU, vLLM keeps old "
+                "weights of an output layer that is tied to the embeddings"
             )
 
     def _response(self, tokens: list[int], logprobs: list[float]) -> Response:

@@ -2,9 +2,12 @@ from collections.abc import Sequence
 
 from env_doubles import Stored, Stub, task
 
-from mstar.agents.rollout import collect, prompts_of
+from mstar.agents.policy.policy import Policy
+from mstar.agents.rollout import collect, collect_together, prompts_of
 from mstar.agents.sampling.base import Response
+from mstar.agents.sampling.local import LocalSampler
 from mstar.envs.problem import Problem, Prompt
+from mstar.envs.task import Task
 
 
 class Recorder:
@@ -44,3 +47,19 @@ def test_prompts_that_exist_already_are_used() -> None:
     prompts = prompts_of(asked, problems)
     rollouts = collect(sampler, asked, problems, [0.0], seed=0, version=0, prompts=prompts)
     assert all(r.prompt is prompt for r, prompt in zip(rollouts, prompts, strict=True))
+
+
+def test_temperatures_sampled_together_give_the_responses_of_each_sampled_alone(
+    loaded: Policy,
+) -> None:
+    sampler, asked = LocalSampler(loaded, max_new_tokens=6), Task(source="BarChart", seed=1)
+    problems, groups = asked.draw(3), [[0.0, 1.0, 1.0], [0.7, 0.7], [1.3, 1.3]]
+    together = collect_together(sampler, asked, problems, groups, seed=5, version=0)
+    assert sampler.prompts_prefilled == 3  # each prompt is read once for all temperatures
+    for group, rollouts in zip(groups, together, strict=True):
+        alone = collect(sampler, asked, problems, group, seed=5, version=0)
+        assert [r.response.tokens for r in rollouts] == [r.response.tokens for r in alone]
+        assert [r.temperature for r in rollouts] == group * 3
+        assert [(r.problem.id, r.scores) for r in rollouts] == [
+            (r.problem.id, r.scores) for r in alone
+        ]
