@@ -8,6 +8,7 @@ those of most families cost as many tokens as their size asks for.
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -121,7 +122,8 @@ def text(tokenizer: Any, **more: Any) -> dict[str, Any]:
 SQUARE = {"size": {"height": 32, "width": 32}}
 EXPERTS = {"num_experts": 4, "num_experts_per_tok": 2, "moe_intermediate_size": 32}
 ROPE = {"rope_type": "default", "rope_theta": 10000.0}
-MROPE = {**ROPE, "mrope_section": [2, 2, 2], "mrope_interleaved": True}
+SECTIONS = [2, 2, 2]  # half of a head's width
+MROPE = {**ROPE, "mrope_section": SECTIONS, "mrope_interleaved": True}
 SIGLIP = {**vision_sizes(32, 8), "vision_use_head": False}
 QWEN = {
     "start": "<|vision_start|>",
@@ -172,7 +174,7 @@ def qwen_images(patch: int) -> dict[str, Any]:
 
 def qwen2(t: Any) -> Any:
     tower = {"depth": 2, "embed_dim": 32, "num_heads": 2, "mlp_ratio": 2, "hidden_size": WIDTH}
-    rope = {**ROPE, "mrope_section": [2, 2, 2]}
+    rope = {**ROPE, "mrope_section": SECTIONS}
     return tf.Qwen2VLConfig(
         text_config=text(t, rope_parameters=rope), vision_config=tower, **qwen_ids(t)
     )
@@ -187,7 +189,7 @@ def qwen2_5(t: Any) -> Any:
         "out_hidden_size": WIDTH,
         "fullatt_block_indexes": [1],
     }
-    rope = {**ROPE, "mrope_section": [2, 2, 2]}
+    rope = {**ROPE, "mrope_section": SECTIONS}
     return tf.Qwen2_5_VLConfig(
         text_config=text(t, rope_parameters=rope), vision_config=tower, **qwen_ids(t)
     )
@@ -207,7 +209,7 @@ QWEN3_TOWER = {
 def qwen3(kind: str) -> Callable[[Any], Any]:
     def config(t: Any) -> Any:
         tower = dict(QWEN3_TOWER)
-        sizes = text(t, head_dim=12, rope_parameters=MROPE)
+        sizes = text(t, head_dim=WIDTH // HEADS, rope_parameters=MROPE)
         if "3_5" in kind:
             sizes |= HYBRID
         else:
@@ -971,3 +973,8 @@ def spread(model: Any) -> None:
 
 def write_json(path: Path, settings: dict[str, Any]) -> None:
     path.write_text(json.dumps(settings, indent=2))
+
+
+if __name__ == "__main__":  # python tests/tiny_architectures.py FOLDER: one folder for each family
+    for family in FORMS:
+        save_architecture(family, Path(sys.argv[1]) / family)

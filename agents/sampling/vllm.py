@@ -166,8 +166,8 @@ class VLLMEngine(RolloutEngine):
                 f"{self.where} gives {count} tokens the log-probability {response.logprob:.2f} and "
                 f"the policy {ours:.2f}, more than rounding: weights did not arrive, or images are "
                 "read in another way. Without torchvision on this side, start the server with "
-                "--mm-processor-kwargs '{\"use_fast\": false}'; write image_mean and image_std into "
-                "preprocessor_config.json, where vLLM looks for them; on a CPU, vLLM keeps old "
+                "--mm-processor-kwargs '{\"use_fast\": false}'; preprocessor_config.json must have "
+                "image_mean and image_std, which vLLM reads there; on a CPU, vLLM keeps old "
                 "weights of an output layer that is tied to the embeddings"
             )
 

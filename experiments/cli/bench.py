@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, Literal
 
@@ -22,24 +22,52 @@ class BenchOptions:
         fuzz: for the verifier, number of random responses to use instead of the cases.
         seeds: for exploration, number of seeds.
         out: for exploration, a folder for the rows of every seed and the figures.
+        model: for train, a folder or hub name, by default a random LLaVA of 6.6 M weights; for
+            architectures, one or several.
+        dtype: for train, of the weights.
+        lora_rank: for train; 0 trains all weights.
+        gradient_checkpointing: for train, less memory and more time.
+        size: for train, side of the images in pixels.
+        batch: for train, responses that an update learns from; a multiple of 4.
+        updates: for train, of a round.
+        new_tokens: for train, length of a response.
     """
 
-    what: tyro.conf.Positional[Literal["sampler", "verifier", "envs", "judge", "exploration"]]
+    what: tyro.conf.Positional[
+        Literal["sampler", "train", "architectures", "verifier", "envs", "judge", "exploration"]
+    ]
     json: bool = False
     cases: Path | None = None
     fuzz: int = 0
     seeds: int = 20
     out: Path | None = None
+    model: tuple[str, ...] = ()
+    dtype: Literal["float32", "bfloat16"] = "float32"
+    lora_rank: int = 0
+    gradient_checkpointing: bool = False
+    size: int = 112
+    batch: int = 8
+    updates: int = 4
+    new_tokens: int = 64
 
 
 def run(arguments: list[str]) -> None:
-    """``mstar bench sampler|verifier|envs|judge|exploration``."""
+    """``mstar bench sampler|train|architectures|verifier|envs|judge|exploration``."""
     options = tyro.cli(BenchOptions, args=arguments, prog="mstar bench")
     rows: Sequence[dict[str, Any]]
     if options.what == "sampler":
         from mstar.experiments.bench.sampler import bench_sampler
 
         rows = bench_sampler()
+    elif options.what == "train":
+        from mstar.experiments.bench.train import TrainBench, bench_train
+
+        settings = {each.name: getattr(options, each.name) for each in fields(TrainBench)}
+        rows = bench_train(TrainBench(**settings | {"model": "".join(options.model[:1])}))
+    elif options.what == "architectures":
+        from mstar.experiments.bench.architectures import try_models
+
+        rows = try_models(options.model)
     elif options.what == "judge":
         from mstar.experiments.bench.judge import bench_judge
 

@@ -140,9 +140,17 @@ def test_accelerate_reads_each_launch(path: Path) -> None:
     assert config.mixed_precision == "no"
 
 
-def test_four_launches_ship() -> None:
+def test_the_launches_ship() -> None:
     names = [path.stem for path in sorted(LAUNCHES.glob("*"))]
-    assert names == ["cpu-2", "fsdp2", "multi-gpu", "zero3"]
+    assert names == ["cpu-2", "fsdp2", "fsdp2-nodes", "multi-gpu", "slurm", "ssh", "zero3"]
+
+
+def test_several_machines_shard_as_one_does() -> None:
+    one, several = (
+        load_config_from_file(str(LAUNCHES / f"{name}.yaml")) for name in ("fsdp2", "fsdp2-nodes")
+    )
+    assert several.fsdp_config == one.fsdp_config
+    assert (one.num_machines, several.num_machines) == (1, 2)
 
 
 def test_one_process_shares_and_gathers_everything() -> None:
