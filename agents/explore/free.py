@@ -3,67 +3,103 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from statistics import NormalDist
 from typing import Any, ClassVar
 
-from mstar.agents.explore.base import LADDER
-from mstar.agents.explore.importance import evidence, probed
-from mstar.agents.explore.paired import Paired
-from mstar.agents.explore.temperature_belief import Comparison
-from mstar.agents.types import RoundSamples, Samples
+import numpy as np
 
-FEWEST = 30  # problems that evidence is taken from; with fewer, a few weights decide it
+from mstar.agents.config import Recipe
+from mstar.agents.explore.base import LADDER
+from mstar.agents.explore.importance import evidence, probed, yields
+from mstar.agents.explore.paired import START, Paired
+from mstar.agents.explore.temperature_belief import Comparison, Prior, posterior
+from mstar.agents.types import RoundSamples, SamplingPlan
+
+PRIOR = Prior(height=0.08, width=0.65, memory=4.0)
+BARREN = 0.1  # a round that finds a smaller share of what there is to discover tells too little
 
 
 class Free(Paired):
     """Chooses the temperature of the most discovery a token, from samples that are there anyway.
 
-    What is maximised is ``importance.discovery``: the probability that some samples of a problem
+    What is maximised is ``importance.discovery``: the probability that the samples of a problem
     hold a right one, weighted by how rarely the policy is right on it, for the tokens spent. It is
     not Reward-Pass@2, which counts problems that are always solved, from which nothing is learned,
-    and so goes to the lowest temperature as soon as some kinds of problems are solved, while others
-    need a higher one.
+    and so stays at a low temperature when some kinds of problems are solved, while others need a
+    higher one.
 
-    The evidence is that of every round: the training samples, drawn from the policy before its
-    update, and the validation samples at the present temperature, drawn after it. Importance
-    weights make both speak for the temperatures of the ladder around theirs, and the posterior,
-    margin and memory of ``Paired`` do the rest, with the noise that the weights really have.
+    The evidence is the training samples of every round, or the validation samples at the present
+    temperature where those are too few for each problem. Importance weights make them speak for
+    the temperatures of the ladder around theirs, and the posterior and the margin of ``Paired`` do
+    the rest, with the noise that the weights really have.
 
-    Weights degenerate where responses are long: then hardly any response has a likely place at two
-    temperatures. Where a round's samples say nothing about another temperature, the controller
-    probes the neighbours of its own in the next one, as ``Paired`` does. It never sweeps the base.
+    Weights cannot tell of what was never drawn. They degenerate where responses are long, since
+    hardly any is likely at two temperatures; and where a round finds less than ``BARREN`` of what
+    there is to discover, its few right responses say little. Only then is one temperature probed
+    in the next round: that with the largest expected improvement (Mockus 1975).
 
     An engine that does not see logits cannot record the ladder: the run is refused at its start.
+
+    Args:
+        plan: of the first round.
+        recipe: all settings.
+        prior: of discovery over temperature.
+        margin: see ``Paired``.
     """
 
     ladder: ClassVar[tuple[float, ...]] = LADDER
-    _blind = False  # whether the last round's own samples said nothing
+
+    def __init__(
+        self,
+        plan: SamplingPlan,
+        recipe: Recipe,
+        *,
+        prior: Prior = PRIOR,
+        margin: float = 0.3,
+    ) -> None:
+        super().__init__(plan, recipe, prior=prior, margin=margin)
+        self._blind = False  # whether the last round's own samples said too little
 
     def probes(self, round_number: int) -> tuple[float, ...]:
-        """The present temperature alone, unless the weights have degenerated."""
-        if round_number == 0 or not self._blind:
-            return (self._plan.temperature,)
-        return super().probes(round_number)
+        """The present temperature, and one more if the last round's samples said too little."""
+        present = self._plan.temperature
+        if not self._blind:
+            return (present,)
+        return tuple(sorted({present, self._most_promising(round_number)}))
+
+    def _most_promising(self, now: int) -> float:
+        """Of the temperatures of ``START``, that with the largest expected improvement."""
+        grid = np.array([*START, self._plan.temperature])
+        mean, covariance = posterior(self._prior, self._comparisons, grid, now)
+        gain = (mean - mean[-1])[:-1]
+        variance = np.diag(covariance) + covariance[-1, -1] - 2 * covariance[-1]
+        spread = np.sqrt(np.maximum(variance[:-1], 1e-12))
+        normal = NormalDist()
+        improvement = [
+            float(s * normal.pdf(g / s) + g * normal.cdf(g / s))
+            for g, s in zip(gain, spread, strict=True)
+        ]
+        return START[int(np.argmax(improvement))]
 
     def _compared(self, round_number: int, samples: RoundSamples) -> list[Comparison]:
-        """What training samples, validation samples and probes say about temperatures."""
-        trained = [evidence(part, round_number - 1) for part in samples.training if _enough(part)]
+        """What the round's samples, and probes if there were any, say about temperatures."""
+        trained = [evidence(part, round_number - 1) for part in samples.training]
+        found = [each for each in trained if each is not None]
+        told = samples.training if found else samples.validation[:1]
         if len(samples.validation) > 1:
-            validated = [probed(samples.validation, self._plan.temperature, round_number)]
-        else:
-            validated = [evidence(p, round_number) for p in samples.validation if _enough(p)]
-        found = [each for each in (*trained, *validated) if each is not None]
-        self._blind = not any(trained) and (len(samples.validation) > 1 or not found)
+            direct = probed(samples.validation, self._plan.temperature, round_number)
+            found += [] if direct is None else [direct]
+        elif not found:
+            validated = [evidence(part, round_number) for part in samples.validation]
+            found = [each for each in validated if each is not None]
+        self._blind = not found or max(map(yields, told), default=0.0) < BARREN
         return found
 
     def state(self) -> dict[str, Any]:
-        """As of ``Paired``, and whether probes are needed."""
+        """As of ``Paired``, and whether a probe is needed."""
         return {**super().state(), "blind": self._blind}
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """Resume with the comparisons that were made."""
         super().restore(state)
         self._blind = bool(state["blind"])
-
-
-def _enough(samples: Samples) -> bool:
-    return len(samples.right) >= FEWEST

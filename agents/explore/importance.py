@@ -20,7 +20,7 @@ from mstar.agents.types import Samples
 
 Floats = NDArray[np.float64]
 
-DRAWS = 3  # samples of a problem in which a right one is looked for, at most
+DRAWS = 7  # samples of a problem in which a right one is looked for, at most
 EFFECTIVE = 0.3  # least effective share of the draws for a temperature to be estimated
 
 
@@ -168,6 +168,18 @@ def evidence(samples: Samples, round_number: int) -> Comparison | None:
         [each.temperature for each in ordered],
         [each.values * own.cost / each.cost for each in ordered],
     )
+
+
+def yields(samples: Samples) -> float:
+    """Discovery as a share of what there is to discover, in [0, 1]; 0 where it is unknown.
+
+    It is the probability that the other samples of a problem hold a right one, where one is wrong.
+    """
+    own = discovery(samples, samples.temperature)
+    if own is None:
+        return 0.0
+    unseen = float(np.nanmean(1.0 - samples.right))
+    return float(np.nanmean(own.values)) / unseen if unseen else 1.0
 
 
 def _cost(samples: Samples, enough: NDArray[np.bool_], weights: Floats) -> float:

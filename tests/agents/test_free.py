@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from itertools import combinations
 
 import numpy as np
@@ -72,7 +73,7 @@ SOLVED = (6.0, 0.0)
 
 def test_at_its_own_temperature_discovery_is_the_mean_over_all_choices_of_samples() -> None:
     right = np.array([[1.0, 0, 0, 1, 0], [0, 0, 0, 0, 1], [1, 1, 1, 1, np.nan]])
-    found = discovery(Samples(0.8, right, right), 0.8)
+    found = discovery(Samples(0.8, right, right), 0.8, draws=3)
     assert found is not None
     for row, value in zip(right, found.values, strict=True):
         own = [int(x) for x in row[~np.isnan(row)]]
@@ -88,7 +89,7 @@ def test_at_its_own_temperature_discovery_is_the_mean_over_all_choices_of_sample
 @pytest.mark.parametrize(("own", "other"), [(1.0, 0.7), (0.7, 1.0), (0.85, 1.15)])
 def test_samples_at_one_temperature_tell_discovery_at_another(own: float, other: float) -> None:
     logits = world(NOISY, problems=400)
-    found = [discovery(drawn(logits, own, seed=seed), other) for seed in range(8)]
+    found = [discovery(drawn(logits, own, seed=seed), other, draws=3) for seed in range(8)]
     means = [float(d.values.mean()) for d in found if d is not None]
     truth = expected(logits, own, other)
     assert abs(truth - expected(logits, own, own)) > 0.02  # there is something to tell
@@ -132,16 +133,17 @@ def test_samples_keep_the_ladder_that_all_their_responses_have() -> None:
 # The controllers
 
 
-def chosen(controller: Free, worlds: list[Logits]) -> list[float]:
+def chosen(controller: Free, worlds: list[Logits], may_probe: bool = False) -> list[float]:
     """The temperatures of as many rounds; every round draws what the controller asks for."""
     temperatures = []
     for number, logits in enumerate(worlds):
-        temperature = controller.plan().temperature
-        assert controller.probes(number) == (temperature,)
-        seen = drawn(logits[::2], temperature, 4, seed=number)
-        trained = (drawn(logits, temperature, seed=100 + number),) if number else ()
-        controller.observe(number, METRICS, RoundSamples((seen,), trained))
+        probes = controller.probes(number)
+        seen = tuple(drawn(logits[::2], t, 4, seed=number) for t in probes)
+        plan = controller.plan().temperature
+        trained = (drawn(logits, plan, seed=100 + number),) if number else ()
+        controller.observe(number, METRICS, RoundSamples(seen, trained))
         temperatures.append(controller.plan().temperature)
+        assert len(probes) == 1 or may_probe
     return temperatures
 
 
@@ -150,8 +152,12 @@ def test_free_cools_where_noise_hides_the_answers_and_never_probes() -> None:
 
 
 def test_free_warms_for_what_is_left_once_the_rest_is_solved() -> None:
-    solved = chosen(Free(PLAN, Recipe()), [world(SOLVED, HIDDEN)] * 6)
-    assert solved[-1] > 1.2
+    assert chosen(Free(PLAN, Recipe()), [world(SOLVED, HIDDEN)] * 6, may_probe=True)[-1] > 1.2
+
+
+def test_free_finds_back_from_a_temperature_at_which_nothing_is_right() -> None:
+    cold = replace(PLAN, temperature=0.3)
+    assert chosen(Free(cold, Recipe()), [world((0.0, 4.0))] * 8, may_probe=True)[-1] > 1.0
 
 
 def test_free_probes_only_after_a_round_that_says_nothing() -> None:
@@ -160,14 +166,16 @@ def test_free_probes_only_after_a_round_that_says_nothing() -> None:
     silent = Samples(1.0, seen.right, seen.rank, seen.tokens)
     controller.observe(0, METRICS, RoundSamples((silent,)))
     probes = controller.probes(1)
-    assert len(probes) == 3
+    assert len(probes) == 2
     told = tuple(drawn(logits, t, 4) for t in probes)
     controller.observe(1, METRICS, RoundSamples(told, (silent,)))
     assert controller.plan().temperature != 1.0
-    assert len(controller.probes(2)) == 3
+    assert len(controller.probes(2)) == 1  # that probe and its neighbours are known now
+    controller.observe(2, METRICS, RoundSamples((silent,)))
+    assert len(controller.probes(3)) == 2
     present = controller.plan().temperature
-    controller.observe(2, METRICS, RoundSamples((drawn(logits, present),), ()))
-    assert controller.probes(3) == (controller.plan().temperature,)
+    controller.observe(3, METRICS, RoundSamples((drawn(logits, present),), ()))
+    assert controller.probes(4) == (controller.plan().temperature,)
 
 
 def test_tampo_follows_the_formulas_of_the_paper() -> None:

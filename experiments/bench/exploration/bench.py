@@ -14,17 +14,16 @@ import numpy as np
 from mstar.agents.config import Recipe
 from mstar.agents.explore.base import ExplorationController
 from mstar.agents.explore.catalog import CONTROLLERS
-from mstar.agents.explore.samples import reward_pass_2_at
 from mstar.agents.explore.sweep import RewardPass2
 from mstar.agents.registry import resolve
-from mstar.agents.types import Metrics, RoundSamples, Samples, SamplingMetrics, SamplingPlan
+from mstar.agents.types import RoundSamples, SamplingPlan
 from mstar.experiments.bench.exploration.figures import write_figures
 from mstar.experiments.bench.exploration.scenarios import REPORTED, ROUNDS, TUNING, varied
 from mstar.experiments.bench.exploration.simulated_policy import (
     CANDIDATES,
     SimulatedPolicy,
     SimulatedProblems,
-    entropy,
+    metrics_of,
     reward_pass_2,
     reward_pass_2_curve,
 )
@@ -125,24 +124,8 @@ def run_course(
         probes = controller.probes(number)
         extra += PROBLEMS * samples * (len(probes) - 1)
         probed = held_out.sample(policy, probes)
-        controller.observe(number, _dynamics(policy, probed), RoundSamples(probed))
+        controller.observe(number, metrics_of(policy, probed), RoundSamples(probed))
     return Course(tuple(regret), tuple(temperatures), extra)
-
-
-def _dynamics(policy: SimulatedPolicy, probed: Sequence[Samples]) -> Metrics:
-    surprise = entropy(policy)
-    spread = {}
-    for part in probed:
-        k = part.right.shape[1]
-        spread[part.temperature] = SamplingMetrics(
-            pass_1=float(part.right.mean()),
-            pass_k=float(part.right.any(axis=1).mean()),
-            reward_pass_2=float(reward_pass_2_at(part, k).mean()),
-            entropy=surprise,
-            distinct=float("nan"),
-            length=float("nan"),
-        )
-    return Metrics(PROBLEMS, probed[0].right.shape[1], float("nan"), spread)
 
 
 def bench_exploration(

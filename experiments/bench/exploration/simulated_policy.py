@@ -24,7 +24,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mstar.agents.explore.base import COOLEST, HOTTEST
-from mstar.agents.types import Samples
+from mstar.agents.explore.samples import reward_pass_2_at
+from mstar.agents.types import Metrics, Samples, SamplingMetrics
 
 Floats = NDArray[np.float64]
 
@@ -97,9 +98,8 @@ CERTAINTY = (
 
 def pass_k(policy: SimulatedPolicy, temperature: float, k: int) -> float:
     """Pass@K over all problems."""
-    nodes = _nodes()
     return float(
-        1 - np.mean([((1 - kind.right(nodes, temperature)) ** k).mean() for kind in policy])
+        1 - np.mean([((1 - kind.right(nodes(), temperature)) ** k).mean() for kind in policy])
     )
 
 
@@ -117,7 +117,7 @@ def reward_pass_2_curve(policy: SimulatedPolicy, temperatures: Floats, k: int) -
     ways = [comb(k, n) for n in range(k + 1)]
     missed = np.zeros(len(temperatures))
     for kind in policy:
-        right = kind.right(_nodes()[None], temperatures[:, None])  # (T, nodes)
+        right = kind.right(nodes()[None], temperatures[:, None])  # (T, nodes)
         both_wrong = _missed(k, kind.trust)
         chance = [ways[n] * right**n * (1 - right) ** (k - n) * both_wrong[n] for n in range(k - 1)]
         missed += np.sum(chance, axis=0).mean(axis=1)
@@ -128,13 +128,30 @@ def entropy(policy: SimulatedPolicy) -> float:
     """Mean entropy over the answers at temperature 1, in nats."""
     found = []
     for kind in policy:
-        right = kind.right(_nodes(), 1.0)
+        right = kind.right(nodes(), 1.0)
         rest = 1 - right
         many = np.exp(kind.tail - kind.gap) / (1 + np.exp(kind.tail - kind.gap))
         wrong = -(1 - many) * np.log(1 - many) - many * (np.log(many) - kind.tail)
         plain = -right * np.log(right + 1e-300) - rest * np.log(rest + 1e-300)
         found.append(float((plain + rest * wrong).mean()))
     return float(np.mean(found))
+
+
+def metrics_of(policy: SimulatedPolicy, probed: Sequence[Samples]) -> Metrics:
+    """What an evaluation of a simulated policy measures."""
+    surprise = entropy(policy)
+    spread = {}
+    for part in probed:
+        k = part.right.shape[1]
+        spread[part.temperature] = SamplingMetrics(
+            pass_1=float(part.right.mean()),
+            pass_k=float(part.right.any(axis=1).mean()),
+            reward_pass_2=float(reward_pass_2_at(part, k).mean()),
+            entropy=surprise,
+            distinct=float("nan"),
+            length=float("nan"),
+        )
+    return Metrics(len(probed[0].right), probed[0].right.shape[1], float("nan"), spread)
 
 
 def _missed(k: int, trust: float) -> Floats:
@@ -147,7 +164,8 @@ def _missed(k: int, trust: float) -> Floats:
 
 
 @cache
-def _nodes() -> Floats:
+def nodes() -> Floats:
+    """Difficulties that represent all problems, (NODES,)."""
     return np.array([NormalDist().inv_cdf((i + 0.5) / NODES) for i in range(NODES)])
 
 
