@@ -22,6 +22,14 @@ from mstar.experiments.bench.exploration.bench import (
     contenders,
     run_course,
 )
+from mstar.experiments.bench.exploration.learner import (
+    SELDOM,
+    accuracy,
+    bench_learning,
+    learned,
+    learning_table,
+    sampled,
+)
 from mstar.experiments.bench.exploration.sample_allocation import RULES, replay
 from mstar.experiments.bench.exploration.scenarios import REPORTED, ROUNDS, TUNING, varied
 from mstar.experiments.bench.exploration.simulated_policy import (
@@ -189,6 +197,46 @@ def test_ours_has_less_than_half_the_regret_of_the_published_sweep() -> None:
     samples = {row["controller"]: row["samples"] for row in rows}
     assert regret["paired"] < regret[PUBLISHED] / 2
     assert samples["paired"] < samples[PUBLISHED]
+
+
+# A policy that learns
+
+
+def test_samples_of_a_learning_policy_follow_its_formula_and_their_weights_have_mean_1() -> None:
+    kinds, difficulty = SELDOM[::3], np.zeros(6000)
+    seen = sampled(kinds, difficulty, 0.8, 8, np.random.default_rng(0), (0.7, 1.0))
+    for place, kind in enumerate(kinds):
+        share = float(kind.right(np.zeros(1), 0.8)[0])
+        assert seen.right[place::3].mean() == pytest.approx(share, abs=0.01)
+    for other in (0.7, 1.0):
+        weights = np.exp(seen.ladder[other] - seen.ladder[0.8])
+        assert weights.mean() == pytest.approx(1.0, abs=0.05)
+        shares = [float(kind.right(np.zeros(1), other)[0]) for kind in kinds]
+        assert (weights * seen.right).mean() == pytest.approx(np.mean(shares), abs=0.01)
+
+
+def test_only_what_was_found_is_learned() -> None:
+    right = np.zeros((9, 4))
+    right[0] = 1.0
+    kinds = SELDOM[2:5]
+    after = learned(kinds, Samples(1.0, right, right))
+    assert after[1:] == kinds[1:]
+    assert accuracy(after[:1]) > accuracy(kinds[:1])
+
+
+def test_a_base_that_seldom_succeeds_is_as_rare_as_it_says() -> None:
+    shares = {t: pass_k(SELDOM, t, 1) for t in (0.7, 1.0)}
+    assert 0.03 < shares[0.7] < 0.08
+    assert 0.01 < shares[1.0] < 0.03
+
+
+def test_discovery_leads_further_than_reward_pass_2_where_right_answers_are_rare() -> None:
+    names = ("oracle of discovery", "oracle of Reward-Pass@2")
+    rows = bench_learning([0], names)
+    reached = {r["controller"]: r["accuracy"][0] for r in rows if r["scenario"] == "seldom right"}
+    assert reached["oracle of discovery"] > reached["oracle of Reward-Pass@2"] + 5
+    assert rows == bench_learning([0], names)
+    assert learning_table(rows).count("\n") == len(rows) + 1
 
 
 # Samples by prompt, replayed

@@ -18,6 +18,7 @@ from mstar.agents.explore.sweep import RewardPass2
 from mstar.agents.registry import resolve
 from mstar.agents.types import RoundSamples, SamplingPlan
 from mstar.experiments.bench.exploration.figures import write_figures
+from mstar.experiments.bench.exploration.learner import bench_learning
 from mstar.experiments.bench.exploration.scenarios import REPORTED, ROUNDS, TUNING, varied
 from mstar.experiments.bench.exploration.simulated_policy import (
     CANDIDATES,
@@ -192,19 +193,21 @@ def run_exploration(seeds: int, out: Path | None) -> list[Row]:
 
     Args:
         seeds: how many seeds of the reported scenarios: 0, 1, 2, ...
-        out: folder for the figures, ``regret.jsonl``, and ``tuning.jsonl`` for the scenarios that
-            `paired` was tuned on; None makes the summary only.
+        out: folder for the figures, ``regret.jsonl``, ``learning.jsonl`` for the policies that
+            learn, and ``tuning.jsonl`` for the scenarios that `paired` was tuned on; None makes the
+            summary only.
     """
     if seeds < 1:
         raise ValueError(f"seeds must be at least 1, got {seeds}")
-    rows = bench_exploration(range(seeds), REPORTED)
+    rows, learning = bench_exploration(range(seeds), REPORTED), bench_learning(range(seeds))
     if out is not None:
         out.mkdir(parents=True, exist_ok=True)
         write_rows(out / "regret.jsonl", rows)
+        write_rows(out / "learning.jsonl", learning)
         write_rows(out / "tuning.jsonl", bench_exploration(TUNING_SEEDS, TUNING, SWEEPING))
         write_figures(out, rows)
     found = []
-    for row in rows:
+    for row in (*rows, *learning):
         regret = estimate([np.array(row["regret"])])
         found.append(
             {

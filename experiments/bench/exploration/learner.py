@@ -282,5 +282,5 @@ def learning_table(rows: Sequence[Row]) -> str:
             f"| {row['scenario']} | {row['controller']} | {shown} | {row['samples']:,} | "
             f"{first:.2f} to {last:.2f} |"
         )
-    head = "| policy | controller | accuracy, % | templates learned, % | regret | probes | temperature |"
+    head = "| policy | controller | accuracy, % | templates, % | regret | probes | temperature |"
     return table(head, lines)
