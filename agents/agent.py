@@ -26,6 +26,8 @@ from mstar.agents.policy.policy import Policy
 from mstar.agents.pseudo_labels import draw_problems
 from mstar.agents.registry import resolve
 from mstar.agents.rollout import unique_problems
+from mstar.agents.sampling.base import Sampler
+from mstar.agents.sampling.distorted import DistortingSampler, fading
 from mstar.agents.sampling.engine import sampler_of
 from mstar.agents.seeds import mix
 from mstar.agents.types import (
@@ -63,6 +65,8 @@ class Agent(ABC):
         inherits: what a round takes over from the one before; with "nothing", every round is
             trained from the base.
         sampler: of the policy.
+        training_sampler: that sampler, or one that shows it distorted images too; see
+            ``DistortingSampler``.
         controller, mixing, guards: what ``plan`` asks.
         monitor: evaluates the policy.
         drawn: the problems of the present round, before phrasing.
@@ -95,6 +99,9 @@ class Agent(ABC):
             "controller", CONTROLLERS, recipe.exploration.controller
         )(first_plan, recipe)
         self.sampler.record_ladder(self.controller.ladder)
+        self.training_sampler: Sampler = self.sampler
+        if share := recipe.sampling.distorted:
+            self.training_sampler = DistortingSampler(self.sampler, share, self._distortion)
         self.mixing: Mixing = resolve("mixing", MIXINGS, recipe.mixing.rule)(recipe)
         self.guards = Guards(recipe, (task.panel, validation.panel))
         self.monitor = Monitor(policy, self.sampler, validation, recipe, self.guards)
@@ -311,6 +318,11 @@ class Agent(ABC):
     @property
     def _token_budget(self) -> float:
         return self.recipe.run.token_budget or inf
+
+    def _distortion(self) -> float:
+        """Strength of the distortion in the present round."""
+        progress = self.rounds_done / max(1, self.recipe.run.rounds - 1)
+        return fading(self.recipe.sampling.distortion, progress)
 
     def _start_clock(self) -> None:
         self._clock, self._seconds = time.monotonic(), {}

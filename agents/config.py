@@ -176,6 +176,12 @@ class SamplingConfig:
     warming: float = 1.0
     """With ``by-prompt``: by what factor the temperature of a problem rises each time that it was
     sampled without a right response, in this round or in earlier ones; 1: it never does."""
+    distorted: float = 0.0
+    """Share of the responses to a problem that are sampled from a distorted image and learned from
+    as responses to the clean one (NoisyRollout), in [0, 1)."""
+    distortion: float = 0.25
+    """Strength of that distortion at the start, in (0, 1]: the share of noise in the image's
+    variance. It fades out over the rounds of the run."""
     max_new_tokens: int | None = None
     """Longest response, in tokens; None: 64 for the embedded model, 1,024 for any other. What it
     cuts off is not right and not learned from; see ``unfinished``."""
@@ -200,6 +206,11 @@ class SamplingConfig:
         _at_least(1, self, "prompts", "samples", "initial_samples", "batch_rows")
         if self.max_new_tokens is not None:
             _at_least(1, self, "max_new_tokens")
+        if not 0 <= self.distorted < 1 or not 0 < self.distortion <= 1:
+            raise ValueError(
+                f"distorted must lie in [0, 1) and distortion in (0, 1], got {self.distorted} and "
+                f"{self.distortion}"
+            )
         if not 1 <= self.warming < inf:
             raise ValueError(f"warming must be 1 or more, and finite, got {self.warming}")
         if self.warming > 1 and self.allocation != "by-prompt":
@@ -780,6 +791,7 @@ def spanning(recipe: Recipe) -> list[str]:
     found = {
         f"the schedule {recipe.optim.schedule!r}": not recipe.optim.schedule.startswith("constant"),
         "the controller 'schedule'": recipe.exploration.controller == "schedule",
+        "distorted": bool(recipe.sampling.distorted),
         "unlabelled_start": bool(recipe.mixing.unlabelled and recipe.mixing.unlabelled_start),
     }
     return [name for name, spread in found.items() if spread]

@@ -38,7 +38,7 @@ class SelfEvolving(Agent):
         self._trainer: LiveTrainer | None = None
         self._allocation: SampleAllocation | None = None
         if self.recipe.sampling.allocation == "by-prompt":
-            self._allocation = SampleAllocation(self.sampler, self.task, self.recipe)
+            self._allocation = SampleAllocation(self.training_sampler, self.task, self.recipe)
         self._refresh: JudgeRefresh | None = None
         if self.recipe.rewards.judge_refresh:
             judge = step_judge_in(self.task.panel)
@@ -93,7 +93,7 @@ class SelfEvolving(Agent):
         allocation = self._allocation
         if allocation is None:
             return collect(
-                self.sampler,
+                self.training_sampler,
                 self.task,
                 self.draw(number, plan),
                 [plan.temperature] * plan.samples,

@@ -42,7 +42,7 @@ class Star(ReSTEM):
         problems = [rollout.problem for rollout in unsolved]
         texts = {problem.id: self._text_with_hint(problem) for problem in problems}
         hinted = collect(
-            HintingSampler(self.sampler, texts),
+            HintingSampler(self.training_sampler, texts),
             self.task,
             problems,
             [plan.temperature] * plan.samples,

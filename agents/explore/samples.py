@@ -14,13 +14,13 @@ from mstar.agents.types import Rollout, Samples
 
 
 def samples_of(rollouts: Sequence[Rollout], rank: str) -> tuple[Samples, ...]:
-    """Rollouts by temperature, ascending; greedy and extra ones are left out.
+    """Rollouts by temperature, ascending; greedy, extra and distorted ones are left out.
 
     Args:
         rollouts: of N problems.
         rank: the ranking score.
     """
-    plain = [r for r in rollouts if r.temperature > 0 and not r.extra]
+    plain = [r for r in rollouts if r.temperature > 0 and not r.extra and not r.response.distorted]
     groups = [[plain[i] for i in members] for members in by_problem(plain).values()]
     found = []
     for temperature in sorted({r.temperature for r in plain}):

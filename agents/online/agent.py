@@ -63,7 +63,8 @@ class Online(Agent):
     def prepare(self) -> None:
         """Make the bridge and the trainer's thread."""
         recipe, policy = self.recipe, self.policy
-        self.bridge = TrlBridge(policy, self.sampler, self.task, recipe.run.seed, self.record_time)
+        sampler = self.training_sampler
+        self.bridge = TrlBridge(policy, sampler, self.task, recipe.run.seed, self.record_time)
         self._thread: TrainerThread[RoundBatch, FinetuneResult] = TrainerThread("online-trainer")
         # Copied now: a resumed policy is no longer the base.
         self._base = copy.deepcopy(policy.model) if recipe.run.agent == "online-dpo" else None

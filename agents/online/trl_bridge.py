@@ -157,9 +157,13 @@ class TrlBridge:
         return tokens[:cut] or [self.policy.processor.tokenizer.pad_token_id]
 
     def rollout(self, key: str, tokens: list[int]) -> Rollout | None:
-        """The scored response with these tokens to the prompt with this key, if it was not cut."""
+        """The scored response with these tokens to the prompt with this key, if it was not cut.
+
+        None too for one that was sampled from a distorted image: the trainer sees the clean one.
+        """
         for rollout in self.scored:
-            if rollout.prompt.key == key and list(rollout.response.tokens) == tokens:
+            clean = not rollout.response.distorted
+            if clean and rollout.prompt.key == key and list(rollout.response.tokens) == tokens:
                 return rollout if self.learnable(rollout) == tokens else None
         return None
 

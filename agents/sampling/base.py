@@ -41,6 +41,7 @@ class Response:
         ladder: by temperature, the sum of the log-probabilities that `tokens` have there, in nats:
             at each temperature of the engine's ladder, and at that the response was drawn at if it
             is above 0; empty where the engine has no ladder.
+        distorted: whether it answers to a distorted image; see ``DistortingSampler``.
     """
 
     text: str
@@ -50,6 +51,7 @@ class Response:
     certainty: float
     finished: bool
     ladder: Mapping[float, float] = field(default_factory=dict)
+    distorted: bool = False
 
 
 class Sampler(Protocol):

@@ -368,6 +368,7 @@ def write_rollouts(path: Path, rollouts: Sequence[Rollout], kept: set[int]) -> N
         "temperature": [r.temperature for r in rollouts],
         "version": [r.version for r in rollouts],
         "extra": [r.extra for r in rollouts],
+        "distorted": [r.response.distorted for r in rollouts],
         "reward": [r.reward for r in rollouts],
         "kept": [i in kept for i in range(len(rollouts))],
         "oracle": [_is_right(r) for r in rollouts],
