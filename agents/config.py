@@ -25,9 +25,9 @@ from mstar.envs.task import Form
 from mstar.envs.variants.instructions import FORM_INSTRUCTIONS
 from mstar.envs.variants.phrasing import Axis
 from mstar.rewards.models.format import ResponseForm
+from mstar.rewards.pseudo_labels import VOTES, VoteName
 from mstar.rewards.rules import RULES
 from mstar.rewards.verifier.unfinished import Unfinished
-from mstar.rewards.voting import VOTES, VoteName
 
 Schedule = Literal["constant", "constant_with_warmup", "linear", "cosine"]
 SelectionRule = Literal["all", "random-k", "top-k", "shortest-k", "threshold"]
@@ -268,7 +268,9 @@ class MixingConfig:
     """Share of the training problems whose answers are withheld. A vote among the responses to
     such a problem decides which of them pass the gate."""
     vote: VoteName = "guarded"
-    """That vote: ``vote`` as in the paper, or ``guarded``. Votes are weighted by ``rank``."""
+    """That vote: ``vote`` as in the paper; ``guarded``; ``agreement``, with which a response passes
+    the more often the more agree with it; or ``judged``, the same, reweighted within bounds by
+    ``rank``. Votes are weighted by ``rank``."""
     rule: Annotated[str, choice(MIXINGS, "mixing")] = "scheduled"
     """``scheduled``: by ``unlabelled_start``. ``adaptive``: unlabelled problems as far as the vote
     on validation problems proves right, worked examples as far as problems stay unsolved."""
@@ -553,6 +555,15 @@ class Recipe:
             raise ValueError(
                 "vLLM does not report how certain the policy is, so rank cannot be "
                 "'self_certainty'; give another --rank, such as reward"
+            )
+        if (
+            self.mixing.unlabelled
+            and self.mixing.vote == "judged"
+            and (self.selection.rank == "self_certainty")
+        ):
+            raise ValueError(
+                "vote 'judged' is reweighted by a judge that does not learn, and rank is "
+                "'self_certainty', the policy's own; give --rank process with process in the panel"
             )
         if self.mixing.worked_examples and self.learns_online:
             raise ValueError(

@@ -15,7 +15,8 @@ from mstar.envs.problem import Problem
 from mstar.envs.task import Task
 from mstar.envs.variants.unlabelled import is_right
 from mstar.rewards.base import Scores
-from mstar.rewards.voting import PSEUDO_LABELS, VoteName, vote_weights
+from mstar.rewards.pseudo_labels import PSEUDO_LABELS, VoteName
+from mstar.rewards.voting import vote_weights
 
 SCORE = "pseudo"
 
@@ -58,7 +59,8 @@ class PseudoAccuracy:
     Attributes:
         problems: unlabelled ones whose withheld answer is known.
         labelled: share of them that got a pseudo-label.
-        label_accuracy: share of the pseudo-labels that are right; NaN without any.
+        label_accuracy: share of the pseudo-labels that are right, NaN without any; where a vote
+            has no single winner, a problem counts by the share of its passing responses.
         reward_accuracy: share of the verdicts on single responses, of those problems, that are
             those of the withheld labels; high even for wrong labels if wrong answers scatter
             (arXiv 2504.16084).
@@ -72,7 +74,7 @@ class PseudoAccuracy:
 
 def pseudo_accuracy(rollouts: Sequence[Rollout]) -> PseudoAccuracy | None:
     """Measured by the withheld answers; None where no problem is unlabelled."""
-    elected: list[bool | None] = []
+    elected: list[float | None] = []
     agreed: list[bool] = []
     for members in by_problem(rollouts).values():
         group = [rollouts[i] for i in members]
@@ -83,7 +85,7 @@ def pseudo_accuracy(rollouts: Sequence[Rollout]) -> PseudoAccuracy | None:
             continue
         verdicts = [r.scores[SCORE] for r in group]
         winners = [was for was, verdict in zip(right, verdicts, strict=True) if verdict == 1.0]
-        elected.append(winners[0] if winners else None)
+        elected.append(float(np.mean([bool(was) for was in winners])) if winners else None)
         if winners:
             agreed += [(v == 1.0) == was for v, was in zip(verdicts, right, strict=True)]
     if not elected:

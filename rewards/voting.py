@@ -1,24 +1,18 @@
-"""Votes of a group of responses: equivalent answers counted together, and pseudo-labels.
+"""Votes of a group of responses: equivalent answers counted together, and hard votes with a winner.
 
-A pseudo-label replaces the reference answer of an unlabelled problem: a weighted vote over the
-answers of the group, as a score for each response. Another way to vote = one function of a group
-and its weights, its name in ``VoteName``, and one line in ``PSEUDO_LABELS``.
+``pseudo_labels`` has the votes that can stand in for a label, by name.
 """
 
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Sequence
-from typing import Literal, get_args
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mstar.rewards.base import Attempt, Scores
 from mstar.rewards.verifier.verify import equivalent, extract
-
-VoteName = Literal["vote", "guarded"]
-VOTES: tuple[VoteName, ...] = get_args(VoteName)
 
 # Fractions of the group's total weight; chosen from the label accuracy of the embedded model's
 # first votes.
@@ -115,12 +109,6 @@ def guarded_vote(group: Sequence[Attempt], weights: Sequence[float]) -> Scores:
         ],
         np.float32,
     )
-
-
-PSEUDO_LABELS: dict[VoteName, Callable[[Sequence[Attempt], Sequence[float]], Scores]] = {
-    "vote": plain_vote,
-    "guarded": guarded_vote,
-}
 
 
 def _tally(answers: Sequence[str | None], weights: Sequence[float]) -> dict[str, float]:

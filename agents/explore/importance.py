@@ -20,7 +20,7 @@ from mstar.agents.types import Samples
 
 Floats = NDArray[np.float64]
 
-DRAWS = 7  # samples of a problem in which a right one is looked for, at most
+DRAWS = 5  # samples of a problem in which a right one is looked for, at most
 EFFECTIVE = 0.3  # least effective share of the draws for a temperature to be estimated
 
 

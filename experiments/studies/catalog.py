@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any, get_args
+from typing import Any
 
 from mstar.agents.catalog import ONLINE_AGENTS
 from mstar.agents.explore.catalog import CONTROLLERS
 from mstar.experiments.run.recipes import CONTINUOUS, RECIPES
 from mstar.experiments.studies.study import Study, TuningGrid
-from mstar.rewards.voting import VoteName
+from mstar.rewards.pseudo_labels import VOTES
 
 # One rate for all updates of a run. With a warm-up, agents that begin a new optimizer every round
 # would warm up again every round, and spend most of a short round below the rate of the others.
@@ -230,6 +230,8 @@ EXPLORATION = Study(
 LABELS = 128  # number of labelled problems, unless the arm says otherwise
 FEW = {"unlabelled": 1 - LABELS / POOL}
 NONE = {"unlabelled": 1.0}
+# The process reward reweights the vote; what is learned is drawn at random as in the other arms.
+JUDGE = {"judged": {"panel": ("correctness", "format", "process"), "rank": "process"}}
 
 UNLABELLED = Study(
     question="Do problems without answers help, and what keeps their pseudo-labels reliable?",
@@ -239,9 +241,10 @@ UNLABELLED = Study(
         "learns from pseudo-labels, voted answers to the other problems, once P % of the rounds "
         "have passed. adaptive adds unlabelled problems only as far as the vote is right on "
         "validation problems. gold is mix-in-0 with a quarter of its training examples taken from "
-        "32 worked solutions; adaptive-gold is adaptive with at most that share. The last four "
-        "arms have no labels at all: they use M-STaR's plain vote or the guarded one, with alarms "
-        "that act or only warn. All arms sample in the same way. The learning rate is constant, "
+        "32 worked solutions; adaptive-gold is adaptive with at most that share. The arms "
+        "named by a vote have no labels at all: they use M-STaR's plain vote, the guarded one, "
+        "agreement without a winner, or that reweighted by the process reward, with alarms that "
+        "act or only warn. All arms sample in the same way. The learning rate is constant, "
         "without warm-up."
     ),
     base=EQUAL.replace(training_problems=POOL, rounds=8, prompts=LABELS, updates=8),
@@ -255,13 +258,17 @@ UNLABELLED = Study(
         "gold": {**FEW, "worked_examples": 0.25},
         "adaptive-gold": {**FEW, "mixing": "adaptive", "worked_examples": 0.25},
         **{
-            f"{vote}-{guards}": {**NONE, "vote": vote, "guards": guards}
-            for vote in get_args(VoteName)
+            f"{vote}-{guards}": {**NONE, **JUDGE.get(vote, {}), "vote": vote, "guards": guards}
+            for vote in VOTES
             for guards in ("watch", "act")
         },
     },
     baseline="few-labels",
-    optional=("mix-in-25", "mix-in-75"),
+    optional=(
+        "mix-in-25",
+        "mix-in-75",
+        *(f"{vote}-{guards}" for vote in ("agreement", "judged") for guards in ("watch", "act")),
+    ),
 )
 
 WHOLE_ROUND = {"batch": 64, "minibatches": 4}  # all responses of a round, in 4 updates

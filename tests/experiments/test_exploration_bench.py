@@ -30,7 +30,7 @@ from mstar.experiments.bench.exploration.learner import (
     learning_table,
     sampled,
 )
-from mstar.experiments.bench.exploration.sample_allocation import RULES, replay
+from mstar.experiments.bench.exploration.sample_allocation import RULES, replay, replay_warming
 from mstar.experiments.bench.exploration.scenarios import REPORTED, ROUNDS, TUNING, varied
 from mstar.experiments.bench.exploration.simulated_policy import (
     CERTAINTY,
@@ -240,6 +240,27 @@ def test_discovery_leads_further_than_reward_pass_2_where_right_answers_are_rare
 
 
 # Samples by prompt, replayed
+
+
+def test_without_warming_the_replay_is_that_of_by_prompt() -> None:
+    found = measured("base", "process")
+    right = [found[heat].right for heat in sorted(found)]
+    plain = replay(found[0.6].right, RULES["by-prompt"])
+    same = replay_warming(right, sorted(found).index(0.6), 0)
+    for name in plain:
+        assert np.mean(same[name]) == pytest.approx(np.mean(plain[name]), abs=0.03)
+
+
+def test_warming_helps_where_the_round_is_too_cold_and_harms_where_it_is_not() -> None:
+    found = measured("base", "process")
+    right = [found[heat].right for heat in sorted(found)]
+    solved = {
+        (start, step): replay_warming(right, sorted(found).index(start), step)["solved"].mean()
+        for start in (0.3, 1.0)
+        for step in (0, 1)
+    }
+    assert solved[0.3, 1] > solved[0.3, 0] + 0.03
+    assert solved[1.0, 1] < solved[1.0, 0] - 0.03
 
 
 def test_by_prompt_finds_more_from_no_more_samples_and_mixed_groups_alone_find_less() -> None:

@@ -34,6 +34,7 @@ from mstar.envs.variants.unlabelled import withhold
 from mstar.experiments.run.round_row import describe
 from mstar.rewards import Correctness, RewardPanel, SelfCertainty
 from mstar.rewards.base import Answer, Attempt
+from mstar.rewards.soft_votes import agreement_vote, judged_factor, judged_vote
 from mstar.rewards.voting import guarded_vote, plain_vote, vote_weights
 
 KIND = Answer("number", "")
@@ -53,6 +54,53 @@ def test_the_vote_is_weighted() -> None:
     group = responses("3", "3", "5", None)
     assert plain_vote(group, [1, 1, 1, 9]).tolist() == [1, 1, 0, 0]
     assert plain_vote(group, [0.2, 0.2, 0.9, 1]).tolist() == [0, 0, 1, 0]
+
+
+def test_with_agreement_a_response_passes_as_often_as_others_agree_with_it() -> None:
+    passed = np.zeros(4)
+    for place in range(400):  # as many groups, each with draws of its own
+        group = [replace(a, group=f"g{place}") for a in responses("3", "3.0", "5", None)]
+        passed += agreement_vote(group, ones(group)) / 400
+    assert passed[:2] == pytest.approx([0.5**0.7] * 2, abs=0.06)
+    assert passed[2] == pytest.approx(0.25**0.7, abs=0.06)
+    assert passed[3] == 0
+    group = responses("3", "3", "5")
+    assert agreement_vote(group, ones(group)).tolist() == agreement_vote(group, [9, 0, 1]).tolist()
+    assert agreement_vote(responses("3", "3"), [1, 1]).tolist() == [1, 1]
+    assert np.isnan(agreement_vote(responses(None, None), [1, 1])).all()
+
+
+def test_the_judge_moves_agreement_within_its_bounds_alone() -> None:
+    factors = judged_factor(np.linspace(0, 1, 101))
+    assert (np.diff(factors) >= 0).all()
+    assert 0.8 <= factors.min() < 0.81
+    assert 1.18 < factors.max() <= 1.2
+    kept = {0.0: 0.0, 0.7: 0.0, 1.0: 0.0}
+    for score in kept:
+        for place in range(400):
+            group = [replace(a, group=f"g{place}") for a in responses("3", "5", "7", "9")]
+            kept[score] += float(judged_vote(group, [score, 0.7, 0.7, 0.7])[0]) / 400
+    assert kept[0.0] < kept[0.7] < kept[1.0]
+    assert kept[1.0] / kept[0.0] < 2
+
+
+def test_a_frozen_judge_is_required_for_the_judged_vote() -> None:
+    with pytest.raises(ValueError, match="does not learn"):
+        Recipe.of(unlabelled=0.5, vote="judged")
+    Recipe.of(unlabelled=0.5, vote="judged", panel=("correctness", "process"), rank="process")
+
+
+def test_without_a_winner_a_problem_counts_by_the_share_of_its_passing_responses() -> None:
+    hidden = [
+        replace(
+            rollout("a", f"Answer: {answer}", right=nan, pseudo=float(passes)),
+            problem=withhold(rollout("a").problem),
+        )
+        for answer, passes in (("3", True), ("3", True), ("5", True), ("7", False))
+    ]
+    found = pseudo_accuracy(hidden)
+    assert found is not None
+    assert found.label_accuracy == pytest.approx(2 / 3)
 
 
 def test_the_plain_vote_counts_texts_and_the_guarded_vote_equivalent_answers() -> None:

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from rich.console import Console
 
-from mstar.agents.explore.sample_allocation import next_wave
+from mstar.agents.explore.sample_allocation import next_wave, unsolved
 from mstar.experiments.markdown import percent, table
 from mstar.experiments.rows import Row, read_rows
 from mstar.experiments.stats import estimate
@@ -85,6 +85,68 @@ def replay(right: Right, rule: Callable[[Right], list[int]], seed: int = 0) -> d
     }
 
 
+def replay_warming(
+    right: Sequence[Right], start: int, step: int, seed: int = 0
+) -> dict[str, Right]:
+    """As ``replay`` by the rule of ``--allocation by-prompt``, with ``--warming``.
+
+    Args:
+        right: samples at ascending temperatures, each (N, K).
+        start: place of the round's temperature among them.
+        step: by how many places a problem moves up with every wave in vain; 0 for no warming.
+        seed: of the order of the samples.
+    """
+    rng = np.random.default_rng(seed)
+    problems = len(right[0])
+    found: dict[str, list[list[float]]] = {"samples": [], "solved": [], "examples": []}
+    for _ in range(REPLAYS):
+        stored = [rng.permuted(part, axis=1) for part in right]
+        used = np.zeros((len(right), problems), int)
+        places, seen = [start] * problems, [list[float]() for _ in range(problems)]
+        more, left = [FIRST] * problems, EVEN * problems
+        while any(more):
+            left -= sum(more)
+            for i, count in enumerate(more):
+                if seen[i] and unsolved(seen[i]):
+                    places[i] = min(len(right) - 1, places[i] + step)
+                first = used[places[i], i]
+                seen[i] += stored[places[i]][i, first : first + count].tolist()
+                used[places[i], i] += count
+            more = next_wave(seen, KEEP, EVEN, left)
+        found["samples"].append([len(own) for own in seen])
+        found["solved"].append([float(any(own)) for own in seen])
+        found["examples"].append([min(sum(own), KEEP) for own in seen])
+    return {name: np.mean(values, axis=0) for name, values in found.items()}
+
+
+def warming_table(rows: Sequence[Row], temperatures: Sequence[float] = (0.3, 0.6, 1.0)) -> str:
+    """By-prompt without warming and with it as a markdown table, 95 % intervals over problems."""
+    ladder = sorted({row["temperature"] for row in rows})
+    lines = []
+    for policy in dict.fromkeys(row["policy"] for row in rows):
+        right = [
+            np.array(
+                [
+                    [float(c) for c in row["right"]]
+                    for row in rows
+                    if row["policy"] == policy and row["temperature"] == t
+                ]
+            )
+            for t in ladder
+        ]
+        for temperature in temperatures:
+            for step, name in ((0, "none"), (1, "one place a wave")):
+                found = replay_warming(right, ladder.index(temperature), step)
+                examples = estimate([found["examples"]])
+                lines.append(
+                    f"| {policy} | {temperature} | {name} | {found['samples'].mean():.2f} | "
+                    f"{percent(estimate([found['solved']]))} | "
+                    f"{examples.mean:.2f} [{examples.low:.2f}, {examples.high:.2f}] |"
+                )
+    head = "| policy | temperature | warming | samples | solved, % | examples per problem |"
+    return table(head, lines)
+
+
 def budget_table(rows: Sequence[Row], temperatures: Sequence[float] = (0.6, 1.0)) -> str:
     """The results of each rule as a markdown table, with 95 % intervals over problems."""
     head = (
@@ -107,4 +169,5 @@ def budget_table(rows: Sequence[Row], temperatures: Sequence[float] = (0.6, 1.0)
 
 
 if __name__ == "__main__":
-    Console().print(budget_table(read_rows(Path(sys.argv[1]))), soft_wrap=True)
+    stored = read_rows(Path(sys.argv[1]))
+    Console().print(f"{budget_table(stored)}\n\n{warming_table(stored)}", soft_wrap=True)
