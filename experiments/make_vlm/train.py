@@ -24,7 +24,7 @@ from mstar.experiments.rows import Row, read_rows, write_rows, write_whole
 
 STAGES = ("see", "speak")  # with the language model frozen, and with a LoRA on it
 FLOOR = 0.05  # of the peak learning rate, at the end of a stage
-WARMUP = 100  # updates
+WARMUP = 0.05  # share of a stage
 SAVE_EVERY = 60.0  # seconds
 STATE, WEIGHTS, OPTIMIZER = "state.json", "weights.safetensors", "optimizer.pt"
 SEES = ("vision_model", "connector")  # what is trained in both stages
@@ -193,7 +193,7 @@ class VlmTrainer:
         began, before, kept = time.monotonic(), done.seconds, done.seconds
         while (spent := self._spent(stage)) < 1:
             for group in optimizer.param_groups:
-                group["lr"] = peak * _schedule(done.updates, spent)
+                group["lr"] = peak * _schedule(spent)
             loss = self._update(optimizer, trained, next(loader))
             done.updates += 1
             done.batches += 1
@@ -280,7 +280,7 @@ class VlmTrainer:
         return saved
 
 
-def _schedule(update: int, spent: float) -> float:
-    """Linear warm-up, then a cosine down to ``FLOOR``."""
+def _schedule(spent: float) -> float:
+    """Linear warm-up, then a cosine down to ``FLOOR``; `spent` is the share of the stage."""
     cosine = FLOOR + (1 - FLOOR) * 0.5 * (1 + math.cos(math.pi * min(1.0, spent)))
-    return min((update + 1) / WARMUP, 1.0) * cosine
+    return min(max(spent, 0.01) / WARMUP, 1.0) * cosine
