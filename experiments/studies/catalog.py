@@ -276,17 +276,18 @@ WHOLE_ROUND = {"batch": 64, "minibatches": 4}  # all responses of a round, in 4 
 LANGUAGE_MODEL = Study(
     question="Does a language model that nobody made for these problems learn from itself?",
     design=(
-        "A description stands in place of the image, so that a language model can be trained that "
-        "has never seen one: `--model` names it, put behind an untrained image tower by `mstar "
-        "make-vlm`. Every run ends with the round in which it reaches the same number of generated "
-        "training tokens; probes of a controller count. In each round all arms sample 8 responses "
-        "to each of 32 new problems at temperature 0.7, unless their controller moves it. "
-        "continuous stays there; paired is the same with the controller paired and the allocation "
-        "by-prompt; mstar, the default of `mstar train`, also ranks by the process reward that "
-        "ships, which was made for another model. warm samples at temperature 1. two-epochs makes "
-        "fewer updates where a round has few right responses. The online agents "
-        "learn from all responses of a round in 4 updates, the others from at most 48 in 6. All "
-        "train a LoRA of rank 16 at a constant learning rate. Tests sample at temperature 0.7."
+        "A description stands in place of the image, so that a language model can be trained "
+        "that has never seen one: `--model` names it, put behind an untrained image tower by "
+        "`mstar make-vlm`. Every run ends with the round in which it reaches the same number of "
+        "generated training tokens; probes of a controller count. In each round all arms sample "
+        "8 responses to each of 32 new problems at temperature 0.7, unless their controller "
+        "moves it. continuous stays there; paired is the same with the controller paired and the "
+        "allocation by-prompt; free has the controller that probes nothing; mstar, the default "
+        "of `mstar train`, also ranks by the process reward that ships, which was made for "
+        "another model. warm samples at temperature 1. two-epochs makes fewer updates where a "
+        "round has few right responses. The online agents learn from all responses of a round in "
+        "4 updates, the others from at most 48 in 6. All train a LoRA of rank 16 at a constant "
+        "learning rate. Tests sample at temperature 0.7."
     ),
     base=RECIPES["language-model"].replace(
         families=("BarChart", "Counting", "Venn", "Pictograph", "IconArithmetic", "Shapes"),
@@ -301,6 +302,7 @@ LANGUAGE_MODEL = Study(
     arms={
         "continuous": {},
         "paired": {"controller": "paired", "allocation": "by-prompt"},
+        "free": {"controller": "free"},
         "mstar": apart("default"),
         "iterative-rft": {"agent": "iterative-rft"},
         "rest-em": {"agent": "rest-em"},
