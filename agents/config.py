@@ -54,6 +54,8 @@ KL_COEFFICIENTS: dict[str, float] = {
     "online-dpo": 0.1,
 }
 
+MIXTURE = "mstar/Mixture-v1"  # with the families that a recipe names
+FORMER_MIXTURE = "mstar/Mixture-v0"  # its id in recipes until version 0.2
 LENGTH_TERMS = ("brevity",)  # reward models that score how short a response is
 
 
@@ -66,13 +68,13 @@ def choice(names: Mapping[str, Any], flag: str | None = None) -> Any:
 class DataConfig:
     """Which problems the policy learns from, and how they are asked."""
 
-    env: str = "mstar/Mixture-v0"
+    env: str = MIXTURE
     """Environment id, path to problems, ``hub:NAME``, or ``module:NAME`` for a family of yours."""
     fields: tuple[str, ...] = ()
     """How a data set is read, ``KEY=COLUMN`` each, such as ``answer=gold``, ``type=number``,
     ``unit==cm`` or ``on_error=skip``; see ``envs/datasets/field_map.py``."""
     families: tuple[str, ...] = ("Counting", "Dice", "Ruler", "Shapes")
-    """Families of the mixture, used when ``env`` is ``mstar/Mixture-v0``."""
+    """Families of the mixture, used when ``env`` is ``mstar/Mixture-v1``."""
     level: int = 1
     """Difficulty of generated problems, 1 to 3."""
     form: Form = "open"
@@ -103,6 +105,8 @@ class DataConfig:
 
     def __post_init__(self) -> None:
         _at_least(0, self, "training_problems")
+        if self.env == FORMER_MIXTURE:
+            object.__setattr__(self, "env", MIXTURE)
         for name in ("instruction", "system"):
             object.__setattr__(self, name, _text_or_file(name, getattr(self, name)))
 

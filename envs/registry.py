@@ -24,7 +24,7 @@ import gymnasium
 from mstar.envs.datasets.readers import READERS
 from mstar.envs.datasets.source import DatasetSource, OnError
 from mstar.envs.families.base import Family
-from mstar.envs.families.catalog import FAMILIES, NOT_MIXED
+from mstar.envs.families.catalog import FAMILIES
 from mstar.envs.source import Mixture, ProblemSource
 
 # As text, so that Gymnasium imports the environments and not this module, which they import.
@@ -165,7 +165,7 @@ def register_all() -> None:
     """
     for family in list(FAMILIES.values()):
         register_family(family)
-    _register("Mixture", 0, {"families": [n for n in FAMILIES if n not in NOT_MIXED]})
+    _register("Mixture", 1, {"families": list(FAMILIES)})
     for point in entry_points(group=ENTRY_POINT_GROUP):
         _load_entry_point(point)
 

@@ -26,13 +26,14 @@ class Balance(Family):
     """One to three balanced scales; boxes of one colour weigh the same, weights are numbered."""
 
     name: ClassVar[str] = "Balance"
+    version: ClassVar[int] = 1
     topic: ClassVar[str] = "measures"
     wordings: ClassVar[Mapping[str, tuple[str, ...]]] = dict.fromkeys(
         ("one", "sides", "chain", "eliminate"),
         (
             "The scales are in balance. How heavy is one {a} box?",
             "Both sides weigh the same. What does a single {a} box weigh?",
-            "Find the weight of one {a} box from the level scales.",
+            "The scales are level. Find the weight of one {a} box.",
         ),
     )
 

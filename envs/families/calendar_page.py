@@ -28,6 +28,7 @@ class Calendar(Family):
     """One month as a grid of weeks; some days may have a coloured frame."""
 
     name: ClassVar[str] = "Calendar"
+    version: ClassVar[int] = 1
     topic: ClassVar[str] = "measures"
     wordings: ClassVar[Mapping[str, tuple[str, ...]]] = {
         "weekday": (
@@ -38,22 +39,22 @@ class Calendar(Family):
         "nth": (
             "On which date is the {nth} {weekday} of the month?",
             "What is the date of the {nth} {weekday}?",
-            "Which date does the {nth} {weekday} of {month} have?",
+            "What date is the {nth} {weekday} of {month}?",
         ),
         "between": (
             "How many days after the {a} day is the {b} day?",
             "How many days is it from the {a} day to the {b} day?",
-            "Counting on from the {a} day, after how many days comes the {b} day?",
+            "Counting from the {a} day, how many days later is the {b} day?",
         ),
         "ahead": (
-            "Which weekday is it {count} days after the last day of the month?",
-            "The month is over. Which weekday is it {count} days after its last day?",
-            "On which weekday are {count} days gone since the last day of {month}?",
+            "What day of the week is it {count} days after the last day of the month?",
+            "What day of the week comes {count} days after the end of the month?",
+            "On what day of the week does the day {count} days after the last day of {month} fall?",
         ),
         "until": (
             "How many days is it from the {a} day to day {date} of the next month?",
             "How many days after the {a} day is day {date} of the next month?",
-            "Counting on from the {a} day, when is day {date} of the next month, in days?",
+            "Counting from the {a} day, how many days later is day {date} of the next month?",
         ),
     }
 

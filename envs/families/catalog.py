@@ -30,8 +30,6 @@ from mstar.envs.families.timetable import Timetable
 from mstar.envs.families.tree import Tree
 from mstar.envs.families.venn import Venn
 
-# mstar/Mixture-v0 contains all families but these, which were added after that version.
-NOT_MIXED = frozenset({"LogicGates", "ShapeMatrix"})
 FAMILIES: dict[str, type[Family]] = {
     family.name: family
     for family in (  # by topic

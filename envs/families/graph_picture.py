@@ -34,6 +34,7 @@ class GraphPicture(Family):
     """Six to eight dots on a ring, where no line can touch a dot that it does not join."""
 
     name: ClassVar[str] = "GraphPicture"
+    version: ClassVar[int] = 1
     topic: ClassVar[str] = "graphs"
     wordings: ClassVar[Mapping[str, tuple[str, ...]]] = {
         "degree": (
@@ -43,18 +44,18 @@ class GraphPicture(Family):
         ),
         "linked": (
             "Can you get from {a} to {b} along the lines?",
-            "Is there a way over the lines from dot {a} to dot {b}?",
-            "Do the lines connect {a} with {b}, maybe over other dots?",
+            "Is there a path along the lines from dot {a} to dot {b}?",
+            "Do the lines connect {a} to {b}, possibly through other dots?",
         ),
         "shortest": (
-            "What is the smallest number of lines on a way from {a} to {b}?",
-            "How many lines does the shortest way from {a} to {b} use?",
-            "Going from dot {a} to dot {b}, how many lines do you need at least?",
+            "What is the smallest number of lines on a path from {a} to {b}?",
+            "How many lines does the shortest path from {a} to {b} use?",
+            "What is the least number of lines needed to get from dot {a} to dot {b}?",
         ),
         "loop": (
             "Do some of the lines form a closed loop?",
-            "Is there a way along different lines that comes back to where it starts?",
-            "Does the drawing contain a closed ring of lines between dots?",
+            "Is there a path along different lines that returns to where it started?",
+            "Does the drawing contain a cycle of lines?",
         ),
     }
 

@@ -26,22 +26,25 @@ class GridPath(Family):
     """A square grid; S and G are its start and goal, dark cells are walls, dots are marks."""
 
     name: ClassVar[str] = "GridPath"
+    version: ClassVar[int] = 1
     topic: ClassVar[str] = "navigation"
     wordings: ClassVar[Mapping[str, tuple[str, ...]]] = {
         "shortest": (
             "How many moves does the shortest path from S to G take, around the dark cells?",
-            "Up, down, left or right past the dark cells: how many moves from S to G at least?",
-            "What is the length of the shortest way from S to G that avoids the dark cells?",
+            "Moving up, down, left or right around the dark cells, what is the least number of "
+            "moves from S to G?",
+            "What is the length in moves of the shortest path from S to G that avoids the dark "
+            "cells?",
         ),
         "reachable": (
             "Can you get from S to G without entering a dark cell?",
             "Is there a path from S to G around the walls?",
-            "Going up, down, left or right past the dark cells, can G be reached from S?",
+            "Moving up, down, left or right around the dark cells, can you reach G from S?",
         ),
         "follow": (
             "Start at S and go {moves}. What is the color of the dot where you end?",
-            "From S the moves are {moves}. Which color has the dot at the end?",
-            "Walk from S: {moves}. On which color of dot do you stop?",
+            "The moves from S are {moves}. What color is the dot at the end?",
+            "Walk from S: {moves}. What color is the dot where you stop?",
         ),
     }
 

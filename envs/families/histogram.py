@@ -21,16 +21,17 @@ class Histogram(Family):
     """Four or six bins with edges written below; a horizontal line at every second unit."""
 
     name: ClassVar[str] = "Histogram"
+    version: ClassVar[int] = 1
     topic: ClassVar[str] = "charts"
     wordings: ClassVar[Mapping[str, tuple[str, ...]]] = {
         "mode": (
-            "At which number does the fullest bin start?",
+            "At which number does the tallest bar start?",
             "Where on the scale does the tallest bar begin?",
             "What is the lower edge of the bin with the most values?",
         ),
         "middle": (
-            "What is the middle of the fullest bin?",
-            "Which number lies in the middle below the tallest bar?",
+            "What is the midpoint of the tallest bar?",
+            "Which number is at the center of the tallest bar?",
             "What is the midpoint of the bin with the most values?",
         ),
         "between": (
@@ -40,7 +41,7 @@ class Histogram(Family):
         ),
         "above": (
             "How many values are above {low}?",
-            "Count the values that are more than {low}.",
+            "Count the values that are greater than {low}.",
             "What do the bars to the right of {low} add up to?",
         ),
     }

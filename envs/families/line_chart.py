@@ -34,22 +34,23 @@ class LineChart(Family):
     """One or two lines over five to seven points; a horizontal line at every second unit."""
 
     name: ClassVar[str] = "LineChart"
+    version: ClassVar[int] = 1
     topic: ClassVar[str] = "charts"
     wordings: ClassVar[Mapping[str, tuple[str, ...]]] = {
         "value": (
             "How high is the {line} line at {at}?",
             "What is the value of the {line} line at {at}?",
-            "Which value does {line} have at {at}?",
+            "What value does the {line} line have at {at}?",
         ),
         "rise": (
-            "How large is the largest rise of the {line} line from one point to the next?",
-            "By how much does the {line} line go up where it rises most between neighbours?",
-            "From one point to the next, what is the most that the {line} line gains?",
+            "What is the largest increase of the {line} line from one point to the next?",
+            "By how much does the {line} line rise where it rises most between neighboring points?",
+            "What is the most that the {line} line rises from one point to the next?",
         ),
         "above": (
             "How many points of the {line} line lie above {limit}?",
             "At how many points is the {line} line higher than {limit}?",
-            "Count the points where {line} is more than {limit}.",
+            "Count the points where the {line} line is above {limit}.",
         ),
         "crossings": (
             "How many times do the {line} and the {other} line cross?",

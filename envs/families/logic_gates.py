@@ -32,14 +32,15 @@ class LogicGates(Family):
     """Three or four rows, each of one or two gates, whose last output lights a lamp."""
 
     name: ClassVar[str] = "LogicGates"
+    version: ClassVar[int] = 1
     topic: ClassVar[str] = "logic"
     wordings: ClassVar[Mapping[str, tuple[str, ...]]] = {
         "count": (
             "How many lamps are lit?",
             "Count the lamps that are on.",
-            "How many of the lamps shine?",
+            "How many of the lamps light up?",
         ),
-        "lamp": ("Is the {a} lamp lit?", "Is the {a} lamp on?", "Does the {a} lamp shine?"),
+        "lamp": ("Is the {a} lamp lit?", "Is the {a} lamp on?", "Does the {a} lamp light up?"),
     }
 
     lamps = Difficulty("perception", 3, 4, 4)

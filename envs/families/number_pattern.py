@@ -26,27 +26,29 @@ class NumberPattern(Family):
     """A ring with a constant step, a ring of equal sums, or three rows with the same rule."""
 
     name: ClassVar[str] = "NumberPattern"
+    version: ClassVar[int] = 1
     topic: ClassVar[str] = "patterns"
     wordings: ClassVar[Mapping[str, tuple[str, ...]]] = {
         "ring": (
-            "Clockwise from the thick circle each number follows from the one before in the same "
-            "way. What is the missing number?",
-            "One rule leads clockwise from each circle to the next, starting at the thick one. "
-            "Which number belongs in place of the question mark?",
-            "From the thick circle on, go clockwise: the rule never changes. What is hidden?",
+            "Going clockwise from the thick circle, each number follows from the one before by the "
+            "same rule. What is the missing number?",
+            "Starting at the thick circle and going clockwise, one rule leads from each circle to "
+            "the next. Which number belongs in place of the question mark?",
+            "Go clockwise from the thick circle; the rule never changes. What number is hidden?",
         ),
         "opposite": (
-            "Numbers that face each other across the ring have the same sum. Which is missing?",
+            "Numbers that face each other across the ring have the same sum. What number is "
+            "missing?",
             "Opposite circles always add up to the same number. What belongs in place of the "
             "question mark?",
-            "Every two circles that lie across from each other make the same sum. What is hidden?",
+            "Every two opposite circles have the same sum. What number is hidden?",
         ),
         "rows": (
-            "In each row the last number comes from the other two in the same way. What is the "
+            "In each row, the last number follows from the other two by the same rule. What is the "
             "missing number?",
-            "One rule makes the right number of every row from the left and the middle one. "
+            "In every row, one rule gives the right number from the left and the middle one. "
             "Which number belongs in place of the question mark?",
-            "Left and middle give right, by the same rule in all rows. What is hidden?",
+            "Left and middle give right, by the same rule in all rows. What number is hidden?",
         ),
     }
 

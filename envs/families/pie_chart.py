@@ -25,26 +25,30 @@ class PieChart(Family):
     """Three to five sectors that sum to 100 percent; the middle may show the whole."""
 
     name: ClassVar[str] = "PieChart"
+    version: ClassVar[int] = 1
     topic: ClassVar[str] = "charts"
     wordings: ClassVar[Mapping[str, tuple[str, ...]]] = {
         "share": (
-            "The middle says how many people were asked. How many chose {a}?",
-            "All the people are counted in the middle. How many of them are {a}?",
-            "How many people does the {a} part stand for, if the middle stands for all?",
+            "The number in the middle is how many people were asked. How many chose {a}?",
+            "The number in the middle counts all the people. How many of them are in the {a} part?",
+            "If the number in the middle counts everybody, how many people does the {a} part "
+            "stand for?",
         ),
         "both": (
-            "The middle says how many people were asked. How many chose {a} or {b}?",
-            "All the people are counted in the middle. How many of them are {a} or {b}?",
-            "How many people do {a} and {b} stand for, if the middle stands for all?",
+            "The number in the middle is how many people were asked. How many chose {a} or {b}?",
+            "The number in the middle counts all the people. How many of them are in the {a} or "
+            "the {b} part?",
+            "If the number in the middle counts everybody, how many people do the {a} part and "
+            "the {b} part stand for together?",
         ),
         "combined": (
-            "What percent are {a} and {b} together?",
-            "How many percent of the pie are {a} or {b}?",
-            "What do the {a} and the {b} part add up to in percent?",
+            "What percent of the pie are {a} and {b} together?",
+            "What percentage of the pie is {a} or {b}?",
+            "What do the {a} part and the {b} part add up to, in percent?",
         ),
         "missing": (
             "What percent of the pie is {a}?",
-            "How many percent is the {a} part?",
+            "What percentage of the pie is the {a} part?",
             "What is the share of {a} in percent?",
         ),
     }

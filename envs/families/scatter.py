@@ -27,6 +27,7 @@ class Scatter(Family):
     """Six to nine dots with a letter in each, on a grid from 0 to 10; no two overlap."""
 
     name: ClassVar[str] = "Scatter"
+    version: ClassVar[int] = 1
     topic: ClassVar[str] = "charts"
     wordings: ClassVar[Mapping[str, tuple[str, ...]]] = {
         "region": (
@@ -36,13 +37,13 @@ class Scatter(Family):
         ),
         "outlier": (
             "All dots but one lie on a line. Which dot does not?",
-            "Which dot lies far from the line of the others?",
+            "Which dot lies away from the line that the others form?",
             "Which letter is on the dot that does not fit the line?",
         ),
         "nearest": (
             "Which dot is nearest to {dot}?",
             "Which letter is on the dot closest to {dot}?",
-            "Going straight from dot {dot}, which other dot is the least far?",
+            "Which dot has the shortest distance to dot {dot}?",
         ),
     }
 

@@ -36,27 +36,28 @@ class ShapeMatrix(Family):
     """Each attribute is constant in a row, or every row has the same three values in some order."""
 
     name: ClassVar[str] = "ShapeMatrix"
+    version: ClassVar[int] = 1
     topic: ClassVar[str] = "patterns"
     wordings: ClassVar[Mapping[str, tuple[str, ...]]] = {
         "color": (
             "All rows follow one rule. Which color belongs in the empty cell?",
             "What color is missing, if all rows follow the same rule?",
-            "By the rule of the rows, what color stands behind the question mark?",
+            "According to the rule of the rows, what color belongs at the question mark?",
         ),
         "shape": (
             "All rows follow one rule. Which shape belongs in the empty cell?",
             "What shape is missing, if all rows follow the same rule?",
-            "By the rule of the rows, what shape stands behind the question mark?",
+            "According to the rule of the rows, what shape belongs at the question mark?",
         ),
         "count": (
             "All rows follow one rule. How many shapes belong in the empty cell?",
             "How many shapes are missing, if all rows follow the same rule?",
-            "By the rule of the rows, how many shapes stand behind the question mark?",
+            "According to the rule of the rows, how many shapes belong at the question mark?",
         ),
         "both": (
             "All rows follow one rule. Which color and shape belong in the empty cell?",
             "What is missing, if all rows follow the same rule? Say color and shape.",
-            "By the rule of the rows, which color and shape stand behind the question mark?",
+            "According to the rule of the rows, which color and shape belong at the question mark?",
         ),
     }
 

@@ -27,6 +27,7 @@ class SpatialScene(Family):
     """Six to eleven shapes, no two alike, each in its cell of a grid that is not drawn."""
 
     name: ClassVar[str] = "SpatialScene"
+    version: ClassVar[int] = 1
     topic: ClassVar[str] = "scenes"
     wordings: ClassVar[Mapping[str, tuple[str, ...]]] = {
         "every": (
@@ -47,7 +48,7 @@ class SpatialScene(Family):
         "closest": (
             "Which of these is closest to the {a}: {options}?",
             "Which of these lies nearest to the {a}: {options}?",
-            "Going straight from the {a}, which of these is the least far: {options}?",
+            "Which of these has the shortest distance to the {a}: {options}?",
         ),
     }
 

@@ -23,17 +23,18 @@ class Table(Family):
     """Whole numbers in cells; a row is a person, a column is a day."""
 
     name: ClassVar[str] = "Table"
+    version: ClassVar[int] = 1
     topic: ClassVar[str] = "tables"
     wordings: ClassVar[Mapping[str, tuple[str, ...]]] = {
         "row total": (
             "What is the total of {a}?",
-            "What do the numbers of {a} add up to?",
-            "How many does {a} have on all days together?",
+            "What do the numbers for {a} add up to?",
+            "How many does {a} have over all days together?",
         ),
         "column total": (
             "What is the total of {a}?",
-            "What do the numbers of {a} add up to?",
-            "How many do all have together on {a}?",
+            "What do the numbers for {a} add up to?",
+            "How many do they all have together on {a}?",
         ),
         "difference": (
             "How many more does {a} have than {b} on {day}?",

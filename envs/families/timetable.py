@@ -23,6 +23,7 @@ class Timetable(Family):
     """A column of four to six times for each bus, headed by its colour."""
 
     name: ClassVar[str] = "Timetable"
+    version: ClassVar[int] = 1
     topic: ClassVar[str] = "measures"
     wordings: ClassVar[Mapping[str, tuple[str, ...]]] = {
         "next": (
@@ -37,13 +38,14 @@ class Timetable(Family):
         ),
         "full": (
             "It is {at} and the next {line} bus is full. How many minutes until the one after it?",
-            "You come at {at} and miss the next {line} bus. How many minutes to the one after?",
-            "How many minutes after {at} does the second {line} bus from then leave?",
+            "It is {at} and you will miss the next {line} bus. How many minutes until the one "
+            "after it?",
+            "How many minutes after {at} does the second {line} bus leave?",
         ),
         "gap": (
-            "How many minutes is the longest gap between two {line} buses?",
-            "From one {line} bus to the next, what is the longest time in minutes?",
-            "What is the most minutes that pass between a {line} bus and the next one?",
+            "What is the longest gap between one {line} bus and the next, in minutes?",
+            "What is the longest time between two {line} buses in a row, in minutes?",
+            "At most how many minutes pass between one {line} bus and the next?",
         ),
     }
 

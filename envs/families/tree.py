@@ -27,12 +27,13 @@ class Tree(Family):
     """Six to eight people under one at the top, the children of each in the row below."""
 
     name: ClassVar[str] = "Tree"
+    version: ClassVar[int] = 1
     topic: ClassVar[str] = "graphs"
     wordings: ClassVar[Mapping[str, tuple[str, ...]]] = {
         "parent": (
             "Who is the parent of {a}?",
             "Whose child is {a}?",
-            "Which person is {a} a child of?",
+            "Who has {a} as a child?",
         ),
         "grandparent": (
             "Who is the grandparent of {a}?",
@@ -41,16 +42,16 @@ class Tree(Family):
         ),
         "common": (
             "Who is the nearest common ancestor of {a} and {b}?",
-            "From {a} and from {b} go up to where the lines first meet. Who is there?",
-            "Which lowest person has both {a} and {b} below?",
+            "Go up from {a} and from {b} to where the lines first meet. Who is there?",
+            "Who is the lowest person in the tree with both {a} and {b} below?",
         ),
         "depth": (
             "The person at the top is the first generation. Which generation is {a}?",
-            "How many people are on the line from the top down to {a}, both included?",
+            "How many people are on the line from the top down to {a}, counting both ends?",
             "Counting rows from the top, in which row is {a}?",
         ),
         "leaves": (
-            "How many people have no child?",
+            "How many people have no children?",
             "How many people have nobody below them?",
             "Count the people without children.",
         ),

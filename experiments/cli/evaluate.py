@@ -11,9 +11,9 @@ from typing import Literal
 
 import tyro
 
-from mstar.agents.config import Recipe
+from mstar.agents.config import MIXTURE, Recipe
 from mstar.experiments.cli.options import current_names, given_settings, named, with_settings
-from mstar.experiments.run.problems import MIXTURE, Scoring
+from mstar.experiments.run.problems import Scoring
 from mstar.experiments.terminal import printable
 
 # The settings that an evaluation depends on; those of a run hold where they are not given.

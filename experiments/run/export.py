@@ -11,7 +11,7 @@ import yaml
 from huggingface_hub import HfApi, metadata_load, try_to_load_from_cache
 from peft import PeftModel
 
-from mstar.agents.config import Recipe
+from mstar.agents.config import MIXTURE, Recipe
 from mstar.agents.policy.embedded import EMBEDDED
 from mstar.agents.types import Cost
 from mstar.experiments.evaluation.compare import gain_table
@@ -175,7 +175,7 @@ def _curve(rounds: list[Row]) -> str:
 
 def _data(recipe: Recipe, rounds: list[Row]) -> str:
     data = recipe.data
-    names = f" ({', '.join(data.families)})" if data.env == "mstar/Mixture-v0" else ""
+    names = f" ({', '.join(data.families)})" if data.env == MIXTURE else ""
     asked = sum(row["problems"] for row in rounds)
     return (
         f"`{_public(data.env)}`{names}, level {data.level}, seed {recipe.run.seed}: {asked:,} "

@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import Literal
 
-from mstar.agents.config import Recipe
+from mstar.agents.config import MIXTURE, Recipe
 from mstar.agents.judges.catalog import panel_of
 from mstar.agents.rollout import unique_problems
 from mstar.envs.datasets.field_map import dataset_description
@@ -20,8 +20,6 @@ from mstar.experiments.verdicts import called_bad, verdict_file
 from mstar.rewards.models.correctness import Correctness
 from mstar.rewards.models.relaxed_accuracy import RelaxedAccuracy
 from mstar.rewards.panel import RewardPanel
-
-MIXTURE = "mstar/Mixture-v0"
 
 Scoring = Literal["verifier", "relaxed"]
 

@@ -54,7 +54,7 @@ def test_the_exact_solution_gets_the_full_reward_of_the_default_panel(name: str)
 
 def test_every_family_and_the_mixture_are_registered() -> None:
     named = {f"mstar/{name}-v{family.version}" for name, family in FAMILIES.items()}
-    assert set(IDS) == named | {"mstar/Mixture-v0"}
+    assert set(IDS) == named | {"mstar/Mixture-v1"}
 
 
 @pytest.mark.parametrize("id_", IDS)

@@ -61,7 +61,7 @@ def test_a_pickled_space_is_small_and_samples_the_same_from_a_seed() -> None:
 )
 def test_every_vectorization_mode_resets_in_the_same_step(kwargs: dict[str, Any]) -> None:
     envs = gymnasium.make_vec(
-        "mstar/Mixture-v0", 2, panel=LIGHT, size=96, instruction="Réponds ≤ 3 mots.", **kwargs
+        "mstar/Mixture-v1", 2, panel=LIGHT, size=96, instruction="Réponds ≤ 3 mots.", **kwargs
     )
     observations, infos = envs.reset(seed=4)
     assert observations in envs.observation_space

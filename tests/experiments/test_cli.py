@@ -581,7 +581,7 @@ def test_evaluate_honours_or_refuses_what_it_is_told(
     assert say("evaluate", finished, "--rounds", 3).code == 2
     for words, expected in (
         (["--env", "Dice", "--families", "Clock"], "--families is for the families"),
-        (["--env", "mstar/Mixture-v0", "--test-harder"], "--test-harder adds to the test of a run"),
+        (["--env", "mstar/Mixture-v1", "--test-harder"], "--test-harder adds to the test of a run"),
         (["--fields", "answer=gold"], "give one --env"),
         (["--phrasings", "wording"], "give the number of phrasings"),
         (["--variants", 2, "--env", "Dice", "--env", "Clock"], "one --env at most"),
