@@ -25,7 +25,7 @@ PROBLEMS = (
     ("Shapes", 2, 1),
     ("Clock", 2, 1),
     ("FunctionGraph", 1, 2),
-    ("GridPath", 1, 1),
+    ("GridPath", 1, 5),
 )
 SIDE, GAP, LINE = 250, 20, 26  # pixels of an image, between two, and of a line of text
 STEPS = (  # of a round, clockwise from the upper left

@@ -158,3 +158,10 @@ def test_format_rewards_the_form_that_is_asked_for() -> None:
     assert rewarded("boxed") == {"boxed"}
     assert rewarded("tags") == {"tags", "thinking", "empty", "late"}
     assert rewarded("thinking") == {"thinking"}
+
+
+def test_a_recipe_with_the_former_mixture_means_the_present_one() -> None:
+    stored = {"data": {"env": "mstar/Mixture-v0", "families": ["Clock"]}}
+    data = Recipe.from_stored(stored).data
+    assert (data.env, data.families) == ("mstar/Mixture-v1", ("Clock",))
+    assert Recipe.of(env="mstar/Mixture-v0").data.env == "mstar/Mixture-v1"
