@@ -55,7 +55,7 @@ def collated(rows: Sequence[Encoding], fill: int) -> dict[str, torch.Tensor]:
         rows: N encodings, with ``input_ids`` (1, T) each.
         fill: the id of padding; other values are padded with 0.
     """
-    rows = _aligned(rows)
+    rows = _counted_on(_aligned(rows))
     longest = max(row["input_ids"].shape[1] for row in rows)
     batch: dict[str, torch.Tensor] = {}
     for name in dict.fromkeys(name for row in rows for name in row):
@@ -97,6 +97,23 @@ def _aligned(rows: Sequence[Encoding]) -> Sequence[Encoding]:
 def _shape_in(row: Encoding, value: torch.Tensor, of_tokens: bool) -> Sequence[int]:
     """The shape, but for the first axis, that a value of another row would have in this one."""
     return (row["input_ids"].shape[1], *value.shape[2:]) if of_tokens else value.shape[1:]
+
+
+def _counted_on(rows: Sequence[Encoding]) -> Sequence[Encoding]:
+    """The same rows, with indices of image patches that count on from one to the next.
+
+    Molmo2 has such indices, into the patches (crops, patches, size) of all images of a batch; -1
+    stands for none.
+    """
+    name, first = "image_token_pooling", 0
+    counted: list[Encoding] = []
+    for row in rows:
+        if name in row:
+            indices, (crops, patches, _) = row[name], row["pixel_values"].shape
+            row = {**row, name: torch.where(indices < 0, indices, indices + first)}
+            first += crops * patches
+        counted.append(row)
+    return counted
 
 
 def _padded_left(values: torch.Tensor, width: int, fill: int) -> torch.Tensor:

@@ -20,7 +20,7 @@ from trl import SFTTrainer
 from mstar.agents.config import OptimConfig
 from mstar.agents.online.trl_bridge import TrlBridge
 from mstar.agents.policy.embedded import ASSISTANT, END, PAD, USER
-from mstar.agents.policy.encoding import EncodedPrompts
+from mstar.agents.policy.encoding import EncodedPrompts, collated
 from mstar.agents.policy.policy import Policy
 from mstar.agents.policy.processors import KeptProcessor
 from mstar.agents.policy.turns import continued, whole_turns
@@ -274,6 +274,16 @@ def test_the_processor_reads_a_prompt_once_in_a_round(
     assert [read.count(image) for image in asked.values()] == [1] * 4
     measured = len(read) - 4  # by the evaluations before and after, which share no prompts
     assert measured == before.metrics.problems + done.metrics.problems
+
+
+def test_indices_of_patches_count_on_from_one_prompt_to_the_next() -> None:
+    row = {
+        "input_ids": torch.zeros(1, 2, dtype=torch.int64),
+        "pixel_values": torch.zeros(2, 4, 3),
+        "image_token_pooling": torch.tensor([[0, 7], [5, -1]]),
+    }
+    indices = collated([row, row], fill=0)["image_token_pooling"]
+    assert indices.tolist() == [[0, 7], [5, -1], [8, 15], [13, -1]]
 
 
 def test_encodings_are_kept_as_long_as_their_prompts_and_within_their_room() -> None:
