@@ -28,7 +28,7 @@ OF_A_PROBLEM: tuple[VerdictKind, ...] = ("right", "bad question", "bad reference
 
 
 class Session:
-    """A person at a sample; all that is said is in the file of verdicts, and nothing else is kept.
+    """A person at a sample; all that is said is in the file of verdicts.
 
     So a page that is loaded again goes on where it was, and so does one on another machine.
 
@@ -53,6 +53,7 @@ class Session:
         self._lock = Lock()  # the page may ask from several threads
         self._candidates: Sequence[Candidate] = ()
         self._sample: list[Item] = []
+        self._shown: dict[str, Item] = {}  # on pages, by id
         if not self.sample():
             raise ValueError(
                 f"{subject.name} has no responses to look at yet; wait for its first round"
@@ -78,7 +79,10 @@ class Session:
         judged = {verdict.item.id for verdict in self.own()}
         waiting = [item for item in self.sample() if item.id not in judged]
         again = last_taken_back(self.subject.verdicts, self.user)
-        return next((item for item in waiting if item.id == again), next(iter(waiting), None))
+        shown = next((item for item in waiting if item.id == again), next(iter(waiting), None))
+        if shown is not None:
+            self._shown[shown.id] = shown
+        return shown
 
     def progress(self) -> tuple[int, int]:
         """How many items of the sample are judged, and how many there are."""
@@ -87,9 +91,10 @@ class Session:
         return sum(item.id in judged for item in sample), len(sample)
 
     def judge(self, item_id: str, kind: VerdictKind, note: str = "") -> bool:
-        """Store a verdict on the item that is shown; False, and nothing stored, if it is another.
+        """Store a verdict on an item that was shown and has none yet; else False, and nothing.
 
-        A key that is hit twice must not judge the item behind, which nobody has seen.
+        A key that is hit twice judges nothing that nobody has seen, and a round that ends meanwhile
+        takes no item off the page.
 
         Args:
             item_id: id of the item that the person sees.
@@ -102,8 +107,9 @@ class Session:
         if kind not in KINDS:
             raise ValueError(f"{kind!r} is no verdict; known: {', '.join(KINDS)}")
         with self._lock:
-            item = self.shown()
-            if item is None or item.id != item_id:
+            self.shown()
+            item = self._shown.get(item_id)
+            if item is None or item_id in {verdict.item.id for verdict in self.own()}:
                 return False
             images = tuple(image_digest(image) for image in self.subject.images(item))
             verdict = Verdict(

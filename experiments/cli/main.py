@@ -26,6 +26,8 @@ from mstar.experiments.terminal import printable
 USAGE = """mstar: multimodal self-evolving training
 
   mstar train [RECIPE|FILE]   train a policy on its own best answers
+  mstar estimate [RECIPE|FILE]
+                              memory, time, price and accuracy of a run before it starts
   mstar config [RECIPE]       print a recipe as a YAML file for mstar train
   mstar evaluate RUN|MODEL ...
                               accuracy of runs' policies and of models on test problems
@@ -35,6 +37,7 @@ USAGE = """mstar: multimodal self-evolving training
                                list environments, show problems and images, check a data set
   mstar runs [DIR]            the runs of a folder, and how far they are
   mstar report RUN            rewrite the report of a run; --beside RUN compares two
+  mstar check RUN LIMITS      whether a run keeps the limits of a file, for a release
   mstar compare STUDY         run agents over several seeds at equal cost, and compare them
   mstar compare RUN ...       base against evolved over several seeds, with intervals
   mstar audit RUN|DATASET     look at responses or problems, and say which are right
@@ -141,6 +144,20 @@ class ConfigOptions:
     """
 
     recipe: Annotated[Recipe, tyro.conf.arg(name="")]
+
+
+def estimate_command(arguments: list[str]) -> None:
+    """``mstar estimate [RECIPE|FILE.yaml] [--SETTING VALUE ...]``."""
+    from mstar.experiments.cli.estimate import run
+
+    run(arguments)
+
+
+def check_command(arguments: list[str]) -> None:
+    """``mstar check RUN LIMITS``."""
+    from mstar.experiments.cli.check import run
+
+    run(arguments)
 
 
 def evaluate_command(arguments: list[str]) -> None:
@@ -255,10 +272,12 @@ def envs_command(arguments: list[str]) -> None:
 COMMANDS: dict[str, Callable[[list[str]], None]] = {
     "train": train_command,
     "config": config_command,
+    "estimate": estimate_command,
     "evaluate": evaluate_command,
     "envs": envs_command,
     "runs": runs_command,
     "report": report_command,
+    "check": check_command,
     "compare": compare_command,
     "audit": audit_command,
     "panel": panel_command,

@@ -16,6 +16,7 @@ from mstar.agents.policy.embedded import EMBEDDED
 from mstar.agents.types import Cost
 from mstar.experiments.evaluation.compare import gain_table
 from mstar.experiments.markdown import table
+from mstar.experiments.release.provenance import without_paths, write_provenance
 from mstar.experiments.rows import Row, read_rows
 from mstar.experiments.run.run_folder import RunFolder
 from mstar.experiments.run.train import load_policy, prepare_torch
@@ -82,6 +83,7 @@ def export_run(
     policy.save(out)
     adapter = isinstance(policy.model, PeftModel)
     (out / "README.md").write_text(model_card(folder, number, adapter), encoding="utf-8")
+    write_provenance(folder, out, for_others=True)
     try:
         return Exported(out, number, _pushed(out, push) if push else None)
     except OSError as error:
@@ -98,7 +100,7 @@ def model_card(folder: RunFolder, number: int, adapter: bool) -> str:
     """
     recipe, rounds = folder.recipe(), folder.rounds()[: number + 1]
     described = json.loads((folder.path / "recipe.json").read_text())
-    base = _public(recipe.model.name)
+    base = without_paths(recipe.model.name)
     parts = [
         f"---\n{yaml.safe_dump(_front(recipe, adapter), sort_keys=False)}---",
         f"# {folder.path.resolve().name}",
@@ -178,9 +180,9 @@ def _data(recipe: Recipe, rounds: list[Row]) -> str:
     names = f" ({', '.join(data.families)})" if data.env == MIXTURE else ""
     asked = sum(row["problems"] for row in rounds)
     return (
-        f"`{_public(data.env)}`{names}, level {data.level}, seed {recipe.run.seed}: {asked:,} "
-        "problems were asked for training, repeats included. The policy learned from its own "
-        "responses to them"
+        f"`{without_paths(data.env)}`{names}, level {data.level}, seed {recipe.run.seed}: "
+        f"{asked:,} problems were asked for training, repeats included. The policy learned "
+        "from its own responses to them"
         + (" and from worked solutions." if recipe.mixing.worked_examples else ".")
     )
 
@@ -198,16 +200,10 @@ def _cost(row: Row, hardware: Row) -> str:
 def _changed(recipe: Recipe) -> dict[str, Any]:
     usual = Recipe().settings()
     return {
-        name: list(map(_public, value)) if isinstance(value, tuple) else _public(value)
+        name: without_paths(value)
         for name, value in recipe.settings().items()
         if value != usual[name]
     }
-
-
-def _public(value: Any) -> Any:
-    """A path on this machine by its last name: a card is for others."""
-    local = isinstance(value, str) and "/" in value and Path(value).exists()
-    return Path(value).name if local else value
 
 
 def _percent(share: float | None) -> str:

@@ -208,6 +208,18 @@ def test_a_key_that_is_hit_twice_judges_no_item_that_nobody_saw(run: Path) -> No
     assert [each.kind for each in read_verdicts(run / FILE)] == ["right"]
 
 
+def test_a_round_that_ends_meanwhile_takes_no_item_off_the_page(run: Path) -> None:
+    looking = session(run)
+    seen = set()
+    for number in range(2, 8):
+        item = looking.shown()
+        assert item is not None
+        seen.add(item.id)
+        add_round(RunFolder(run), number)  # its items may come before this one
+        assert looking.judge(item.id, "right")
+    assert {each.item.id for each in read_verdicts(run / FILE)} == seen
+
+
 def test_undo_takes_back_ones_own_last_verdict_and_shows_its_item(run: Path) -> None:
     ann, ben = session(run), session(run, "ben")
     items = ann.sample()
@@ -410,7 +422,7 @@ def test_too_few_verdicts_fit_nothing(tmp_path: Path) -> None:
 def test_a_fitted_panel_is_a_recipe_for_training_and_rescoring(
     run: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    looking = session(run, size=72)
+    looking = session(run, size=40)
     for item in looking.sample():
         looking.judge(item.id, "right" if item.scores["correctness"] else "wrong")
     assert main(["panel", "fit", str(run), "--precision", "0.8"]) == 0

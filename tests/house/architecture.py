@@ -21,6 +21,7 @@ FLOORS: dict[str, dict[str, str]] = {
         "pretrain": "trains the model",
         "evaluation": "tests, comparisons",
         "audit": "people's verdicts",
+        "release": "limits, provenance",
         "report": "a run's page",
         "run": "recipe to rows",
         "estimate": "memory of a run",

@@ -1,0 +1,182 @@
+"""A run before it is started: memory, time, price, disk, accuracy, and where more would help."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from mstar.agents.config import Recipe
+from mstar.agents.rollout import unique_problems
+from mstar.experiments.estimate.gpus import Gpu
+from mstar.experiments.estimate.memory import Memory, empty_policy, longest, memory_of
+from mstar.experiments.estimate.pilot import Pilot, run_pilot
+from mstar.experiments.estimate.predict import Prediction, Range, advice, predict
+from mstar.experiments.run.problems import evaluation_sets, open_task
+from mstar.rewards import Correctness, RewardPanel
+
+GIB = 2**30
+PROMPTS = 16  # that tell how long a prompt is
+
+
+@dataclass(frozen=True, slots=True)
+class RunEstimate:
+    """What a run takes and gives.
+
+    Attributes:
+        memory: of each process on its device.
+        gpu: that was asked about; None for this machine.
+        pilot: None where none was run.
+        prediction: from the pilot; None without one.
+        hours: of the whole run on this machine; None without a pilot.
+        gpu_hours: on `gpu`, from the work and the maker's speed; None without either.
+        price: of the hours; None without a price.
+        disk: bytes; None without a pilot.
+        advice: sentences.
+    """
+
+    memory: Memory
+    gpu: Gpu | None
+    pilot: Pilot | None
+    prediction: Prediction | None
+    hours: Range | None
+    gpu_hours: Range | None
+    price: Range | None
+    disk: int | None
+    advice: tuple[str, ...]
+
+    def as_json(self) -> dict[str, Any]:
+        """The same as JSON values, without the rows of the pilot."""
+        found = asdict(self)
+        if found["pilot"]:
+            del found["pilot"]["rows"]
+        memory = {"training": self.memory.training, "sampling": self.memory.sampling}
+        return {**found, "memory": {**found["memory"], **memory}}
+
+    def text(self) -> str:
+        """Lines for the terminal."""
+        return "\n".join([*self._memory(), *self._work(), *self._outcome()])
+
+    def _memory(self) -> list[str]:
+        m = self.memory
+        held = {
+            "weights": m.weights,
+            "base policy": m.reference,
+            "gradients": m.gradients,
+            "moments": m.moments,
+            "activations": m.activations,
+            "logits": m.logits,
+        }
+        parts = ", ".join(f"{name} {_gib(count)}" for name, count in held.items() if count)
+        lines = [
+            f"memory      {_gib(m.training)} to train: {parts}",
+            f"            {_gib(m.sampling)} to sample, {_gib(m.cache)} of it keys and values",
+        ]
+        if self.gpu:
+            most = max(m.training, m.sampling)
+            fits = most <= self.gpu.usable_bytes
+            lines.append(
+                f"            {'fits' if fits else 'does not fit'} on one {self.gpu.name} "
+                f"({self.gpu.gib} GiB, {_gib(self.gpu.usable_bytes)} of it usable)"
+                + ("" if fits else "; see --lora-rank, --micro-batch, --gradient-checkpointing")
+            )
+        return lines
+
+    def _work(self) -> list[str]:
+        if self.prediction is None:
+            return ["            (no pilot: time, tokens, disk and accuracy are not known)"]
+        found = self.prediction
+        lines = [
+            f"pilot       {found.rounds} rounds on this machine",
+            f"tokens      {_span(found.tokens * 1e-6, '.2f')} million in the rounds",
+            f"work        {_span(found.flops * 1e-15, '.3g')} PFLOP, estimated",
+        ]
+        if self.hours:
+            minutes = self.hours.high < 2
+            time = _span(self.hours * (60 if minutes else 1), ".1f")
+            lines.append(f"time        {time} {'minutes' if minutes else 'hours'} on this machine")
+        if self.gpu and self.gpu_hours:
+            lines.append(
+                f"            {_span(self.gpu_hours, '.2g')} hours on one {self.gpu.name}, from "
+                "its stated speed: a pilot there tells more"
+            )
+        if self.price:
+            lines.append(f"price       {_span(self.price, '.2f')}")
+        if self.disk is not None:
+            lines.append(f"disk        up to {self.disk / 1e9:.2f} GB")
+        return lines
+
+    def _outcome(self) -> list[str]:
+        if self.prediction is None:
+            return []
+        found = self.prediction.accuracy
+        lines = [
+            f"accuracy    {100 * found.mean:.0f} % [{100 * found.low:.0f}, {100 * found.high:.0f}] "
+            "greedy on validation problems after the last round, if it goes on as it began"
+        ]
+        return lines + [f"advice      {sentence}" for sentence in self.advice]
+
+
+def estimate_run(
+    recipe: Recipe,
+    gpu: Gpu | None = None,
+    pilot_seconds: float = 180.0,
+    price_per_hour: float | None = None,
+    say: Callable[[str], None] = lambda _: None,
+) -> RunEstimate:
+    """Estimate a run; the pilot's folder is deleted.
+
+    Args:
+        recipe: of the run.
+        gpu: to tell whether it fits, and how long it takes there.
+        pilot_seconds: length of the pilot; 0 for none.
+        price_per_hour: of the GPU, or of this machine.
+        say: told the progress.
+
+    Raises:
+        ValueError, OSError: problems or model cannot be used.
+    """
+    memory = _memory_of(recipe)
+    if not pilot_seconds:
+        return RunEstimate(memory, gpu, None, None, None, None, None, None, ())
+    with tempfile.TemporaryDirectory(prefix="mstar-pilot-") as folder:
+        pilot = run_pilot(recipe, Path(folder), pilot_seconds, say)
+    tested = sum(len(each.problems) for each in evaluation_sets(recipe))
+    found = predict(pilot.rows, recipe, pilot.scale, tested)
+    hours = hours_of(pilot, found)
+    gpu_hours = gpu.hours(found.flops) if gpu else None
+    responses = recipe.run.rounds * recipe.sampling.prompts * recipe.sampling.samples
+    return RunEstimate(
+        memory,
+        gpu,
+        pilot,
+        found,
+        hours,
+        gpu_hours,
+        (gpu_hours or hours) * price_per_hour if price_per_hour is not None else None,
+        int(pilot.checkpoint_bytes + pilot.response_bytes * responses),
+        tuple(advice(pilot.rows, recipe)),
+    )
+
+
+def hours_of(pilot: Pilot, found: Prediction) -> Range:
+    """Hours of a whole run on the machine of its pilot; models are loaded twice."""
+    loading = Range(1.5, 1.0, 2.0) * pilot.load_seconds
+    return (loading + found.seconds + found.test_seconds) * (1 / 3600)
+
+
+def _memory_of(recipe: Recipe) -> Memory:
+    policy = empty_policy(recipe)
+    task = open_task(recipe, "train", panel=RewardPanel([Correctness()]))
+    problems = unique_problems([task.problem(recipe.run.seed, index) for index in range(PROMPTS)])
+    return memory_of(recipe, policy, longest(policy, [task.prompt(each) for each in problems]))
+
+
+def _gib(count: int) -> str:
+    return f"{count / GIB:.2f} GiB"
+
+
+def _span(found: Range, form: str) -> str:
+    return f"{found.mean:{form}} [{found.low:{form}}, {found.high:{form}}]"
