@@ -422,7 +422,7 @@ def test_too_few_verdicts_fit_nothing(tmp_path: Path) -> None:
 def test_a_fitted_panel_is_a_recipe_for_training_and_rescoring(
     run: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    looking = session(run, size=40)
+    looking = session(run, size=60)
     for item in looking.sample():
         looking.judge(item.id, "right" if item.scores["correctness"] else "wrong")
     assert main(["panel", "fit", str(run), "--precision", "0.8"]) == 0
