@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import gc
 import random
 from collections.abc import Iterator
 from functools import cache
@@ -43,6 +44,12 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         for tests in order:
             chance.shuffle(tests)
         items[:] = [item for tests in order for item in tests]
+
+
+def pytest_collection_finish() -> None:
+    """Let the collector of garbage pass over all that was imported; trainers call it often."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(autouse=True, scope="session")

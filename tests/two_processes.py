@@ -2,13 +2,14 @@
 
 accelerate launch --config_file .../cpu-2.yaml tests/two_processes.py MODEL OUT
 
-Launched with fsdp2.yaml it runs those of ``SHARDED``, with weights sharded over CPUs. A launch
-takes longer than all its runs, so that the command ``mstar train`` runs in one of them, too.
+A launch takes longer than all its runs, so that one is enough: the command ``mstar train`` runs in
+it as well, and then, in the environment of a launch with fsdp2.yaml, the recipes of ``SHARDED``
+with weights sharded over the two processes.
 """
 
 from __future__ import annotations
 
-import os
+import gc
 import runpy
 import sys
 from collections.abc import Iterator
@@ -16,19 +17,24 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from accelerate import PartialState
+from accelerate.commands.launch import _validate_launch_command, launch_command_parser
+from accelerate.state import AcceleratorState, PartialState
 from accelerate.utils import DistributedType
+from accelerate.utils.launch import prepare_multi_gpu_env
 from closeness import double_precision
 from killed_runs import Killed, after_fine_tuning, run
 from tiny_runs import TINY
 from vllm_stand_in import StandIn, serving, wire
 
+import mstar.experiments
 from mstar.agents.config import Recipe
 from mstar.agents.policy import distributed
 from mstar.agents.policy.policy import Policy
 from mstar.agents.sampling import server as server_engine
 from mstar.agents.sampling.vllm_client import Server
 from mstar.experiments.run.run_folder import RunFolder
+
+LAUNCHES = Path(next(iter(mstar.experiments.__path__))) / "accelerate"
 
 PAIR = TINY.replace(rounds=2, prompts=5, batch=4, held_out=3, test=3)  # shares of unequal size
 RECIPES: dict[str, Recipe] = {
@@ -83,7 +89,13 @@ def run_command(recipe: Recipe, out: Path) -> None:
 
 @contextmanager
 def sharding_on_cpus() -> Iterator[None]:
-    """Make accelerate shard weights on CPUs, which it does on accelerators only."""
+    """Turn this process into one that fsdp2.yaml has launched, and that shards weights on CPUs.
+
+    What the file says becomes environment variables, as in a launch, and accelerate reads them
+    again. By itself it shards on accelerators only.
+    """
+    words = ["--config_file", str(LAUNCHES / "fsdp2.yaml"), "--num_processes", "2", __file__]
+    arguments, *_ = _validate_launch_command(launch_command_parser().parse_args(words))
     plain = PartialState.__init__
 
     def told(self: PartialState, *given: object, **named: object) -> None:
@@ -93,6 +105,9 @@ def sharding_on_cpus() -> Iterator[None]:
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(PartialState, "__init__", told)
+        for name, value in prepare_multi_gpu_env(arguments).items():
+            patch.setenv(name, value)
+        AcceleratorState._reset_state(reset_partial_state=True)
         yield
 
 
@@ -110,10 +125,9 @@ def run_all(recipes: dict[str, Recipe], model: str, out: Path) -> None:
 
 if __name__ == "__main__":
     model, out = sys.argv[1], Path(sys.argv[2])
+    gc.freeze()  # as in conftest.py
     with double_precision():
-        if os.environ.get("ACCELERATE_USE_FSDP") == "true":
-            with sharding_on_cpus():
-                run_all(SHARDED, model, out)
-        else:
-            run_all(RECIPES, model, out)
-            run_command(COMMAND.replace(model=model), out / "command")
+        run_all(RECIPES, model, out)
+        run_command(COMMAND.replace(model=model), out / "command")
+        with sharding_on_cpus():
+            run_all(SHARDED, model, out / "sharded")

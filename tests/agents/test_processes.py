@@ -9,28 +9,27 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import two_processes
 from accelerate.commands.config.config_args import ClusterConfig, load_config_from_file
 from closeness import assert_weights_agree, double_precision, within_rounding
 from killed_runs import run
 from safetensors.torch import load_file
-from two_processes import COMMAND, RECIPES, SHARDED, run_served
+from two_processes import COMMAND, LAUNCHES, RECIPES, SHARDED, run_served
 
-import mstar.experiments
 from mstar.agents.config import Recipe
 from mstar.agents.policy import distributed
 from mstar.experiments.rows import Row
 from mstar.experiments.run.problems import open_task
 from mstar.experiments.run.run_folder import RunFolder, read_rollouts
 
-TESTS = Path(__file__).parents[1]
-LAUNCHES = Path(next(iter(mstar.experiments.__path__))) / "accelerate"
 
-
-def launch(by: str, model: str, out: Path) -> str:
-    """Launch ``two_processes.py`` as a user would; what it says on stderr."""
+@pytest.fixture(scope="module")
+def pairs(model: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Runs of two processes that a user's command launched, by the name of their recipe."""
+    out = tmp_path_factory.mktemp("pairs")
     command = [sys.executable, "-m", "accelerate.commands.accelerate_cli", "launch"]
-    command += ["--config_file", str(LAUNCHES / f"{by}.yaml"), "--main_process_port", "0"]
-    command += ["--num_processes", "2", str(TESTS / "two_processes.py"), model, str(out)]
+    command += ["--config_file", str(LAUNCHES / "cpu-2.yaml"), "--main_process_port", "0"]
+    command += [two_processes.__file__, model, str(out)]
     done = subprocess.run(
         command,
         env={**os.environ, "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""},
@@ -40,23 +39,7 @@ def launch(by: str, model: str, out: Path) -> str:
         timeout=1800,  # of a launch that hangs
     )
     assert done.returncode == 0, done.stderr[:4000]
-    return done.stderr
-
-
-@pytest.fixture(scope="module")
-def pairs(model: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Runs of two processes, by the name of their recipe."""
-    out = tmp_path_factory.mktemp("pairs")
-    said = launch("cpu-2", model, out)
-    assert said.count("round  1") == 1  # one of the two speaks, of the command's only round
-    return out
-
-
-@pytest.fixture(scope="module")
-def sharded(model: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Runs of two processes with sharded weights, by the name of their recipe."""
-    out = tmp_path_factory.mktemp("sharded")
-    launch("fsdp2", model, out)
+    assert done.stderr.count("round  1") == 1  # one of the two speaks, of the command's only round
     return out
 
 
@@ -107,10 +90,10 @@ def test_two_processes_produce_what_one_does(
 
 @pytest.mark.parametrize("name", SHARDED)
 def test_two_processes_with_sharded_weights_produce_what_one_does(
-    sharded: Path, model: str, tmp_path: Path, name: str
+    pairs: Path, model: str, tmp_path: Path, name: str
 ) -> None:
     recipe = SHARDED[name].replace(model=model)
-    folder = RunFolder(sharded / name)
+    folder = RunFolder(pairs / "sharded" / name)
     assert_same_run(folder, recipe, tmp_path / "alone")
     assert (folder.checkpoint(2) / "pytorch_model_fsdp.bin").exists()
     assert not (folder.checkpoint(1) / "pytorch_model_fsdp.bin").exists()  # no run goes on there
