@@ -25,7 +25,7 @@ from mstar.envs.families.catalog import FAMILIES
 from mstar.envs.problem import Problem, Step, StepKind
 from mstar.experiments.cli.main import COMMANDS, main
 from mstar.experiments.evaluation.evaluate import skill_of
-from mstar.experiments.rows import read_rows
+from mstar.experiments.rows import read_rows, write_rows
 from mstar.experiments.run.problems import open_task
 from mstar.experiments.run.recipes import RECIPES
 from mstar.experiments.run.run_folder import read_rollouts
@@ -473,6 +473,18 @@ def test_two_runs_are_shown_side_by_side(say: Say, finished: Path, tmp_path: Pat
     assert "Neither is surely better" in page  # they are the same but for a setting
     assert "<td>top_k</td><td>2</td><td>3</td>" in page
     one_message(say("report", finished, "--beside", finished), "are the same run", "give two")
+
+
+def test_rows_of_version_0_1_still_give_a_report(say: Say, finished: Path, tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(finished, tmp_path / "old"))
+    rows = read_rows(folder / "rounds.jsonl")
+    for row in rows:  # without what later versions added
+        for part, name in ((row, "files"), (row, "cut"), (row["dynamics"], "cut")):
+            part.pop(name, None)
+        (row["selection"] or {}).pop("unjudged", None)
+    write_rows(folder / "rounds.jsonl", rows)
+    said = say("report", folder)
+    assert (said.code, said.err) == (0, "")
 
 
 def test_a_run_without_a_test_has_no_report_yet(say: Say, finished: Path, tmp_path: Path) -> None:
