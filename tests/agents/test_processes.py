@@ -124,7 +124,7 @@ def test_accelerate_reads_each_launch(path: Path) -> None:
 
 
 def test_the_launches_ship() -> None:
-    names = [path.stem for path in sorted(LAUNCHES.glob("*"))]
+    names = sorted(path.stem for path in LAUNCHES.glob("*"))
     assert names == ["cpu-2", "fsdp2", "fsdp2-nodes", "multi-gpu", "slurm", "ssh", "zero3"]
 
 
