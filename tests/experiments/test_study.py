@@ -6,8 +6,6 @@ import io
 import json
 import os
 import signal
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable
@@ -486,30 +484,25 @@ def test_a_study_has_seeds_and_not_a_seed(
     assert max(map(len, shown.splitlines())) <= 100
 
 
-def test_an_interrupted_command_ends_with_130_and_leaves_no_run_behind(tmp_path: Path) -> None:
-    code = (
-        "import sys; sys.path.insert(0, 'tests'); import study_doubles as d\n"
-        "from mstar.experiments.studies import catalog, runner\n"
-        "from mstar.experiments.cli.main import main\n"
-        "catalog.STUDIES['small'] = d.STUDY\n"
-        "runner.start = d.Doubles(lasting=60).start\n"
-        f"where = ['--out', {str(tmp_path)!r}, '--rows', {str(tmp_path / 'kept')!r}]\n"
-        "sys.exit(main(['compare', 'small', '--jobs', '1', *where]))"
-    )
-    root = Path(__file__).parents[2]
-    child = subprocess.Popen([sys.executable, "-c", code], cwd=root, stderr=subprocess.PIPE)
-    for _ in range(2400):
-        if list(tmp_path.rglob("evaluation.jsonl")):
-            break
-        time.sleep(0.05)
-    child.terminate()
-    assert child.wait(60) == 130
+def test_an_interrupted_command_ends_with_130_and_leaves_no_run_behind(
+    use: Use, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    doubles = use(Doubles(lasting=60))
+
+    def end_once_a_run_is_finished() -> None:
+        while not list(tmp_path.rglob("evaluation.jsonl")):
+            time.sleep(0.05)
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    threading.Thread(target=end_once_a_run_is_finished).start()
+    words = ["compare", "small", "--jobs", "1", "--out", tmp_path, "--rows", tmp_path / "kept"]
+    assert main(list(map(str, words))) == 130
+    assert "the same command resumes" in capsys.readouterr().err
     kept = unpack(tmp_path / "kept" / PACKED)
     assert len([name for name in kept if name.endswith("evaluation.jsonl")]) == 1
+    assert [child.poll() for child in doubles.living] == [-signal.SIGTERM]
     with locked(tmp_path):  # no run holds it any more
-        assert child.stderr is not None
-        assert b"the same command resumes" in child.stderr.read()
-    child.stderr.close()
+        pass
 
 
 def test_tables_of_made_up_runs_are_right(use: Use, tmp_path: Path) -> None:
