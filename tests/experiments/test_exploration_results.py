@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from stored_results import RESULTS, packed
 
+from mstar.agents.explore.importance import EFFECTIVE
 from mstar.experiments.bench.exploration.bench import (
     PUBLISHED,
     STRONGEST,
@@ -15,8 +16,10 @@ from mstar.experiments.bench.exploration.bench import (
     contenders,
     regret_table,
 )
+from mstar.experiments.bench.exploration.evidence import evidence_table
 from mstar.experiments.bench.exploration.figures import course_figure, regret_figure
-from mstar.experiments.bench.exploration.sample_allocation import budget_table
+from mstar.experiments.bench.exploration.learner import learning_table
+from mstar.experiments.bench.exploration.sample_allocation import budget_table, warming_table
 from mstar.experiments.bench.exploration.scenarios import REPORTED
 from mstar.experiments.rows import Row
 
@@ -35,6 +38,32 @@ def of(rows: Sequence[Row], name: str) -> tuple[float, float]:
 def test_the_tables_of_the_page_are_what_the_stored_rows_give() -> None:
     for name in ("regret", "tuning"):
         assert regret_table(ROWS[f"{name}.jsonl"]) in PAGE.read_text()
+
+
+def test_the_tables_of_learning_warming_and_evidence_are_what_the_stored_rows_give() -> None:
+    text = PAGE.read_text()
+    assert learning_table(ROWS["learning.jsonl"]) in text
+    assert warming_table(ROWS["curves.jsonl"]) in text
+    assert evidence_table(ROWS["evidence.jsonl"]) in text
+
+
+def test_of_the_objectives_discovery_leads_furthest_where_right_answers_are_rare() -> None:
+    reached = {
+        row["controller"]: np.array(row["accuracy"])
+        for row in ROWS["learning.jsonl"]
+        if row["scenario"] == "seldom right"
+    }
+    oracles = {name: each for name, each in reached.items() if name.startswith("oracle")}
+    assert max(oracles, key=lambda name: oracles[name].mean()) == "oracle of discovery"
+    assert (reached["free"] - reached["paired"]).mean() > 5
+
+
+def test_evidence_that_is_used_agrees_with_what_was_found() -> None:
+    used = [row for row in ROWS["evidence.jsonl"] if row["effective"] >= EFFECTIVE]
+    assert used
+    for row in used:
+        error = np.hypot(row["estimate_error"], row["found_error"])
+        assert abs(row["estimate"] - row["found"]) < 3 * error
 
 
 def test_the_table_of_budgets_is_what_the_stored_samples_give() -> None:
