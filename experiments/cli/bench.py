@@ -1,27 +1,34 @@
-"""``mstar bench``: speed, as ratios within one run; and the regret of exploration controllers."""
+"""``mstar bench``: speed, as ratios within one run; regret of controllers; runs under faults."""
 
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
 import tyro
 
+Benchmark = Literal[
+    "sampler", "train", "architectures", "verifier", "envs", "judge", "exploration", "kills"
+]
+
 
 @dataclass(frozen=True)
 class BenchOptions:
-    """Measure speed, each figure a ratio or a rate within one run, or the regret of exploration.
+    """Measure speed, each figure a ratio or a rate within one run, or what runs are to hold.
 
     Attributes:
         what: the benchmark to run.
         json: print the rows as JSON.
         cases: for the verifier, a file of cases; by default the one that ships.
         fuzz: for the verifier, number of random responses to use instead of the cases.
-        seeds: for exploration, number of seeds.
-        out: for exploration, a folder for the rows of every seed and the figures.
+        seeds: for exploration, number of seeds; for kills, number of runs that are killed.
+        out: for exploration, a folder for the rows of every seed and the figures; for kills, one
+            for the row of every run, with which a stopped benchmark goes on.
         model: for train, a folder or hub name, by default a random LLaVA of 6.6 M weights; for
             architectures, one or several.
         dtype: for train, of the weights.
@@ -33,9 +40,7 @@ class BenchOptions:
         new_tokens: for train, length of a response.
     """
 
-    what: tyro.conf.Positional[
-        Literal["sampler", "train", "architectures", "verifier", "envs", "judge", "exploration"]
-    ]
+    what: tyro.conf.Positional[Benchmark]
     json: bool = False
     cases: Path | None = None
     fuzz: int = 0
@@ -52,7 +57,7 @@ class BenchOptions:
 
 
 def run(arguments: list[str]) -> None:
-    """``mstar bench sampler|train|architectures|verifier|envs|judge|exploration``."""
+    """``mstar bench NAME``."""
     options = tyro.cli(BenchOptions, args=arguments, prog="mstar bench")
     rows: Sequence[dict[str, Any]]
     if options.what == "sampler":
@@ -80,6 +85,10 @@ def run(arguments: list[str]) -> None:
         from mstar.experiments.bench.exploration.bench import run_exploration
 
         rows = run_exploration(options.seeds, options.out)
+    elif options.what == "kills":
+        from mstar.experiments.bench.kills import bench_kills
+
+        rows = bench_kills(options.seeds, options.out, partial(print, file=sys.stderr))
     elif options.fuzz:
         from mstar.experiments.bench.fuzz import fuzz_verifier
 
