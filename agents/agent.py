@@ -23,7 +23,6 @@ from mstar.agents.monitor.guards import Guards
 from mstar.agents.policy import distributed
 from mstar.agents.policy.launch import check_launch, check_optimizer
 from mstar.agents.policy.policy import Policy
-from mstar.agents.pseudo_labels import draw_problems
 from mstar.agents.registry import resolve
 from mstar.agents.rollout import unique_problems
 from mstar.agents.sampling.base import Sampler
@@ -210,10 +209,17 @@ class Agent(ABC):
             plan: holds the share of problems without a label.
             again: problems to ask once more, in the place of new ones.
         """
-        new = draw_problems(self.task, self.recipe.sampling.prompts - len(again), plan.unlabelled)
+        new = self.mixing.draw(self.task, self.recipe.sampling.prompts - len(again), plan)
         self.drawn = unique_problems([*again, *new])
+        return self._phrased(self.drawn, number)
+
+    def fresh(self, number: int, plan: SamplingPlan, count: int) -> list[Problem]:
+        """More problems of a round that has begun, phrased likewise."""
+        return self._phrased(unique_problems(self.mixing.draw(self.task, count, plan)), number)
+
+    def _phrased(self, problems: Sequence[Problem], number: int) -> list[Problem]:
         seed = mix(self.recipe.run.seed, number, 5)
-        return phrase_all(self.drawn, self.recipe.data.phrasings, seed)
+        return phrase_all(problems, self.recipe.data.phrasings, seed)
 
     def finish(
         self,
@@ -237,7 +243,7 @@ class Agent(ABC):
         samples = RoundSamples(samples_of(evaluation.rollouts, rank), samples_of(rollouts, rank))
         self.controller.observe(number, evaluation.metrics, samples)
         present = [rollout for rollout in evaluation.rollouts if rollout.temperature == temperature]
-        self.mixing.observe(present, rank)
+        self.mixing.observe(present, rank, rollouts)
 
         self.rounds_done = number
         self.cost = add_cost(
@@ -261,6 +267,7 @@ class Agent(ABC):
             seconds=dict(self._seconds),
             alarms=evaluation.alarms,
             back_to=self.guards.back_to,
+            note=self.mixing.note(),
         )
 
     def committed(self, checkpoint: Path | None) -> None:

@@ -102,11 +102,25 @@ class DataConfig:
     audit: str = ""
     """A file of verdicts, or the folder of a run that has one: problems that people called bad
     (``mstar audit``) are no longer asked, from the next round on."""
+    solve_rate: tuple[float, ...] = ()
+    """Two shares: trains on the problems alone that the model solves this often, such as 0.1 0.9,
+    as ``mstar envs solve-rate`` has measured it; the others teach little."""
+    solve_rates: str = ""
+    """The file of that measurement; empty: where that command puts it for this model and data."""
 
     def __post_init__(self) -> None:
         _at_least(0, self, "training_problems")
         if self.env == FORMER_MIXTURE:
             object.__setattr__(self, "env", MIXTURE)
+        if self.solve_rate and not (
+            len(self.solve_rate) == 2 and 0 <= self.solve_rate[0] <= self.solve_rate[1] <= 1
+        ):
+            raise ValueError(
+                f"solve_rate is {self.solve_rate}; give two shares in [0, 1], the smaller one "
+                "first: --solve-rate 0.1 0.9"
+            )
+        if self.solve_rates and not self.solve_rate:
+            raise ValueError("solve_rates names a file, but no solve_rate says which to keep")
         for name in ("instruction", "system"):
             object.__setattr__(self, name, _text_or_file(name, getattr(self, name)))
 
@@ -277,7 +291,9 @@ class MixingConfig:
     ``rank``. Votes are weighted by ``rank``."""
     rule: Annotated[str, choice(MIXINGS, "mixing")] = "scheduled"
     """``scheduled``: by ``unlabelled_start``. ``adaptive``: unlabelled problems as far as the vote
-    on validation problems proves right, worked examples as far as problems stay unsolved."""
+    on validation problems proves right, worked examples as far as problems stay unsolved.
+    ``curriculum``: of all families at levels 1 to 3, or all topics of a data set, most of those
+    that the policy solves about half the time; it is evaluated at ``level``."""
     unlabelled_start: float = 0.0
     """Share of the rounds that pass before unlabelled problems are asked; 1: none is."""
     worked_examples: float = 0.0
@@ -299,6 +315,11 @@ class MixingConfig:
             raise ValueError(unknown("vote", self.vote, VOTES))
         if not 0 <= self.worked_examples < 1:
             raise ValueError(f"worked_examples must lie in [0, 1), got {self.worked_examples}")
+        if self.rule == "curriculum" and self.unlabelled:
+            raise ValueError(
+                f"unlabelled is {self.unlabelled}, but a curriculum goes by how often problems are "
+                "solved, which needs labels; leave unlabelled at 0, or use another mixing"
+            )
         adaptive = self.rule == "adaptive"
         if self.unlabelled == 1 and (self.unlabelled_start or self.worked_examples or adaptive):
             raise ValueError(
@@ -451,9 +472,14 @@ class OnlineConfig:
     """Updates from one sampling; 1 is strictly on-policy."""
     kl_coefficient: float | None = None
     """Pull to the base policy; None: the value of the algorithm's paper."""
+    dynamic_sampling: int | None = None
+    """How often, at most, the groups of a sampling whose responses are all right or all wrong are
+    replaced by those of fresh problems; 0: never. None: 10 for ``dapo``, 0 for the others."""
 
     def __post_init__(self) -> None:
         _at_least(1, self, "minibatches")
+        if self.dynamic_sampling is not None:
+            _at_least(0, self, "dynamic_sampling")
         if not self.learning_rate > 0:
             raise ValueError(f"online_learning_rate must be above 0, got {self.learning_rate}")
         if self.kl_coefficient is not None and not 0 <= self.kl_coefficient < inf:
@@ -592,6 +618,12 @@ class Recipe:
         """Coefficient of the KL divergence from the base policy; 0 where an agent has none."""
         given = self.online.kl_coefficient
         return KL_COEFFICIENTS.get(self.run.agent, 0.0) if given is None else given
+
+    @property
+    def resamplings(self) -> int:
+        """How often groups without an advantage are replaced, at most; see ``dynamic_sampling``."""
+        given = self.online.dynamic_sampling
+        return (10 if self.run.agent == "dapo" else 0) if given is None else given
 
     @property
     def max_new_tokens(self) -> int:

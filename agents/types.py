@@ -94,12 +94,14 @@ class Selection:
         solved: share of the problems with at least one rollout that passes the gate.
         passed: share of the rollouts that pass the gate.
         unjudged: rollouts that a judge failed on, and that are left out.
+        replaced: groups that dynamic sampling has replaced by others, which are among these.
     """
 
     kept: tuple[int, ...]
     solved: float
     passed: float
     unjudged: int = 0
+    replaced: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -318,6 +320,7 @@ class Round:
         seconds: of each stage.
         alarms: signs that the run goes wrong.
         back_to: the round whose policy replaces this one's; None if it is kept.
+        note: what the next round will draw, in one line; "" if there is nothing to say.
     """
 
     number: int
@@ -331,3 +334,4 @@ class Round:
     seconds: Mapping[str, float] = field(default_factory=dict)
     alarms: tuple[Alarm, ...] = ()
     back_to: int | None = None
+    note: str = ""

@@ -1,14 +1,18 @@
 """Sources of problems: the protocol, and sources made of other sources.
 
 A source returns the problem at an index of a split and a seed. ``Family`` and ``DatasetSource`` are
-sources; ``Mixture``, ``Subset`` and ``MappedSource`` combine or change sources.
+sources; ``Mixture``, ``Subset``, ``Listed`` and ``MappedSource`` combine or change sources.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
 
 from mstar.envs.families.catalog import FAMILIES
 from mstar.envs.problem import Problem, Split
@@ -93,6 +97,36 @@ class Subset:
     def problem(self, split: Split, seed: int, index: int) -> Problem:
         """The problem at `index`, modulo the size, of a seed in a split."""
         return self.source.problem(split, seed, index % self._size)
+
+
+class Listed:
+    """Some problems of a source, in a new order, determined by the seed, in every epoch.
+
+    Args:
+        name: of the source.
+        problems: one or more; each epoch holds each of them once.
+        note: how they were chosen, for a person.
+    """
+
+    def __init__(self, name: str, problems: Sequence[Problem], note: str = "") -> None:
+        self.name, self.problems, self.note = name, tuple(problems), note
+
+    @property
+    def size(self) -> int:
+        """Number of problems."""
+        return len(self.problems)
+
+    def problem(self, split: Split, seed: int, index: int) -> Problem:
+        """The problem at `index` of a seed, whatever the split."""
+        epoch, place = divmod(index, len(self.problems))
+        return self.problems[int(epoch_order(len(self.problems), seed, epoch)[place])]
+
+
+@lru_cache(maxsize=8)
+def epoch_order(count: int, seed: int, epoch: int) -> NDArray[np.int64]:
+    """A permutation of 0 to `count` - 1, shape (count,)."""
+    sequence = np.random.SeedSequence([seed, epoch])
+    return np.random.Generator(np.random.PCG64(sequence)).permutation(count)
 
 
 class MappedSource:

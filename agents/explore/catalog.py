@@ -21,4 +21,5 @@ CONTROLLERS: dict[str, Entry] = {
 MIXINGS: dict[str, Entry] = {
     "scheduled": "mstar.agents.explore.data_mix:Scheduled",
     "adaptive": "mstar.agents.explore.data_mix:Adaptive",
+    "curriculum": "mstar.agents.explore.curriculum:Curriculum",
 }

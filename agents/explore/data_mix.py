@@ -1,4 +1,4 @@
-"""The shares of labelled problems, unlabelled problems and worked examples in a round."""
+"""Which problems a round draws: labelled or not, and the share of worked examples."""
 
 from __future__ import annotations
 
@@ -8,8 +8,10 @@ from math import sqrt
 from typing import Any
 
 from mstar.agents.config import Recipe
-from mstar.agents.pseudo_labels import vote_record
+from mstar.agents.pseudo_labels import draw_problems, vote_record
 from mstar.agents.types import Rollout, SamplingPlan
+from mstar.envs.problem import Problem
+from mstar.envs.task import Task
 
 TRUST = (
     0.8  # share of the votes that must be right before unlabelled problems replace labelled ones
@@ -33,8 +35,24 @@ class Mixing:
         """The plan of round `number` with the shares in it."""
         return plan
 
-    def observe(self, rollouts: Sequence[Rollout], rank: str) -> None:
-        """Take rollouts of the validation problems into account; votes are weighted by `rank`."""
+    def draw(self, task: Task, count: int, plan: SamplingPlan) -> list[Problem]:
+        """The next `count` problems of a round; fewer where the task has too few of a kind."""
+        return draw_problems(task, count, plan.unlabelled)
+
+    def observe(
+        self, rollouts: Sequence[Rollout], rank: str, training: Sequence[Rollout] = ()
+    ) -> None:
+        """Take the rollouts of a round into account.
+
+        Args:
+            rollouts: of the validation problems.
+            rank: the score that votes are weighted by.
+            training: of the problems that the round learned from.
+        """
+
+    def note(self) -> str:
+        """What the next round will draw, in one line for a person; "" for nothing to say."""
+        return ""
 
     def state(self) -> dict[str, Any]:
         """All that ``restore`` needs, as JSON values."""
@@ -82,7 +100,9 @@ class Adaptive(Mixing):
         """The present shares."""
         return replace(plan, unlabelled=self._unlabelled, worked_examples=self._worked_examples)
 
-    def observe(self, rollouts: Sequence[Rollout], rank: str) -> None:
+    def observe(
+        self, rollouts: Sequence[Rollout], rank: str, training: Sequence[Rollout] = ()
+    ) -> None:
         """Move one step if the vote is significantly better or worse than required."""
         record = vote_record(rollouts, self._recipe.mixing.vote, rank)
         if record.problems:

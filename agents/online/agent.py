@@ -77,15 +77,28 @@ class Online(Agent):
         self.stage = "training online"
         problems = self.draw(number, plan)
         slots = [problems[i % len(problems)] for i in range(recipe.sampling.prompts)]
-        batch = RoundBatch(number, slots, recipe.sampling.samples, plan.temperature)
+        batch = RoundBatch(
+            number,
+            slots,
+            recipe.sampling.samples,
+            plan.temperature,
+            recipe.selection.gate,
+            recipe.resamplings,
+            lambda count: self.fresh(number, plan, count),
+        )
         if self.trainer is None:
             self._start(batch)
         finetuned = self._thread.run(batch)
         self.policy.model.eval()
         self.record_time("update")
-        rollouts = gather_rollouts(self.bridge.rollouts, problems, prompts_of(self.task, problems))
+        asked = self.bridge.asked
+        rollouts = gather_rollouts(self.bridge.rollouts, asked, prompts_of(self.task, asked))
         selection = informative_groups(
-            rollouts, recipe.sampling.samples, recipe.selection.gate, self.task.panel.required
+            rollouts,
+            recipe.sampling.samples,
+            recipe.selection.gate,
+            self.task.panel.required,
+            distributed.gather(self.bridge.replaced),
         )
         return self.finish(number, plan, rollouts, selection, self._with_scored(finetuned))
 
@@ -157,6 +170,11 @@ def check_batches(recipe: Recipe) -> None:
         raise ValueError(
             "online-dpo learns from all pairs of a sampling at once; leave micro_batch at 0, and "
             "lower batch where memory runs out"
+        )
+    if recipe.online.dynamic_sampling and recipe.run.agent in ("rloo", "online-dpo"):
+        raise ValueError(
+            f"dynamic_sampling is {recipe.online.dynamic_sampling}, which {recipe.run.agent} does "
+            "not have; leave it out, or use dapo, grpo, dr-grpo or gspo"
         )
     if samples < 2:
         raise ValueError(

@@ -21,8 +21,8 @@ from mstar.agents.policy import distributed
 from mstar.agents.policy.forward import unwrap_forward
 from mstar.agents.policy.policy import Policy
 
-# Settings of GRPOTrainer for the algorithm of each paper. TRL lacks DAPO's dynamic sampling: groups
-# with equal rewards stay, without a gradient.
+# Settings of GRPOTrainer for the algorithm of each paper. DAPO's dynamic sampling, which TRL lacks,
+# is that of ``TrlBridge.respond``.
 GRPO_SETTINGS: dict[str, dict[str, Any]] = {
     # Shao et al. 2024, arXiv 2402.03300
     "grpo": {"loss_type": "grpo", "scale_rewards": "group", "epsilon": 0.2},
@@ -135,6 +135,8 @@ def grpo_trainer(spec: TrainerSpec, columns: list[RewardColumn], table: datasets
     def rollout_func(prompts: Sequence[Sequence[Message]], trainer: GRPOTrainer) -> dict[str, Any]:
         problems = bridge.groups(prompts)
         rollouts = bridge.respond(problems)
+        trainer.keys = [rollout.prompt.key for rollout in rollouts]  # some may be others
+        problems = [rollout.problem for rollout in rollouts[:: len(rollouts) // len(problems)]]
         return {
             "prompt_ids": _repeated(bridge.prompt_tokens(problems), len(rollouts)),
             "completion_ids": [bridge.learnable(rollout) for rollout in rollouts],

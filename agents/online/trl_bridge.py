@@ -15,7 +15,7 @@ from mstar.agents.policy.turns import continued
 from mstar.agents.rollout import collect_local
 from mstar.agents.sampling.base import Sampler
 from mstar.agents.seeds import mix
-from mstar.agents.selection import not_judged
+from mstar.agents.selection import not_judged, passes
 from mstar.agents.types import Rollout, Selection
 from mstar.envs.problem import Problem, Prompt
 from mstar.envs.task import Task
@@ -34,12 +34,18 @@ class RoundBatch:
         problems: one for each row of the trainer's data; repeated if there are fewer.
         samples: responses to each.
         temperature: at which they are sampled, and scored by the trainer.
+        gate: the score that is 1 for a right response.
+        resamplings: how often dynamic sampling may replace the groups of one sampling; 0: never.
+        fresh: draws so many more problems, the same ones on every process.
     """
 
     number: int
     problems: Sequence[Problem]
     samples: int
     temperature: float
+    gate: str = "correctness"
+    resamplings: int = 0
+    fresh: Callable[[int], Sequence[Problem]] = lambda count: ()
 
 
 class TrlBridge:
@@ -61,6 +67,7 @@ class TrlBridge:
 
     Attributes:
         rollouts: of the current round so far, in this process.
+        replaced: ids of the problems whose groups dynamic sampling has replaced in it, likewise.
         scored: those for which the trainer requests rewards next.
     """
 
@@ -74,7 +81,9 @@ class TrlBridge:
     ) -> None:
         self.policy, self.sampler, self.task = policy, sampler, task
         self.rollouts: list[Rollout] = []
+        self.replaced: list[str] = []
         self.scored: Sequence[Rollout] = ()
+        self._answered = 0
         self._seed, self._record_time = seed, record_time
         self._batch = RoundBatch(0, (), 0, 0.0)
         self._problems: dict[str, Problem] = {}
@@ -83,8 +92,8 @@ class TrlBridge:
     def begin(self, batch: RoundBatch) -> None:
         """Start a round: assign its problems to the slots, and drop the last one's rollouts."""
         self._batch, self.rollouts, self.scored = batch, [], ()
-        self._problems = {problem.id: problem for problem in batch.problems}
-        self._prompts = {id: self.task.prompt(problem) for id, problem in self._problems.items()}
+        self._problems, self._prompts, self.replaced, self._answered = {}, {}, [], 0
+        self._take(batch.problems)
 
     def __call__(self, batch: dict[str, list[int]]) -> dict[str, list[Any]]:
         """The transform of the trainer's data set: slot numbers to rows with a prompt.
@@ -106,25 +115,76 @@ class TrlBridge:
     def respond(self, problems: Sequence[Problem]) -> list[Rollout]:
         """Sample K responses to each of N problems, score them, and keep them for the columns.
 
+        Under dynamic sampling a group that is all right or all wrong, and so without an advantage,
+        is replaced by one of a fresh problem, until there is none or the limit is reached (Yu et
+        al. 2025, arXiv 2503.14476, section 3.2, equation 11). All that is sampled stays in
+        ``rollouts`` and is counted.
+
         Returns:
             N x K rollouts, problem by problem.
         """
         self._record_time("update")
         batch = self._batch
         # TRL gives each process its own prompts; together they sample what one process would.
-        sampled = len(self.rollouts) * distributed.count()
-        seed = mix(self._seed, batch.number, 0, sampled)
-        temperatures = [batch.temperature] * batch.samples
-        prompts = [self._prompts[problem.id] for problem in problems]
-        rollouts = collect_local(
-            self.sampler, self.task, problems, temperatures, seed, batch.number - 1, prompts
-        )
-        self.rollouts += rollouts
+        seed = mix(self._seed, batch.number, 0, self._answered * distributed.count())
+        rollouts = self._sample(problems, seed)
+        for attempt in range(1, batch.resamplings + 1):
+            uniform = self._uniform_groups(rollouts)
+            needed = distributed.gather([len(uniform)])
+            if not any(needed) or not (fresh := self._fresh_problems(sum(needed))):
+                break
+            first = sum(needed[: distributed.index()])
+            own = fresh[first : first + len(uniform)]
+            sampled = self._sample(own, mix(seed, attempt))
+            for place, start in enumerate(uniform[: len(own)]):
+                self.replaced.append(rollouts[start].problem.id)
+                group = slice(place * batch.samples, (place + 1) * batch.samples)
+                rollouts[start : start + batch.samples] = sampled[group]
+        self._answered += len(rollouts)
         self.scored = rollouts
         # Trainers shuffle rows by torch's generator, which must be the same in a resumed run.
         torch.manual_seed(seed)
         self._record_time("sample and judge")
         return rollouts
+
+    def _sample(self, problems: Sequence[Problem], seed: int) -> list[Rollout]:
+        batch = self._batch
+        rollouts = collect_local(
+            self.sampler,
+            self.task,
+            problems,
+            [batch.temperature] * batch.samples,
+            seed,
+            batch.number - 1,
+            [self._prompts[problem.id] for problem in problems],
+        )
+        self.rollouts += rollouts
+        return rollouts
+
+    def _uniform_groups(self, rollouts: Sequence[Rollout]) -> list[int]:
+        """Where the groups begin in which all responses pass the gate, or none does."""
+        samples, gate = self._batch.samples, self._batch.gate
+        return [
+            start
+            for start in range(0, len(rollouts), samples)
+            if len({passes(rollout, gate) for rollout in rollouts[start : start + samples]}) == 1
+        ]
+
+    def _fresh_problems(self, count: int) -> list[Problem]:
+        """Up to `count` problems that the round has not asked, the same on every process."""
+        drawn = {problem.id: problem for problem in self._batch.fresh(count)}
+        fresh = [problem for id, problem in drawn.items() if id not in self._problems]
+        self._take(fresh)
+        return fresh
+
+    def _take(self, problems: Sequence[Problem]) -> None:
+        self._problems |= {problem.id: problem for problem in problems}
+        self._prompts |= {problem.id: self.task.prompt(problem) for problem in problems}
+
+    @property
+    def asked(self) -> list[Problem]:
+        """The problems of the round, each once, with the fresh ones, on every process."""
+        return list(self._problems.values())
 
     def groups(self, prompts: Sequence[Sequence[Message]]) -> list[Problem]:
         """The problem of each group of K equal prompts.
@@ -251,7 +311,11 @@ def column_weights(task: Task) -> dict[str, float]:
 
 
 def informative_groups(
-    rollouts: Sequence[Rollout], samples: int, gate: str, required: Sequence[str] = ()
+    rollouts: Sequence[Rollout],
+    samples: int,
+    gate: str,
+    required: Sequence[str] = (),
+    replaced: Sequence[str] = (),
 ) -> Selection:
     """Select the rollouts in groups whose rewards differ: only they have a gradient.
 
@@ -260,10 +324,14 @@ def informative_groups(
         samples: size of a group.
         gate: the score that is 1 for a rollout that passes.
         required: scores without which a rollout has no reward.
+        replaced: ids of problems whose groups were not learned from.
     """
+    unused = set(replaced)
     groups = [range(start, start + samples) for start in range(0, len(rollouts), samples)]
     kept: list[int] = []
     for group in groups:
+        if rollouts[group[0]].problem.id in unused:
+            continue
         rewards = {rollouts[i].reward for i in group}
         kept += group if len({r for r in rewards if not math.isnan(r)}) > 1 else []
     right = [[rollouts[i].scores[gate] == 1.0 for i in group] for group in groups]
@@ -272,4 +340,5 @@ def informative_groups(
         sum(map(any, right)) / max(1, len(groups)),
         sum(map(sum, right)) / max(1, len(rollouts)),
         sum(not_judged(rollout, required) for rollout in rollouts),
+        len(unused),
     )

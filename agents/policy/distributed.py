@@ -33,6 +33,11 @@ def count() -> int:
     return int(_state().num_processes)
 
 
+def index() -> int:
+    """The number of this process, from 0."""
+    return int(_state().process_index)
+
+
 def is_main() -> bool:
     """Whether this process writes files and prints to the terminal."""
     return bool(_state().is_main_process)

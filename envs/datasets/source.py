@@ -10,15 +10,13 @@ from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Any, Literal
 
-import numpy as np
-from numpy.typing import NDArray
-
 from mstar.envs.datasets.audit import Audit, AuditedRow, audit_dataset
 from mstar.envs.datasets.field_map import fields_example
 from mstar.envs.datasets.readers import RowsOrPath, file_stamps
 from mstar.envs.datasets.splits import assign_splits, repeated_in_later_split
 from mstar.envs.families.base import SPLITS
 from mstar.envs.problem import Problem, Split
+from mstar.envs.source import epoch_order
 
 LISTED_ERRORS = 5  # in a message
 
@@ -124,7 +122,7 @@ class DatasetSource:
                 + fields_example(split="=all")
             )
         epoch, place = divmod(index, len(problems))
-        return problems[int(_epoch_order(len(problems), seed, epoch)[place])]
+        return problems[int(epoch_order(len(problems), seed, epoch)[place])]
 
     def _problems(
         self, split: Split, kept: Sequence[tuple[AuditedRow, Split]]
@@ -154,13 +152,6 @@ def _load_cached(
 ) -> DatasetSource:
     audit = audit_dataset(source, json.loads(fields), image_folder)
     return DatasetSource(audit, on_error)
-
-
-@lru_cache(maxsize=8)
-def _epoch_order(count: int, seed: int, epoch: int) -> NDArray[np.int64]:
-    """A permutation of 0 to `count` - 1, shape (count,)."""
-    sequence = np.random.SeedSequence([seed, epoch])
-    return np.random.Generator(np.random.PCG64(sequence)).permutation(count)
 
 
 def _revision(rows: Sequence[AuditedRow]) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, fields
 from functools import partial
@@ -11,7 +12,7 @@ from typing import Any
 
 import tyro
 
-from mstar.agents.config import DataConfig
+from mstar.agents.config import DataConfig, Recipe
 from mstar.agents.registry import unknown
 from mstar.envs.datasets.field_map import dataset_description, parse_field_options
 from mstar.envs.datasets.source import DatasetSource, OnError
@@ -23,15 +24,17 @@ from mstar.envs.shown import Shown
 from mstar.envs.source import ProblemSource
 from mstar.envs.task import SIZES, Task
 from mstar.experiments.cli.gallery import write_gallery, write_page
+from mstar.experiments.cli.options import current_names, given_settings, with_settings
 from mstar.experiments.terminal import printable
 
 DRAWN_SIZE = DataConfig().image_size  # pixels
-PARTS = ("list", "show", "validate", "blind", "gallery")
-USAGE = """usage: mstar envs list|show|validate|blind|gallery
+PARTS = ("list", "show", "validate", "solve-rate", "blind", "gallery")
+USAGE = """usage: mstar envs list|show|validate|solve-rate|blind|gallery
 
   list               a line per family: id, topic and templates
   show ENV           problems with their solutions
   validate SOURCE    whether every answer can be verified and every image opens
+  solve-rate ENV     how often a model solves each training problem
   blind [FAMILY ...] what can be answered without the image
   gallery            a sheet of images per family, and a page with worked solutions
 
@@ -94,6 +97,50 @@ class Validate:
     max_pixels: int = 0
 
 
+# What a solve rate depends on, and how it is sampled.
+SOLVE_RATE_SETTINGS = (
+    "samples",
+    "temperature",
+    "max_new_tokens",
+    "level",
+    "families",
+    "fields",
+    "form",
+    "answer_form",
+    "instruction",
+    "system",
+    "image_size",
+    "min_pixels",
+    "max_pixels",
+    "dtype",
+    "seed",
+    "batch_rows",
+    "server",
+    "threads",
+)
+
+
+@dataclass(frozen=True)
+class SolveRate:
+    """Measure how often a model solves each training problem, to train on those that fit it.
+
+    A run with --solve-rate 0.1 0.9 and the same --env and --model then trains on the problems in
+    this range alone. A killed pass goes on where it was.
+
+    Attributes:
+        env: an id, a path, or ``hub:NAME``.
+        model: a folder, a hub name, or a run's folder.
+        count: number of problems; 0 for all of a data set.
+        out: file for the rates; by default in NAME.solve-rates beside the data, or in the folder
+            solve-rates for generated problems.
+    """
+
+    env: tyro.conf.Positional[str]
+    model: str = "embedded"
+    count: int = 0
+    out: Path | None = None
+
+
 @dataclass(frozen=True)
 class Gallery:
     """Write a sheet per family, three problems of each level, and a page with worked solutions.
@@ -125,7 +172,7 @@ class BlindOptions:
 
 
 def run(arguments: list[str]) -> None:
-    """Run one of list, show, validate, blind and gallery."""
+    """Run one of ``PARTS``."""
     what, rest = (arguments[0], arguments[1:]) if arguments else ("list", [])
     if what == "list":
         for line in listing():
@@ -134,6 +181,8 @@ def run(arguments: list[str]) -> None:
         show(tyro.cli(Show, args=rest, prog="mstar envs show"))
     elif what == "validate":
         validate(tyro.cli(Validate, args=rest, prog="mstar envs validate"))
+    elif what == "solve-rate":
+        solve_rate(rest)
     elif what == "blind":
         print_blind(tyro.cli(BlindOptions, args=rest, prog="mstar envs blind"))
     elif what == "gallery":
@@ -225,6 +274,31 @@ def validate(options: Validate) -> None:
             print(f"image tokens of {size} pixels: {count}")
     if report.errors:
         raise ValueError(f"{len(report.errors)} errors in {options.source}; see above")
+
+
+def solve_rate(arguments: list[str]) -> None:
+    """Measure the solve rates of an environment's training problems, and print how many have which.
+
+    Raises:
+        ValueError: problems or a model that are not usable, or a file of other rates.
+    """
+    arguments = current_names(arguments)
+    options = tyro.cli(
+        with_settings(SolveRate, SOLVE_RATE_SETTINGS, Recipe.of(samples=4)),
+        args=arguments,
+        prog="mstar envs solve-rate",
+        description=SolveRate.__doc__,
+    )
+    from mstar.experiments.evaluation.solve_rates import measure_solve_rates
+    from mstar.experiments.evaluation.subject import open_subject
+
+    given = given_settings(options, SOLVE_RATE_SETTINGS, arguments)
+    changes = {"env": options.env, "samples": 4, **given}
+    subject = open_subject(options.model, changes)
+    found = measure_solve_rates(
+        subject, options.count, options.out, lambda line: print(line, file=sys.stderr)
+    )
+    print(found.text())
 
 
 def print_blind(options: BlindOptions) -> None:

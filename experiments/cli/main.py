@@ -33,7 +33,7 @@ USAGE = """mstar: multimodal self-evolving training
                               accuracy of runs' policies and of models on test problems
   mstar make-vlm --language-model NAME --out DIR
                               a vision-language model from a language model
-  mstar envs list|show|validate|blind|gallery
+  mstar envs list|show|validate|solve-rate|blind|gallery
                                list environments, show problems and images, check a data set
   mstar runs [DIR]            the runs of a folder, and how far they are
   mstar report RUN            rewrite the report of a run; --beside RUN compares two
@@ -46,7 +46,7 @@ USAGE = """mstar: multimodal self-evolving training
   mstar export RUN --out DIR  the policy as a folder for transformers and vLLM, with a model card
   mstar chat RUN|MODEL IMAGE QUESTION
                               ask the policy about an image
-  mstar bench sampler|verifier|envs|judge|exploration
+  mstar bench sampler|verifier|envs|judge|exploration|kills|soak
                               speed, as ratios within one run; regret of exploration controllers
 
   mstar COMMAND --help        the options of a command
@@ -263,7 +263,7 @@ def bench_command(arguments: list[str]) -> None:
 
 
 def envs_command(arguments: list[str]) -> None:
-    """``mstar envs list|show|validate|blind|gallery``."""
+    """``mstar envs list|show|validate|solve-rate|blind|gallery``."""
     from mstar.experiments.cli.envs import run
 
     run(arguments)

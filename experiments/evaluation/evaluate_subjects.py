@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from mstar.agents.policy import distributed
+from mstar.agents.policy.embedded import EMBEDDED
 from mstar.agents.policy.policy import Policy
 from mstar.agents.sampling.engine import sampler_of
 from mstar.agents.seeds import mix
@@ -159,7 +160,7 @@ def _file_name(subject: Subject, tested: EvaluationSet, scoring: Scoring) -> str
     """Another name for everything that would give other rows."""
     decides: Mapping[str, Any] = {
         "recipe": subject.recipe.settings(),
-        "weights": _weights(subject),
+        "weights": weight_files(subject),
         "problems": [problem.id for problem in tested.problems],
         "scoring": scoring,
     }
@@ -168,8 +169,9 @@ def _file_name(subject: Subject, tested: EvaluationSet, scoring: Scoring) -> str
     return f"{words[-100:]}-{digest}.jsonl"
 
 
-def _weights(subject: Subject) -> list[tuple[str, int, int]]:
+def weight_files(subject: Subject) -> list[tuple[str, int, int]]:
     """Names, sizes and times of the files with the weights; [] for a model of the hub."""
-    folder = subject.checkpoint or Path(subject.recipe.model.name)
+    name = subject.recipe.model.name
+    folder = subject.checkpoint or (EMBEDDED if name == "embedded" else Path(name))
     files = sorted(folder.glob("*.safetensors"))
     return [(str(path), path.stat().st_size, path.stat().st_mtime_ns) for path in files]

@@ -9,7 +9,7 @@ from mstar.agents.policy import distributed
 from mstar.agents.rollout import unique_problems
 from mstar.envs.task import Task
 from mstar.experiments.estimate.memory import empty_policy, longest, memory_of
-from mstar.experiments.run.problems import evaluation_sets, open_task
+from mstar.experiments.run.problems import evaluation_sets, how_chosen, open_task
 from mstar.experiments.run.run_folder import RunFolder
 from mstar.rewards.models.correctness import Correctness
 from mstar.rewards.panel import RewardPanel
@@ -43,6 +43,7 @@ def describe_run(recipe: Recipe, out: Path) -> str:
     lines = [
         f"run         {recipe.run.agent}, {rounds} rounds, in {out}{_progress(recipe, out)}",
         f"problems    {asked:,} for training, {checked:,} for validation, tests: {named}",
+        *([f"            {chosen}"] if (chosen := how_chosen(train)) else []),
         f"responses   {responses:,} for training, {checks:,} for validation, {tested:,} for tests",
         f"tokens      at most {longest * (responses + checks + tested):,} generated, "
         f"{longest * responses:,} of them for training",

@@ -14,12 +14,15 @@ from mstar.agents.rollout import unique_problems
 from mstar.envs.datasets.field_map import dataset_description
 from mstar.envs.problem import Problem, Split
 from mstar.envs.registry import open_source
-from mstar.envs.source import Mixture, ProblemSource, Subset
+from mstar.envs.source import Listed, MappedSource, Mixture, ProblemSource, Subset
 from mstar.envs.task import Task
+from mstar.experiments.run.solve_rates import chosen_problems
 from mstar.experiments.verdicts import called_bad, verdict_file
 from mstar.rewards.models.correctness import Correctness
 from mstar.rewards.models.relaxed_accuracy import RelaxedAccuracy
 from mstar.rewards.panel import RewardPanel
+
+LEVELS = (1, 2, 3)  # of generated problems
 
 Scoring = Literal["verifier", "relaxed"]
 
@@ -51,15 +54,20 @@ def open_task(
     Raises:
         ValueError: a name that does not exist, or a split with nothing in it.
     """
+    curriculum = recipe.mixing.rule == "curriculum" and split == "train"
+    levels = LEVELS if curriculum else (recipe.data.level,)
     if (recipe.data.env == MIXTURE and not recipe.data.fields) or families:
         names = families or recipe.data.families
         source: ProblemSource = Mixture(
-            [open_source(name, level=recipe.data.level) for name in names]
+            [open_source(name, level) for level in levels for name in names]
         )
     else:
-        source = open_source(
-            dataset_description(recipe.data.env, recipe.data.fields), level=recipe.data.level
-        )
+        described = dataset_description(recipe.data.env, recipe.data.fields)
+        source = open_source(described, level=recipe.data.level)
+        if len(levels) > 1 and source.size is None:
+            source = Mixture([open_source(described, level) for level in levels])
+    if recipe.data.solve_rate and split == "train":
+        source = chosen_problems(source, split, recipe)
     if recipe.data.training_problems and split == "train":
         source = Subset(source, recipe.data.training_problems)
     audit = recipe.data.audit if split == "train" else ""
@@ -78,6 +86,14 @@ def open_task(
     )
     task.problem(recipe.run.seed, 0)  # fails on an empty split before a model is loaded
     return task
+
+
+def how_chosen(task: Task) -> str:
+    """How many training problems a solve rate leaves, in a line; "" where none was asked for."""
+    source = task.source
+    while isinstance(source, MappedSource | Subset):
+        source = source.source
+    return source.note if isinstance(source, Listed) else ""
 
 
 def evaluation_sets(recipe: Recipe, scoring: Scoring = "verifier") -> list[EvaluationSet]:

@@ -62,18 +62,22 @@ class Progress:
         if done.selection and done.selection.unjudged:
             left_out = f"a judge failed on {done.selection.unjudged} of {len(done.rollouts)}"
             self.warn([f"          {left_out} responses, which are left out"])
+        if done.selection and done.selection.replaced:
+            groups = done.selection.replaced
+            self.add(f"          {groups} groups were all right or all wrong, and replaced")
+        if done.note:
+            self.add(f"          {done.note}")
         self.warn([f"          {alarm}" for alarm in done.alarms])
 
     def tested(self, rows: Sequence[Row]) -> None:
         """Print the accuracies on other environments, in a line; none where there are none."""
         if rows:
             shown = "  ".join(f"{row['env']} {100 * row['greedy']:.1f} %" for row in rows)
-            self.console.print(
-                f"          greedy elsewhere: {shown}",
-                markup=False,
-                highlight=False,
-                soft_wrap=True,
-            )
+            self.add(f"          greedy elsewhere: {shown}")
+
+    def add(self, line: str) -> None:
+        """Print one more line, of the run or of the round above it."""
+        self.console.print(line, markup=False, highlight=False, soft_wrap=True)
 
     def warn(self, lines: Sequence[str]) -> None:
         """Print warnings."""

@@ -25,6 +25,7 @@ def describe(done: Round) -> Row:
             "solved": done.selection.solved,
             "passed": done.selection.passed,
             "unjudged": done.selection.unjudged,
+            "replaced": done.selection.replaced,
         }
         if done.selection
         else None,
@@ -41,6 +42,7 @@ def describe(done: Round) -> Row:
         "dynamics": _dynamics(done.metrics),
         "alarms": [{**asdict(alarm), "text": str(alarm)} for alarm in done.alarms],
         "back_to": done.back_to,
+        "note": done.note,
         "cost": asdict(done.cost),
         "seconds": dict(done.seconds),
         "state": dict(done.state),

@@ -31,7 +31,7 @@ from mstar.experiments.run.canary_check import apply_check, check_run
 from mstar.experiments.run.disk_space import check_disk
 from mstar.experiments.run.failures import explained
 from mstar.experiments.run.lock import locked
-from mstar.experiments.run.problems import EvaluationSet, evaluation_sets, open_task
+from mstar.experiments.run.problems import EvaluationSet, evaluation_sets, how_chosen, open_task
 from mstar.experiments.run.progress import Progress
 from mstar.experiments.run.run_folder import RunFolder
 from mstar.experiments.run.tracking import Tracking, check_trackers
@@ -74,6 +74,8 @@ def train(
         progress = Progress(console)
         tracking = Tracking(track if main else (), folder, task, progress.warn)
         with closing(tracking), live(console, progress, per_second=4):
+            if chosen := how_chosen(task):
+                progress.add(chosen)
             policy = load_policy(recipe)
             if main:
                 check_disk(folder.path, policy, recipe)
