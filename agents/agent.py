@@ -18,6 +18,7 @@ from mstar.agents.explore.base import ExplorationController
 from mstar.agents.explore.catalog import CONTROLLERS, MIXINGS
 from mstar.agents.explore.data_mix import Mixing
 from mstar.agents.explore.samples import samples_of
+from mstar.agents.judges.catalog import endpoints_in
 from mstar.agents.monitor.evaluation import Monitor
 from mstar.agents.monitor.guards import Guards
 from mstar.agents.policy import distributed
@@ -254,6 +255,8 @@ class Agent(ABC):
             self._seconds["measure"],
             finetuned,
             evaluation.cost,
+            endpoints_in(self.task.panel, self.validation.panel),
+            self.recipe.rewards.judge_prices,
         )
         return Round(
             number=number,

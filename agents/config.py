@@ -370,6 +370,9 @@ class RewardsConfig:
     variable MSTAR_JUDGE_KEY; empty: the run's own model judges."""
     judge_model: str = ""
     """The endpoint's name of the model."""
+    judge_prices: tuple[float, ...] = ()
+    """Two numbers: what a million tokens of its prompts cost, and of its replies. Calls and tokens
+    are counted in the cost of a round in any case."""
 
     def __post_init__(self) -> None:
         _at_least(0, self, "judge_refresh")
@@ -387,6 +390,11 @@ class RewardsConfig:
             )
         if self.weights and not (min(self.weights) >= 0 and 0 < sum(self.weights) < inf):
             raise ValueError(f"weights must be finite, >= 0 and not all 0, got {self.weights}")
+        if self.judge_prices and (len(self.judge_prices) != 2 or min(self.judge_prices) < 0):
+            raise ValueError(
+                f"judge_prices is {self.judge_prices}; give two numbers, of a million tokens of "
+                "prompts and of replies: --judge-prices 0.15 0.6"
+            )
         if bool(self.judge_url) != bool(self.judge_model):
             raise ValueError(
                 f"judge_url is {self.judge_url!r} and judge_model is {self.judge_model!r}; give "
@@ -817,6 +825,7 @@ FREE = frozenset(
         "batch_rows",
         "gpu_memory",
         "gradient_checkpointing",
+        "judge_prices",
         "save_total_limit",
         "micro_batch",
         "server",

@@ -287,6 +287,10 @@ class Cost:
         measured_tokens: generated.
         measured_flops: estimated.
         measured_seconds: of the time for evaluation and further temperatures, a share by tokens.
+        judge_calls: of judges behind an address, as are the next three.
+        judge_prompt_tokens: that they read, images included, as the endpoint reports them.
+        judge_reply_tokens: that they wrote, likewise.
+        judge_price: of these tokens, in the currency of ``judge_prices``; 0 without prices.
     """
 
     responses: int = 0
@@ -297,6 +301,10 @@ class Cost:
     measured_tokens: int = 0
     measured_flops: float = 0.0
     measured_seconds: float = 0.0
+    judge_calls: int = 0
+    judge_prompt_tokens: int = 0
+    judge_reply_tokens: int = 0
+    judge_price: float = 0.0
 
     @property
     def training_tokens(self) -> int:

@@ -115,6 +115,13 @@ def reward_models(names: Sequence[str], recipe: Recipe) -> list[RewardModel]:
     return [JUDGES[name](recipe) if name in JUDGES else reward_model(name) for name in names]
 
 
+def endpoints_in(*panels: RewardPanel) -> list[Endpoint]:
+    """The endpoints that judges of some panels ask, each once."""
+    models = (model for panel in panels for model in panel.models)
+    asked = [m.ask for m in models if isinstance(m, SelfJudge) and isinstance(m.ask, Endpoint)]
+    return list({id(endpoint): endpoint for endpoint in asked}.values())
+
+
 def check_names(names: Sequence[str]) -> None:
     """Raise ValueError if no reward model has one of the names."""
     known = dict.fromkeys([*reward_names(), *JUDGES])

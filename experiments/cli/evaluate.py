@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import tyro
 
 from mstar.agents.config import MIXTURE, Recipe
 from mstar.experiments.cli.options import current_names, given_settings, named, with_settings
-from mstar.experiments.run.problems import Scoring
+from mstar.experiments.run.problems import EvaluationSet, Scoring
 from mstar.experiments.terminal import printable
 
 # The settings that an evaluation depends on; those of a run hold where they are not given.
@@ -53,6 +53,9 @@ class EvaluateOptions:
         subjects: folders of runs or models, or hub names.
         env: an environment, a path or hub:NAME to test on, and again for a further one; a run is
             tested on what it was trained for if there is none.
+        benchmark: a published benchmark, asked and scored as its makers do; --data says where it
+            is. All of its problems, unless --test gives a number.
+        data: the file, the folder or hub:NAME of the benchmark's published files.
         scoring: what counts as right: our verifier, or the relaxed accuracy of ChartQA, for
             figures that stand beside published ones.
         by: a line for each family, level, template or skill (reading what is in the image, or
@@ -65,6 +68,8 @@ class EvaluateOptions:
 
     subjects: tyro.conf.Positional[tuple[str, ...]]
     env: tyro.conf.UseAppendAction[tuple[str, ...]] = ()
+    benchmark: Literal["", "mathvista", "math-v", "chartqa"] = ""
+    data: str = ""
     scoring: Scoring = "verifier"
     by: Literal["test", "family", "level", "template", "skill"] = "test"
     out: Path | None = None
@@ -101,8 +106,8 @@ def run(arguments: list[str]) -> None:
     subjects = [open_subject(name, changes) for name in options.subjects]
     found = evaluate_subjects(
         subjects,
-        options.env,
-        options.scoring,
+        _tests(options, changes),
+        options.benchmark or options.scoring,
         options.by,
         options.out,
         lambda line: print(line, file=sys.stderr),
@@ -113,6 +118,22 @@ def run(arguments: list[str]) -> None:
         print(printable(accuracy_table(found)))
 
 
+def _tests(
+    options: EvaluateOptions, changes: Mapping[str, Any]
+) -> Callable[[Recipe], list[EvaluationSet]]:
+    """What opens the test problems of a recipe, as the options say."""
+    from mstar.experiments.benchmarks.base import benchmark_set
+    from mstar.experiments.benchmarks.catalog import BENCHMARKS
+    from mstar.experiments.run.problems import environment_sets, evaluation_sets
+
+    if name := options.benchmark:
+        count = changes.get("test", 0)
+        return lambda recipe: [benchmark_set(name, BENCHMARKS[name], options.data, recipe, count)]
+    if options.env:
+        return lambda recipe: environment_sets(recipe, options.env, options.scoring)
+    return lambda recipe: evaluation_sets(recipe, options.scoring)
+
+
 def check(options: EvaluateOptions, flags: set[str]) -> None:
     """Refuse what would have no effect.
 
@@ -121,6 +142,18 @@ def check(options: EvaluateOptions, flags: set[str]) -> None:
     """
     if not options.subjects:
         raise ValueError("mstar evaluate needs a run's folder or a model: mstar evaluate RUN|MODEL")
+    if bool(options.benchmark) != bool(options.data):
+        raise ValueError(
+            "--benchmark and --data go together: mstar evaluate MODEL --benchmark mathvista --data "
+            "FOLDER, with the files that the makers of the benchmark have published"
+        )
+    if options.benchmark and (options.env or options.variants or options.scoring != "verifier"):
+        raise ValueError(
+            "a benchmark has its own problems and scoring; leave out --env, --variants, --scoring"
+        )
+    idle = {"form", "answer_form", "instruction", "system", "level"} & flags
+    if options.benchmark and idle:
+        raise ValueError(f"a benchmark is asked as published; leave out {_flags(idle)}")
     if options.env and MIXTURE not in options.env and (idle := OF_A_MIXTURE & flags):
         raise ValueError(
             f"{_flags(idle)} is for the families of {MIXTURE}, which is not among --env; leave one "
@@ -130,7 +163,7 @@ def check(options: EvaluateOptions, flags: set[str]) -> None:
         raise ValueError(
             f"{_flags(idle)} adds to the test of a run, and --env takes its place; leave one out"
         )
-    if "fields" in flags and len(options.env) != 1:
+    if "fields" in flags and not options.benchmark and len(options.env) != 1:
         raise ValueError("--fields says how one data set is read: give one --env with it")
     if not options.variants and "phrasings" in flags:
         raise ValueError("--phrasings is for --variants: give the number of phrasings as well")

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from mstar.agents.config import Recipe
 from mstar.agents.policy import distributed
 from mstar.agents.policy.embedded import EMBEDDED
 from mstar.agents.policy.policy import Policy
@@ -21,9 +22,11 @@ from mstar.experiments.evaluation.subject import Subject
 from mstar.experiments.evaluation.variants import ask_variants
 from mstar.experiments.markdown import percent, table
 from mstar.experiments.rows import Row, read_rows, write_rows
-from mstar.experiments.run.problems import EvaluationSet, Scoring, environment_sets, evaluation_sets
+from mstar.experiments.run.problems import EvaluationSet, evaluation_sets
 from mstar.experiments.run.train import evaluate_policy
 from mstar.experiments.stats import Estimate, estimate
+
+Tests = Callable[[Recipe], list[EvaluationSet]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,18 +63,18 @@ class Accuracy:
 
 def evaluate_subjects(
     subjects: Sequence[Subject],
-    envs: Sequence[str],
-    scoring: Scoring,
+    tests: Tests,
+    scoring: str,
     by: str,
     out: Path | None,
     say: Callable[[str], None],
 ) -> list[Accuracy]:
-    """Every subject on every environment; where none is named, on the test of its recipe.
+    """Every subject on its test problems, all of which are opened before a model is loaded.
 
     Args:
         subjects: runs and models, with the settings to evaluate under.
-        envs: environments, paths or ``hub:NAME``; all problems are opened before a model is loaded.
-        scoring: what counts as right.
+        tests: opens the test problems of a recipe.
+        scoring: what counts as right, for the names of the files.
         by: the column of the rows that has a line for each of its values, or ``test`` for one line.
         out: a folder for the rows, a file for each subject and set; what stands there already is
             not evaluated again. None keeps nothing.
@@ -80,11 +83,11 @@ def evaluate_subjects(
     Raises:
         ValueError, FileNotFoundError: problems or a model are not usable.
     """
-    plans = [(subject, _tests(subject, envs, scoring)) for subject in subjects]
+    plans = [(subject, tests(subject.recipe)) for subject in subjects]
     found = []
-    for subject, tests in plans:
+    for subject, opened in plans:
         policy: Policy | None = None
-        for tested in tests:
+        for tested in opened:
             path = None if out is None else out / _file_name(subject, tested, scoring)
             if path is not None and path.exists():
                 say(f"{subject.name} on {tested.group}: there already")
@@ -150,13 +153,7 @@ def ask_subject_variants(subject: Subject, count: int, axes: Sequence[Any]) -> l
     return rows
 
 
-def _tests(subject: Subject, envs: Sequence[str], scoring: Scoring) -> list[EvaluationSet]:
-    if envs:
-        return environment_sets(subject.recipe, envs, scoring)
-    return evaluation_sets(subject.recipe, scoring)
-
-
-def _file_name(subject: Subject, tested: EvaluationSet, scoring: Scoring) -> str:
+def _file_name(subject: Subject, tested: EvaluationSet, scoring: str) -> str:
     """Another name for everything that would give other rows."""
     decides: Mapping[str, Any] = {
         "recipe": subject.recipe.settings(),

@@ -22,6 +22,39 @@ QUOTED = 200  # bytes of a reply in an error message
 BUSY = (408, 425, 429)  # answers that ask to come again, like all from 500 on
 
 
+class Usage:
+    """What an endpoint was asked, as its replies tell; counted from several threads.
+
+    Attributes:
+        calls: that were answered, those with an unusable reply too.
+        prompt_tokens: read by the model, images included, where the endpoint reports them.
+        reply_tokens: written by it, likewise.
+    """
+
+    def __init__(self) -> None:
+        self.calls = self.prompt_tokens = self.reply_tokens = 0
+        self._lock = threading.Lock()
+
+    def add(self, body: bytes) -> None:
+        """Count a reply, with the tokens in its ``usage``."""
+        try:
+            told = json.loads(body)["usage"]
+            tokens = int(told["prompt_tokens"]), int(told["completion_tokens"])
+        except (KeyError, TypeError, ValueError, RecursionError):
+            tokens = 0, 0
+        with self._lock:
+            self.calls += 1
+            self.prompt_tokens += max(0, tokens[0])
+            self.reply_tokens += max(0, tokens[1])
+
+    def take(self) -> tuple[int, int, int]:
+        """Calls, prompt tokens and reply tokens since the last time; the counts are reset."""
+        with self._lock:
+            found = self.calls, self.prompt_tokens, self.reply_tokens
+            self.calls = self.prompt_tokens = self.reply_tokens = 0
+        return found
+
+
 @dataclass(frozen=True)
 class Endpoint:
     """A callable that sends a prompt with images and returns the text of the reply.
@@ -34,6 +67,7 @@ class Endpoint:
         max_tokens: the maximum length of the reply.
         tries: how often a call is made that fails for a reason that may pass.
         pause: seconds before the second try; twice as many before each further one.
+        usage: what was asked so far.
 
     Raises:
         ValueError: the URL does not start with http:// or https://.
@@ -46,6 +80,7 @@ class Endpoint:
     max_tokens: int = 512
     tries: int = 4
     pause: float = 1.0
+    usage: Usage = field(default_factory=Usage, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         if not self.url.startswith(("http://", "https://")):
@@ -98,7 +133,7 @@ class Endpoint:
         """
         try:
             with _OPENER.open(request, timeout=self.timeout) as reply:
-                return _reply_text(reply.read(LONGEST_REPLY))
+                body = reply.read(LONGEST_REPLY)
         except urllib.error.HTTPError as error:
             said = f"{self.url} answered {error.code} {error.reason}: {_quoted(error)}"
             if error.code in BUSY or error.code >= 500:
@@ -110,6 +145,8 @@ class Endpoint:
             raise ConnectionError(f"{self.url} cannot be reached: {error.reason}") from error
         except http.client.HTTPException as error:  # such as an incomplete reply
             raise ConnectionError(f"{self.url} sent an incomplete reply: {error!r}") from error
+        self.usage.add(body)
+        return _reply_text(body)
 
 
 class _NoRedirect(urllib.request.HTTPRedirectHandler):

@@ -19,6 +19,7 @@ FLOORS: dict[str, dict[str, str]] = {
         "judges": "trains the judge",
         "make_vlm": "gives a model eyes",
         "pretrain": "trains the model",
+        "benchmarks": "published tests",
         "evaluation": "tests, comparisons",
         "audit": "people's verdicts",
         "release": "limits, provenance",

@@ -168,3 +168,17 @@ def test_a_response_that_a_judge_failed_on_has_no_reward() -> None:
     assert np.array_equal(table.reward, [0.25, 0.25, np.nan, np.nan], equal_nan=True)
     unweighted = RewardPanel([Correctness(), judge], {"self_judge": 0}).score(attempts(4))
     assert unweighted.reward.tolist() == [0, 0, 0, 1]
+
+
+def test_calls_and_tokens_are_counted_also_where_a_reply_is_of_no_use(
+    serve: Callable[[Reply], Server],
+) -> None:
+    usage = {"prompt_tokens": 100, "completion_tokens": 7}
+    replies = iter([{"usage": usage}, {**json.loads(GOOD), "usage": usage}, json.loads(GOOD)])
+
+    server = serve(lambda handler, _: answer(handler, 200, json.dumps(next(replies)).encode()))
+    asked = endpoint(server)
+    assert asked("grade this") == VERDICT  # at the second try
+    assert asked("and this") == VERDICT  # of a server that reports no tokens
+    assert asked.usage.take() == (3, 200, 14)
+    assert asked.usage.take() == (0, 0, 0)
