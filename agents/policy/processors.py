@@ -9,7 +9,9 @@ from __future__ import annotations
 import importlib
 import json
 import os
+import queue
 import sys
+import threading
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -38,6 +40,9 @@ OTHER_FILES = (
     "tokenizer.json",
     "tekken.json",
 )
+
+
+TEMPLATE_SECONDS = 20.0  # for the shortest turn; a template takes milliseconds
 
 
 class LeftOut(PushToHubMixin):
@@ -118,6 +123,38 @@ def load_processor(name: str, config: Any) -> Any:
     return kept.from_args_and_dict(
         [parts.get(part, LeftOut()) for part in whole.get_attributes()], settings
     )
+
+
+def check_template(name: str, processor: Any) -> None:
+    """Render the shortest turn, so that a chat template that never ends is found before a run.
+
+    It is rendered on a thread of its own, which is left behind if it takes too long: a template is
+    code of the model's makers, and its sandbox bounds one loop and not loops in loops.
+
+    Raises:
+        ValueError: the template cannot be used; the message says why.
+    """
+    failures: queue.SimpleQueue[Exception | None] = queue.SimpleQueue()
+    turn = [{"role": "user", "content": [{"type": "text", "text": "?"}]}]
+
+    def render() -> None:
+        try:
+            processor.apply_chat_template(turn, add_generation_prompt=True, tokenize=False)
+            failures.put(None)
+        except Exception as error:  # told below
+            failures.put(error)
+
+    threading.Thread(target=render, daemon=True).start()
+    try:
+        failed = failures.get(timeout=TEMPLATE_SECONDS)
+        wrong = None if failed is None else f"cannot write a user turn ({failed})"
+    except queue.Empty:
+        wrong = f"has not written one user turn in {TEMPLATE_SECONDS:.0f} seconds"
+    if wrong:
+        raise ValueError(
+            f"the chat template of model {name!r} {wrong}; mend chat_template.jinja in the model's "
+            "folder, or give another model"
+        )
 
 
 def read_files(name: str, names: tuple[str, ...]) -> dict[str, bytes]:

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import tyro
 
-from mstar.envs.task import INSTRUCTION
 from mstar.experiments.terminal import printable
 
 
@@ -18,7 +17,9 @@ class ChatOptions:
     Attributes:
         subject: a run's folder, a model's folder, or a hub name.
         asked: the images, then the question.
-        instruction: follows the question; the one of training by default, "" for none.
+        instruction: follows the question: a text, ``@FILE``, ``none``, or ``default``, as for mstar
+            train; if left out, that of the run.
+        system: the system turn: a text, ``@FILE`` or ``none``; if left out, that of the run.
         temperature: of sampling; 0 is greedy.
         seed: of sampling.
         max_new_tokens: longest response, in tokens.
@@ -26,7 +27,8 @@ class ChatOptions:
 
     subject: tyro.conf.Positional[str]
     asked: tyro.conf.Positional[tuple[str, ...]]
-    instruction: str = INSTRUCTION
+    instruction: str | None = None
+    system: str | None = None
     temperature: float = 0.0
     seed: int = 0
     max_new_tokens: int = 512
@@ -55,10 +57,17 @@ def run(arguments: list[str]) -> None:
     from mstar.experiments.evaluation.subject import open_subject
 
     shown = tuple(StoredImage(Path(path), path).render() for path in images)
-    text = f"{question}\n{options.instruction}" if options.instruction else question
-    subject = open_subject(options.subject)
+    asked = {"instruction": options.instruction, "system": options.system}
+    changes = {name: value for name, value in asked.items() if value is not None}
+    subject = open_subject(options.subject, changes)
     recipe = subject.recipe.replace(max_new_tokens=options.max_new_tokens, server="")
     sampler = sampler_of(subject.policy(), recipe)
-    prompt = Prompt(text=text, images=shown, key="chat")
+    instruction, system = recipe.data.instruction_text, recipe.data.system_text
+    prompt = Prompt(
+        text=f"{question}\n{instruction}" if instruction else question,
+        images=shown,
+        key="chat",
+        system="" if system == "data" else system,  # of which a question has none
+    )
     ((response,),) = sampler.sample([prompt], 1, options.temperature, options.seed)
     print(printable(response.text))

@@ -124,7 +124,9 @@ def rescore_run(options: RescoreOptions) -> Summary:
         _check_names_of_scores(options, gate, [*stored[0].scores, *panel.names])
         attempts = [attempt_of(row, rollout) for row, rollout in zip(rows, stored, strict=True)]
         table = rescore(score_table(stored), attempts, panel, options.again)
-        kept = _selected(stored, table, options, recipe, plans[number], number)
+        kept = _selected(
+            stored, table, options, recipe, plans[number], number, panel.required
+        )
         rounds.append(_summed(number, rows, table, kept))
         tables.append(_as_table(number, rows, table, kept))
     pq.write_table(pa.concat_tables(tables), out)
@@ -182,6 +184,7 @@ def _selected(
     recipe: Recipe,
     plan: Row,
     number: int,
+    required: Sequence[str],
 ) -> set[int]:
     """The selection by the new scores; scores that the panel lacks are taken as stored."""
     judged = [
@@ -200,6 +203,7 @@ def _selected(
         seed=mix(recipe.run.seed, number, 1),
         gate=options.gate or recipe.selection.gate,
         rank=options.rank,
+        required=required,
     )
     return set(chosen.kept)
 

@@ -8,7 +8,11 @@ from pathlib import Path
 from typing import Literal
 
 from mstar.experiments.rows import Row
+from mstar.experiments.run.lock import in_use
 from mstar.experiments.run.run_folder import RunFolder
+
+
+State = Literal["finished", "running", "stopped", "unreadable"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,8 +21,8 @@ class ListedRun:
 
     Attributes:
         path: its folder.
-        state: ``finished``, tested and all; ``unfinished``, whether it is running or was stopped;
-            or ``unreadable``: of another version, or damaged.
+        state: ``finished``, tested and all; ``running``, as its lock tells; ``stopped`` before its
+            end, by whatever; or ``unreadable``: of another version, or damaged.
         agent: the learning algorithm.
         round: the last that is finished; -1 before the base was evaluated.
         rounds: the most there are.
@@ -28,7 +32,7 @@ class ListedRun:
     """
 
     path: str
-    state: Literal["finished", "unfinished", "unreadable"]
+    state: State
     agent: str
     round: int
     rounds: int
@@ -59,7 +63,7 @@ def _listed(run: RunFolder) -> ListedRun:
         return ListedRun(str(run.path), "unreadable", "–", -1, 0, None, None, changed)
     return ListedRun(
         str(run.path),
-        "finished" if (run.path / "evaluation.jsonl").exists() else "unfinished",
+        _state(run),
         recipe.run.agent,
         rows[-1]["number"] if rows else -1,
         recipe.run.rounds,
@@ -67,6 +71,12 @@ def _listed(run: RunFolder) -> ListedRun:
         _greedy(rows[-1]) if rows else None,
         changed,
     )
+
+
+def _state(run: RunFolder) -> State:
+    if in_use(run.path):
+        return "running"
+    return "finished" if (run.path / "evaluation.jsonl").exists() else "stopped"
 
 
 def _greedy(row: Row) -> float | None:

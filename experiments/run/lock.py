@@ -48,6 +48,18 @@ def locked(folder: Path) -> Iterator[IO[str]]:
         yield file
 
 
+def in_use(folder: Path) -> bool:
+    """Whether a process is in a folder at present; False where that cannot be told."""
+    try:
+        with (folder / FILE).open() as file:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:  # no run was ever started here, or the file system has no locks
+        return False
+    return False
+
+
 def cannot_write(folder: Path, error: OSError) -> OSError:
     """The error to raise where the folder of a run cannot be written."""
     return OSError(

@@ -393,7 +393,7 @@ def test_runs_are_listed_with_their_state(say: Say, finished: Path, tmp_path: Pa
     assert said.code == 0
     lines = {line.split()[0]: line for line in said.out.splitlines()[1:]}
     assert " finished " in lines[str(tmp_path / "deep" / "done")]
-    assert " unfinished " in lines[str(stopped)]
+    assert " stopped " in lines[str(stopped)]
     assert " 1/5 " in lines[str(stopped)]
     assert " unreadable " in lines[str(tmp_path / "odd")]
     rows = {row["path"]: row for row in json.loads(say("runs", tmp_path, "--json").out)}
