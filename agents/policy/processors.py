@@ -102,7 +102,8 @@ def load_processor(name: str, config: Any) -> Any:
         config: its configuration.
 
     Raises:
-        ValueError: it has none that reads images, or needs what is not installed.
+        ValueError: it has none that reads images, it needs what is not installed, or its chat
+            template cannot be used.
     """
     files = read_files(name, (*SETTINGS, *OTHER_FILES))
     whole = processor_class(name, config, files)
@@ -120,9 +121,11 @@ def load_processor(name: str, config: Any) -> Any:
     kept: Any = type(whole.__name__, (KeptProcessor, whole), {"files": files})
     parts = {"image_processor": images, "tokenizer": tokenizer}
     settings, _ = whole.get_processor_dict(name)
-    return kept.from_args_and_dict(
+    processor = kept.from_args_and_dict(
         [parts.get(part, LeftOut()) for part in whole.get_attributes()], settings
     )
+    check_template(name, processor)
+    return processor
 
 
 def check_template(name: str, processor: Any) -> None:

@@ -124,9 +124,7 @@ def rescore_run(options: RescoreOptions) -> Summary:
         _check_names_of_scores(options, gate, [*stored[0].scores, *panel.names])
         attempts = [attempt_of(row, rollout) for row, rollout in zip(rows, stored, strict=True)]
         table = rescore(score_table(stored), attempts, panel, options.again)
-        kept = _selected(
-            stored, table, options, recipe, plans[number], number, panel.required
-        )
+        kept = _selected(stored, table, options, recipe, plans[number], number, panel.required)
         rounds.append(_summed(number, rows, table, kept))
         tables.append(_as_table(number, rows, table, kept))
     pq.write_table(pa.concat_tables(tables), out)

@@ -11,7 +11,6 @@ from mstar.experiments.rows import Row
 from mstar.experiments.run.lock import in_use
 from mstar.experiments.run.run_folder import RunFolder
 
-
 State = Literal["finished", "running", "stopped", "unreadable"]
 
 

@@ -26,6 +26,7 @@ from mstar.envs.problem import Problem, Step, StepKind
 from mstar.experiments.cli.main import COMMANDS, main
 from mstar.experiments.evaluation.evaluate import skill_of
 from mstar.experiments.rows import read_rows, write_rows
+from mstar.experiments.run.lock import locked
 from mstar.experiments.run.problems import open_task
 from mstar.experiments.run.recipes import RECIPES
 from mstar.experiments.run.run_folder import read_rollouts
@@ -396,6 +397,9 @@ def test_runs_are_listed_with_their_state(say: Say, finished: Path, tmp_path: Pa
     assert " stopped " in lines[str(stopped)]
     assert " 1/5 " in lines[str(stopped)]
     assert " unreadable " in lines[str(tmp_path / "odd")]
+    with locked(stopped):  # as a process that runs there does
+        listed = [line.split()[:2] for line in say("runs", tmp_path).out.splitlines()]
+    assert [str(stopped), "running"] in listed
     rows = {row["path"]: row for row in json.loads(say("runs", tmp_path, "--json").out)}
     greedy = read_rows(finished / "rounds.jsonl")[-1]["dynamics"]["greedy"]
     assert rows[str(stopped)]["greedy"] == greedy

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import shutil
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from rich.console import Console
 from tiny_runs import TINY
 
 from mstar.agents.config import Recipe
+from mstar.agents.policy import processors
 from mstar.agents.policy.policy import Policy
 from mstar.envs.problem import Prompt
 from mstar.experiments.report.run_report import write_report
@@ -184,6 +186,43 @@ def test_control_characters_of_a_response_are_shown_as_marks(folder: RunFolder) 
     report = write_report(folder).read_text()
     assert "a\\x00b\\x1b[2Jc" in report
     assert "\0" not in report
+
+
+ENDLESS = "{% for x in range(99999) %}{% for y in range(99999) %}{% endfor %}{% endfor %}"
+
+
+@pytest.mark.parametrize(
+    ("template", "words"),
+    [
+        (ENDLESS, "has not written one user turn in 0 seconds; mend chat_template.jinja"),
+        ("{% for x in range(10 ** 9) %}{% endfor %}", "cannot write a user turn .*Range too big"),
+        (
+            "{{ messages.__class__.__mro__[1].__subclasses__() }}",
+            "cannot write a user turn .*unsafe",
+        ),
+        ("{% for x in %}", "cannot write a user turn"),
+    ],
+    ids=["endless", "too long", "unsafe", "broken"],
+)
+def test_a_chat_template_that_cannot_be_used_is_a_sentence_before_the_weights_are_read(
+    policy: Policy, monkeypatch: pytest.MonkeyPatch, template: str, words: str
+) -> None:
+    monkeypatch.setattr(processors, "TEMPLATE_SECONDS", 0.2)
+    ended = threading.Event()
+    render = policy.processor.apply_chat_template
+
+    class Bounded:
+        """The processor, whose rendering is given up once the test is done."""
+
+        def apply_chat_template(self, turn: object, **options: object) -> object:
+            if template == ENDLESS:
+                ended.wait(20)
+                return ""
+            return render(turn, chat_template=template, **options)
+
+    with pytest.raises(ValueError, match=words):
+        processors.check_template("a model", Bounded())
+    ended.set()
 
 
 @pytest.mark.parametrize("template", ["{{ raise_exception('no system turn') }}", "{% for x in %}"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -143,8 +144,11 @@ def test_a_folder_with_files_is_left_alone(
     assert [path.name for path in tmp_path.iterdir()] == ["mine.txt"]
 
 
-def test_chat_answers_a_question_about_images(
-    run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+def test_chat_answers_a_question_about_images_and_is_asked_like_training(
+    run: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     path = tmp_path / "a.png"
     Image.new("RGB", (40, 40)).save(path)
@@ -154,6 +158,26 @@ def test_chat_answers_a_question_about_images(
         assert main([*words, *more]) == 0
         said.append(capsys.readouterr().out)
     assert said[0] == said[1] != said[2]
+    asked: list[Prompt] = []
+    encode = Policy.encode
+
+    def noted(policy: Policy, prompts: Sequence[Prompt]) -> Any:
+        asked.extend(prompts)
+        return encode(policy, prompts)
+
+    monkeypatch.setattr(Policy, "encode", noted)
+    (tmp_path / "how.txt").write_text("In one word.")
+    given = ["--instruction", f"@{tmp_path / 'how.txt'}", "--system", "Be brief."]
+    for more in ([], given, ["--instruction", "none"]):
+        assert main([*words, *more]) == 0
+    own = RunFolder(run).recipe().data.instruction_text
+    assert [prompt.text for prompt in asked] == [
+        f"What is it?\n{own}",
+        "What is it?\nIn one word.",
+        "What is it?",
+    ]
+    assert [prompt.system for prompt in asked] == ["", "Be brief.", ""]
+    capsys.readouterr()
     assert main(["chat", str(run), "What is it?"]) == 1
     assert "an image and a question" in capsys.readouterr().err
     assert main(["chat", str(run), str(tmp_path / "none.png"), "What is it?"]) == 1
