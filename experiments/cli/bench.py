@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import tyro
 
@@ -22,7 +22,7 @@ class BenchOptions:
     """Measure speed, each figure a ratio or a rate within one run, or what runs are to hold.
 
     Attributes:
-        what: the benchmark to run.
+        what: sampler, train, architectures, verifier, envs, judge, exploration or kills.
         json: print the rows as JSON.
         cases: for the verifier, a file of cases; by default the one that ships.
         fuzz: for the verifier, number of random responses to use instead of the cases.
@@ -40,7 +40,7 @@ class BenchOptions:
         new_tokens: for train, length of a response.
     """
 
-    what: tyro.conf.Positional[Benchmark]
+    what: Annotated[tyro.conf.Positional[Benchmark], tyro.conf.arg(metavar="NAME")]
     json: bool = False
     cases: Path | None = None
     fuzz: int = 0
