@@ -179,7 +179,10 @@ def test_a_length_term_that_pays_for_wrong_answers_is_warned_about() -> None:
         (["rescore", "nowhere", "--panel", "niceness"], ["'niceness'"]),
         (["rescore", "nowhere", "--rule", "vote"], ["'vote'", "weighted_sum"]),
         (["compare", "onlin"], ["unknown study 'onlin'; did you mean 'online'?", "run's folder"]),
-        (["envs", "lst"], ["'lst'; did you mean 'list'?", "show, validate, solve-rate, blind, gallery"]),
+        (
+            ["envs", "lst"],
+            ["'lst'; did you mean 'list'?", "show, validate, solve-rate, blind, gallery"],
+        ),
         (["train", "--test-env", "Clock", "--test-env", "Dice"], ["--test-env is given twice"]),
         (["runs", "nowhere"], ["there are no runs in nowhere"]),
         (["train", "--agent", "no_such:Agent"], ["'no_such:Agent' cannot be loaded", "no_such"]),
