@@ -16,7 +16,7 @@ test: install-test
 
 # A site in build/docs/site. It fails at a link that leads nowhere.
 docs: install-docs
-	$(BIN)/python docs/build_site.py
+	OMP_NUM_THREADS=$${OMP_NUM_THREADS:-1} $(BIN)/python docs/build_site.py
 
 install: $(VENV)/.installed
 install-test: $(VENV)/.installed-test
