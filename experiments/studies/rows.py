@@ -14,7 +14,8 @@ from mstar.experiments.studies.plan import PLAN, Plan, base_name, run_name
 from mstar.experiments.studies.study import BASE
 from mstar.experiments.studies.tuning import GRID
 
-KEPT = ("group", "id", "family", "greedy", "samples", "tokens")  # of a test problem's row
+# Of a test problem's row; rows of older versions have no template and no cut.
+KEPT = ("group", "id", "family", "template", "greedy", "samples", "cut", "tokens")
 EVALUATION, ROUNDS, RECIPE = "evaluation.jsonl", "rounds.jsonl", "recipe.json"
 
 
@@ -140,6 +141,7 @@ def keep(rows: StudyRows, out: Path, target: Path) -> None:
 
 
 def shortened(row: Row) -> Row:
-    """A test problem's row with only the columns that tables need; 1 is right and 0 wrong."""
-    kept = {key: row[key] for key in KEPT}
-    return kept | {"greedy": int(row["greedy"]), "samples": [int(s) for s in row["samples"]]}
+    """A test problem's row with the columns that tables need; 1 is right, or cut, and 0 not."""
+    kept = {key: row[key] for key in KEPT if key in row}
+    lists = {key: [int(each) for each in kept[key]] for key in ("samples", "cut") if key in kept}
+    return kept | {"greedy": int(row["greedy"])} | lists

@@ -5,10 +5,12 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import numpy as np
 import pytest
 from stored_results import RESULTS, ROOT, packed
 
 from mstar.agents.star import Star
+from mstar.experiments.evaluation.compare import gain_table
 from mstar.experiments.packed_rows import stored_rows
 from mstar.experiments.studies.hinted_reasons import bare_share, counted, reasons_table
 from mstar.experiments.studies.page import TABLES, markdown, missing
@@ -87,6 +89,28 @@ def test_what_is_said_of_bare_answers_to_hints_is_in_the_rows() -> None:
         told = " ".join(text.split())
         assert f"{100 * hinted.mean:.0f} % of" in told
         assert f"bare answer, {100 * plain.mean:.0f} % of those without one" in told
+
+
+def test_what_is_said_of_the_language_model_is_in_its_rows() -> None:
+    files = packed("language-model")
+    name = "continuous/seed-0"
+    base, evolved = files["base/seed-0.jsonl"], files[f"{name}/evaluation.jsonl"]
+    text = (RESULTS / "README.md").read_text()
+    assert gain_table([[*base, *evolved]]) in text
+    told = " ".join(text.split())
+    first = files[f"{name}/rounds.jsonl"][1]
+    sampled = first["problems"] * first["plan"]["samples"]
+    assert f"{first['selection']['kept']} right responses out of {sampled}" in told
+    cut = [100 * float(np.mean([share for row in rows for share in row["cut"]])) for rows in
+           (base, evolved)]  # fmt: skip
+    assert f"{cut[0]:.0f} % were cut off" in told
+    assert cut[1] == 0
+    solved = [
+        [any([row["greedy"], *row["samples"]]) for row in rows
+         if row["template"] in ("difference", "union")]
+        for rows in (base, evolved)
+    ]  # fmt: skip
+    assert [len(solved[0]), sum(solved[0]), sum(solved[1])] == [12, 1, 0]
 
 
 def test_the_findings_say_what_hints_cost() -> None:
