@@ -60,13 +60,15 @@ def test_rewarded_responses_become_more_frequent(
     policy: Policy, tmp_path: Path, agent: str, wanted: float
 ) -> None:
     judge = Judge("correctness", lambda a: codes(a) if wanted > 0 else 1 - codes(a))
-    changes: dict[str, Any] = {"prompts": 16, "samples": 8, "batch": 16, "rounds": 3}
+    changes: dict[str, Any] = {"prompts": 16, "samples": 8, "batch": 16, "rounds": 2}
     rates = {"online_learning_rate": 1e-2, "schedule": "constant", "warmup": 0, "beta": 0.01}
     learner = online(policy, tmp_path, judge, agent=agent, **changes, **rates)
     _, *rounds = learner.learn()
     learner.close()
-    earned = [float(np.mean([r.reward for r in done.rollouts])) for done in rounds]
-    assert earned[-1] > earned[0] + 0.1, earned  # the one wish is the other's loss
+    before, after = (np.mean([r.reward for r in done.rollouts]) for done in rounds)
+    # The one wish is the other's loss. Means of 128 responses have a standard error of about 0.02,
+    # and what is lacking at first is 0.2 to 0.7.
+    assert 1 - after < 0.75 * (1 - before), (before, after)
 
 
 @pytest.mark.parametrize("agent", ["continuous", "grpo", "online-dpo"])
