@@ -34,6 +34,7 @@ NO_UNITS = {  # after a number, these words change it
     "am", "pm", "and", "or", "to", "of", "by", "x", "out", "tenths", "hundredths", "dozen", "half",
     "hundred", "thousand", "million", "billion", "trillion", "percent",
 }  # fmt: skip
+PLAIN_NUMBER = re.compile(r"-?\d{1,15}(?:\.\d{1,15})?")  # readable without a test
 WITH_TOLERANCE = frozenset(("number", "percent", "chart_number", "fraction"))
 
 NUMBER = re.compile(r"[-+\u2212]?(?:\d{1,3}(?:,\d{3})+|\d+)?(?:\.\d*)?(?:[eE][-+]?\d{1,3})?")
@@ -142,7 +143,10 @@ def infer_answer(
     if answer_type in WITH_TOLERANCE - {"percent"}:
         unit = unit or written_unit
     answer = Answer(answer_type, value, unit=unit, tolerance=tolerance)
-    if COMPARATORS[answer_type].read(value, answer) is not None or declared == "chart_number":
+    plain_number = answer_type == "number" and PLAIN_NUMBER.fullmatch(value)
+    if plain_number or declared == "chart_number":
+        return answer
+    if COMPARATORS[answer_type].read(value, answer) is not None:
         return answer
     inferred = answer
     if declared is not None:

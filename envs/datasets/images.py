@@ -7,6 +7,7 @@ import binascii
 import hashlib
 import io
 import os
+import stat
 import struct
 import warnings
 from collections.abc import Callable, Mapping
@@ -168,8 +169,8 @@ def file_identity(path: Path) -> str:
     Raises:
         OSError: there is none.
     """
-    stat = path.stat()
-    return f"{path} {stat.st_size} {stat.st_mtime_ns}"
+    found = path.stat()
+    return f"{path} {found.st_size} {found.st_mtime_ns}"
 
 
 def row_images(row: RawRow, columns: tuple[str, ...], question: str) -> tuple[StoredImage, ...]:
@@ -298,6 +299,10 @@ def _path_inside(text: str, row: RawRow) -> Path:
     root = _real_path(os.path.abspath(row.root))
     if "\\" in text and not os.path.lexists(Path(row.folder, text)):
         text = text.replace("\\", "/")  # written on Windows
+    folders = (os.path.join(root, ""), *_blobs_of(root))
+    usual = _real_file(os.path.join(row.folder, text))
+    if usual is not None and usual.startswith(folders):
+        return Path(usual)
     names = [text] if Path(text).suffix else [text, *(text + suffix for suffix in SUFFIXES[:3])]
     paths = [folder / name for folder in dict.fromkeys((row.folder, row.root)) for name in names]
     candidates = [
@@ -305,7 +310,6 @@ def _path_inside(text: str, row: RawRow) -> Path:
         for path in paths
         for candidate in (path, path.parent / "images" / path.name)
     ]
-    folders = tuple(os.path.join(folder, "") for folder in (root, *_blobs_of(root)))
     inside = [path for path in candidates if path.startswith(folders)]
     existing = next(filter(os.path.lexists, candidates), None)
     if not inside or (existing is not None and existing not in inside):
@@ -334,17 +338,32 @@ def _digest(data: bytes) -> str:
     return hashlib.blake2b(data, digest_size=16).hexdigest()
 
 
-def _blobs_of(root: str) -> list[str]:
+@lru_cache(maxsize=4)
+def _blobs_of(root: str) -> tuple[str, ...]:
     """The folder of the files that a snapshot in a cache of the hub links to, if `root` is in one.
 
     The layout is ``REPOSITORY/snapshots/REVISION/...`` beside ``REPOSITORY/blobs``.
     """
     within = [Path(root), *Path(root).parents]
     snapshot = next((folder for folder in within if folder.parent.name == "snapshots"), None)
-    return [str(snapshot.parent.parent / "blobs")] if snapshot else []
+    return (os.path.join(snapshot.parent.parent, "blobs", ""),) if snapshot else ()
 
 
-@lru_cache(maxsize=4)
+def _real_file(path: str) -> str | None:
+    """The real path of a file; None if there is none. The folders of a set are looked up once."""
+    folder, name = os.path.split(os.path.abspath(path))
+    real = os.path.join(_real_path(folder), name)
+    try:
+        mode = os.lstat(real).st_mode
+    except OSError:
+        return None
+    if stat.S_ISREG(mode):
+        return real
+    real = os.path.realpath(real)
+    return real if os.path.isfile(real) else None
+
+
+@lru_cache(maxsize=1024)
 def _real_path(folder: str) -> str:
     return os.path.realpath(folder)
 

@@ -1,4 +1,4 @@
-"""Benchmarks that run on their own: ``mstar bench sampler|verifier|envs|judge|exploration``.
+"""Benchmarks that run on their own: ``mstar bench sampler|verifier|envs|data|judge|exploration``.
 
 Speed is measured as a ratio of two ways within one run, so that numbers of different machines can
 be compared; the verifier is measured by its agreement with stated verdicts (``verdicts.jsonl``) and

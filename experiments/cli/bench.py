@@ -13,7 +13,7 @@ from typing import Annotated, Any, Literal
 import tyro
 
 Benchmark = Literal[
-    "sampler", "train", "architectures", "verifier", "envs", "judge", "exploration", "kills"
+    "sampler", "train", "architectures", "verifier", "envs", "data", "judge", "exploration", "kills"
 ]
 
 
@@ -26,6 +26,7 @@ class BenchOptions:
         json: print the rows as JSON.
         cases: for the verifier, a file of cases; by default the one that ships.
         fuzz: for the verifier, number of random responses to use instead of the cases.
+        rows: for data, number of rows of the set.
         seeds: for exploration, number of seeds; for kills, number of runs that are killed.
         out: for exploration, a folder for the rows of every seed and the figures; for kills, one
             for the row of every run, with which a stopped benchmark goes on.
@@ -44,6 +45,7 @@ class BenchOptions:
     json: bool = False
     cases: Path | None = None
     fuzz: int = 0
+    rows: int = 1_000
     seeds: int = 20
     out: Path | None = None
     model: tuple[str, ...] = ()
@@ -81,6 +83,10 @@ def run(arguments: list[str]) -> None:
         from mstar.experiments.bench.envs import bench_envs
 
         rows = bench_envs(0.5)
+    elif options.what == "data":
+        from mstar.experiments.bench.data import bench_data
+
+        rows = bench_data(options.rows)
     elif options.what == "exploration":
         from mstar.experiments.bench.exploration.bench import run_exploration
 

@@ -46,7 +46,7 @@ USAGE = """mstar: multimodal self-evolving training
   mstar export RUN --out DIR  the policy as a folder for transformers and vLLM, with a model card
   mstar chat RUN|MODEL IMAGE QUESTION
                               ask the policy about an image
-  mstar bench sampler|train|verifier|envs|judge|exploration|kills
+  mstar bench sampler|train|verifier|envs|data|judge|exploration|kills
                               speed, as ratios within one run; regret of exploration controllers
 
   mstar COMMAND --help        the options of a command
@@ -256,7 +256,7 @@ def make_vlm_command(arguments: list[str]) -> None:
 
 
 def bench_command(arguments: list[str]) -> None:
-    """``mstar bench sampler|verifier|envs|judge|exploration``."""
+    """``mstar bench sampler|verifier|envs|data|judge|exploration``."""
     from mstar.experiments.cli.bench import run
 
     run(arguments)
