@@ -8,10 +8,12 @@ import warnings
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
+from pathlib import Path
 from typing import Any, Literal
 
 from mstar.envs.datasets.audit import Audit, AuditedRow, audit_dataset
 from mstar.envs.datasets.field_map import fields_example
+from mstar.envs.datasets.images import StoredImage
 from mstar.envs.datasets.readers import RowsOrPath, file_stamps
 from mstar.envs.datasets.splits import assign_splits, repeated_in_later_split
 from mstar.envs.families.base import SPLITS
@@ -52,6 +54,9 @@ class DatasetSource:
             warnings.warn(f"left out: {_listed(audit)}", stacklevel=2)
         self.fields = audit.fields
         self.skipped = audit.errors
+        self._on_error = on_error
+        self._lost: set[str] = set()  # ids of problems whose images broke since the audit
+        self._stamps: dict[Path, str] = {}  # of the image files that were read since
         contents = [row.content for row in audit.rows]
         splits = assign_splits(contents, [row.parsed.split for row in audit.rows])
         repeated = repeated_in_later_split(contents, splits)
@@ -110,8 +115,11 @@ class DatasetSource:
     def problem(self, split: Split, seed: int, index: int) -> Problem:
         """The problem at `index` of a seed; each epoch holds every problem of the split once.
 
+        With `on_error` of ``skip``, a problem of which an image was changed or deleted since the
+        audit, and can't be read any more, is named in a warning and the next one takes its place.
+
         Raises:
-            ValueError: the split is unknown or empty.
+            ValueError: the split is unknown or empty, or no image of it can be read any more.
         """
         problems = self.problems.get(split)
         if not problems:
@@ -121,8 +129,33 @@ class DatasetSource:
                 "testing only; to divide it nonetheless, ignore its split: "
                 + fields_example(split="=all")
             )
-        epoch, place = divmod(index, len(problems))
-        return problems[int(epoch_order(len(problems), seed, epoch)[place])]
+        for later in range(len(problems)):
+            epoch, place = divmod(index + later, len(problems))
+            problem = problems[int(epoch_order(len(problems), seed, epoch)[place])]
+            if self._on_error == "raise" or self._is_whole(problem):
+                return problem
+        raise ValueError(f"no image of split {split!r} of {self.name} can be read any more")
+
+    def _is_whole(self, problem: Problem) -> bool:
+        """Whether the images of a problem are as they were audited, or can still be read."""
+        if problem.id in self._lost:
+            return False
+        try:
+            for image in problem.images:
+                if isinstance(image, StoredImage) and isinstance(image.source, Path):
+                    self._look_again(image, image.source)
+        except ValueError as error:
+            self._lost.add(problem.id)
+            warnings.warn(f"left out: {problem.id}: {error}", stacklevel=3)
+            return False
+        return True
+
+    def _look_again(self, image: StoredImage, file: Path) -> None:
+        """Read an image file unless it is as it was when it was read here; ValueError if broken."""
+        stamp = image.identity()
+        if self._stamps.get(file) != stamp:
+            image.check()
+            self._stamps[file] = stamp
 
     def _problems(
         self, split: Split, kept: Sequence[tuple[AuditedRow, Split]]

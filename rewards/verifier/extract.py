@@ -56,7 +56,8 @@ _HEDGE = re.compile(
     re.IGNORECASE,
 )
 _RETRACTED = re.compile(
-    r"^.*[.,;!?\s-](?:wait[,.!:\s-]{1,3}(?:no|actually)\b|wait[,.!:-]|actually\b|correction:|oops\b"
+    r"^.*[.,;!?\s-](?:wait[,.!:\s-]{1,3}(?:no|actually)\b|wait[,.!:-]"
+    r"|(?<!\bis )(?<!\bare )(?<!\bwas )actually\b|correction:|oops\b"
     r"|scratch that\b|sorry[,.]|i mean\b)[\s,:.]{0,3}(?:(?:no|rather|i mean)\b[\s,:]{1,3}){0,2}",
     re.IGNORECASE | re.DOTALL,
 )
@@ -67,7 +68,7 @@ _ANNOUNCES = re.compile(  # "Answer: We look at each option in turn."
     re.IGNORECASE,
 )
 _NOT_BUT = re.compile(r"\W{0,3}(?:not .{1,30}? but|no,) (.{1,60})", re.IGNORECASE)
-_LOWER_WORD = re.compile(r"\b[a-z]{3,}")
+_LOWER_WORD = re.compile(r"\b[a-z]{2,}")
 _TITLE = re.compile(
     r"[\s\d.*#_()-]{0,12}(?:step \d+[\s.:*-]{1,6})?(?:[a-z]+ing|compute|calculate|find|determine"
     r"|select|choose|pick|identify|verify|check)(?: and [a-z]+)?"
@@ -259,7 +260,8 @@ def _rivals(
             yield each
     for each in every:  # "The answer is 8." right before a box with 7
         between = text[each.end : chosen.start]
-        if each.end <= chosen.start and _is_bare(each.text) and not re.search(r"\w", between):
+        beside = each.end <= chosen.start and not re.search(r"\w", between)
+        if beside and chosen.form in ("box", "tag") and _is_bare(each.text):
             yield each
     following = chosen
     for each in reversed([e for e in every if e.form == chosen.form and e.end <= chosen.start]):

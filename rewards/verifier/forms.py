@@ -40,6 +40,7 @@ _LINE = re.compile(
     r"|^[ \t*_>]{0,4}(?:ans[.:]{1,2}|(?:correct|right|best) (?:option|choice):)[ \t]{0,3}[*_`]{0,4}"
     r"|^[ \t*_]{0,4}final(?: result| value| choice)?[*_]{0,3}:[ \t]{0,3}[*_`]{0,4}"
     r"|(?:答案|选项|选择)(?:应该|应)?[是为选]{1,2}[ \t]{0,3}:?[ \t]{0,3}|答案[ \t]{0,3}:?[ \t]{0,3}"
+    r"|(?:选项|选择)[ \t]{0,3}:[ \t]{0,3}"
     r"|选项[ \t]{0,3}(?=[(]?[A-Z][)]?[ \t]{0,3}[是为]?正确)"
     r"|(?:^|[故应以此])选[ \t]{0,3}:?[ \t]{0,3}(?=[(]?[A-H](?![\w]))"
     rf"|^[ \t*_#]{{0,6}}(?:{_IN_OTHER_LANGUAGES})[ \t*_]{{0,4}}:[ \t]{{0,3}}[*_`]{{0,4}}",
@@ -59,7 +60,8 @@ _SAYS_ANSWER = re.compile(
 _IN_TEXT = re.compile(r"\\(?:text|textbf|textit|mathrm|mathbf)[ \t]?(?=\{)")
 _CLOSING_MARKS = re.compile(r"[*_`]+(?=[.!,;]{1,2}$)")
 _PHRASE = re.compile(
-    r"\b(?:answer|(?:correct|right|best) (?:option|choice))\b[^.:;=?!\n]{0,60}?"
+    r"\b(?:answer|(?:correct|right|best) (?:option|choice))\b"
+    r"(?:(?!,? (?:since|because|as)\b)[^.:;=?!\n]){0,60}?"
     r" (?:is|are|was|would be|should be|must be|equals)\b[ \t]*:?"
     r"|(?:因此|所以|综上|故)[^.:;=?!\n]{0,40}?"
     r"(?:值|长度?|面积|度数|结果|大小|周长|体积|数量|总数)(?:是|为|等于)[ \t]*",

@@ -833,3 +833,30 @@ def test_letters_as_options_are_listed_plainly_and_resolved_by_other_answers() -
     assert found.answer.value == "B"
     written = chart(3, question="Which?\n(A) B\n(B) A", answer="A")
     assert "appear in the question with other letters" in validate_dataset([written, *sure]).text()
+
+
+def test_an_image_that_breaks_after_the_audit_is_left_out_and_named(tmp_path: Path) -> None:
+    for number in range(8):
+        (tmp_path / f"{number}.png").write_bytes(png(number))
+    rows = [
+        {"image": f"{n}.png", "question": f"How many in {n}?", "answer": str(n)} for n in range(8)
+    ]
+    file = tmp_path / "problems.jsonl"
+    file.write_text("\n".join(map(json.dumps, rows)), "utf-8")
+    source = DatasetSource.load(str(file), on_error="skip")
+    size = len(source.problems["train"])
+    first, second, *others = [source.problem("train", 0, index) for index in range(size)]
+    assert others
+    (tmp_path / f"{first.answer.value}.png").write_bytes(png()[:20])
+    (tmp_path / f"{second.answer.value}.png").unlink()
+    with pytest.warns(UserWarning, match=r"left out: .*: image .\.png") as said:
+        drawn = [source.problem("train", 0, index) for index in range(2 * size)]
+    assert len(said) == 2
+    assert {each.id for each in drawn} == {each.id for each in others}
+    for each in others:
+        (tmp_path / f"{each.answer.value}.png").unlink()
+    with (
+        pytest.warns(UserWarning, match="left out"),
+        pytest.raises(ValueError, match="no image of split 'train'"),
+    ):
+        source.problem("train", 0, 0)

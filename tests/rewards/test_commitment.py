@@ -252,6 +252,13 @@ KINDS: dict[str, tuple[list[tuple[Answer, str]], list[tuple[Answer, str]]]] = {
             (SEVEN, "因此，x的值为7。"),
             (one("number", "7", unit="cm^2"), "答案：7平方厘米"),
             (one("yes_no", "no"), "答案：否。"),
+            (one("choice", "20°", *(ANGLES.choices or ())), "因此，∠A的度数为70°。\n选项：(B) 20°"),
+            (one("number", "2"), "A is $9.\n\nB is $7.\n\nSo, the gap between the two is $2."),
+            (
+                one("choice", "lack", "lack", "excess"),
+                "At $320 there is a lack. The demand (20,000) is above the supply (10,600).",
+            ),
+            (TEAL, "A is the answer, since the darkest bar is actually the first one."),
         ],
         [
             (one("yes_no", "yes"), "I can't tell which answer is right."),

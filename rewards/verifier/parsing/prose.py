@@ -45,9 +45,13 @@ _CONCLUDES = re.compile(
 )
 _BOUND = re.compile(r"\bat (?:least|most)\b|\bpercentage points?\b", re.IGNORECASE)
 _WORKING = re.compile(r"\d[^=]{0,40}[-+*/x×][^=]{0,40}=")
-_PREDICATE = re.compile(r"(the [^.;:?!,=]{1,200}) (?:is|are|was|were|equals) (.{1,60})", re.I)
+_PREDICATE = re.compile(
+    r"(?:(?:so|thus|hence|therefore),? )?(the [^.;:?!,=]{1,200})"
+    r" (?:is|are|was|were|equals) (.{1,60})",
+    re.I,
+)
 _COPULA = re.compile(r"\b(?:is|are|was|were|equals)\b", re.IGNORECASE)
-_NUMBER = re.compile(r"\d[\d.:/]*")
+_NUMBER = re.compile(r"\d[\d.:/]*(?:,\d{3})*")
 _PLAIN_WORD = re.compile(r"[\"'(]?[∠△⊙▱□]?[a-zA-Z][a-zA-Z'-]*[\"')]?[.,;:!]?")
 _OPENING = re.compile(
     r"\W*(?:first|firstly|at first|initially|originally|step|to begin|to start)\b", re.I
