@@ -30,19 +30,17 @@ class EncodedPrompts:
     def __init__(self, room: int = ROOM) -> None:
         self._room = room
         self._kept: WeakKeyDictionary[Prompt, Encoding] = WeakKeyDictionary()
+        self._bytes: WeakKeyDictionary[Prompt, int] = WeakKeyDictionary()
 
     def get(self, prompt: Prompt, encode: Callable[[Prompt], Encoding]) -> Encoding:
         """The encoding of a prompt, made by `encode` unless it is kept."""
         found = self._kept.get(prompt)
         if found is None:
             found = encode(prompt)
-            if sum(map(_bytes, [*self._kept.values(), found])) <= self._room:
-                self._kept[prompt] = found
+            size = sum(value.nbytes for value in found.values())
+            if size + sum(self._bytes.values()) <= self._room:
+                self._kept[prompt], self._bytes[prompt] = found, size
         return found
-
-
-def _bytes(encoding: Encoding) -> int:
-    return sum(value.nbytes for value in encoding.values())
 
 
 def collated(rows: Sequence[Encoding], fill: int) -> dict[str, torch.Tensor]:

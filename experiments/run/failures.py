@@ -19,6 +19,7 @@ def explained(folder: RunFolder) -> Iterator[None]:
 
     Raises:
         FloatingPointError: weights or losses are not finite.
+        ConnectionError: a server does not answer.
         OSError: the disk is full.
         FileNotFoundError: the run's folder was deleted.
     """
@@ -28,6 +29,10 @@ def explained(folder: RunFolder) -> Iterator[None]:
         raise FloatingPointError(
             f"{error}; {_kept(folder)}. Lower --learning-rate (for online agents "
             "--online-learning-rate), or leave out --bf16, and give another --out"
+        ) from error
+    except ConnectionError as error:
+        raise ConnectionError(
+            f"{error}; {_kept(folder)}. Once the server answers, give the same command to go on"
         ) from error
     except (OSError, RuntimeError, SafetensorError) as error:
         if not folder.exists():

@@ -155,6 +155,12 @@ def test_a_full_disk_is_told_with_what_is_kept(folder: RunFolder, error: Excepti
         raise error
 
 
+def test_a_server_that_ends_during_a_run_is_a_sentence(folder: RunFolder) -> None:
+    told = r"^no server .*; round 2 is the last good one.*Once the server answers.*same command"
+    with pytest.raises(ConnectionError, match=told), explained(folder):
+        raise ConnectionError("no server can be reached at http://localhost:8000")
+
+
 def test_other_errors_stay_as_they_are(folder: RunFolder) -> None:
     with pytest.raises(RuntimeError, match=r"^a defect$"), explained(folder):
         raise RuntimeError("a defect")
