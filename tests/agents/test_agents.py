@@ -124,17 +124,16 @@ class Watched:
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.asked: list[list[str]] = []
         self.examples: list[list[SFTExample]] = []
-        sample, fine_tune = LocalSampler.sample, LiveTrainer.fine_tune
+        generate, fine_tune = LocalSampler.generate, LiveTrainer.fine_tune
 
-        def sampled(
+        def generated(
             sampler: LocalSampler,
             prompts: Sequence[Prompt],
-            samples: int | Sequence[int],
-            temperature: float | Sequence[float],
+            temperatures: Sequence[Sequence[float]],
             seed: int,
         ) -> list[list[Response]]:
             self.asked.append([prompt.text for prompt in prompts])
-            return sample(sampler, prompts, samples, temperature, seed)
+            return generate(sampler, prompts, temperatures, seed)
 
         def tuned(
             live: LiveTrainer, examples: Sequence[SFTExample], newest: Path | None
@@ -142,7 +141,7 @@ class Watched:
             self.examples.append(list(examples))
             return fine_tune(live, examples, newest)
 
-        monkeypatch.setattr(LocalSampler, "sample", sampled)
+        monkeypatch.setattr(LocalSampler, "generate", generated)
         monkeypatch.setattr(LiveTrainer, "fine_tune", tuned)
 
 

@@ -235,8 +235,8 @@ def test_statistics_equal_those_of_a_forward_pass_over_the_whole_text(
         assert measured == within_rounding((chosen, entropy, certainty))
 
 
-def test_a_ladder_holds_the_log_probabilities_at_its_temperatures(llava: Policy) -> None:
-    policy, prompts = ending_early(llava, 1 / 8), questions()[:3]
+def test_a_ladder_holds_the_log_probabilities_at_its_temperatures(load: Load) -> None:
+    policy, prompts = ending_early(load("llava"), 1 / 8), questions()[:3]
     plain, sampler = LocalSampler(policy, NEW), LocalSampler(policy, NEW)
     sampler.record_ladder((0.5, 1.0, 1.6))
     asked = prompts, 3, [0.0, 0.7, 1.6], 1
