@@ -21,6 +21,8 @@ What counts as an answer is a matter of policy in places. Ours:
   3/7. ``2.6667`` is 8/3: five digits are needed, as in the end of an interval.
 - A calculation that was not carried out (``3 + 4``, ``2^3 5^2``) is not a number; an expression it
   is. A reference answer that can't be read as its type is an abstention, whatever the response.
+- Items of a list stand after commas, semicolons or on lines of their own; where the answer is a
+  single value, ``7; 8`` is no answer.
 - ``[1, 2]`` may stand for the point (1, 2), as programs write it; ``[1, 2)`` may not.
 - The value alone answers ``x = 3``, ``f(x) = 1`` and ``(p, q) = (3, 2)``; to ``y = 2x`` it is no
   answer.

@@ -222,10 +222,21 @@ def _first_sentence(each: Commitment, reader: Reader) -> Commitment:
     if each.form in ("tag", "box"):
         return each
     first, _, rest = each.text.partition("\n")
-    first, *others = sentences(first) or [first]
+    first, *others = _sentences(first, reader) or [first]
     if not (others or rest) or not reader.reads(first):
         return each
-    return replace(each, text=first, remark=each.text[len(first) :])
+    return replace(each, text=first, remark=f" {' '.join(others)}\n{rest}")
+
+
+def _sentences(text: str, reader: Reader) -> list[str]:
+    """The sentences and lines of an answer; the items of a list, after ``;``, are one sentence."""
+    parts: list[str] = []
+    for part in sentences(text):
+        if reader.is_list and parts and parts[-1].endswith(";") and _is_bare(part, text):
+            parts[-1] += f" {part}"
+        else:
+            parts.append(part)
+    return parts
 
 
 def _under_condition(text: str, each: Commitment) -> bool:
@@ -314,7 +325,8 @@ def _is_other(sentence: str, chosen: Commitment, reader: Reader, beside: str) ->
 
 def _holds_several(text: str, reader: Reader) -> bool:
     """Whether the lines or sentences of an answer are different answers: ``7. 8``."""
-    parts = [stripped(each).rstrip(".!,; ") for each in sentences(text)[:MOST_PARTS]]
+    text = text.replace("\n", "; ") if reader.is_list else text  # one item a line
+    parts = [stripped(each).rstrip(".!,; ") for each in _sentences(text, reader)[:MOST_PARTS]]
     if len(parts) < 2 or (reader.is_text and not all(map(_is_bare, parts))):
         return False
     answers = [each for each in parts if _is_bare(each, text) and reader.reads(each)]
@@ -323,7 +335,7 @@ def _holds_several(text: str, reader: Reader) -> bool:
 
 def _is_bare(sentence: str, like: str = "") -> bool:
     """Whether a sentence may be nothing but an answer, with such signs as another one has."""
-    for sign in "=[]":
+    for sign in "=[];":
         sentence = sentence.replace(sign, "") if sign in like else sentence
     count = len(sentence.split())
     return (

@@ -10,6 +10,7 @@ from mstar.rewards.verifier.base import MatchResult
 from mstar.rewards.verifier.number import read_amount, same_amount
 from mstar.rewards.verifier.parsing.characters import BIDI
 from mstar.rewards.verifier.parsing.latex import plain
+from mstar.rewards.verifier.parsing.prose import sentences
 from mstar.rewards.verifier.text import read_text, same_text
 
 LONGEST, ITEMS = 2_000, 200  # characters; items
@@ -127,6 +128,8 @@ def same_item(reference: str, predicted: str, answer: Answer) -> bool:
     one, other = read_amount(reference, number), read_amount(predicted, number)
     if one is not None:
         return other is not None and bool(same_amount(one, other, number).same)
+    if len(sentences(predicted)) > len(sentences(reference)):  # "blue. green" is no item
+        return False
     words, others = read_text(reference, answer), read_text(predicted, answer)
     return bool(words and others and same_text(words, others, answer).same)
 

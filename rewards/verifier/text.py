@@ -30,7 +30,7 @@ _LONGEST = 2_000  # characters of a text that are read
 _DOTTED = re.compile(r"\b(?:[a-zA-Z]\.){2,}")
 _RATIO = re.compile(r"(?<=\d)\s*:\s*(?=\d)")
 _PREPOSITION = re.compile(r"^(?:in|on|at|by)\s+(?=\S)", re.IGNORECASE)
-_TOKEN = re.compile(r"-?\d[\d.,:]*\d|-?\d|[^\W\d_]+|[%$€£+*/=<>≠°^√π∞±]")
+_TOKEN = re.compile(r"\d+(?:st|nd|rd|th)\b|-?\d[\d.,:]*\d|-?\d|[^\W\d_]+|[%$€£+*/=<>≠°^√π∞±]")
 _ARTICLE = re.compile(r"^\"?(?:a|an|the)\s+(?=[^\s(\[])")
 _IS = re.compile(r"(?:^|\s)(?:is|was|are|were|equals)(?: called| named)?\s|:\s")
 

@@ -215,6 +215,29 @@ KINDS: dict[str, tuple[list[tuple[Answer, str]], list[tuple[Answer, str]]]] = {
             (one("number", "6"), r"\boxed{\pm 6}"),
         ],
     ),
+    "the items of a list may stand after semicolons or on lines of their own": (
+        [
+            (one("list", "[4, 6, 8]"), r"\boxed{4; 6; 8}"),
+            (one("list", "[4, 6, 8]"), "Answer: 4; 6; 8"),
+            (one("list", "[4, 6, 8]"), "<answer>4\n6\n8</answer>"),
+            (one("list", "['teal', 'dark pink']"), "Answer: teal; dark pink"),
+            (one("list", "[4, 6, 8]"), "Answer: 4, 6, 8; that is the order."),
+            (one("tuple", "(4, 6)"), r"\boxed{x=4; y=6}"),
+            (one("set", "{(1, 2), (3, 4)}"), "Answer: (1, 2); (3, 4)"),
+            (one("text", "2nd"), "Answer: second"),
+        ],
+        [
+            (one("list", "[4, 6, 8]"), "Answer: 4; 6; 9"),
+            (one("list", "[4, 6, 8]"), "Answer: 4, 6, 8; 4, 6, 9"),
+            (one("list", "[4, 6, 8]"), r"\boxed{4; 6; 8}. 4; 6; 9"),
+            (one("list", "['teal', 'pink']"), r"\boxed{teal; grey. pink}"),
+            (one("list", "['dark red', 'teal', 'pink']"), r"\boxed{dark red; teal; grey. pink}"),
+            (one("tuple", "(1, 2)"), r"\boxed{(1, 2); (2, 1)}"),
+            (SEVEN, r"\boxed{7; 8}"),
+            (SEVEN, "Answer: 7; 8"),
+            (one("text", "2nd"), "Answer: 2"),
+        ],
+    ),
     "brackets and equations": (
         [
             (one("equation", "x = 9"), "Answer: $x = 4+5 = 9$"),
