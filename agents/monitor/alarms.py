@@ -71,11 +71,12 @@ def signs(now: Metrics, base: BaseMetrics, temperature: float) -> dict[AlarmName
 
     Collapse: entropy or distinct answers down to a quarter without a gain in greedy accuracy, the
     signature of majority rewards that were over-optimised (arXiv 2505.21444). Over-confidence: the
-    majority's share rose relative to its accuracy, as when pseudo-labels confirm themselves. Drift:
-    far from the base and no better than it. Cut off: the limit on the length of responses ends a
-    quarter of them. Without labelled validation problems, accuracy is not known: collapse and drift
-    then depend on the fall and the distance alone, and over-confidence is never found. Proxy gaming
-    needs several evaluations; see ``ProxyGuard``.
+    majority's share rose relative to its accuracy, as when pseudo-labels confirm themselves; the
+    guards heed it in runs that follow the majority. Drift: far from the base and no better than it.
+    Cut off: the limit on the length of responses ends a quarter of them. Without labelled
+    validation problems, accuracy is not known: collapse and drift then depend on the fall and the
+    distance alone, and over-confidence is never found. Proxy gaming needs several evaluations; see
+    ``ProxyGuard``.
     """
     sampled, noise = now.by_temperature[temperature], sqrt(0.5 / max(1, now.problems))
     found: dict[AlarmName, str] = {}

@@ -17,6 +17,7 @@ from mstar.rewards.diagnostics.proxy_guard import ProxyGuard
 from mstar.rewards.panel import RewardPanel
 
 REFERENCE = "correctness"
+MAJORITY = {"self_consistency", "majority"}  # reward models that follow the majority
 WARMER = 0.2  # added to the temperature in each round of exploring
 
 
@@ -74,6 +75,8 @@ class Guards:
         found = signs(metrics, self._base, temperature)
         if self.recipe.rewards.unfinished == "everything":
             found.pop("cut off", None)  # as the recipe wants it
+        if not self._follows_majority():
+            found.pop("over-confidence", None)  # it does no harm to what is learned from labels
         alarms += [self._alarm(name, number, why, better) for name, why in found.items()]
         remedies = {alarm.remedy for alarm in alarms if alarm.acted}
         warmer = self._warmer + (WARMER if "explore" in remedies else -WARMER)
@@ -128,6 +131,10 @@ class Guards:
             self.gate = REFERENCE if self.gate == proxy.name else self.gate
             self.rank = "reward" if self.rank == proxy.name else self.rank
         return [self._alarm("proxy gaming", number, f"{proxy.reason}.") for proxy in fresh]
+
+    def _follows_majority(self) -> bool:
+        """Whether training follows the answer of the majority: as a label, or as a reward."""
+        return self.recipe.mixing.unlabelled > 0 or bool(MAJORITY & self._learned_from())
 
     def _learned_from(self) -> set[str]:
         """The reward models that training follows: no other can be gamed."""
