@@ -276,7 +276,7 @@ def _rivals(
             yield each
     following = chosen
     for each in reversed([e for e in every if e.form == chosen.form and e.end <= chosen.start]):
-        sentence_end = re.search(r"[.!?;]\s", each.text)
+        sentence_end = re.search(r"[.!?]\s" if reader.is_list else r"[.!?;]\s", each.text)
         rest_of_line = each.text[sentence_end.start() :] if sentence_end else ""
         rest_of_line += f". {each.remark}" if each.remark else ""
         if _retracts(f"{rest_of_line} {text[each.end : following.start]}"):

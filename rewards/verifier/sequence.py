@@ -128,7 +128,7 @@ def same_item(reference: str, predicted: str, answer: Answer) -> bool:
     one, other = read_amount(reference, number), read_amount(predicted, number)
     if one is not None:
         return other is not None and bool(same_amount(one, other, number).same)
-    if len(sentences(predicted)) > len(sentences(reference)):  # "blue. green" is no item
+    if len(sentences(predicted)) != len(sentences(reference)):  # "blue. green" is no item
         return False
     words, others = read_text(reference, answer), read_text(predicted, answer)
     return bool(words and others and same_text(words, others, answer).same)

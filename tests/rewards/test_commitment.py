@@ -419,6 +419,8 @@ GOLDS = (
     (one("tuple", "(1, 2)"), "(1, 2)", "(2, 1)"), (one("interval", "[1, 3)"), "[1, 3)", "(1, 3)"),
     (one("date", "2021-03-09"), "March 9, 2021", "March 8, 2021"),
     (one("text", "Hill Street"), "Hill Street", "Bay Road"),
+    (one("list", "['red', 'blue']"), "red; blue", "blue; red"),
+    (one("set", "{3, 5}"), "3; 5", "3; 6"),
 )  # fmt: skip
 
 
