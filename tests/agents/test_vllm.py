@@ -37,6 +37,7 @@ def policy(
     monkeypatch.setattr(tiny_architectures, "WIDTH", 128)
     monkeypatch.setattr(tiny_architectures, "SECTIONS", [4, 6, 6])
     monkeypatch.setitem(tiny_architectures.MROPE, "mrope_section", [4, 6, 6])
+    monkeypatch.setitem(tiny_architectures.QWEN3_TOWER, "out_hidden_size", 128)
     base = tiny_architectures.save_architecture(request.param, tmp_path / "base")
     Policy.load(str(base), device="cpu").save(tmp_path / "saved")
     return Policy.load(str(tmp_path / "saved"), device="cpu")
