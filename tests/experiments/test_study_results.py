@@ -93,24 +93,33 @@ def test_what_is_said_of_bare_answers_to_hints_is_in_the_rows() -> None:
 
 def test_what_is_said_of_the_language_model_is_in_its_rows() -> None:
     files = packed("language-model")
-    name = "continuous/seed-0"
-    base, evolved = files["base/seed-0.jsonl"], files[f"{name}/evaluation.jsonl"]
+    base = [files[f"base/seed-{seed}.jsonl"] for seed in range(3)]
+    evolved = [files[f"continuous/seed-{seed}/evaluation.jsonl"] for seed in range(3)]
     text = (RESULTS / "README.md").read_text()
-    assert gain_table([[*base, *evolved]]) in text
+    assert gain_table([[*b, *e] for b, e in zip(base, evolved, strict=True)]) in text
     told = " ".join(text.split())
-    first = files[f"{name}/rounds.jsonl"][1]
-    sampled = first["problems"] * first["plan"]["samples"]
-    assert f"{first['selection']['kept']} right responses out of {sampled}" in told
-    cut = [100 * float(np.mean([share for row in rows for share in row["cut"]])) for rows in
-           (base, evolved)]  # fmt: skip
-    assert f"{cut[0]:.0f} % were cut off" in told
-    assert cut[1] == 0
-    solved = [
-        [any([row["greedy"], *row["samples"]]) for row in rows
-         if row["template"] in ("difference", "union")]
-        for rows in (base, evolved)
-    ]  # fmt: skip
-    assert [len(solved[0]), sum(solved[0]), sum(solved[1])] == [12, 1, 0]
+    first = [files[f"continuous/seed-{seed}/rounds.jsonl"][1] for seed in range(3)]
+    sampled = first[0]["problems"] * first[0]["plan"]["samples"]
+    kept = sorted(row["selection"]["kept"] for row in first)
+    assert f"from {kept[0]} to {kept[-1]} right responses out of {sampled}" in told
+    cut = [
+        100 * float(np.mean([share for rows in files for row in rows for share in row["cut"]]))
+        for files in (base, evolved)
+    ]
+    assert (
+        f"{cut[0]:.0f} % were cut off at 48 tokens; of the evolved models', {cut[1]:.0f} %" in told
+    )
+    rows = [row for rows in evolved for row in rows]
+    unions = [any([row["greedy"], *row["samples"]]) for row in rows if row["template"] == "union"]
+    assert (sum(unions), f"the {len(unions)} problems that ask for a union" in told) == (0, True)
+    bars = [row for row in rows if row["family"] == "BarChart"]
+    sums, differences = (
+        [row["greedy"] for row in bars if row["template"] == name] for name in ("sum", "difference")
+    )
+    assert (
+        f"{sum(sums)} of {len(sums)} sums greedily, but {sum(differences)} of {len(differences)}"
+        in told
+    )
 
 
 def test_the_findings_say_what_hints_cost() -> None:
