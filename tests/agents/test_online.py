@@ -55,20 +55,22 @@ def codes(attempt: Attempt) -> float:
 
 
 @pytest.mark.parametrize("agent", ONLINE)
-@pytest.mark.parametrize("wanted", [1.0, -1.0])
 def test_rewarded_responses_become_more_frequent(
-    policy: Policy, tmp_path: Path, agent: str, wanted: float
+    policy: Policy, tmp_path: Path, agent: str
 ) -> None:
-    judge = Judge("correctness", lambda a: codes(a) if wanted > 0 else 1 - codes(a))
     changes: dict[str, Any] = {"prompts": 16, "samples": 8, "batch": 16, "rounds": 2}
     rates = {"online_learning_rate": 1e-2, "schedule": "constant", "warmup": 0, "beta": 0.01}
-    learner = online(policy, tmp_path, judge, agent=agent, **changes, **rates)
-    _, *rounds = learner.learn()
-    learner.close()
-    before, after = (np.mean([r.reward for r in done.rollouts]) for done in rounds)
-    # The one wish is the other's loss. Means of 128 responses have a standard error of about 0.02,
-    # and what is lacking at first is 0.2 to 0.7.
-    assert 1 - after < 0.75 * (1 - before), (before, after)
+    share = {}  # of even codes, by round; its updates begin within the first
+    for wish, score in (("even", codes), ("odd", lambda attempt: 1 - codes(attempt))):
+        own = Policy(copy.deepcopy(policy.model), policy.processor)
+        judge = Judge("correctness", score)
+        learner = online(own, tmp_path / wish, judge, agent=agent, **changes, **rates)
+        _, *rounds = learner.learn()
+        learner.close()
+        rewards = [np.mean([r.reward for r in done.rollouts]) for done in rounds]
+        share[wish] = rewards if wish == "even" else [1 - reward for reward in rewards]
+    # Means of 128 responses have a standard error of about 0.02.
+    assert share["even"][1] > max(share["even"][0], share["odd"][1]) + 0.1, share
 
 
 @pytest.mark.parametrize("agent", ["continuous", "grpo", "online-dpo"])

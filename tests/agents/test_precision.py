@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 import torch
+from bfloat16 import needs_bfloat16
 from killed_runs import after_fine_tuning, came_to, kill, run, unbroken
 from tiny_runs import TINY, Even, agent_of, sft_examples, weights
 
@@ -22,9 +23,11 @@ Seen = set[tuple[bool, torch.dtype]]
 
 SETTINGS: list[dict[str, Any]] = [
     {},
+    {"gradient_checkpointing": True},
+]
+HALF: list[dict[str, Any]] = [
     {"bf16": True},
     {"dtype": "bfloat16"},
-    {"gradient_checkpointing": True},
     {"bf16": True, "gradient_checkpointing": True},
 ]
 
@@ -39,7 +42,9 @@ def watch(policy: Policy) -> Seen:
 
 @pytest.mark.parametrize("agent", ["continuous", "grpo"])
 @pytest.mark.parametrize("lora_rank", [0, 2])
-@pytest.mark.parametrize("changes", SETTINGS)
+@pytest.mark.parametrize(
+    "changes", [*SETTINGS, *(pytest.param(changes, marks=needs_bfloat16) for changes in HALF)]
+)
 def test_every_memory_saving_option_trains_and_its_checkpoint_loads(
     model: str, tmp_path: Path, agent: str, lora_rank: int, changes: dict[str, Any]
 ) -> None:
@@ -87,6 +92,7 @@ def test_gradient_checkpointing_computes_every_layer_once_more(
     assert passes(True) == 2 * passes(False) > 0
 
 
+@needs_bfloat16
 @pytest.mark.parametrize(
     "changes",
     [

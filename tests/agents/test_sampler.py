@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from bfloat16 import needs_bfloat16
 from closeness import double_precision, within_rounding
 from PIL import Image
 from tiny_models import ARCHITECTURES, save_tiny_model
@@ -343,21 +344,6 @@ def test_lora_is_sampled_from_and_loads_from_its_folder(
         load("llava", adapter=str(tmp_path / "adapter")),
     ):
         assert tokens(LocalSampler(loaded, NEW).sample(prompts, 2, 0.0, seed=0)) == moved
-
-
-def attention_works_in_bfloat16() -> bool:
-    """Whether torch can compute it; with fewer instructions than the processor has, it refuses."""
-    half = torch.zeros(1, 1, 64, 16, dtype=torch.bfloat16)
-    try:
-        torch.nn.functional.scaled_dot_product_attention(half, half, half)
-    except RuntimeError:
-        return False
-    return True
-
-
-needs_bfloat16 = pytest.mark.skipif(
-    not attention_works_in_bfloat16(), reason="torch refuses attention in bfloat16 here"
-)
 
 
 @pytest.mark.parametrize("dtype", ["float32", pytest.param("bfloat16", marks=needs_bfloat16)])

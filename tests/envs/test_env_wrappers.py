@@ -7,6 +7,7 @@ from typing import Any
 import gymnasium
 import numpy as np
 import pytest
+from bfloat16 import needs_bfloat16
 from datasets import Dataset
 from env_doubles import LIGHT, env
 from gymnasium.envs.registration import EnvSpec
@@ -133,6 +134,7 @@ CALLS = (  # TRL requires a template that can render tool calls, though there ar
 )
 
 
+@needs_bfloat16  # TRL's default
 def test_trl_takes_a_grpo_step_on_problem_environments(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
