@@ -1,4 +1,4 @@
-"""A temperature by what the round's own responses say about the others: exploration for nothing."""
+"""A temperature chosen by what a round's own responses say about others, without extra samples."""
 
 from __future__ import annotations
 
@@ -85,14 +85,14 @@ class Free(Paired):
         """What the round's samples, and probes if there were any, say about temperatures."""
         trained = [evidence(part, round_number - 1) for part in samples.training]
         found = [each for each in trained if each is not None]
-        told = samples.training if found else samples.validation[:1]
+        used = samples.training if found else samples.validation[:1]
         if len(samples.validation) > 1:
             direct = probed(samples.validation, self._plan.temperature, round_number)
             found += [] if direct is None else [direct]
         elif not found:
             validated = [evidence(part, round_number) for part in samples.validation]
             found = [each for each in validated if each is not None]
-        self._blind = not found or max(map(yields, told), default=0.0) < BARREN
+        self._blind = not found or max(map(yields, used), default=0.0) < BARREN
         return found
 
     def state(self) -> dict[str, Any]:
