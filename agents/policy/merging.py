@@ -15,32 +15,34 @@ from torch.distributed.fsdp import FSDPModule
 def merged(model: Any) -> Iterator[None]:
     """Add LoRA's updates to the weights for a while: a forward pass then costs that of the base.
 
-    The weights of the base are kept and put back, so they are the same bits afterwards; subtracting
-    the update would leave its rounding. While merged, the layers under LoRA take twice their
-    memory. Does nothing to a model without LoRA, or with sharded weights.
+    The weights of the base are copied and put back, so they are the same bits afterwards;
+    subtracting the update would leave its rounding. They keep their place in memory, from which
+    CUDA graphs read them. While merged, the layers under LoRA take twice their memory. Does nothing
+    to a model without LoRA, or with sharded weights.
 
     Test: ``test_merging_is_undone_to_the_bit``.
     """
     sharded = any(isinstance(module, FSDPModule) for module in model.modules())
     layers = [] if sharded else [each for each in model.modules() if isinstance(each, LoraLayer)]
-    kept = [layer.get_base_layer().weight.data for layer in layers]
+    kept: list[tuple[Any, torch.Tensor]] = []
     try:
         with torch.no_grad():
             for layer in layers:
+                kept.append((layer, layer.get_base_layer().weight.data.clone()))
                 _merge(layer)
         yield
     finally:
-        for layer, weight in zip(layers, kept, strict=True):
-            layer.get_base_layer().weight.data = weight
+        for layer, weight in reversed(kept):  # layers may share a weight
+            layer.get_base_layer().weight.data.copy_(weight)
             layer.merged_adapters = []
 
 
 def _merge(layer: Any) -> None:
-    weight = layer.get_base_layer().weight
+    weight = layer.get_base_layer().weight.data
     for adapter in layer.active_adapters:
         update = layer.get_delta_weight(adapter)
         precision = torch.promote_types(weight.dtype, update.dtype)
-        weight.data = (weight.data.to(precision) + update.to(precision)).to(weight.dtype)
+        weight.copy_(weight.to(precision) + update.to(precision))
     layer.merged_adapters = list(layer.active_adapters)  # peft then reads the base layer alone
 
 

@@ -354,6 +354,7 @@ def test_merging_is_undone_to_the_bit(load: Load, dtype: str) -> None:
             if "lora_B" in name:
                 weight.normal_(std=0.3)
     before = {name: weight.clone() for name, weight in policy.model.state_dict().items()}
+    places = [weight.data_ptr() for weight in policy.model.parameters()]
     merged_name = next(name for name in before if name.endswith("base_layer.weight"))
     encoded = policy.encode(questions(2))
     with torch.no_grad(), evaluating(policy.model):
@@ -361,6 +362,7 @@ def test_merging_is_undone_to_the_bit(load: Load, dtype: str) -> None:
         with merged(policy.model):
             together = policy.model(**encoded).logits
             weight = policy.model.state_dict()[merged_name].clone()
+            assert [each.data_ptr() for each in policy.model.parameters()] == places
         again = policy.model(**encoded).logits
     assert not torch.equal(weight, before[merged_name])
     if dtype == "float32":
