@@ -19,6 +19,7 @@ from mstar.agents.config import OptimConfig
 from mstar.agents.policy import distributed
 from mstar.agents.policy.forward import unwrap_forward
 from mstar.agents.policy.head_check import check_head
+from mstar.agents.policy.image_tower import run_frozen_towers_without_gradients
 from mstar.agents.policy.policy import Policy
 from mstar.agents.policy.sharding import prune_no_split_modules
 from mstar.agents.policy.turns import continued
@@ -153,6 +154,7 @@ class LiveTrainer:
         slots = self._optim.updates * self._optim.batch
         table = datasets.Dataset.from_dict({"slot": list(range(slots))})
         prune_no_split_modules(self._policy.model)
+        run_frozen_towers_without_gradients(self._policy.model)
         self.trainer = SFTTrainer(
             model=self._policy.model,
             args=self._config(),

@@ -25,6 +25,7 @@ from mstar.agents.online.trl_bridge import (
 )
 from mstar.agents.policy import distributed
 from mstar.agents.policy.forward import unwrap_forward
+from mstar.agents.policy.image_tower import run_frozen_towers_without_gradients
 from mstar.agents.policy.sharding import prune_no_split_modules
 from mstar.agents.rollout import gather_rollouts, prompts_of
 from mstar.agents.trainer_thread import RoundCallback, TrainerThread
@@ -127,6 +128,7 @@ class Online(Agent):
             RoundCallback(self._thread, self._begin),
         )
         prune_no_split_modules(self.policy.model)
+        run_frozen_towers_without_gradients(self.policy.model)
         name: Any = self.recipe.run.agent
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", "You are using 'rollout_func'", UserWarning)

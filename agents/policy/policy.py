@@ -28,6 +28,7 @@ from transformers import (
 
 from mstar.agents.policy import distributed
 from mstar.agents.policy.encoding import EncodedPrompts, Encoding, collated
+from mstar.agents.policy.image_tower import IMAGE_TOWER, attend_by_length
 from mstar.agents.policy.pixels import UNBOUNDED, PixelBounds, pixel_unit
 from mstar.agents.policy.processors import load_processor
 from mstar.agents.policy.sharding import copy_into_shard
@@ -37,7 +38,6 @@ Precision = Literal["float32", "bfloat16"]
 
 Attention = Literal["auto", "eager"]
 
-IMAGE_TOWER = r".*\b(vision_tower|vision_model|vision_backbone|visual)\b.*"
 # Modules without LoRA: the image tower, and what sends a token to its experts.
 NOT_ADAPTED = rf"{IMAGE_TOWER}|.*\.(router|gate)"
 # What a generation config asks for that changes which tokens are likely, where it is set.
@@ -354,6 +354,8 @@ def load_weights(name: str, dtype: Precision, attention: Attention = "auto") -> 
     # More weights than the model has are common: a published checkpoint may carry other heads.
     if report["missing_keys"]:
         check_names(f"model {name}", report["missing_keys"], report["unexpected_keys"])
+    if attention == "auto":
+        attend_by_length(model)
     return model
 
 

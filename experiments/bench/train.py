@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,8 +12,11 @@ from typing import Any
 import numpy as np
 import torch
 from accelerate.optimizer import AcceleratedOptimizer
+from accelerate.utils import release_memory
+from torch.utils.flop_counter import FlopCounterMode
 from transformers import Trainer
 from trl import GRPOTrainer, SFTTrainer
+from trl.trainer.utils import add_fused_lm_head
 
 from mstar.agents import sft_trainer
 from mstar.agents.config import Recipe
@@ -21,6 +24,7 @@ from mstar.agents.monitor.evaluation import Monitor
 from mstar.agents.online import trl_bridge
 from mstar.agents.online.agent import Online
 from mstar.agents.online.trl_bridge import TrlBridge
+from mstar.agents.policy.forward import unwrap_forward
 from mstar.agents.policy.policy import Policy, Precision
 from mstar.agents.policy.turns import continued
 from mstar.agents.sft_trainer import LiveTrainer
@@ -70,9 +74,13 @@ class TrainBench:
     new_tokens: int
 
     def policy(self) -> Policy:
-        """A new policy of the model."""
+        """A new policy of the model, its image tower frozen as ``mstar train`` does by default."""
         policy = Policy.load(self.model, dtype=self.dtype) if self.model else reference_policy()
-        return policy.with_lora(self.lora_rank) if self.lora_rank else policy
+        if self.lora_rank:
+            return policy.with_lora(self.lora_rank)
+        if self.model:
+            policy.freeze_image_tower()
+        return policy
 
     def recipe(self, agent: str) -> Recipe:
         """A recipe of two rounds, of which the second is measured."""
@@ -112,11 +120,14 @@ def bench_train(bench: TrainBench) -> list[dict[str, Any]]:
         of its parts, and of the trainer's start before it. ``tokens_per_second`` counts the tokens
         of prompts and responses that were trained on over the parts in ``TRAINING``. The plain loop
         runs the model and torch's AdamW on batches that were made before; ``over_plain`` is our
-        time over its. ``peak_share`` is the share of the device's bfloat16 rate, by 6 operations a
-        weight and token, or 4 where the base is frozen; None where the rate is not known.
+        time over its. ``operations_per_token`` are those of matrix products and attention that the
+        forward and backward passes of an update run, counted by torch, those of checkpointed
+        activations once more included; ``peak_share`` is their rate over the device's for bfloat16,
+        None where that is not known. ``peak_gigabytes`` is the most memory of a GPU that the
+        measured round took.
     """
     rows = []
-    for name, measure in (("fine-tuning", fine_tuning), ("grpo", grpo)):
+    for name, measure in KINDS.items():
         watch, policy = Stopwatch(), bench.policy()
         with ExitStack() as open_parts, tempfile.TemporaryDirectory() as folder:
             for part, owner, function in (
@@ -134,8 +145,13 @@ def bench_train(bench: TrainBench) -> list[dict[str, Any]]:
             ):
                 open_parts.enter_context(watch.calls(part, owner, function))
             examples = measure(bench, policy, watch, Path(folder))
-        plain = plain_loop(bench, bench.policy(), examples)
-        rows.append(row_of(name, bench, policy, examples, watch.seconds, plain))
+        release_memory()  # of the trainer
+        memory = peak_memory(policy.device)
+        plain, operations = plain_loop(bench, policy, examples)
+        row = row_of(name, bench, policy, examples, watch.seconds, plain, operations)
+        rows.append(row | {"peak_gigabytes": memory})
+        del policy
+        release_memory()
     return rows
 
 
@@ -149,6 +165,7 @@ def fine_tuning(
     live.fine_tune(first)
     started = watch.seconds["trainer start"]
     watch.seconds.clear()
+    reset_peak_memory(policy.device)
     with watch.part("rest"):
         live.fine_tune(second)
     watch.seconds["trainer start"] = started
@@ -166,6 +183,7 @@ def grpo(bench: TrainBench, policy: Policy, watch: Stopwatch, folder: Path) -> l
     next(rounds)
     started = watch.seconds["trainer start"]
     watch.seconds.clear()
+    reset_peak_memory(policy.device)
     with watch.part("rest"):
         done = next(rounds)
     watch.seconds["trainer start"] = started
@@ -190,21 +208,42 @@ def random_examples(
     ]
 
 
-def plain_loop(bench: TrainBench, policy: Policy, examples: Sequence[SFTExample]) -> float:
-    """Seconds in which a loop without a trainer makes the same updates; the faster of two runs."""
+def plain_loop(
+    bench: TrainBench, policy: Policy, examples: Sequence[SFTExample]
+) -> tuple[float, float]:
+    """A loop without a trainer that makes the same updates on a policy that was trained.
+
+    It computes what the trainer does: log-probabilities of responses alone, by TRL's head.
+
+    Returns:
+        Seconds of the faster of two runs, and operations of the forward and backward passes of all
+        updates.
+    """
     model, batches = policy.model.train(), batches_of(bench, policy, examples)
+    add_fused_lm_head(policy.network)
     if bench.gradient_checkpointing:
-        model.gradient_checkpointing_enable()
-        model.enable_input_require_grads()
+        policy.network.activation_checkpointing_enable()
     trained = [weight for weight in model.parameters() if weight.requires_grad]
     optimizer, watch = torch.optim.AdamW(trained, lr=1e-5, fused=True), Stopwatch()
+
+    def pass_over(batch: dict[str, torch.Tensor]) -> None:
+        with torch.autocast(policy.device.type, torch.bfloat16, bench.dtype == "bfloat16"):
+            loss = model(**batch, fused_lm_head=True).loss
+        loss.backward()
+
+    with FlopCounterMode(display=False) as counter:
+        pass_over(batches[0])
+    optimizer.zero_grad()
     for run in ("first", "second"):
         with watch.part(run):
             for batch in batches:
-                model(**batch).loss.backward()
+                pass_over(batch)
+                torch.nn.utils.clip_grad_norm_(trained, 1.0)
                 optimizer.step()
                 optimizer.zero_grad()
-    return min(watch.seconds.values())
+    unwrap_forward(policy.model)
+    share = tokens_of(batches[:1]) / tokens_of(batches)
+    return min(watch.seconds.values()), counter.get_total_flops() / share
 
 
 def batches_of(
@@ -218,6 +257,11 @@ def batches_of(
     ]
 
 
+def tokens_of(batches: Sequence[Mapping[str, torch.Tensor]]) -> int:
+    """The tokens of prompts and responses in batches, without padding."""
+    return sum(int(batch["attention_mask"].sum()) for batch in batches)
+
+
 def row_of(
     work: str,
     bench: TrainBench,
@@ -225,13 +269,13 @@ def row_of(
     examples: Sequence[SFTExample],
     seconds: Mapping[str, float],
     plain: float,
+    operations: float,
 ) -> dict[str, Any]:
     """The row of one kind of training; see ``bench_train``."""
-    batches = batches_of(bench, policy, examples)
-    tokens = sum(int(batch["attention_mask"].sum()) for batch in batches)
+    tokens = tokens_of(batches_of(bench, policy, examples))
     spent = sum(seconds.get(part, 0.0) for part in TRAINING)
     device = torch.cuda.get_device_name() if policy.device.type == "cuda" else policy.device.type
-    peak, operations = peak_of(device), (4 if bench.lora_rank else 6) * policy.size * tokens
+    peak = peak_of(device)
     return {
         "work": work,
         "device": device,
@@ -241,12 +285,32 @@ def row_of(
         "tokens_per_second": round(tokens / spent),
         "plain_tokens_per_second": round(tokens / plain),
         "over_plain": round(spent / plain, 2),
+        "operations_per_token": round(operations / tokens),
         "peak_share": None if peak is None else round(operations / spent / peak, 3),
+        "plain_peak_share": None if peak is None else round(operations / plain / peak, 3),
         "seconds": {part: round(each, 3) for part, each in sorted(seconds.items())},
     }
+
+
+def reset_peak_memory(device: torch.device) -> None:
+    """Let ``peak_memory`` count from now on."""
+    if device.type == "cuda":
+        torch.cuda.reset_peak_memory_stats()
+
+
+def peak_memory(device: torch.device) -> float | None:
+    """The most memory that was taken of a GPU, in GB; None of another device."""
+    return round(torch.cuda.max_memory_allocated() / 1e9, 2) if device.type == "cuda" else None
 
 
 def peak_of(device: str) -> float | None:
     """The bfloat16 operations a second of a device of this name, if they are known."""
     words = f" {device.replace('-', ' ')} "
     return next((rate for name, rate in PEAKS.items() if f" {name} " in words), None)
+
+
+# Kinds of training, by name: each measures a round, and returns what was learned from in it.
+KINDS: dict[str, Callable[[TrainBench, Policy, Stopwatch, Path], list[SFTExample]]] = {
+    "fine-tuning": fine_tuning,
+    "grpo": grpo,
+}
