@@ -78,8 +78,8 @@ def attention_by_length(
 
     def attend(parts: list[torch.Tensor], length: int) -> torch.Tensor:
         """(n * length, H, D) from query, key and value (H, n * length, D) of n pieces."""
-        batch = [part.unflatten(1, (-1, length)).transpose(0, 1) for part in parts]
-        out = scaled_dot_product_attention(*batch, dropout_p=dropout, scale=scaling)
+        q, k, v = (part.unflatten(1, (-1, length)).transpose(0, 1) for part in parts)
+        out = scaled_dot_product_attention(q, k, v, dropout_p=dropout, scale=scaling)
         return out.transpose(1, 2).flatten(0, 1)
 
     pieces, length = len(cu_seq_lens_q) - 1, max_length_q

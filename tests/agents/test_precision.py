@@ -11,6 +11,7 @@ import pytest
 import torch
 from bfloat16 import needs_bfloat16
 from killed_runs import after_fine_tuning, came_to, kill, run, unbroken
+from peft.tuners.lora import LoraLayer
 from tiny_runs import TINY, Even, agent_of, sft_examples, weights
 
 from mstar.agents.config import OptimConfig
@@ -127,3 +128,41 @@ def test_bfloat16_weights_lose_small_updates_and_lora_does_not(
     after = policy.weights()
     moved = sum(int((after[name] != before[name]).sum()) for name in after)
     assert least <= moved / sum(weight.numel() for weight in after.values()) <= most
+
+
+@needs_bfloat16
+def test_lora_reads_its_inputs_as_they_are_under_autocast_and_computes_the_same(
+    model: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    policy = Policy.load(model, device="cpu", dtype="bfloat16").with_lora(2)
+    layers = [each for each in policy.model.modules() if isinstance(each, LoraLayer)]
+    for layer in layers:
+        torch.nn.init.normal_(layer.lora_B["default"].weight, std=0.1)
+    inputs = policy.encode([sft_examples(1)[0].prompt])
+
+    def step() -> tuple[set[torch.dtype], list[torch.Tensor]]:
+        read: set[torch.dtype] = set()
+        hooks = [
+            layer.lora_A["default"].register_forward_pre_hook(
+                lambda _, given: read.add(given[0].dtype)
+            )
+            for layer in layers
+        ]
+        with torch.autocast("cpu", torch.bfloat16):
+            policy.model(**inputs, labels=inputs["input_ids"]).loss.backward()
+        for hook in hooks:
+            hook.remove()
+        gradients = [w.grad.clone() for w in policy.model.parameters() if w.grad is not None]
+        policy.model.zero_grad()
+        return read, gradients
+
+    read, gradients = step()
+    assert read == {torch.bfloat16}
+    with torch.no_grad():
+        policy.model(**inputs)  # without autocast the factors' precision is still met
+    for layer in layers:
+        monkeypatch.setattr(layer, "_cast_input_dtype", lambda values, dtype: values.to(dtype))
+    read_by_peft, by_peft = step()
+    assert read_by_peft == {torch.float32}
+    assert gradients
+    assert all(torch.equal(own, peft) for own, peft in zip(gradients, by_peft, strict=True))
