@@ -8,7 +8,8 @@ from typing import Any
 
 import torch
 from peft.tuners.lora import LoraLayer
-from torch.distributed.fsdp import FSDPModule
+
+from mstar.agents.policy.sharding import is_sharded
 
 
 @contextmanager
@@ -22,8 +23,8 @@ def merged(model: Any) -> Iterator[None]:
 
     Test: ``test_merging_is_undone_to_the_bit``.
     """
-    sharded = any(isinstance(module, FSDPModule) for module in model.modules())
-    layers = [] if sharded else [each for each in model.modules() if isinstance(each, LoraLayer)]
+    modules = () if is_sharded(model) else model.modules()
+    layers = [each for each in modules if isinstance(each, LoraLayer)]
     kept: list[tuple[Any, torch.Tensor]] = []
     try:
         with torch.no_grad():

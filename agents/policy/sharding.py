@@ -37,6 +37,11 @@ def prepare_for_round(model: Any) -> None:
         model.set_reduce_scatter_unused_params(True)
 
 
+def is_sharded(model: Any) -> bool:
+    """Whether FSDP holds the weights of a model, or of a part of it, in shards."""
+    return any(isinstance(module, FSDPModule) for module in model.modules())
+
+
 def finite_weights(model: Any) -> bool:
     """Whether all weights that are trained, of which this process may hold a shard, are finite."""
     trained = [weight.detach() for weight in model.parameters() if weight.requires_grad]

@@ -14,9 +14,11 @@ from mstar.agents.config import Recipe
 from mstar.agents.policy.forward import evaluating
 from mstar.agents.policy.merging import merged
 from mstar.agents.policy.policy import Policy
-from mstar.agents.policy.sharding import gathered
+from mstar.agents.policy.sharding import gathered, is_sharded
 from mstar.agents.sampling.base import Response, RolloutEngine, unique_prompts
 from mstar.agents.sampling.decoding import Decoded, DecodingBatch, Prefill, decode, prefill
+from mstar.agents.sampling.fixed_decoding import FixedDecoder
+from mstar.agents.sampling.prefix_cache import can_share
 from mstar.agents.seeds import named
 from mstar.envs.problem import Prompt
 
@@ -66,6 +68,9 @@ class LocalSampler(RolloutEngine):
         self.policy = policy
         self.max_new_tokens = max_new_tokens
         self.batch_rows = batch_rows
+        # On a CPU the launches of a step cost little, and buffers that grow read no unused room.
+        self.fixed_buffers = policy.device.type == "cuda"
+        self._fixed = FixedDecoder()
 
     @classmethod
     def from_config(cls, policy: Policy, recipe: Recipe) -> LocalSampler:
@@ -112,10 +117,16 @@ class LocalSampler(RolloutEngine):
 
     @contextmanager
     def ready(self) -> Iterator[None]:
-        """The policy as it samples: in eval mode, all weights gathered, LoRA merged into them."""
+        """The policy as it samples: in eval mode, all weights gathered, LoRA merged into them.
+
+        Buffers and CUDA graphs are kept until it ends: training needs their memory.
+        """
         model = self.policy.model
         with evaluating(model), gathered(model), merged(model):
-            yield
+            try:
+                yield
+            finally:
+                self._fixed.free()
 
     def batches(self, prompts: Sequence[Prompt], counts: Sequence[int]) -> Iterator[list[int]]:
         """Indices of prompts of similar length that together need about `batch_rows` rows."""
@@ -154,17 +165,29 @@ class LocalSampler(RolloutEngine):
             chunk = draws[first : first + self.batch_rows]
             owners = torch.tensor([draw.owner for draw in chunk], device=device)
             uniforms = np.stack([draw.uniforms for draw in chunk])
-            decoded = decode(
-                DecodingBatch(self.policy.model, start, owners),
-                start.logits[owners],
+            decoded = self._decode(
+                start,
+                owners,
                 torch.tensor([draw.temperature for draw in chunk], device=device),
                 torch.tensor(uniforms, dtype=real, device=device),
                 torch.tensor(self.policy.end_tokens, dtype=torch.int64, device=device),
-                self.ladder,
             )
             responses += self._responses(decoded, chunk)
         self._count_responses(responses)
         return responses
+
+    def _decode(
+        self,
+        start: Prefill,
+        owners: torch.Tensor,
+        temperatures: torch.Tensor,
+        uniforms: torch.Tensor,
+        ends: torch.Tensor,
+    ) -> Decoded:
+        model, how = self.policy.model, (temperatures, uniforms, ends, self.ladder)
+        if self.fixed_buffers and can_share(model, start.cache) and not is_sharded(model):
+            return self._fixed.decode(model, start, owners, *how)
+        return decode(DecodingBatch(model, start, owners), start.logits[owners], *how)
 
     def _responses(self, decoded: Decoded, draws: Sequence[Draw]) -> list[Response]:
         tokens = [

@@ -9,8 +9,8 @@ parts together, so it is exact; the prompt's part is one matrix product for all 
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
 import torch
@@ -155,33 +155,9 @@ class SharedPrompts:
         self.prompts, self.width = len(prompts), int(counts.max())
         self.slots = self.owners * self.width + rank
 
-    @contextmanager
-    def attention(self) -> Iterator[None]:
-        """Replace the attention for one forward pass over one new token of each response.
-
-        Raises:
-            RuntimeError: the model did not call transformers' attention interface.
-        """
-        default = ALL_ATTENTION_FUNCTIONS["sdpa"]
-        self.attended = 0
-
-        def attention(module: Any, query: Any, key: Any, *others: Any, **options: Any) -> Any:
-            layer = self.cache.layers[module.layer_idx] if hasattr(module, "layer_idx") else None
-            if layer is None or key is not layer.keys:  # another model, in another thread
-                return default(module, query, key, *others, **options)
-            self.attended += 1
-            return self._attend(layer, query, options["scaling"]), None
-
-        ALL_ATTENTION_FUNCTIONS["sdpa"] = attention
-        try:
-            yield
-        finally:
-            ALL_ATTENTION_FUNCTIONS["sdpa"] = default
-        if self.attended != len(self.cache.layers):
-            raise RuntimeError(
-                f"{self.attended} of {len(self.cache.layers)} layers attended to the shared "
-                "prompt; load this model with --attention eager, which copies it"
-            )
+    def attention(self) -> AbstractContextManager[None]:
+        """Replace the attention for one forward pass over one new token of each response."""
+        return replaced_attention(self.cache, self._attend)
 
     def _attend(self, layer: SharedLayer, query: torch.Tensor, scaling: float) -> torch.Tensor:
         """Attention of one query per response, (R, heads, 1, size), to both parts.
@@ -219,6 +195,43 @@ class SharedPrompts:
         _, heads, _, last = table.shape
         table = table.view(self.prompts, heads, self.width, group, last).transpose(1, 2)
         return table.reshape(-1, heads, group, last)[self.slots]
+
+
+@contextmanager
+def replaced_attention(
+    cache: Any, attend: Callable[[Any, torch.Tensor, float], torch.Tensor]
+) -> Iterator[None]:
+    """Have `attend` compute the attention to a cache, for one forward pass with it.
+
+    Args:
+        cache: that the model is given; the keys of its layers tell its calls from others.
+        attend: given a layer of the cache, the query (R, heads, 1, size) and the scaling of the
+            scores, returns (R, 1, heads, size).
+
+    Raises:
+        RuntimeError: the model did not call transformers' attention interface.
+    """
+    default = ALL_ATTENTION_FUNCTIONS["sdpa"]
+    attended = 0
+
+    def attention(module: Any, query: Any, key: Any, *others: Any, **options: Any) -> Any:
+        nonlocal attended
+        layer = cache.layers[module.layer_idx] if hasattr(module, "layer_idx") else None
+        if layer is None or key is not layer.keys:  # another model, in another thread
+            return default(module, query, key, *others, **options)
+        attended += 1
+        return attend(layer, query, options["scaling"]), None
+
+    ALL_ATTENTION_FUNCTIONS["sdpa"] = attention
+    try:
+        yield
+    finally:
+        ALL_ATTENTION_FUNCTIONS["sdpa"] = default
+    if attended != len(cache.layers):
+        raise RuntimeError(
+            f"{attended} of {len(cache.layers)} layers attended to the shared prompt; load this "
+            "model with --attention eager, which copies it"
+        )
 
 
 def can_share(network: Any, cache: Any) -> bool:
