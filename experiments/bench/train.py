@@ -100,7 +100,7 @@ class TrainBench:
             held_out_samples=1,
             updates=self.updates,
             batch=self.batch,
-            minibatches=1,
+            minibatches=self.updates,  # of one sampling
             kl_coefficient=0.0,
             gradient_checkpointing=self.gradient_checkpointing,
             bf16=self.dtype == "bfloat16",
@@ -117,8 +117,9 @@ def bench_train(bench: TrainBench) -> list[dict[str, Any]]:
 
     Returns:
         A row for each of the two, of a round that is not the first. ``seconds`` has the wall time
-        of its parts, and of the trainer's start before it. ``tokens_per_second`` counts the tokens
-        of prompts and responses that were trained on over the parts in ``TRAINING``. The plain loop
+        of its parts, and of the trainer's start before it; ``scoring`` is GRPO's reading of
+        responses before the first update from them. ``tokens_per_second`` counts the tokens of
+        prompts and responses that were trained on over the parts in ``TRAINING``. The plain loop
         runs the model and torch's AdamW on batches that were made before; ``over_plain`` is our
         time over its. ``operations_per_token`` are those of matrix products and attention that the
         forward and backward passes of an update run, counted by torch, those of checkpointed
@@ -140,6 +141,7 @@ def bench_train(bench: TrainBench) -> list[dict[str, Any]]:
                 ("checkpoint", Trainer, "_save_checkpoint"),
                 ("trainer start", LiveTrainer, "_start"),
                 ("trainer start", Online, "_start"),
+                ("scoring", GRPOTrainer, "_generate_and_score_completions"),
                 ("sampling", TrlBridge, "respond"),
                 ("measuring", Monitor, "evaluate"),
             ):
