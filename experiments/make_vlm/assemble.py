@@ -149,10 +149,17 @@ def _joined(language: Any, tokenizer: Any, tower: Tower) -> Any:
             if weight.ndim == 2 and "position" not in name:
                 # transformers' default is for wider models, in which attention starts less flat.
                 torch.nn.init.normal_(weight, std=weight.shape[1] ** -0.5)
+    embedded = language.get_input_embeddings().weight.detach()
+    with torch.no_grad():  # image tokens are as large as words, or attention overlooks the words
+        model.model.connector.modality_projection.proj.weight *= embedded.pow(2).mean().sqrt()
     model.model.text_model.load_state_dict(language.get_decoder().state_dict())
     model.lm_head.load_state_dict(language.get_output_embeddings().state_dict())
     if len(tokenizer) > language.config.vocab_size:
-        model.resize_token_embeddings(len(tokenizer))
+        added = len(tokenizer) - language.config.vocab_size
+        model.resize_token_embeddings(len(tokenizer), mean_resizing=False)
+        with torch.no_grad():  # as transformers does, without its drawing of random numbers
+            for weight in {model.get_input_embeddings().weight, model.lm_head.weight}:
+                weight[-added:] = weight[:-added].mean(0)
     model.tie_weights()
     ends = language.generation_config.eos_token_id
     model.generation_config.eos_token_id = tokenizer.eos_token_id if ends is None else ends

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -12,19 +13,22 @@ import numpy as np
 import tyro
 
 from mstar.agents.policy.policy import Policy
+from mstar.agents.sampling.base import RolloutEngine
 from mstar.agents.sampling.local import LocalSampler
 from mstar.envs.problem import Prompt
 from mstar.experiments.make_vlm.assemble import Tower, assemble
+from mstar.experiments.make_vlm.eyes import tower_of, with_eyes
 from mstar.experiments.make_vlm.language import QUESTIONS, answers
-from mstar.experiments.make_vlm.perception import KINDS, draw_perception
+from mstar.experiments.make_vlm.perception import KINDS, draw_reading
 from mstar.experiments.make_vlm.train import STAGES, Training, VlmTrainer
 from mstar.experiments.markdown import percent, table
 from mstar.experiments.rows import Row, read_rows, write_rows, write_whole
 from mstar.experiments.run.train import prepare_torch
-from mstar.experiments.stats import Estimate, estimate
+from mstar.experiments.stats import estimate
 
 CONFIG, PERCEPTION, LANGUAGE = "make_vlm.json", "perception.jsonl", "language.jsonl"
 LONGEST = 64  # tokens of an answer
+ROWS = 256  # answers generated at the same time
 FREE = ("minutes", "workers")  # settings of a training that may change when it goes on
 
 
@@ -33,7 +37,9 @@ class MakeVlm:
     """Build a vision-language model from a language model, and teach it to see.
 
     The form is that of SmolVLM (Idefics3). Only what is in images is taught, never how to solve
-    problems. A killed command goes on where it was.
+    problems. A killed command goes on where it was. What is learned, tower, connector and LoRA, is
+    also written to training/eyes in the folder, and can be put behind the same language model
+    elsewhere: --eyes.
 
     Attributes:
         language_model: a folder, a hub name, or a GGUF file; it must be instruction-tuned.
@@ -41,6 +47,8 @@ class MakeVlm:
         tower: form of the image tower, whose weights are random at first.
         training: how it is taught.
         train: --no-train stops when the model has been assembled.
+        eyes: a folder of tower, connector and LoRA that were trained before; nothing is trained
+            then, and the tower has their form.
         held_out: questions about held-out images that it is tested on, in equal parts by kind.
         seed: of weights and questions.
         threads: of torch on a CPU.
@@ -52,6 +60,7 @@ class MakeVlm:
     tower: Annotated[Tower, tyro.conf.arg(name="")] = field(default_factory=Tower)
     training: Annotated[Training, tyro.conf.arg(name="")] = field(default_factory=Training)
     train: bool = True
+    eyes: Path | None = None
     held_out: int = 500
     seed: int = 0
     threads: int = 1
@@ -69,6 +78,8 @@ def make_vlm(settings: MakeVlm, say: Callable[[str], None]) -> None:
         FileNotFoundError, ValueError: the language model cannot be used, or the folder holds a
             model of other settings.
     """
+    if settings.eyes is not None:
+        settings = replace(settings, tower=tower_of(settings.eyes), train=False)
     out = settings.out
     prepare_torch(settings.threads)
     check_folder(settings)
@@ -82,6 +93,8 @@ def make_vlm(settings: MakeVlm, say: Callable[[str], None]) -> None:
     write_whole(out / CONFIG, json.dumps(_described(settings), indent=2) + "\n")
     policy = Policy.load(str(out), device=settings.device)
     say(f"{out}: {_sizes(policy)}")
+    if settings.eyes is not None:
+        with_eyes(policy, settings.eyes).model.merge_and_unload().save_pretrained(out)
     if not settings.train:
         return
     if not (out / LANGUAGE).exists():
@@ -89,11 +102,11 @@ def make_vlm(settings: MakeVlm, say: Callable[[str], None]) -> None:
         rows = [{"question": q, "before": a} for q, a in zip(QUESTIONS, before, strict=True)]
         write_rows(out / LANGUAGE, rows)
     trainer = VlmTrainer(
-        policy, settings.training, settings.tower.image_size, settings.seed, out / "training", say
+        policy, settings.tower, settings.training, settings.seed, out / "training", say
     )
     losses = trainer.run()
     policy = trainer.policy
-    sampler = LocalSampler(policy, LONGEST, 64)
+    sampler = LocalSampler(policy, LONGEST, ROWS)
     rows = [
         {**row, "after": after}
         for row, after in zip(read_rows(out / LANGUAGE), answers(sampler), strict=True)
@@ -107,39 +120,50 @@ def make_vlm(settings: MakeVlm, say: Callable[[str], None]) -> None:
     say(perception_table(tested))
 
 
-def ask_held_out(sampler: LocalSampler, settings: MakeVlm) -> list[Row]:
+def ask_held_out(sampler: RolloutEngine, settings: MakeVlm) -> list[Row]:
     """The greedy answer to each question about a held-out image, and how much of it is right.
 
     Returns:
-        A row a question: kind, question, answer, response, and ``right``, the share of the lines of
-        the answer that the response has.
+        A row a question: kind, family, level, question, answer, response, and ``right``, the share
+        of the parts of the answer (lines, and what stands between semicolons) that the response
+        has.
     """
-    size = settings.tower.image_size
-    asked = [
-        draw_perception(settings.training.families, "validation", settings.seed, index, size)
-        for index in range(settings.held_out)
-    ]
-    prompts = [Prompt(q.question, (q.image,), str(number)) for number, q in enumerate(asked)]
+    size, families = settings.tower.image_size, settings.training.families
+    asked = []
+    for index in range(settings.held_out):
+        kind = KINDS[index % len(KINDS)]
+        seen = draw_reading(families, "validation", settings.seed, index, size, kind)
+        asked += [(seen, question) for question in seen.questions if question.kind == kind]
+    prompts = [Prompt(q.text, (seen.image,), str(i)) for i, (seen, q) in enumerate(asked)]
     responses = [group[0].text for group in sampler.sample(prompts, 1, 0.0, settings.seed)]
     return [
         {
             "kind": q.kind,
-            "question": q.question,
+            "family": seen.family,
+            "level": seen.level,
+            "question": q.text,
             "answer": q.answer,
             "response": response,
             "right": _right(q.answer, response),
         }
-        for q, response in zip(asked, responses, strict=True)
+        for (seen, q), response in zip(asked, responses, strict=True)
     ]
 
 
 def perception_table(rows: list[Row]) -> str:
-    """How much is right by kind of question, with 95 % intervals over questions."""
+    """How much is right by kind of question and by family, with 95 % intervals over questions."""
+    groups = [(kind, [row for row in rows if row["kind"] == kind]) for kind in KINDS]
+    groups += [
+        (family, [row for row in rows if row["family"] == family])
+        for family in sorted({row["family"] for row in rows} - {""})
+    ]
     lines = []
-    for kind in KINDS:
-        found = _accuracy([row for row in rows if row["kind"] == kind])
-        lines.append(f"| {kind} | {percent(found)} | {found.n} |")
-    return table("| question | right, % | n |", lines)
+    for name, found in groups:
+        if found:
+            right = estimate([np.array([row["right"] for row in found], float)])
+            whole = estimate([np.array([row["right"] == 1 for row in found], float)])
+            lines.append(f"| {name} | {percent(right)} | {percent(whole)} | {right.n} |")
+    return table("| questions | parts right, % | wholly right, % | n |", lines)
 
 
 def card(settings: MakeVlm, losses: list[Row], tested: list[Row], language: list[Row]) -> str:
@@ -165,9 +189,10 @@ The form is that of SmolVLM (Idefics3): an image tower of {tower.layers} layers 
 {tower.width}, from random weights, {tower.tokens} tokens an image, and the language model with its
 tokenizer and chat template. It was made by `mstar make-vlm`; the settings are in `{CONFIG}`.
 
-It was trained for {losses[-1]["seconds"] / 60:.1f} minutes on {training.batch} questions an update:
-first tower and connector with the language model frozen (`{STAGES[0]}`), then with a LoRA of rank
-{training.lora_rank} on it, which is merged (`{STAGES[1]}`).
+It was trained for {losses[-1]["seconds"] / 60:.1f} minutes on {training.batch} images an update:
+first tower and connector to name the words in each place of an image, without the language model
+(`{STAGES[0]}`), then with it and a LoRA of rank {training.lora_rank} to answer questions about
+images (`{STAGES[1]}`). The LoRA is merged; it is in `training/eyes` with tower and connector.
 
 {told}
 
@@ -177,8 +202,9 @@ reading were shown.
 
 ## What it reads
 
-Greedy answers about held-out images; the share of the lines of the answer that the response has,
-with 95 % intervals over questions. All rows are in `{PERCEPTION}`.
+Greedy answers about held-out images; the share of the parts of the answer (lines, and what stands
+between semicolons) that the response has, with 95 % intervals over questions. All rows are in
+`{PERCEPTION}`.
 
 {perception_table(tested)}
 
@@ -190,15 +216,11 @@ both are in `{LANGUAGE}`, side by side. The licence is that of the language mode
 
 
 def _right(answer: str, response: str) -> float:
-    lines, said = (
-        [" ".join(line.lower().split()) for line in text.splitlines()]
+    parts, said = (
+        [" ".join(part.lower().split()) for part in re.split("[\n;]", text)]
         for text in (answer, response)
     )
-    return sum(line in said for line in lines) / len(lines)
-
-
-def _accuracy(rows: list[Row]) -> Estimate:
-    return estimate([np.array([row["right"] for row in rows], float)])
+    return sum(part in said for part in parts) / len(parts)
 
 
 def check_folder(settings: MakeVlm) -> None:
@@ -222,6 +244,7 @@ def _described(settings: MakeVlm) -> dict[str, Any]:
     described = {
         "language_model": settings.language_model,
         "seed": settings.seed,
+        "eyes": settings.eyes and settings.eyes.name,
         **asdict(settings.tower),
         **training,
     }

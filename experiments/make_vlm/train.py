@@ -1,4 +1,4 @@
-"""Teach an assembled model to see: first the tower and the connector, then a LoRA with them."""
+"""Teach an assembled model to see: first what is where in an image, then to speak of it."""
 
 from __future__ import annotations
 
@@ -6,53 +6,64 @@ import json
 import math
 import shutil
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
 from peft import PeftModel
 from safetensors.torch import load_file, save_file
-from torch.utils.data import DataLoader, IterableDataset, get_worker_info
+from torch.nn.functional import cross_entropy, log_softmax
+from torch.utils.data import DataLoader
 
 from mstar.agents.policy.policy import Policy
-from mstar.agents.policy.turns import continued, whole_turns
-from mstar.envs.problem import Prompt
-from mstar.experiments.make_vlm.perception import READ, draw_perception
+from mstar.agents.policy.turns import IGNORED
+from mstar.experiments.make_vlm.assemble import Tower
+from mstar.experiments.make_vlm.batches import VOCABULARY, Batch, Readings
+from mstar.experiments.make_vlm.eyes import is_eye, write_eyes
+from mstar.experiments.make_vlm.perception import READ
 from mstar.experiments.rows import Row, read_rows, write_rows, write_whole
 
-STAGES = ("see", "speak")  # with the language model frozen, and with a LoRA on it
+STAGES = ("see", "speak")  # without the language model, and with it and a LoRA on it
 FLOOR = 0.05  # of the peak learning rate, at the end of a stage
 WARMUP = 0.05  # share of a stage
 SAVE_EVERY = 60.0  # seconds
 STATE, WEIGHTS, OPTIMIZER = "state.json", "weights.safetensors", "optimizer.pt"
-SEES = ("vision_model", "connector")  # what is trained in both stages
+NAMER = "namer.weight"  # the name under which the weights of the namer are saved
 
 
 @dataclass(frozen=True)
 class Training:
     """How an assembled model is taught to see.
 
+    In the first stage the token of each place of an image is asked for the words in that place, by
+    a linear layer that starts as the language model's embedding of these words. So tower and
+    connector learn to read within minutes, at a small part of the cost of the language model, and
+    what they make resembles the words that it knows. In the second stage it answers questions
+    about images with a LoRA, and all of this is trained together.
+
     Attributes:
         minutes: of both stages together; the learning rate follows the time.
         updates: of both stages together; training ends with whatever ends first. 0: no limit.
-        share: of the first stage, in which the language model is frozen.
-        batch: questions of an update.
-        learning_rate: peak of the tower and the connector.
+        share: of the first stage.
+        batch: images of an update, each with all of its questions.
+        learning_rate: peak of the tower and the connector in the first stage.
         lora_rank: of the LoRA on the language model in the second stage.
         lora_learning_rate: peak of the second stage, of everything.
+        words: weight of the words in their places in the loss of the second stage.
         families: out of which problems are drawn.
-        workers: processes that draw questions; what is drawn does not depend on their number.
+        workers: processes that draw images; what is drawn does not depend on their number.
     """
 
     minutes: float = 10.0
     updates: int = 0
-    share: float = 0.7
-    batch: int = 32
+    share: float = 0.3
+    batch: int = 128
     learning_rate: float = 1e-3
     lora_rank: int = 16
-    lora_learning_rate: float = 3e-4
+    lora_learning_rate: float = 5e-4
+    words: float = 0.3
     families: tuple[str, ...] = READ
     workers: int = 0
 
@@ -62,57 +73,6 @@ class Training:
                 f"minutes {self.minutes}, share {self.share}, batch {self.batch}, updates "
                 f"{self.updates}: minutes and batch must be above 0, share between 0 and 1"
             )
-
-
-@dataclass(frozen=True, slots=True)
-class Reader:
-    """What encoding needs of a model, on the CPU: batches are made in other processes."""
-
-    config: Any
-    generation_config: Any
-    dtype: torch.dtype
-    device: torch.device
-
-
-class Questions(IterableDataset[dict[str, torch.Tensor]]):
-    """Endless batches of questions with their answers as labels, from number `start` on.
-
-    Args:
-        policy: whose prompts they are.
-        training: families and size of a batch.
-        size: side of the images in pixels.
-        seed: of the questions.
-        start: number of the first batch.
-    """
-
-    def __init__(
-        self, policy: Policy, training: Training, size: int, seed: int, start: int
-    ) -> None:
-        own = policy.network
-        model = Reader(own.config, own.generation_config, torch.float32, torch.device("cpu"))
-        self._policy = replace(policy, model=model)
-        self._training, self._size, self._seed, self._start = training, size, seed, start
-
-    def __iter__(self) -> Iterator[dict[str, torch.Tensor]]:
-        worker = get_worker_info()
-        number, step = (worker.id, worker.num_workers) if worker else (0, 1)
-        number += self._start
-        while True:
-            yield self._batch(number)
-            number += step
-
-    def _batch(self, number: int) -> dict[str, torch.Tensor]:
-        training = self._training
-        asked = [
-            draw_perception(training.families, "train", self._seed, index, self._size)
-            for index in range(number * training.batch, (number + 1) * training.batch)
-        ]
-        prompts = [
-            Prompt(each.question, (each.image,), f"{number}/{i}") for i, each in enumerate(asked)
-        ]
-        return continued(
-            self._policy, prompts, whole_turns(self._policy, [each.answer for each in asked])
-        )
 
 
 @dataclass(slots=True)
@@ -137,26 +97,29 @@ class VlmTrainer:
 
     Args:
         policy: an assembled model.
+        tower: its form.
         training: how.
-        size: side of the images in pixels.
-        seed: of questions and LoRA.
-        folder: for what a killed training goes on from, and the losses.
+        seed: of images and LoRA.
+        folder: for what a killed training goes on from, the losses, and in ``eyes`` what the
+            newest save can see with; see ``write_eyes``.
         say: is told every now and then.
     """
 
     def __init__(
         self,
         policy: Policy,
+        tower: Tower,
         training: Training,
-        size: int,
         seed: int,
         folder: Path,
         say: Callable[[str], None],
     ) -> None:
-        self.policy, self._training, self._size, self._seed = policy, training, size, seed
+        self.policy, self._tower, self._training, self._seed = policy, tower, training, seed
         self._folder, self._say = folder, say
         self._done = Done()
         self._losses: list[Row] = []
+        self._waiting: list[torch.Tensor] = []  # losses on the device, of the newest rows
+        self._namer = namer_of(policy)
 
     def run(self) -> list[Row]:
         """Both stages, or what is left of them; returns the losses, a row an update."""
@@ -167,6 +130,10 @@ class VlmTrainer:
             self._stage(stage, saved)
             saved = None
         self.policy.model.eval()
+        with torch.no_grad():  # what is tested is what ``write_eyes`` writes
+            for name, weight in self.policy.model.named_parameters():
+                if is_eye(name):
+                    weight.copy_(weight.bfloat16())
         return self._losses
 
     def _prepare(self, stage: int) -> None:
@@ -176,25 +143,31 @@ class VlmTrainer:
                 torch.manual_seed(self._seed)
                 self.policy = self.policy.with_lora(self._training.lora_rank)
         for name, weight in self.policy.model.named_parameters():
-            sees = any(f".{part}." in name for part in SEES) and "lora_" not in name
-            weight.requires_grad_(sees or (stage == 1 and "lora_" in name))
+            weight.requires_grad_(is_eye(name) and (stage == 1 or "lora_" not in name))
 
     def _stage(self, stage: int, saved: Path | None) -> None:
         """Train one stage, from a save in its midst if there is one."""
         training, policy, done = self._training, self.policy, self._done
         trained = [weight for weight in policy.model.parameters() if weight.requires_grad]
+        trained.append(self._namer)
         peak = training.learning_rate if stage == 0 else training.lora_learning_rate
-        optimizer = torch.optim.AdamW(trained, peak, betas=(0.9, 0.98), weight_decay=0.05)
+        optimizer = torch.optim.AdamW(
+            trained, peak, betas=(0.9, 0.98), weight_decay=0.05, fused=True
+        )
         if saved is not None and (saved / OPTIMIZER).exists():
             optimizer.load_state_dict(torch.load(saved / OPTIMIZER, weights_only=True))
-        questions = Questions(policy, training, self._size, self._seed, start=done.batches)
-        loader = iter(DataLoader(questions, batch_size=None, num_workers=training.workers))
+        images = Readings(policy, training.families, training.batch, self._seed, done.batches)
+        on_gpu = policy.device.type == "cuda"
+        loader = DataLoader(
+            images, batch_size=None, num_workers=training.workers, pin_memory=on_gpu
+        )
+        batches = iter(loader)
         policy.model.train()
         began, before, kept = time.monotonic(), done.seconds, done.seconds
         while (spent := self._spent(stage)) < 1:
             for group in optimizer.param_groups:
                 group["lr"] = peak * _schedule(spent)
-            loss = self._update(optimizer, trained, next(loader))
+            self._waiting.append(self._update(optimizer, trained, next(batches), stage))
             done.updates += 1
             done.batches += 1
             done.seconds = before + time.monotonic() - began
@@ -202,7 +175,7 @@ class VlmTrainer:
                 {
                     "stage": STAGES[stage],
                     "update": done.updates,
-                    "loss": loss,
+                    "loss": None,
                     "seconds": round(done.seconds, 2),
                 }
             )
@@ -231,32 +204,61 @@ class VlmTrainer:
         self,
         optimizer: torch.optim.Optimizer,
         trained: list[torch.Tensor],
-        batch: dict[str, torch.Tensor],
-    ) -> float:
-        """One update, in bfloat16 on a GPU; returns the loss."""
+        batch: Batch,
+        stage: int,
+    ) -> torch.Tensor:
+        """One update, in bfloat16 on a GPU; returns the loss, for which nothing has waited."""
         device = self.policy.device
         inputs = {name: tensor.to(device, non_blocking=True) for name, tensor in batch.items()}
         with torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda"):
-            loss: torch.Tensor = self.policy.model(**inputs).loss
+            loss = self._loss(inputs, stage)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(trained, 1.0)
         optimizer.step()
         optimizer.zero_grad()
-        return float(loss.detach())
+        return loss.detach()
+
+    def _loss(self, batch: Batch, stage: int) -> torch.Tensor:
+        """Of words in their places; in the second stage of answers as well."""
+        network = self.policy.network
+        pixels = normalised(batch["pixels"], self.policy.processor.image_processor)
+        seen = network.model.get_image_features(pixels[:, None], return_dict=True)
+        named = word_loss(torch.cat(list(seen.pooler_output)), self._namer, batch["words"])
+        if stage == 0:
+            return named
+        hidden = network.model(
+            input_ids=batch["input_ids"],
+            attention_mask=batch["attention_mask"],
+            mm_encoder_outputs={"image": seen},
+            use_cache=False,
+        ).last_hidden_state
+        # Only answers are scored: the logits of all tokens would take most of the memory.
+        next_ids = batch["labels"][:, 1:]
+        learned = next_ids != IGNORED
+        logits = network.lm_head(hidden[:, :-1][learned])
+        answered = cross_entropy(logits.float(), next_ids[learned])
+        return answered + self._training.words * named
 
     def _save(self, optimizer: torch.optim.Optimizer | None) -> None:
         """Write what a killed training goes on from; ``state.json``, which names it, comes last."""
+        if self._waiting:
+            known = torch.stack(self._waiting).tolist()
+            for row, loss in zip(self._losses[-len(known) :], known, strict=True):
+                row["loss"] = loss
+            self._waiting.clear()
         weights = {
             name: weight.detach().cpu().contiguous()
             for name, weight in self.policy.model.named_parameters()
             if weight.requires_grad
         }
+        weights[NAMER] = self._namer.detach().cpu()
         folder = self._folder / f"save-{self._done.batches}-{self._done.stage}"
         folder.mkdir(exist_ok=True)
         save_file(weights, folder / WEIGHTS)
         if optimizer is not None:
             torch.save(optimizer.state_dict(), folder / OPTIMIZER)
         write_rows(self._folder / "losses.jsonl", self._losses)
+        write_eyes(self.policy, self._tower, self._folder / "eyes")
         state = {**asdict(self._done), "save": folder.name}
         write_whole(self._folder / STATE, json.dumps(state))
         for other in self._folder.glob("save-*"):
@@ -274,10 +276,45 @@ class VlmTrainer:
         weights = load_file(saved / WEIGHTS)
         self._prepare(int(any("lora_" in name for name in weights)))
         with torch.no_grad():
+            self._namer.copy_(weights[NAMER])
             for name, weight in self.policy.model.named_parameters():
                 if weight.requires_grad:
                     weight.copy_(weights[name])
         return saved
+
+
+def namer_of(policy: Policy) -> torch.Tensor:
+    """The weights (V, D) of the layer that names words, at first the means of their embeddings."""
+    embedded = policy.network.get_input_embeddings().weight.detach()
+    ids = policy.processor.tokenizer([f" {word}" for word in VOCABULARY], add_special_tokens=False)
+    rows = [embedded[one].mean(0) for one in ids["input_ids"]]
+    return torch.stack(rows).float().requires_grad_()
+
+
+def word_loss(seen: torch.Tensor, namer: torch.Tensor, words: torch.Tensor) -> torch.Tensor:
+    """Cross-entropy between what image tokens name and the words in their places, equally likely.
+
+    Args:
+        seen: (N x cells, D), what the connector makes of the images.
+        namer: (V, D).
+        words: (N, cells, V) bool; cells without any word are left out.
+    """
+    there = words.flatten(0, 1)
+    holds = there.any(-1)
+    logits = torch.nn.functional.linear(seen[holds], namer)
+    likely = log_softmax(logits.float(), dim=-1)
+    wanted = there[holds].float()
+    return -(likely * wanted / wanted.sum(-1, keepdim=True)).sum(-1).mean()
+
+
+def normalised(pixels: torch.Tensor, processor: Any) -> torch.Tensor:
+    """Pixels (N, 3, S, S) from 0 to 255 as the image processor makes them of an image that fits."""
+    mean, deviation = (
+        torch.tensor(each, device=pixels.device)[:, None, None]
+        for each in (processor.image_mean, processor.image_std)
+    )
+    scaled: torch.Tensor = (pixels.float() * processor.rescale_factor - mean) / deviation
+    return scaled
 
 
 def _schedule(spent: float) -> float:

@@ -13,19 +13,22 @@ import pytest
 import torch
 from tiny_architectures import text_sizes
 from tiny_models import byte_tokenizer
+from torch.utils.data import DataLoader
 from transformers import AutoModelForCausalLM, LlamaConfig, LlamaForCausalLM
 
 from mstar.agents.policy.policy import Policy
 from mstar.agents.sampling.local import LocalSampler
 from mstar.envs.families.catalog import FAMILIES
+from mstar.envs.families.parts.drawing import COLORS, TINT
 from mstar.envs.problem import Prompt
 from mstar.experiments.cli.main import main
 from mstar.experiments.make_vlm import assemble as assembling
 from mstar.experiments.make_vlm import train as training_loop
 from mstar.experiments.make_vlm.assemble import Tower, load_language_model
+from mstar.experiments.make_vlm.batches import VOCABULARY, Conversations, Readings, in_cells
 from mstar.experiments.make_vlm.language import QUESTIONS
 from mstar.experiments.make_vlm.make import MakeVlm, make_vlm
-from mstar.experiments.make_vlm.perception import KINDS, READ, draw_perception
+from mstar.experiments.make_vlm.perception import KINDS, READ, draw_reading
 from mstar.experiments.make_vlm.train import Training, VlmTrainer
 from mstar.experiments.rows import Row, read_rows
 
@@ -62,7 +65,7 @@ def assembled(language_model: Path) -> Path:
 
 def trained(assembled: Path, folder: Path) -> tuple[Policy, list[Row]]:
     policy = Policy.load(str(assembled), device="cpu")
-    trainer = VlmTrainer(policy, FEW, SMALL.image_size, 0, folder, print)
+    trainer = VlmTrainer(policy, SMALL, FEW, 0, folder, print)
     losses = trainer.run()
     return trainer.policy, losses
 
@@ -85,7 +88,7 @@ def test_the_assembled_model_says_what_the_language_model_says(
 
 def test_an_image_takes_the_tokens_that_the_tower_says(assembled: Path) -> None:
     policy = Policy.load(str(assembled), device="cpu")
-    image = draw_perception(READ, "train", 0, 0, 96).image
+    image = draw_reading(READ, "train", 0, 0, 96).image
     ids = policy.encode([Prompt("What is it?", (image,), "a")])["input_ids"]
     assert int((ids == policy.network.config.image_token_id).sum()) == SMALL.tokens == 9
     with pytest.raises(ValueError, match="must divide the image size"):
@@ -113,27 +116,93 @@ def test_a_gguf_file_needs_a_package_that_is_named(
 
 
 def test_questions_ask_for_what_is_read_and_not_for_what_is_computed() -> None:
-    asked = [draw_perception(READ, "train", 3, index, 96) for index in range(60)]
-    assert [each.kind for each in asked] == [KINDS[index % 5] for index in range(60)]
-    assert asked[7].answer == draw_perception(READ, "train", 3, 7, 96).answer
-    seen = {each.question for each in asked if each.kind == "value"}
+    readings = [draw_reading(READ, "train", 3, index, 96) for index in range(40)]
+    again = draw_reading(READ, "train", 3, 7, 96)
+    assert (readings[7].questions, readings[7].words) == (again.questions, again.words)
+    asked = [question for reading in readings for question in reading.questions]
+    assert {each.kind for each in asked} == set(KINDS)
+    seen = {each.text for each in asked if each.kind == "value"}
     for name in READ:  # neither the question of a problem nor its computed steps are asked for
         for index in range(5):
             problem = FAMILIES[name](1).problem("train", 3, index)
             assert problem.question not in seen
     for each in asked:
         assert each.answer
-        assert len(np.unique(np.array(each.image))) > 1
         assert "Answer:" not in each.answer
-        assert " = " not in each.answer
+        if each.kind != "describe":  # equations are in the images of one family
+            assert " = " not in each.answer
+    assert all(len(np.unique(np.array(each.image))) > 1 for each in readings)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_an_image_allows_the_kind_of_question_that_is_wanted(kind: str) -> None:
+    for index in range(5):
+        reading = draw_reading(READ, "train", 0, index, 96, kind)
+        assert kind in [question.kind for question in reading.questions]
 
 
 def test_train_and_held_out_questions_are_about_other_images() -> None:
     train, held_out = (
-        {draw_perception(READ, split, 0, index, 96).image.tobytes() for index in range(60)}
+        {draw_reading(READ, split, 0, index, 96).image.tobytes() for index in range(60)}
         for split in ("train", "validation")
     )
     assert not train & held_out
+
+
+def test_the_words_of_an_image_are_where_its_colours_are() -> None:
+    """The cell with most of a bar's colour is one that is said to hold the name of the colour."""
+    for index in range(8):
+        reading = draw_reading(("BarChart",), "train", 0, index, 140, "value")
+        held = in_cells(reading.words, 7).reshape(7, 7, -1)
+        pixels = np.array(reading.image, float).reshape(7, 20, 7, 20, 3)
+        for name in {word for word, _ in reading.words if word in COLORS}:
+            far = np.abs(pixels - COLORS[name]).max(-1) > TINT
+            row, column = divmod(int(far.sum((1, 3)).argmin()), 7)
+            assert held[row, column, VOCABULARY.index(name)]
+
+
+def test_a_word_is_in_the_cells_that_hold_enough_of_it() -> None:
+    held = in_cells([("red 12", (0.0, 0.5, 0.75, 1.0))], 4).reshape(4, 4, -1)
+    words = [VOCABULARY.index("red"), VOCABULARY.index("12")]
+    where = held[:, :, words].all(-1)
+    assert where.tolist() == [[False] * 4] * 2 + [[True, True, True, False]] * 2
+    assert held.sum() == 2 * where.sum()
+    assert not in_cells([("unheard", (0.0, 0.0, 1.0, 1.0))], 4).any()
+
+
+def test_conversations_are_written_as_the_policy_is_asked(assembled: Path) -> None:
+    policy = Policy.load(str(assembled), device="cpu")
+    tokenizer = policy.processor.tokenizer
+    readings = [draw_reading(READ, "train", 0, index, SMALL.image_size) for index in range(6)]
+    batch = Conversations(policy).encode(readings)
+    for row, reading in enumerate(readings):
+        first = reading.questions[0]
+        prompt = policy.encode([Prompt(first.text, (reading.image,), "a")])
+        start = prompt["input_ids"].shape[1]
+        assert torch.equal(batch["input_ids"][row, :start], prompt["input_ids"][0])
+        labels = batch["labels"][row]
+        assert (labels[:start] == -100).all()
+        said = "".join(f"{question.answer}<eos>" for question in reading.questions)
+        assert tokenizer.decode(labels[labels != -100]) == said
+
+
+def test_pixels_are_those_of_the_processor(assembled: Path) -> None:
+    policy = Policy.load(str(assembled), device="cpu")
+    image = draw_reading(READ, "train", 0, 3, SMALL.image_size).image
+    own = next(iter(Readings(policy, READ, 4, 0, 0)))["pixels"][3:]
+    given = policy.encode([Prompt("?", (image,), "a")])["pixel_values"][0]
+    made = training_loop.normalised(own, policy.processor.image_processor)
+    torch.testing.assert_close(made, given, rtol=0, atol=1e-6)
+
+
+def test_images_do_not_depend_on_the_workers_that_draw_them(assembled: Path) -> None:
+    policy = Policy.load(str(assembled), device="cpu")
+    alone = iter(Readings(policy, READ, 2, 0, 0))
+    loader = DataLoader(Readings(policy, READ, 2, 0, 1), batch_size=None, num_workers=2)
+    next(alone)
+    for batch, _ in zip(loader, range(3), strict=False):
+        own = next(alone)
+        assert all(torch.equal(batch[name], own[name]) for name in own)
 
 
 # Training
@@ -174,7 +243,7 @@ def test_a_killed_training_goes_on_as_if_nothing_had_happened(
     plain = VlmTrainer._update
     left = [killed_after]
 
-    def update(self: VlmTrainer, *arguments: Any) -> float:
+    def update(self: VlmTrainer, *arguments: Any) -> torch.Tensor:
         if not left[0]:
             raise KeyboardInterrupt
         left[0] -= 1
@@ -196,7 +265,7 @@ def test_the_command_makes_a_model_with_a_card_and_ends_where_it_is_finished(
     out = tmp_path / "made"
     words = ["make-vlm", "--language-model", str(language_model), "--out", str(out)]
     words += shlex.split("--image-size 48 --patch 8 --width 24 --layers 1 --heads 2")
-    words += shlex.split("--updates 2 --batch 2 --held-out 5 --device cpu")
+    words += shlex.split("--updates 2 --batch 2 --held-out 6 --device cpu")
     assert main(words) == 0
     card = (out / "README.md").read_text()
     assert "1 updates" in card
@@ -207,7 +276,12 @@ def test_the_command_makes_a_model_with_a_card_and_ends_where_it_is_finished(
     language = read_rows(out / "language.jsonl")
     assert [row["question"] for row in language] == list(QUESTIONS)
     assert all({"before", "after"} <= row.keys() for row in language)
-    Policy.load(str(out), device="cpu")
+    made = Policy.load(str(out), device="cpu").model.state_dict()
+    again = tmp_path / "again"  # the same from its language model and what was trained alone
+    given = ["--eyes", str(out / "training" / "eyes"), "--device", "cpu"]
+    assert main([*words[:3], "--out", str(again), *given]) == 0
+    other = Policy.load(str(again), device="cpu").model.state_dict()
+    assert all(torch.equal(made[name], other[name]) for name in made)
     written = (out / "model.safetensors").stat().st_mtime_ns
     capsys.readouterr()
     assert main(words) == 0

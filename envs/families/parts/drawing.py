@@ -25,6 +25,7 @@ COLORS: dict[str, Color] = {
     "brown": (130, 80, 40),
     "pink": (240, 130, 190),
 }
+TINT = 12  # the most that a style changes a channel of a named colour
 DEFAULT_SIZE = 112  # pixels
 
 
@@ -42,6 +43,8 @@ class Drawing:
     # Each mark is a function and its arguments after canvas and side: plain values, so that
     # drawings can be compared and pickled.
     marks: list[tuple[Any, ...]] = field(default_factory=list)
+    # What several marks together show, with its left top and right bottom corners.
+    named: list[tuple[str, Point, Point]] = field(default_factory=list)
 
     def render(self, size: int | None = None) -> Image.Image:
         """An RGB image of `size` x `size` pixels, ``DEFAULT_SIZE`` if None."""
@@ -116,10 +119,35 @@ class Drawing:
         """
         self.marks.append((_text, at, text, height, color, anchor))
 
+    def words(self) -> list[tuple[str, Point, Point]]:
+        """What is shown, in words: names, texts, and named colours of areas, with their corners."""
+        shown = list(self.named)
+        for mark, *given in self.marks:
+            if mark is _text:
+                (x, y), text, height, _, anchor = given
+                left, top, right, bottom = (
+                    height * edge / 100 for edge in _font(100).getbbox(text, anchor=anchor)
+                )
+                shown.append((text, (x + left, y + top), (x + right, y + bottom)))
+            elif mark in FILLS and (color := _color_name(given[FILLS[mark]])):
+                xs, ys = zip(*given[0], strict=True)
+                shown.append((color, (min(xs), min(ys)), (max(xs), max(ys))))
+        return shown
+
 
 def text_width(text: str, height: float) -> float:
     """The width of a text of that height, as a fraction of the side."""
     return float(_font(100).getlength(text)) / 100 * height
+
+
+def _color_name(fill: Color | None) -> str:
+    """The named colour that a fill is a tint of; "" if there is none."""
+    if fill is None:
+        return ""
+    for name, color in COLORS.items():
+        if max(abs(a - b) for a, b in zip(fill, color, strict=True)) <= TINT:
+            return name
+    return ""
 
 
 def _line(
@@ -187,3 +215,7 @@ def _pixels(points: Sequence[Point], side: int) -> list[tuple[float, float]]:
 
 def _width(width: float, side: int) -> int:
     return max(1, round(width * side))
+
+
+# Where the fill stands among the arguments of a mark that has one; its points come first.
+FILLS = {_rectangle: 1, _ellipse: 1, _pie: 3, _polygon: 1}

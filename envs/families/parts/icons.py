@@ -16,6 +16,7 @@ def icon(drawing: Drawing, name: str, center: Point, radius: float, color: Color
         ValueError: a name that is not among them.
     """
     x, y = center
+    drawing.named.append((name, (x - radius, y - radius), (x + radius, y + radius)))
     if name == "circle":
         drawing.ellipse(center, radius, fill=color)
     elif name == "square":
