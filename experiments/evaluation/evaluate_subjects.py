@@ -27,6 +27,11 @@ from mstar.experiments.run.train import evaluate_policy
 from mstar.experiments.stats import Estimate, estimate
 
 Tests = Callable[[Recipe], list[EvaluationSet]]
+# Settings that decide how a problem is asked and an answer is drawn.
+ASKING = (
+    *("max_new_tokens", "test_temperature", "test_samples", "form", "show", "answer_form"),
+    *("instruction", "system", "image_size", "min_pixels", "max_pixels", "phrasings"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +89,8 @@ def evaluate_subjects(
         ValueError, FileNotFoundError: problems or a model are not usable.
     """
     plans = [(subject, tests(subject.recipe)) for subject in subjects]
+    for line in unequal_settings(subjects):
+        say(line)
     found = []
     for subject, opened in plans:
         policy: Policy | None = None
@@ -110,6 +117,19 @@ def evaluate_subjects(
                     for metric in (*METRICS, "cut")
                 ]
     return found
+
+
+def unequal_settings(subjects: Sequence[Subject]) -> list[str]:
+    """A line for each setting under which not all subjects are asked alike."""
+    recipes = {subject.name: subject.recipe.resolved().settings() for subject in subjects}
+    lines = []
+    for setting in ASKING:
+        used = {name: settings[setting] for name, settings in recipes.items()}
+        if len(set(used.values())) > 1:
+            each = ", ".join(f"{value!r} for {name}" for name, value in used.items())
+            flag = "--" + setting.replace("_", "-")
+            lines.append(f"not asked alike: {setting} is {each}; {flag} sets it for all")
+    return lines
 
 
 def accuracy_table(found: Sequence[Accuracy]) -> str:

@@ -25,6 +25,8 @@ from mstar.envs.families.catalog import FAMILIES
 from mstar.envs.problem import Problem, Step, StepKind
 from mstar.experiments.cli.main import COMMANDS, main
 from mstar.experiments.evaluation.evaluate import skill_of
+from mstar.experiments.evaluation.evaluate_subjects import unequal_settings
+from mstar.experiments.evaluation.subject import Subject
 from mstar.experiments.rows import read_rows, write_rows
 from mstar.experiments.run.lock import locked
 from mstar.experiments.run.problems import open_task
@@ -542,6 +544,7 @@ def test_evaluate_takes_several_of_both_and_goes_on_where_it_was(
     assert {(row["subject"], row["test"]) for row in rows} == {
         (str(subject), env) for subject in (finished, model) for env in ("Dice", "Clock")
     }
+    assert "not asked alike" not in first.err
     (gone,) = tmp_path.glob("*small--Clock*")
     gone.unlink()
     loaded: list[Any] = []
@@ -551,6 +554,16 @@ def test_evaluate_takes_several_of_both_and_goes_on_where_it_was(
     assert again.out == first.out
     assert again.err.count("there already") == 3
     assert len(loaded) == 1
+
+
+def test_evaluate_tells_under_which_settings_models_are_not_asked_alike() -> None:
+    small = Subject("small", Recipe.of(model="small", max_new_tokens=64))
+    same, short = Subject("same", Recipe()), Subject("short", Recipe.of(max_new_tokens=8))
+    assert unequal_settings([small, same]) == []
+    assert unequal_settings([small, same, short]) == [
+        "not asked alike: max_new_tokens is 64 for small, 64 for same, 8 for short; "
+        "--max-new-tokens sets it for all"
+    ]
 
 
 def test_evaluate_shows_a_line_for_each_template_and_how_much_was_cut(
