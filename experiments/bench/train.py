@@ -139,6 +139,7 @@ def bench_train(bench: TrainBench) -> list[dict[str, Any]]:
                 ("forward and backward", GRPOTrainer, "training_step"),
                 ("optimizer", AcceleratedOptimizer, "step"),
                 ("checkpoint", Trainer, "_save_checkpoint"),
+                ("trainer start", LiveTrainer, "__init__"),
                 ("trainer start", LiveTrainer, "_start"),
                 ("trainer start", Online, "_start"),
                 ("scoring", GRPOTrainer, "_generate_and_score_completions"),
