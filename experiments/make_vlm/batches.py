@@ -19,24 +19,29 @@ from mstar.envs.families.parts.boxes import Box
 from mstar.envs.families.parts.drawing import COLORS
 from mstar.envs.families.parts.icons import ICONS
 from mstar.experiments.make_vlm.assemble import IMAGE
-from mstar.experiments.make_vlm.perception import WORDS, Reading, draw_reading
+from mstar.experiments.make_vlm.perception import KINDS, WORDS, Reading, draw_reading
+from mstar.experiments.rows import Row
 
 NUMBERS = 200  # whole numbers that are words of their own
 # The words that an image token may be asked for.
 VOCABULARY = (*COLORS, *ICONS, *WORDS, *"+-=?x°", *map(str, range(NUMBERS)))
+PLAIN = 16  # images for each conversation without one
 COVERED = 0.3  # of a cell, or of the box of a word, from which on the word is in the cell
 MARK = "\ue000"  # a private character, in no text: stands for a question or an answer
 
 Batch = dict[str, torch.Tensor]
+Span = tuple[int, int, bool]  # the characters of an answer, and whether it came to its end
+Written = tuple[str, list[Span]]  # a conversation and its answers
 
 
 class Readings(IterableDataset[Batch]):
     """Endless batches of ``draw_reading``, from number `start` on, on the CPU.
 
-    A row is one conversation about an image, with all of its questions. A batch has ``input_ids``
-    and ``attention_mask`` (N, T), padded on the right; ``labels`` (N, T), the ids of the answers
-    alone; ``pixels`` (N, 3, S, S) uint8; and ``words`` (N, cells, V) bool, those of ``VOCABULARY``
-    that are in the place of each image token.
+    A row is one conversation about an image, with all of its questions; some more, the last ones,
+    are of plain words. A batch has ``input_ids`` and ``attention_mask`` (R, T), padded on the
+    right; ``labels`` (R, T), the ids of the answers alone; of the N images ``pixels`` (N, 3, S, S)
+    uint8, and ``words`` (N, cells, V) bool, those of ``VOCABULARY`` that are in the place of each
+    image token.
 
     Args:
         policy: whose chat template and tokenizer are used.
@@ -44,11 +49,19 @@ class Readings(IterableDataset[Batch]):
         batch: images of a batch.
         seed: of the images.
         start: number of the first batch.
+        plain: rows of ``own_answers``, of which each batch has one for `PLAIN` images.
     """
 
     def __init__(
-        self, policy: Policy, families: Sequence[str], batch: int, seed: int, start: int
+        self,
+        policy: Policy,
+        families: Sequence[str],
+        batch: int,
+        seed: int,
+        start: int,
+        plain: Sequence[Row] = (),
     ) -> None:
+        self._plain = plain
         self._conversations = Conversations(policy)
         self._families, self._rows, self._seed, self._start = families, batch, seed, start
         self._size = int(policy.network.config.vision_config.image_size)
@@ -67,10 +80,13 @@ class Readings(IterableDataset[Batch]):
             draw_reading(self._families, "train", self._seed, index, self._size)
             for index in range(number * self._rows, (number + 1) * self._rows)
         ]
+        rng = np.random.default_rng([self._seed, number])
+        count = math.ceil(self._rows / PLAIN) if self._plain else 0
+        plain = [self._plain[int(rng.integers(len(self._plain)))] for _ in range(count)]
         pixels = np.stack([np.asarray(each.image).transpose(2, 0, 1) for each in drawn])
         words = np.stack([in_cells(each.words, self._side) for each in drawn])
         return {
-            **self._conversations.encode(drawn),
+            **self._conversations.encode(drawn, plain),
             "pixels": torch.from_numpy(pixels),
             "words": torch.from_numpy(words),
         }
@@ -92,15 +108,12 @@ class Conversations:
         blank = np.zeros((processor.image_processor.size["longest_edge"],) * 2 + (3,), np.uint8)
         ids = processor(text=IMAGE, images=[blank])["input_ids"][0]
         self._image: str = self._tokenizer.decode(ids)
-        self._frames = {n: _frame(processor, n) for n in range(1, 8)}
+        self._frames = [_frame(processor, n) for n in range(len(KINDS) + 1)]  # 0: without an image
 
-    def encode(self, readings: Sequence[Reading]) -> Batch:
+    def encode(self, readings: Sequence[Reading], plain: Sequence[Row] = ()) -> Batch:
         """``input_ids``, ``attention_mask`` and ``labels``; see ``Readings``."""
-        told = [
-            [text for asked in each.questions for text in (asked.text, asked.answer)]
-            for each in readings
-        ]
-        texts, spans = zip(*[self._written(each) for each in told], strict=True)
+        written = [self._about(each) for each in readings] + [self._plainly(row) for row in plain]
+        texts, spans = zip(*written, strict=True)
         read = self._tokenizer(list(texts), add_special_tokens=False, return_offsets_mapping=True)
         labels = [
             self._answers(np.array(ids), np.array(offsets), answers)
@@ -115,33 +128,44 @@ class Conversations:
             "labels": padded(labels, IGNORED)[0],
         }
 
-    def _written(self, told: Sequence[str]) -> tuple[str, list[tuple[int, int]]]:
-        """The text of a conversation, and from where to where each answer goes."""
-        frame = self._frames[len(told) // 2]
+    def _about(self, reading: Reading) -> Written:
+        """The conversation about an image."""
+        frame = self._frames[len(reading.questions)]
+        told = [text for asked in reading.questions for text in (asked.text, asked.answer)]
         parts = [*chain.from_iterable(zip(frame, told, strict=False)), frame[-1]]
         parts[0] = parts[0].replace(IMAGE, self._image)
         ends = np.cumsum([len(part) for part in parts])
-        return "".join(parts), [(int(ends[i - 1]), int(ends[i])) for i in range(3, len(parts), 4)]
+        spans = [(int(ends[i - 1]), int(ends[i]), True) for i in range(3, len(parts), 4)]
+        return "".join(parts), spans
 
-    def _answers(
-        self, ids: np.ndarray, offsets: np.ndarray, answers: Sequence[tuple[int, int]]
-    ) -> list[int]:
-        """The ids of the answers with the end token behind each; ``IGNORED`` elsewhere."""
+    def _plainly(self, row: Row) -> Written:
+        """A question and an answer without an image; an answer that was cut has no end."""
+        before, between, after = self._frames[0]
+        start = before + row["question"] + between
+        end = start + row["answer"]
+        return end + after, [(len(start), len(end), row["finished"])]
+
+    def _answers(self, ids: np.ndarray, offsets: np.ndarray, answers: Sequence[Span]) -> list[int]:
+        """The ids of the answers with the token that ends each; ``IGNORED`` elsewhere."""
         learned = np.zeros(len(ids), bool)
         ending = np.isin(ids, self._ends)
-        for start, end in answers:
+        for start, end, finished in answers:
             learned |= (offsets[:, 1] > start) & (offsets[:, 0] < end)
-            learned |= ending & (offsets[:, 0] == end)
+            if finished:
+                learned |= ending & (offsets[:, 0] == end)
         found: list[int] = np.where(learned, ids, IGNORED).tolist()
         return found
 
 
 def _frame(processor: Any, questions: int) -> list[str]:
-    """What the chat template writes around so many questions and answers, the image in front."""
+    """What the chat template writes around so many questions and answers, the image in front.
+
+    With 0, around one question without an image, and its answer.
+    """
     text = [{"type": "text", "text": MARK}]
     turns = []
-    for number in range(questions):
-        asked = [{"type": "image"}, *text] if number == 0 else text
+    for number in range(max(1, questions)):
+        asked = [{"type": "image"}, *text] if questions and number == 0 else text
         turns += [{"role": "user", "content": asked}, {"role": "assistant", "content": text}]
     written: str = processor.apply_chat_template(turns, tokenize=False)
     return written.split(MARK)

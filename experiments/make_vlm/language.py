@@ -1,4 +1,8 @@
-"""Plain questions in words, asked before and after a model learns to see: does it still speak?"""
+"""Plain questions in words: what a model says before and after it learns to see.
+
+So that it goes on speaking, it learns what it said to some of them itself before, beside what is in
+images (self-distillation). The questions that it is tested with are others.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +10,7 @@ from collections.abc import Sequence
 
 from mstar.agents.sampling.base import RolloutEngine
 from mstar.envs.problem import Prompt
+from mstar.experiments.rows import Row
 
 QUESTIONS: tuple[str, ...] = (
     "What is the capital of France?",
@@ -59,6 +64,35 @@ QUESTIONS: tuple[str, ...] = (
     "Give one reason to read books.",
     "Say hello.",
 )
+
+TOPICS = (
+    *("rain", "music", "trains", "bread", "winter", "the moon", "dogs", "gardens", "money"),
+    *("history", "sugar", "ships", "mountains", "letters", "iron", "birds", "health", "maps"),
+)
+REHEARSED: tuple[str, ...] = tuple(
+    asked.format(topic)
+    for topic in TOPICS
+    for asked in (
+        "Tell me about {}.",
+        "Write a sentence about {}.",
+        "Why do people care about {}?",
+        "Ask me a question about {}.",
+        "What is the French word for {}?",
+        "Give three words that go with {}.",
+    )
+)
+
+
+def own_answers(sampler: RolloutEngine, seed: int) -> list[Row]:
+    """Rows of question, answer and whether it came to an end, sampled at temperature 1.
+
+    At this temperature a model that learns from them has nothing to learn at first.
+    """
+    prompts = [Prompt(question, (), str(number)) for number, question in enumerate(REHEARSED)]
+    return [
+        {"question": question, "answer": said.text, "finished": said.finished}
+        for question, (said,) in zip(REHEARSED, sampler.sample(prompts, 1, 1.0, seed), strict=True)
+    ]
 
 
 def answers(sampler: RolloutEngine, questions: Sequence[str] = QUESTIONS) -> list[str]:

@@ -16,9 +16,10 @@ from mstar.agents.policy.policy import Policy
 from mstar.agents.sampling.base import RolloutEngine
 from mstar.agents.sampling.local import LocalSampler
 from mstar.envs.problem import Prompt
+from mstar.experiments.make_vlm import batches
 from mstar.experiments.make_vlm.assemble import Tower, assemble
 from mstar.experiments.make_vlm.eyes import tower_of, with_eyes
-from mstar.experiments.make_vlm.language import QUESTIONS, answers
+from mstar.experiments.make_vlm.language import QUESTIONS, answers, own_answers
 from mstar.experiments.make_vlm.perception import KINDS, draw_reading
 from mstar.experiments.make_vlm.train import STAGES, Training, VlmTrainer
 from mstar.experiments.markdown import percent, table
@@ -26,7 +27,8 @@ from mstar.experiments.rows import Row, read_rows, write_rows, write_whole
 from mstar.experiments.run.train import prepare_torch
 from mstar.experiments.stats import estimate
 
-CONFIG, PERCEPTION, LANGUAGE = "make_vlm.json", "perception.jsonl", "language.jsonl"
+CONFIG, PERCEPTION = "make_vlm.json", "perception.jsonl"
+LANGUAGE, PLAIN = "language.jsonl", "plain.jsonl"
 LONGEST = 64  # tokens of an answer
 ROWS = 256  # answers generated at the same time
 FREE = ("minutes", "workers")  # settings of a training that may change when it goes on
@@ -100,9 +102,16 @@ def make_vlm(settings: MakeVlm, say: Callable[[str], None]) -> None:
     if not (out / LANGUAGE).exists():
         before = answers(LocalSampler(policy, LONGEST, len(QUESTIONS)))
         rows = [{"question": q, "before": a} for q, a in zip(QUESTIONS, before, strict=True)]
+        write_rows(out / PLAIN, own_answers(LocalSampler(policy, LONGEST, ROWS), settings.seed))
         write_rows(out / LANGUAGE, rows)
     trainer = VlmTrainer(
-        policy, settings.tower, settings.training, settings.seed, out / "training", say
+        policy,
+        settings.tower,
+        settings.training,
+        settings.seed,
+        read_rows(out / PLAIN),
+        out / "training",
+        say,
     )
     losses = trainer.run()
     policy = trainer.policy
@@ -211,7 +220,9 @@ between semicolons) that the response has, with 95 % intervals over questions. A
 ## What it still says
 
 {same} of {len(language)} greedy answers to plain questions are the same as before the training;
-both are in `{LANGUAGE}`, side by side. The licence is that of the language model.
+both are in `{LANGUAGE}`, side by side. For each {batches.PLAIN} images the second stage had one
+conversation in plain words: another question with the model's own answer before the training, all
+in `{PLAIN}`. The licence is that of the language model.
 """
 
 

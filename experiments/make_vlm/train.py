@@ -6,7 +6,7 @@ import json
 import math
 import shutil
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -100,6 +100,7 @@ class VlmTrainer:
         tower: its form.
         training: how.
         seed: of images and LoRA.
+        plain: rows of ``own_answers``, learned beside the questions about images.
         folder: for what a killed training goes on from, the losses, and in ``eyes`` what the
             newest save can see with; see ``write_eyes``.
         say: is told every now and then.
@@ -111,11 +112,12 @@ class VlmTrainer:
         tower: Tower,
         training: Training,
         seed: int,
+        plain: Sequence[Row],
         folder: Path,
         say: Callable[[str], None],
     ) -> None:
         self.policy, self._tower, self._training, self._seed = policy, tower, training, seed
-        self._folder, self._say = folder, say
+        self._plain, self._folder, self._say = plain, folder, say
         self._done = Done()
         self._losses: list[Row] = []
         self._waiting: list[torch.Tensor] = []  # losses on the device, of the newest rows
@@ -156,7 +158,9 @@ class VlmTrainer:
         )
         if saved is not None and (saved / OPTIMIZER).exists():
             optimizer.load_state_dict(torch.load(saved / OPTIMIZER, weights_only=True))
-        images = Readings(policy, training.families, training.batch, self._seed, done.batches)
+        images = Readings(
+            policy, training.families, training.batch, self._seed, done.batches, self._plain
+        )
         on_gpu = policy.device.type == "cuda"
         loader = DataLoader(
             images, batch_size=None, num_workers=training.workers, pin_memory=on_gpu

@@ -26,7 +26,7 @@ from mstar.experiments.make_vlm import assemble as assembling
 from mstar.experiments.make_vlm import train as training_loop
 from mstar.experiments.make_vlm.assemble import Tower, load_language_model
 from mstar.experiments.make_vlm.batches import VOCABULARY, Conversations, Readings, in_cells
-from mstar.experiments.make_vlm.language import QUESTIONS
+from mstar.experiments.make_vlm.language import QUESTIONS, REHEARSED
 from mstar.experiments.make_vlm.make import MakeVlm, make_vlm
 from mstar.experiments.make_vlm.perception import KINDS, READ, draw_reading
 from mstar.experiments.make_vlm.train import Training, VlmTrainer
@@ -40,6 +40,10 @@ TEMPLATE = (
     "{% if add_generation_prompt %}<assistant>{% endif %}"
 )
 SMALL = Tower(image_size=48, patch=8, width=24, layers=1, heads=2)
+PLAIN: list[Row] = [
+    {"question": "Who is there?", "answer": "It is me.", "finished": True},
+    {"question": "Why?", "answer": "Because it was", "finished": False},
+]
 FEW = Training(updates=6, batch=2, share=0.5)
 
 
@@ -65,7 +69,7 @@ def assembled(language_model: Path) -> Path:
 
 def trained(assembled: Path, folder: Path) -> tuple[Policy, list[Row]]:
     policy = Policy.load(str(assembled), device="cpu")
-    trainer = VlmTrainer(policy, SMALL, FEW, 0, folder, print)
+    trainer = VlmTrainer(policy, SMALL, FEW, 0, PLAIN, folder, print)
     losses = trainer.run()
     return trainer.policy, losses
 
@@ -184,6 +188,22 @@ def test_conversations_are_written_as_the_policy_is_asked(assembled: Path) -> No
         assert (labels[:start] == -100).all()
         said = "".join(f"{question.answer}<eos>" for question in reading.questions)
         assert tokenizer.decode(labels[labels != -100]) == said
+
+
+def test_an_own_answer_that_was_cut_is_learned_without_an_end(assembled: Path) -> None:
+    policy = Policy.load(str(assembled), device="cpu")
+    tokenizer = policy.processor.tokenizer
+    reading = draw_reading(READ, "train", 0, 0, SMALL.image_size)
+    batch = Conversations(policy).encode([reading], PLAIN)
+    said = [tokenizer.decode(row[row != -100]) for row in batch["labels"]]
+    assert said[1:] == ["It is me.<eos>", "Because it was"]
+    prompt = policy.encode([Prompt("Who is there?", (), "a")])["input_ids"][0]
+    assert torch.equal(batch["input_ids"][1, : len(prompt)], prompt)
+
+
+def test_what_is_rehearsed_is_not_what_is_tested() -> None:
+    assert len(set(REHEARSED)) == len(REHEARSED)
+    assert not set(REHEARSED) & set(QUESTIONS)
 
 
 def test_pixels_are_those_of_the_processor(assembled: Path) -> None:
