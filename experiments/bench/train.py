@@ -29,22 +29,10 @@ from mstar.agents.policy.policy import Policy, Precision
 from mstar.agents.policy.turns import continued
 from mstar.agents.sft_trainer import LiveTrainer
 from mstar.agents.types import SFTExample
+from mstar.experiments.bench.device import peak_memory, peak_of, reset_peak_memory
 from mstar.experiments.bench.sampler import reference_policy
 from mstar.experiments.bench.stopwatch import Stopwatch
 from mstar.experiments.run.problems import open_task
-
-# Dense bfloat16 operations a second, as the makers state them, by a part of torch's device name.
-PEAKS = {
-    "H200": 989e12,
-    "H100 PCIe": 756e12,
-    "H100": 989e12,
-    "A100": 312e12,
-    "L40S": 362e12,
-    "L4": 121e12,
-    "A10G": 70e12,
-    "RTX 4090": 165e12,
-    "MI300X": 1307e12,
-}
 
 TRAINING = ("processor", "padding", "forward and backward", "optimizer", "rest")
 
@@ -293,23 +281,6 @@ def row_of(
         "plain_peak_share": None if peak is None else round(operations / plain / peak, 3),
         "seconds": {part: round(each, 3) for part, each in sorted(seconds.items())},
     }
-
-
-def reset_peak_memory(device: torch.device) -> None:
-    """Let ``peak_memory`` count from now on."""
-    if device.type == "cuda":
-        torch.cuda.reset_peak_memory_stats()
-
-
-def peak_memory(device: torch.device) -> float | None:
-    """The most memory that was taken of a GPU, in GB; None of another device."""
-    return round(torch.cuda.max_memory_allocated() / 1e9, 2) if device.type == "cuda" else None
-
-
-def peak_of(device: str) -> float | None:
-    """The bfloat16 operations a second of a device of this name, if they are known."""
-    words = f" {device.replace('-', ' ')} "
-    return next((rate for name, rate in PEAKS.items() if f" {name} " in words), None)
 
 
 # Kinds of training, by name: each measures a round, and returns what was learned from in it.

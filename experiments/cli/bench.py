@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, fields
 from functools import partial
 from pathlib import Path
@@ -30,12 +30,15 @@ class BenchOptions:
         seeds: for exploration, number of seeds; for kills, number of runs that are killed.
         out: for exploration, a folder for the rows of every seed and the figures; for kills, one
             for the row of every run, with which a stopped benchmark goes on.
-        model: for train, a folder or hub name, by default a random LLaVA of 6.6 M weights; for
-            architectures, one or several.
-        dtype: for train, of the weights.
-        lora_rank: for train; 0 trains all weights.
+        model: for sampler and train, a folder or hub name, by default a random LLaVA of 6.6 M
+            weights; for architectures, one or several.
+        dtype: for sampler and train, of the weights.
+        lora_rank: for train; 0 trains all weights. For a sampler of --model, of the LoRA with
+            which the first shape is sampled again; 0 leaves that out.
         gradient_checkpointing: for train, less memory and more time.
-        size: for train, side of the images in pixels.
+        size: for train and a sampler of --model, side of the images in pixels.
+        shapes: for a sampler of --model, prompts x samples x tokens.
+        beside: for a sampler of --model, shapes that transformers' generate samples as well.
         batch: for train, responses that an update learns from; a multiple of 4.
         updates: for train, of a round.
         new_tokens: for train, length of a response.
@@ -53,6 +56,8 @@ class BenchOptions:
     lora_rank: int = 0
     gradient_checkpointing: bool = False
     size: int = 112
+    shapes: tuple[str, ...] = ("16x16x128", "64x16x128", "16x16x512")
+    beside: tuple[str, ...] = ("16x16x128", "64x16x128")
     batch: int = 8
     updates: int = 4
     new_tokens: int = 64
@@ -61,8 +66,13 @@ class BenchOptions:
 def run(arguments: list[str]) -> None:
     """``mstar bench NAME``."""
     options = tyro.cli(BenchOptions, args=arguments, prog="mstar bench")
-    rows: Sequence[dict[str, Any]]
-    if options.what == "sampler":
+    rows: Iterable[dict[str, Any]]
+    if options.what == "sampler" and options.model:
+        from mstar.experiments.bench.model_sampler import SamplerBench, bench_model
+
+        settings = {each.name: getattr(options, each.name) for each in fields(SamplerBench)}
+        rows = bench_model(SamplerBench(**settings | {"model": options.model[0]}))
+    elif options.what == "sampler":
         from mstar.experiments.bench.sampler import bench_sampler
 
         rows = bench_sampler()
@@ -105,4 +115,5 @@ def run(arguments: list[str]) -> None:
 
         rows = bench_verifier(options.cases or SHIPPED)
     for row in rows:
-        print(json.dumps(row) if options.json else "  ".join(f"{k} {v}" for k, v in row.items()))
+        line = json.dumps(row) if options.json else "  ".join(f"{k} {v}" for k, v in row.items())
+        print(line, flush=True)

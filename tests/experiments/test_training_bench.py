@@ -11,8 +11,9 @@ from tiny_models import save_tiny_model
 
 from mstar.experiments.bench import stopwatch
 from mstar.experiments.bench.architectures import TRAINED_BY, check_sampling, outcome, try_models
+from mstar.experiments.bench.device import peak_of
 from mstar.experiments.bench.stopwatch import Stopwatch
-from mstar.experiments.bench.train import TRAINING, TrainBench, bench_train, peak_of
+from mstar.experiments.bench.train import TRAINING, TrainBench, bench_train
 
 
 def test_the_time_of_an_inner_part_is_not_that_of_the_outer_one(

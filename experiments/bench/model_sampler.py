@@ -1,0 +1,169 @@
+"""The speed of the sampler on a model of one's own, beside ``generate``."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+import torch
+from PIL import Image
+
+from mstar.agents.policy.policy import IMAGE_TOWER, Policy, Precision
+from mstar.agents.sampling import local
+from mstar.agents.sampling.graphs import StepGraphs
+from mstar.agents.sampling.local import LocalSampler
+from mstar.envs.problem import Prompt
+from mstar.experiments.bench.device import peak_memory, peak_of, reset_peak_memory
+from mstar.experiments.bench.sampler import TEXT, generate
+from mstar.experiments.bench.stopwatch import Stopwatch
+
+WARM_UP = 4  # tokens
+
+# Calls whose time is counted apart, and the parts that they belong to.
+PARTS = (
+    ("encode", Policy, "encode"),
+    ("prefill", local, "prefill"),
+    ("decode", LocalSampler, "_decode"),
+    ("capture", StepGraphs, "_captured"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class SamplerBench:
+    """What is sampled.
+
+    Attributes:
+        model: a folder or hub name.
+        dtype: of the weights.
+        lora_rank: of the LoRA with which the first shape is sampled again; 0 leaves that out.
+        size: side of the images, in pixels.
+        shapes: prompts x samples x tokens, such as 16x16x128.
+        beside: shapes that ``generate`` samples as well.
+    """
+
+    model: str
+    dtype: Precision
+    lora_rank: int
+    size: int
+    shapes: tuple[str, ...]
+    beside: tuple[str, ...]
+
+
+def bench_model(bench: SamplerBench, policy: Policy | None = None) -> Iterator[dict[str, Any]]:
+    """Sample random prompts, each with one image, at temperature 1 and with no end token.
+
+    Every shape is sampled with a few tokens first, by which all that is loaded once is loaded.
+
+    Args:
+        bench: what is sampled.
+        policy: to use instead of the model that `bench` names.
+
+    Yields:
+        A row for each shape and sampler. ``seconds`` has the wall time of the parts: reading the
+        prompts on the CPU (in the warm-up), prefilling them, decoding, and capturing CUDA graphs.
+        ``step_ms`` is the time of a token of all rows in decoding, with that of the captures;
+        ``tokens_per_second`` counts all that was timed. ``peak_share`` is the share of the device's
+        bfloat16 rate while decoding, by 2 operations a weight of the text model and token, None
+        where the rate is not known; ``peak_gigabytes`` the most memory of a GPU. ``generate`` is
+        timed as a whole, so that its ``step_ms`` holds its prefilling.
+    """
+    policy = policy or Policy.load(bench.model, dtype=bench.dtype)
+    vocabulary = policy.network.config.get_text_config().vocab_size
+    ends = policy.network.generation_config.eos_token_id
+    policy.network.generation_config.eos_token_id = [vocabulary]
+    try:
+        for shape in bench.shapes:
+            yield _timed(bench, policy, shape, "sampler")
+            if shape in bench.beside:
+                yield _timed(bench, policy, shape, "generate")
+        if bench.lora_rank:
+            adapted = policy.with_lora(bench.lora_rank)
+            yield _timed(bench, adapted, bench.shapes[0], f"sampler, LoRA of {bench.lora_rank}")
+    finally:
+        policy.network.generation_config.eos_token_id = ends
+
+
+def _timed(bench: SamplerBench, policy: Policy, shape: str, how: str) -> dict[str, Any]:
+    prompts, samples, limit = sizes(shape)
+    asked, watch = random_prompts(prompts, bench.size), Stopwatch()
+    reset_peak_memory(policy.device)
+    with ExitStack() as parts:
+        for part in PARTS:
+            parts.enter_context(watch.calls(*part))
+        _run(policy, asked, samples, WARM_UP, how)
+        encode = watch.seconds["encode"]
+        watch.seconds.clear()
+        with watch.part("rest"):
+            start = perf_counter()
+            _run(policy, asked, samples, limit, how)
+        seconds = perf_counter() - start
+    if how == "generate":
+        watch.seconds["decode"] = seconds
+    watch.seconds["encode"] = encode
+    decoding = watch.seconds["decode"] + watch.seconds["capture"]
+    device = torch.cuda.get_device_name() if policy.device.type == "cuda" else policy.device.type
+    peak, tokens = peak_of(device), prompts * samples * limit
+    operations = 2 * text_weights(policy) * tokens
+    return {
+        "sampler": how,
+        "shape": shape,
+        "device": device,
+        "weights": policy.size,
+        "step_ms": round(1000 * decoding / limit, 2),
+        "tokens_per_second": round(tokens / seconds),
+        "peak_share": None if peak is None else round(operations / decoding / peak, 3),
+        "peak_gigabytes": peak_memory(policy.device),
+        "seconds": {
+            part: round(watch.seconds[part], 3)
+            for part in ("encode", "prefill", "decode", "capture")
+        },
+    }
+
+
+def _run(policy: Policy, prompts: Sequence[Prompt], samples: int, limit: int, how: str) -> None:
+    if how == "generate":
+        with torch.no_grad():
+            generate(policy, prompts, samples, limit)
+    else:
+        LocalSampler(policy, limit, len(prompts) * samples).sample(prompts, samples, 1.0, seed=0)
+    if policy.device.type == "cuda":
+        torch.cuda.synchronize()
+
+
+def sizes(shape: str) -> tuple[int, int, int]:
+    """Prompts, samples and tokens of a shape such as 16x16x128.
+
+    Raises:
+        ValueError: it is not three numbers above 0.
+    """
+    if not re.fullmatch(r"[1-9]\d*(x[1-9]\d*){2}", shape):
+        raise ValueError(f"shape {shape!r} is not prompts x samples x tokens, such as 16x16x128")
+    prompts, samples, limit = map(int, shape.split("x"))
+    return prompts, samples, limit
+
+
+def text_weights(policy: Policy) -> int:
+    """The number of weights that a token of a response is multiplied with."""
+    return sum(
+        weight.numel()
+        for name, weight in policy.network.named_parameters()
+        if not re.fullmatch(IMAGE_TOWER, name)
+    )
+
+
+def random_prompts(count: int, size: int) -> list[Prompt]:
+    """Prompts of three lengths, with one image each."""
+    rng = np.random.default_rng(0)
+    return [
+        Prompt(
+            TEXT * (3 + i % 3),
+            (Image.fromarray(rng.integers(0, 255, (size, size, 3), dtype=np.uint8)),),
+            f"prompt {i}",
+        )
+        for i in range(count)
+    ]
