@@ -44,6 +44,9 @@ class SamplerBench:
         size: side of the images, in pixels.
         shapes: prompts x samples x tokens, such as 16x16x128.
         beside: shapes that ``generate`` samples as well.
+
+    Raises:
+        ValueError: a shape is not three numbers above 0.
     """
 
     model: str
@@ -52,6 +55,10 @@ class SamplerBench:
     size: int
     shapes: tuple[str, ...]
     beside: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        for shape in (*self.shapes, *self.beside):
+            sizes(shape)
 
 
 def bench_model(bench: SamplerBench, policy: Policy | None = None) -> Iterator[dict[str, Any]]:
