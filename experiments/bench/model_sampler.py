@@ -13,7 +13,8 @@ import numpy as np
 import torch
 from PIL import Image
 
-from mstar.agents.policy.policy import IMAGE_TOWER, Policy, Precision
+from mstar.agents.policy.image_tower import IMAGE_TOWER
+from mstar.agents.policy.policy import Policy, Precision
 from mstar.agents.sampling import local
 from mstar.agents.sampling.graphs import StepGraphs
 from mstar.agents.sampling.local import LocalSampler
