@@ -61,7 +61,7 @@ def bench_kills(trials: int, out: Path | None, say: Callable[[str], None] = prin
     """
     server = multiprocessing.get_context("forkserver")
     server.set_forkserver_preload(["mstar.experiments.run.train", "trl"])
-    recipes, rng = kinds(), np.random.default_rng(trials)
+    recipes = kinds()
     done = read_rows(out / "kills.jsonl") if out else []
     with TemporaryDirectory() as folder:
         undisturbed: dict[str, tuple[float, Row]] = {}
@@ -73,10 +73,11 @@ def bench_kills(trials: int, out: Path | None, say: Callable[[str], None] = prin
                 undisturbed[name] = time.monotonic() - started, came_to(whole)
             seconds, expected = undisturbed[name]
             run = Path(folder) / f"{name}-{number}"
-            kills = _killed(server, recipes[name], run, seconds, rng)
+            kills = _killed(server, recipes[name], run, seconds, np.random.default_rng(number))
             _finish(_start(server, recipes[name], run))
             equal = came_to(run) == expected
-            done.append({"kind": name, "rounds done when killed": kills, "equal": equal})
+            row = {"trial": number, "kind": name, "rounds done when killed": kills}
+            done.append({**row, "equal": equal})
             say(f"{number + 1} of {trials}: {done[-1]}")
             if out:
                 out.mkdir(parents=True, exist_ok=True)
