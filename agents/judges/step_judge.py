@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from math import inf
 from pathlib import Path
 from typing import Any
 
@@ -102,11 +103,13 @@ class StepJudge:
         """The score in [0, 1] of each step, (S,) float32 for each of N attempts.
 
         Each problem is prefilled once, and each different response to it judged once, in batches
-        of similar length.
+        of similar length. A response without steps has no scores, and neither has one with more
+        tokens than the backbone has positions: it was never trained to read such a text.
         """
         found = [np.zeros(0, np.float32)] * len(attempts)
+        steps_read = [self._readable(steps_of(attempt.response)) for attempt in attempts]
         with torch.no_grad(), evaluating(self.backbone.model):
-            for batch in _batches(attempts, self.batch_rows):
+            for batch in _batches(attempts, steps_read, self.batch_rows):
                 first = [attempts[next(iter(rows.values()))[0]] for rows in batch]
                 prompts = [attempt_prompt(attempt, self.size) for attempt in first]
                 lines = [list(steps) for rows in batch for steps in rows]
@@ -118,6 +121,17 @@ class StepJudge:
                     for row in rows:
                         found[row] = values[: len(steps)]
         return found
+
+    def _readable(self, steps: list[str]) -> tuple[str, ...]:
+        """The steps; none if they have more tokens than the backbone has positions."""
+        text = "\n".join(steps)
+        most = getattr(
+            self.backbone.network.config.get_text_config(), "max_position_embeddings", inf
+        )
+        if len(text.encode()) <= most:  # a token has a byte or more
+            return tuple(steps)
+        tokens = self.backbone.processor.tokenizer(text, verbose=False)["input_ids"]
+        return tuple(steps) if len(tokens) <= most else ()
 
     def _judged(self, prompts: Sequence[Prompt], written: StepTokens) -> list[Steps]:
         """The scores of R responses, (S,) each plus padding, in batches of similar length."""
@@ -185,16 +199,16 @@ class StepJudge:
 
 
 def _batches(
-    attempts: Sequence[Attempt], size: int
+    attempts: Sequence[Attempt], read: Sequence[tuple[str, ...]], size: int
 ) -> Iterator[list[dict[tuple[str, ...], list[int]]]]:
     """Batches of up to `size` problems with about four times as many different responses.
 
-    A problem is a dict from each of its different responses, as steps, to the indices of the
-    attempts with that response.
+    A problem is a dict from each of its different responses, as the steps in `read`, to the indices
+    of the attempts with that response.
     """
     problems: dict[tuple[object, ...], dict[tuple[str, ...], list[int]]] = {}
-    for row, attempt in enumerate(attempts):
-        if steps := tuple(steps_of(attempt.response)):
+    for row, (attempt, steps) in enumerate(zip(attempts, read, strict=True)):
+        if steps:
             key = (attempt.group, attempt.question, *map(id, attempt.images))
             problems.setdefault(key, {}).setdefault(steps, []).append(row)
     batch: list[dict[tuple[str, ...], list[int]]] = []

@@ -13,7 +13,16 @@ from typing import Annotated, Any, Literal
 import tyro
 
 Benchmark = Literal[
-    "sampler", "train", "architectures", "verifier", "envs", "data", "judge", "exploration", "kills"
+    "sampler",
+    "train",
+    "architectures",
+    "verifier",
+    "envs",
+    "data",
+    "judge",
+    "exploration",
+    "kills",
+    "soak",
 ]
 
 
@@ -22,14 +31,16 @@ class BenchOptions:
     """Measure speed, each figure a ratio or a rate within one run, or what runs are to hold.
 
     Attributes:
-        what: sampler, train, architectures, verifier, envs, judge, exploration or kills.
+        what: sampler, train, architectures, verifier, envs, data, judge, exploration, kills or
+            soak.
         json: print the rows as JSON.
         cases: for the verifier, a file of cases; by default the one that ships.
         fuzz: for the verifier, number of random responses to use instead of the cases.
-        rows: for data, number of rows of the set.
+        rows: for data, number of rows of the set; for soak, of the largest one.
+        rounds: for soak, of each run.
         seeds: for exploration, number of seeds; for kills, number of runs that are killed.
-        out: for exploration, a folder for the rows of every seed and the figures; for kills, one
-            for the row of every run, with which a stopped benchmark goes on.
+        out: for exploration, a folder for the rows of every seed and the figures; for kills and
+            soak, one for the rows of every run, with which a stopped benchmark goes on.
         model: for sampler and train, a folder or hub name, by default a random LLaVA of 6.6 M
             weights; for architectures, one or several.
         dtype: for sampler and train, of the weights.
@@ -49,6 +60,7 @@ class BenchOptions:
     cases: Path | None = None
     fuzz: int = 0
     rows: int = 1_000
+    rounds: int = 300
     seeds: int = 20
     out: Path | None = None
     model: tuple[str, ...] = ()
@@ -105,6 +117,12 @@ def run(arguments: list[str]) -> None:
         from mstar.experiments.bench.kills import bench_kills
 
         rows = bench_kills(options.seeds, options.out, partial(print, file=sys.stderr))
+    elif options.what == "soak":
+        from mstar.experiments.bench.soak import bench_soak
+
+        rows = bench_soak(
+            options.rounds, options.rows, options.out, partial(print, file=sys.stderr)
+        )
     elif options.fuzz:
         from mstar.experiments.bench.fuzz import fuzz_verifier
 

@@ -72,10 +72,10 @@ def _tags(item: Item) -> tuple[str, ...]:
 
 def shortened(text: str) -> str:
     """A response with control characters escaped, cut if it is very long."""
-    text = printable(text)
+    shown = printable(text[:LONGEST])
     if len(text) <= LONGEST:
-        return text
-    return f"{text[:LONGEST]} … ({len(text) - LONGEST:,} more characters)"
+        return shown
+    return f"{shown} … ({len(text) - LONGEST:,} more characters)"
 
 
 def image_address(images: Sequence[Image.Image]) -> str:

@@ -23,6 +23,7 @@ from PIL import Image
 from mstar.agents.registry import check_name, resolve
 from mstar.envs.task import Task
 from mstar.experiments.evaluation.out_of_domain import FILE as OUT_OF_DOMAIN
+from mstar.experiments.report.responses import shortened
 from mstar.experiments.report.summary import summarise
 from mstar.experiments.rows import Row, read_rows, write_whole
 from mstar.experiments.run.run_folder import RunFolder
@@ -175,7 +176,7 @@ class Tracking:
                 problem=row["problem"],
                 question=printable(row["question"]),
                 images=tuple(self._task.prompt(self._task.find(row["problem"])).images),
-                response=printable(row["response"]),
+                response=shortened(row["response"]),
                 reference=row["answer"],
                 correct=row["oracle"],
                 reward=row["reward"],

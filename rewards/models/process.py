@@ -18,7 +18,7 @@ class ProcessReward:
 
     M-STaR ranks the right answers to a problem by it (Liu et al. 2024, arXiv 2412.17451, section
     on the reward model); the minimum over steps follows Lightman et al. 2023 (arXiv 2305.20050).
-    Abstains on a response without steps. Use it among right answers, with the rule
+    Abstains on a response whose steps have no scores. Use it among right answers, with the rule
     ``outcome_anchor`` or to rank a selection: alone it can be gamed by short responses that make
     no mistake because they state little.
 

@@ -178,6 +178,13 @@ def test_a_problem_is_prefilled_once_for_all_its_responses(
         np.testing.assert_allclose(one, same, atol=rounding())
 
 
+def test_a_response_longer_than_the_backbone_reads_has_no_scores(judge: StepJudge) -> None:
+    long, short = "red is 3\n" * 1_000, "Answer: 3"
+    found = judge.scores([dice().attempt(long), dice().attempt(short)])
+    assert [len(steps) for steps in found] == [0, 1]
+    assert np.array_equal(found[1], judge.scores([dice().attempt(short)])[0])
+
+
 def test_equal_responses_have_equal_scores_in_any_batch(judge: StepJudge) -> None:
     small = replace(judge, batch_rows=2)
     texts = ["Answer: 1", "red is 3\nAnswer: 3", "Answer: 1", "red is 3\n5 + 5 = 1\nAnswer: 3", ""]

@@ -110,6 +110,7 @@ def test_runs_of_one_name_are_told_apart_by_their_folders(tmp_path: Any) -> None
 def test_very_long_responses_and_photographs_stay_small() -> None:
     assert shortened("x" * (LONGEST + 1500)).endswith("… (1,500 more characters)")
     assert shortened("a\x1b[2J") == "a\\x1b[2J"
+    assert shortened("x" * LONGEST + "\x1b") == "x" * LONGEST + " … (1 more characters)"
     noise = np.random.default_rng(0).integers(0, 255, (900, 1200, 3), dtype=np.uint8)
     photograph = Image.fromarray(noise).resize((600, 450)).resize((1200, 900))
     assert len(image_address([photograph])) < 60_000
