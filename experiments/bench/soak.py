@@ -56,10 +56,11 @@ class LongWinded(LocalSampler):
     def generate(self, *given: Any) -> list[list[Response]]:
         """Generate responses, of which some are long."""
         groups = super().generate(*given)
-        return [[_lengthened(each) for each in group[:1]] + group[1:] for group in groups]
+        return [[lengthened(each) for each in group[:1]] + group[1:] for group in groups]
 
 
-def _lengthened(response: Response) -> Response:
+def lengthened(response: Response) -> Response:
+    """The response, whose text is repeated, a line each, up to `LONG` characters."""
     text = response.text or "?"
     return replace(response, text=f"{text}\n" * (LONG // (len(text) + 1)) + text)
 
@@ -71,7 +72,7 @@ def bench_soak(
 
     Under strain it has, all at once: a data set of `rows` rows; a response of 1 MB to each prompt;
     a clock that jumps a day ahead after a third of the rounds, and back after two thirds; a disk on
-    which whatever Python does with a file of the run takes 20 ms longer. Each run is a process of
+    which whatever Python does with a file takes 20 ms longer. Each run is a process of
     its own.
 
     Args:
@@ -186,7 +187,7 @@ def _soak(run: str, rounds: int, rows: int, folder: Path) -> None:
     training.train(recipe, Watched.folder, Console(quiet=True))
 
 
-def _large_data(recipe: Recipe, folder: Path, rows: int) -> Recipe:
+def large_data(recipe: Recipe, folder: Path, rows: int) -> Recipe:
     """Train on a data set with `rows` rows and `IMAGES` images, half of whose responses pass."""
     rng = np.random.default_rng(0)
     for number in range(IMAGES):
@@ -201,19 +202,20 @@ def _large_data(recipe: Recipe, folder: Path, rows: int) -> Recipe:
     return recipe.replace(env=str(folder / "problems.jsonl"), **gated)
 
 
-def _long_responses(recipe: Recipe, _folder: Path, _rows: int) -> Recipe:
+def long_responses(recipe: Recipe, _folder: Path, _rows: int) -> Recipe:
+    """Sample with ``LongWinded``."""
     return recipe.replace(engine=f"{__name__}:LongWinded")
 
 
-def _jumping_clock(recipe: Recipe, _folder: Path, _rows: int) -> Recipe:
+def jumping_clock(recipe: Recipe, _folder: Path, _rows: int) -> Recipe:
     """Put the clock a day ahead after a third of the rounds, and back after two thirds."""
     plain, third = time.time, recipe.run.rounds // 3
     time.time = lambda: plain() + (DAY if third <= Watched.rounds < 2 * third else 0)
     return recipe
 
 
-def _slow_disk(recipe: Recipe, folder: Path, _rows: int) -> Recipe:
-    """Let every operation of Python on a file in the folder take `SLOW` seconds longer."""
+def slow_disk(recipe: Recipe, folder: Path, _rows: int) -> Recipe:
+    """Let every operation of Python on a file of the run or the data take `SLOW` seconds longer."""
 
     def wait(event: str, given: tuple[Any, ...]) -> None:
         if event in OPERATIONS and str(given[0]).startswith(str(folder)):
@@ -224,9 +226,9 @@ def _slow_disk(recipe: Recipe, folder: Path, _rows: int) -> Recipe:
 
 
 STRAINS: tuple[Callable[[Recipe, Path, int], Recipe], ...] = (
-    _large_data,
-    _long_responses,
-    _jumping_clock,
-    _slow_disk,
+    large_data,
+    long_responses,
+    jumping_clock,
+    slow_disk,
 )
 RUNS = {"as it is": (), "under strain": STRAINS}

@@ -3,3 +3,8 @@
 A command is a function of its arguments and one line in ``main.COMMANDS``. ``options`` turns
 arguments and YAML files into a recipe. Torch is imported only once the arguments are right.
 """
+
+import os
+
+if os.environ.get("NO_COLOR"):  # which tyro does not know; its own is read when it is imported
+    os.environ.setdefault("PYTHON_TYRO_ANSI_CODES", "False")

@@ -25,7 +25,7 @@ from mstar.envs.source import ProblemSource
 from mstar.envs.task import SIZES, Task
 from mstar.experiments.cli.gallery import write_gallery, write_page
 from mstar.experiments.cli.options import current_names, given_settings, with_settings
-from mstar.experiments.terminal import printable
+from mstar.experiments.terminal import print_folded, printable
 
 DRAWN_SIZE = DataConfig().image_size  # pixels
 PARTS = ("list", "show", "validate", "solve-rate", "blind", "gallery")
@@ -175,8 +175,7 @@ def run(arguments: list[str]) -> None:
     """Run one of ``PARTS``."""
     what, rest = (arguments[0], arguments[1:]) if arguments else ("list", [])
     if what == "list":
-        for line in listing():
-            print(line)
+        print_folded("\n".join(listing()))
     elif what == "show":
         show(tyro.cli(Show, args=rest, prog="mstar envs show"))
     elif what == "validate":
@@ -269,7 +268,7 @@ def validate(options: Validate) -> None:
     if options.json:
         print(json.dumps(report.as_json() | ({"image_tokens": counts} if counts else {}), indent=2))
     else:
-        print(report.text())
+        print_folded(report.text())
         for size, count in counts.items():
             print(f"image tokens of {size} pixels: {count}")
     if report.errors:
@@ -298,7 +297,7 @@ def solve_rate(arguments: list[str]) -> None:
     found = measure_solve_rates(
         subject, options.count, options.out, lambda line: print(line, file=sys.stderr)
     )
-    print(found.text())
+    print_folded(found.text())
 
 
 def print_blind(options: BlindOptions) -> None:

@@ -11,6 +11,7 @@ import tyro
 
 from mstar.agents.config import Recipe
 from mstar.experiments.cli.options import current_names, start_recipe
+from mstar.experiments.terminal import print_folded
 
 
 @dataclass(frozen=True)
@@ -62,4 +63,7 @@ def run(arguments: list[str]) -> None:
         options.price_per_hour,
         lambda line: print(line, file=sys.stderr),
     )
-    print(json.dumps(found.as_json()) if options.json else found.text())
+    if options.json:
+        print(json.dumps(found.as_json()))
+    else:
+        print_folded(found.text())

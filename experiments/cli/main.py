@@ -9,7 +9,7 @@ import signal
 import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
@@ -22,7 +22,7 @@ from mstar.agents.registry import unknown
 from mstar.experiments.cli.options import current_names, read_recipe, recipe_text, start_recipe
 from mstar.experiments.cli.train_help import first_page
 from mstar.experiments.run.recipes import RECIPES
-from mstar.experiments.terminal import printable
+from mstar.experiments.terminal import help_page, print_folded, printable
 
 USAGE = """mstar: multimodal self-evolving training
 
@@ -35,7 +35,7 @@ USAGE = """mstar: multimodal self-evolving training
   mstar make-vlm --language-model NAME --out DIR
                               a vision-language model from a language model
   mstar envs list|show|validate|solve-rate|blind|gallery
-                               list environments, show problems and images, check a data set
+                              list environments, show problems and images, check a data set
   mstar runs [DIR]            the runs of a folder, and how far they are
   mstar report RUN            rewrite the report of a run; --beside RUN compares two
   mstar check RUN LIMITS      whether a run keeps the limits of a file, for a release
@@ -47,8 +47,8 @@ USAGE = """mstar: multimodal self-evolving training
   mstar export RUN --out DIR  the policy as a folder for transformers and vLLM, with a model card
   mstar chat RUN|MODEL IMAGE QUESTION
                               ask the policy about an image
-  mstar bench sampler|train|verifier|envs|data|judge|exploration|kills
-                              speed, as ratios within one run; regret of exploration controllers
+  mstar bench NAME            speed, as ratios within one run; regret of exploration controllers;
+                              runs that are killed, and runs under strain
 
   mstar COMMAND --help        the options of a command
 """
@@ -89,7 +89,7 @@ def train_command(arguments: list[str]) -> None:
     if options.dry_run:
         from mstar.experiments.run.dry_run import describe_run
 
-        print(describe_run(options.recipe, options.out))
+        print_folded(describe_run(options.recipe, options.out))
         return
     from mstar.experiments.report.summary import summarise
     from mstar.experiments.run.train import train
@@ -101,7 +101,7 @@ def train_command(arguments: list[str]) -> None:
     if options.json:
         print(json.dumps(summary.as_json()))
     else:
-        print(summary.text())
+        print_folded(summary.text())
         print(f"report: {folder.path / 'report.html'}")
 
 
@@ -258,7 +258,7 @@ def make_vlm_command(arguments: list[str]) -> None:
 
 
 def bench_command(arguments: list[str]) -> None:
-    """``mstar bench sampler|verifier|envs|data|judge|exploration``."""
+    """``mstar bench NAME``."""
     from mstar.experiments.cli.bench import run
 
     run(arguments)
@@ -329,19 +329,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
     gc.set_threshold(100_000, 20, 20)
     words = list(sys.argv[1:] if arguments is None else arguments)
     if not words or words[0] in ("-h", "--help"):
-        print(USAGE, end="")
+        with help_page():
+            print(USAGE, end="")
         return 0
     try:
         if words[0] not in COMMANDS:
             raise ValueError(unknown("command", words[0], COMMANDS))
-        with terminated_like_interrupted():
+        asked = {"-h", "--help", "--help-all"} & set(words)
+        with terminated_like_interrupted(), help_page() if asked else nullcontext():
             COMMANDS[words[0]](words[1:])
     except BrokenPipeError:  # the reader of the output has closed it
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except (ValueError, OSError, KeyError, ImportError, MemoryError, FloatingPointError) as error:
         message = error.args[0] if isinstance(error, KeyError) and error.args else error
-        print(f"mstar: {printable(str(message))}", file=sys.stderr)
+        print_folded(f"mstar: {printable(str(message))}", sys.stderr)
         return 1
     except SystemExit as stopped:  # tyro has printed its help or an error
         return stopped.code if isinstance(stopped.code, int) else 1

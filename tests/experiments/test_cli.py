@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import io
 import json
+import os
+import pty
 import shlex
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -33,6 +39,7 @@ from mstar.experiments.run.problems import open_task
 from mstar.experiments.run.recipes import RECIPES
 from mstar.experiments.run.run_folder import read_rollouts
 from mstar.experiments.run.train import length_warnings
+from mstar.experiments.terminal import folded
 
 SMALL = shlex.split(
     """--families BarChart --extra-families Dice --rounds 1 --prompts 4 --samples 2 --size 96
@@ -98,12 +105,50 @@ def test_without_a_word_it_says_what_there_is(say: Say) -> None:
         assert all(f"mstar {command}" in said.out for command in COMMANDS)
 
 
-@pytest.mark.parametrize("command", [*([c] for c in COMMANDS if c != "envs"), ["envs", "show"]])
-def test_every_command_has_help(say: Say, command: list[str]) -> None:
+@pytest.mark.parametrize("command", [*([c] for c in COMMANDS), ["envs", "show"], []])
+def test_every_command_has_help_that_fits_a_narrow_terminal(
+    say: Say, monkeypatch: pytest.MonkeyPatch, command: list[str]
+) -> None:
+    monkeypatch.setenv("COLUMNS", "60")
     said = say(*command, "--help")
     assert (said.code, said.err) == (0, "")
-    assert f"usage: mstar {' '.join(command)}" in said.out
-    assert max(map(len, said.out.splitlines())) <= 100
+    assert not command or f"usage: mstar {' '.join(command)}" in said.out
+    assert max(map(len, said.out.splitlines())) <= 60
+
+
+def test_without_colour_a_terminal_gets_none() -> None:
+    ours, theirs = pty.openpty()
+    environment = {**os.environ, "NO_COLOR": "1", "COLUMNS": "60", "TERM": "xterm"}
+    command = [sys.executable, "-m", "mstar.experiments.cli", "runs", "--help"]
+    process = subprocess.Popen(command, stdout=theirs, stderr=theirs, env=environment)
+    os.close(theirs)
+    said = b""
+    with suppress(OSError), open(ours, "rb", buffering=0) as terminal:  # it ends in an error
+        while part := terminal.read(1 << 16):
+            said += part
+    assert process.wait() == 0
+    assert b"usage: mstar runs" in said
+    assert b"\x1b" not in said
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def test_what_is_printed_is_folded_on_a_terminal_and_nowhere_else(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("COLUMNS", "60")
+    monkeypatch.setenv("NO_COLOR", "1")
+    for stream in (Terminal(), io.StringIO()):
+        monkeypatch.setattr(sys, "stdout", stream)
+        monkeypatch.setattr(sys, "stderr", stream)
+        assert [main(words) for words in (["envs", "list"], ["train", "mstr"])] == [0, 1]
+        widest = max(map(len, stream.getvalue().splitlines()))
+        assert (widest <= 60) == stream.isatty()
+        assert "\x1b" not in stream.getvalue()
+    assert folded("a  b" + " words" * 20, 30).splitlines()[1].startswith("   words")
 
 
 def test_the_whole_help_of_train_explains_every_field(say: Say) -> None:
