@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 from tiny_architectures import text_sizes
 from tiny_models import byte_tokenizer
 from torch.utils.data import DataLoader
@@ -23,9 +24,11 @@ from mstar.envs.families.parts.drawing import COLORS, TINT
 from mstar.envs.problem import Prompt
 from mstar.experiments.cli.main import main
 from mstar.experiments.make_vlm import assemble as assembling
+from mstar.experiments.make_vlm import make as making
 from mstar.experiments.make_vlm import train as training_loop
 from mstar.experiments.make_vlm.assemble import Tower, load_language_model
 from mstar.experiments.make_vlm.batches import VOCABULARY, Conversations, Readings, in_cells
+from mstar.experiments.make_vlm.eyes import tower_of, with_eyes, write_eyes
 from mstar.experiments.make_vlm.language import QUESTIONS, REHEARSED
 from mstar.experiments.make_vlm.make import MakeVlm, make_vlm
 from mstar.experiments.make_vlm.perception import KINDS, READ, draw_reading
@@ -280,8 +283,12 @@ def test_a_killed_training_goes_on_as_if_nothing_had_happened(
 
 
 def test_the_command_makes_a_model_with_a_card_and_ends_where_it_is_finished(
-    language_model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    language_model: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setattr(making, "LONGEST", 4)
     out = tmp_path / "made"
     words = ["make-vlm", "--language-model", str(language_model), "--out", str(out)]
     words += shlex.split("--image-size 48 --patch 8 --width 24 --layers 1 --heads 2")
@@ -309,3 +316,21 @@ def test_the_command_makes_a_model_with_a_card_and_ends_where_it_is_finished(
     assert (out / "model.safetensors").stat().st_mtime_ns == written
     assert main([*words, "--seed", "1"]) == 1
     assert "another seed" in capsys.readouterr().err
+
+
+def test_eyes_of_another_language_model_are_refused(assembled: Path, tmp_path: Path) -> None:
+    policy = Policy.load(str(assembled), device="cpu")
+    with pytest.raises(FileNotFoundError, match="give a folder that make-vlm wrote"):
+        tower_of(tmp_path)
+    write_eyes(policy, SMALL, tmp_path)
+    assert tower_of(tmp_path) == SMALL
+    (path,) = tmp_path.glob("eyes*.safetensors")
+    weights = load_file(path)
+    name = max(weights)
+    save_file({**weights, name: weights[name][:1].clone()}, path)
+    with pytest.raises(ValueError, match="a language model of another size"):
+        with_eyes(policy, tmp_path)
+    del weights[name]
+    save_file(weights, path)
+    with pytest.raises(ValueError, match="1 missing"):
+        with_eyes(policy, tmp_path)
