@@ -201,6 +201,7 @@ def _activations(recipe: Recipe, policy: Policy, prompt: PromptShape, length: in
     config, width = policy.network.config, _width(recipe)
     text = config.get_text_config()
     eager, adapted = recipe.model.attention == "eager", bool(recipe.model.lora_rank)
+    copied = adapted and not recipe.optim.bf16
     towers = [(text, length, True)]
     tower = getattr(config, "vision_config", None)
     if recipe.model.trains_image_tower and not adapted and tower is not None:
@@ -208,7 +209,7 @@ def _activations(recipe: Recipe, policy: Policy, prompt: PromptShape, length: in
     total = 0
     for shape, tokens, gated in towers:
         layers = getattr(shape, "num_hidden_layers", None) or shape.depth
-        layer = tokens * _layer_bytes(shape, gated, width, adapted)
+        layer = tokens * _layer_bytes(shape, gated, width, copied)
         if eager:  # scores and their softmax, which fused attention computes again
             layer += 2 * tokens**2 * _heads(shape) * width
         kept = layers * tokens * shape.hidden_size * width
@@ -216,7 +217,7 @@ def _activations(recipe: Recipe, policy: Policy, prompt: PromptShape, length: in
     return total
 
 
-def _layer_bytes(shape: Any, gated: bool, width: int, adapted: bool) -> int:
+def _layer_bytes(shape: Any, gated: bool, width: int, copied: bool) -> int:
     """Bytes that a layer keeps of one token for its backward pass.
 
     As transformers' layers are written: each of two norms keeps its input in float32, its result,
@@ -224,15 +225,16 @@ def _layer_bytes(shape: Any, gated: bool, width: int, adapted: bool) -> int:
     heads, its result, and that once more as the output layer reads it; a gated feed-forward part
     keeps gate, its activation, the other factor and the product, another one its input and result.
     Compare Korthikanti et al. 2022 (arXiv 2205.05198, section 4) for layers with dropout. LoRA in
-    float32 beside weights in bfloat16 copies the input of each of its seven layers.
+    float32 beside weights in bfloat16 copies the input of each of its seven layers (`copied`),
+    unless autocast brings its factors to bfloat16.
     """
     hidden, heads = shape.hidden_size, _heads(shape) * _head_width(shape)
     inner = _inner(shape)
     norms = 2 * hidden * (4 + 2 * width)
     attention = 5 * heads * width
     feed_forward = (4 if gated else 2) * inner * width
-    copied = 4 * (5 * hidden + heads + inner) if adapted and width == 2 else 0
-    return int(norms + attention + feed_forward + copied)
+    copies = 4 * (5 * hidden + heads + inner) if copied and width == 2 else 0
+    return int(norms + attention + feed_forward + copies)
 
 
 def _heads(shape: Any) -> int:
