@@ -6,14 +6,21 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 from tiny_architectures import save_architecture
 from tiny_models import save_tiny_model
+from torch.utils.flop_counter import FlopCounterMode
 
 from mstar.experiments.bench import stopwatch
 from mstar.experiments.bench.architectures import TRAINED_BY, check_sampling, outcome, try_models
 from mstar.experiments.bench.device import peak_of
 from mstar.experiments.bench.stopwatch import Stopwatch
-from mstar.experiments.bench.train import TRAINING, TrainBench, bench_train
+from mstar.experiments.bench.train import (
+    TRAINING,
+    TrainBench,
+    addmm_operations,
+    bench_train,
+)
 
 
 def test_the_time_of_an_inner_part_is_not_that_of_the_outer_one(
@@ -53,6 +60,16 @@ def test_training_is_timed_beside_a_plain_loop_over_the_same_tokens(tmp_path: Pa
         assert min(row["seconds"][p] for p in ("forward and backward", "trainer start")) > 0
     assert "sampling" in online["seconds"]
     assert "sampling" not in tuned["seconds"]
+
+
+def test_products_whose_precision_is_named_are_counted_too() -> None:
+    bias, left, right = (torch.empty(shape, device="meta") for shape in ((3, 5), (3, 4), (4, 5)))
+    half = torch.bfloat16
+    mapping = {torch.ops.aten.addmm: addmm_operations}
+    with FlopCounterMode(display=False, custom_mapping=mapping) as counter:
+        torch.addmm(bias, left, right)
+        torch.addmm(bias, left.to(half), right.to(half), out_dtype=torch.float32)
+    assert counter.get_total_flops() == 2 * (2 * 3 * 4 * 5)
 
 
 @pytest.mark.parametrize(
