@@ -24,6 +24,7 @@ from mstar.agents.monitor.guards import Guards
 from mstar.agents.policy import distributed
 from mstar.agents.policy.launch import check_launch, check_optimizer
 from mstar.agents.policy.policy import Policy
+from mstar.agents.policy.quantization import check_bitsandbytes
 from mstar.agents.registry import resolve
 from mstar.agents.rollout import unique_problems
 from mstar.agents.sampling.base import Sampler
@@ -122,6 +123,8 @@ class Agent(ABC):
         distributed.part(recipe.optim.batch // recipe.optim.passes, "micro_batch")
         check_optimizer(recipe.optim.optimizer)
         check_launch(recipe, cls.has_one_trainer())
+        if recipe.model.quantize != "none":
+            check_bitsandbytes()
 
     @classmethod
     def has_one_trainer(cls) -> bool:

@@ -151,6 +151,9 @@ class ModelConfig:
     lora_rank: int = 0
     """0 trains all weights; above, a LoRA of this rank on all linear layers."""
 
+    quantize: Literal["none", "4bit"] = "none"
+    """``4bit``: ``bitsandbytes`` keeps the weights under LoRA in 4 bits, a quarter of the memory of
+    bfloat16 (QLoRA). Sampling is slower, since LoRA cannot be merged into them."""
     image_tower: Literal["auto", "frozen", "trained"] = "auto"
     """In full fine-tuning; ``auto`` trains the embedded model's and freezes all others', as is
     usual. LoRA never touches it."""
@@ -166,6 +169,11 @@ class ModelConfig:
             raise ValueError(
                 f"min_pixels is {self.min_pixels} and max_pixels {self.max_pixels}; the former "
                 "must not be larger"
+            )
+        if self.quantize != "none" and not self.lora_rank:
+            raise ValueError(
+                f"quantize is {self.quantize!r}, and weights in 4 bits cannot be trained; give a "
+                "--lora-rank, such as 16, or leave --quantize out"
             )
 
     @property
@@ -578,6 +586,11 @@ class Recipe:
         if self.evaluation.test_harder and self.data.level > 2:
             raise ValueError(
                 f"test_harder needs a level above {self.data.level}, and there is none"
+            )
+        if self.model.quantize != "none" and self.sampling.engine_name != "local":
+            raise ValueError(
+                f"quantize is {self.model.quantize!r}, and engine {self.sampling.engine_name!r} "
+                "takes whole weights; give --engine local, or leave --quantize out"
             )
         if self.selection.gate not in panel:
             raise ValueError(

@@ -18,6 +18,8 @@ FSDP = {
     "fsdp_activation_checkpointing": "false",
 }
 
+SHARDING = ("ACCELERATE_USE_FSDP", "ACCELERATE_USE_DEEPSPEED")
+
 
 def check_launch(recipe: Recipe, one_trainer: bool) -> None:
     """Check the FSDP or DeepSpeed options of this launch against a recipe.
@@ -36,6 +38,12 @@ def check_launch(recipe: Recipe, one_trainer: bool) -> None:
                     f"this launch has {name}: {given}, and a run needs {required}; launch with "
                     "fsdp2.yaml, and save memory by --gradient-checkpointing or --lora-rank"
                 )
+    sharded = [name for name in SHARDING if os.environ.get(name) == "true"]
+    if recipe.model.quantize != "none" and sharded:
+        raise ValueError(
+            f"this launch shards weights, and quantize is {recipe.model.quantize!r}: weights in 4 "
+            "bits are not gathered to sample; launch with multi-gpu.yaml, or leave --quantize out"
+        )
     # ZeRO's shards belong to DeepSpeed's engine: no other code can gather or re-shard them.
     restarts = not one_trainer or recipe.run.guards == "act"
     if os.environ.get("ACCELERATE_USE_DEEPSPEED") == "true" and (

@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from peft.tuners.lora import LoraLayer
 
+from mstar.agents.policy.quantization import is_quantized
 from mstar.agents.policy.sharding import is_sharded
 
 
@@ -19,12 +20,12 @@ def merged(model: Any) -> Iterator[None]:
     The weights of the base are copied and put back, so they are the same bits afterwards;
     subtracting the update would leave its rounding. They keep their place in memory, from which
     CUDA graphs read them. While merged, the layers under LoRA take twice their memory. Does nothing
-    to a model without LoRA, or with sharded weights.
+    to a model without LoRA, with sharded weights, or in 4 bits, which no sum with LoRA fits into.
 
     Test: ``test_merging_is_undone_to_the_bit``.
     """
     modules = () if is_sharded(model) else model.modules()
-    layers = [each for each in modules if isinstance(each, LoraLayer)]
+    layers = [each for each in modules if isinstance(each, LoraLayer) and _takes_a_sum(each)]
     kept: list[tuple[Any, torch.Tensor]] = []
     try:
         with torch.no_grad():
@@ -36,6 +37,10 @@ def merged(model: Any) -> Iterator[None]:
         for layer, weight in reversed(kept):  # layers may share a weight
             layer.get_base_layer().weight.data.copy_(weight)
             layer.merged_adapters = []
+
+
+def _takes_a_sum(layer: Any) -> bool:
+    return not is_quantized(layer.get_base_layer().weight)
 
 
 def _merge(layer: Any) -> None:

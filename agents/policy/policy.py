@@ -32,6 +32,13 @@ from mstar.agents.policy.encoding import EncodedPrompts, Encoding, collated
 from mstar.agents.policy.image_tower import IMAGE_TOWER, attend_by_length
 from mstar.agents.policy.pixels import UNBOUNDED, PixelBounds, pixel_unit
 from mstar.agents.policy.processors import load_processor
+from mstar.agents.policy.quantization import (
+    Quantization,
+    four_bits,
+    keep_factors_in_float32,
+    keep_trainable,
+    numbers_in,
+)
 from mstar.agents.policy.sharding import copy_into_shard
 from mstar.envs.problem import Prompt
 
@@ -90,6 +97,7 @@ class Policy:
         device: str = "auto",
         dtype: Precision = "float32",
         attention: Attention = "auto",
+        quantize: Quantization = "none",
         adapter: str | None = None,
         pixels: PixelBounds = UNBOUNDED,
     ) -> Policy:
@@ -101,22 +109,36 @@ class Policy:
             device: ``"auto"`` for an accelerator if there is one, else a device of torch.
             dtype: of the weights.
             attention: ``"eager"``, or ``"auto"`` for what transformers chooses.
+            quantize: ``"4bit"`` keeps the linear layers of the text model and the projector in 4
+                bits, to be trained by LoRA alone.
             adapter: folder of a LoRA adapter to add.
             pixels: bounds on the pixels of every image.
 
         Raises:
             FileNotFoundError: there is neither such a folder nor such a model on the hub.
             ValueError: not a vision-language model; its weights are not safetensors; a weight of it
-                or of the adapter is missing; its images cannot be read here.
+                or of the adapter is missing; its images cannot be read here; 4 bits need a package
+                that is not installed.
         """
         if (Path(name) / "adapter_config.json").is_file():
             adapter, name = name, PeftConfig.from_pretrained(name).base_model_name_or_path
         processor = load_processor(name, vision_language_config(name))
         pixels.allow(processor.image_processor)
-        model = load_weights(name, dtype, attention)
+        place = pick_device(device)
+        if quantize == "4bit":
+            model = load_weights(
+                name,
+                dtype,
+                attention,
+                quantization_config=four_bits(getattr(torch, dtype), [NOT_ADAPTED, "lm_head"]),
+                device_map={"": place},
+            )
+            keep_trainable(model)
+        else:
+            model = load_weights(name, dtype, attention).to(place)
         if adapter is not None:
-            model = with_adapter(model, adapter)
-        return cls(model.to(pick_device(device)).eval(), processor, pixels)
+            model = with_adapter(model, adapter).to(place)
+        return cls(model.eval(), processor, pixels)
 
     def save(self, directory: str | Path) -> None:
         """Write the weights, as safetensors, and the processor's files as they came.
@@ -148,6 +170,7 @@ class Policy:
             task_type="CAUSAL_LM",
         )
         model = get_peft_model(self.model, config)
+        keep_factors_in_float32(self.model)
         cast_by_autocast_alone(model)
         return replace(self, model=model)
 
@@ -195,8 +218,7 @@ class Policy:
     @property
     def size(self) -> int:
         """Number of weights, including frozen ones."""
-        weights = self.model.parameters()
-        return sum(getattr(weight, "ds_numel", weight.numel()) for weight in weights)
+        return sum(map(numbers_in, self.model.parameters()))
 
     def weights(self, device: str | None = None) -> dict[str, torch.Tensor]:
         """A copy of the trainable weights by name, on their device or another one."""
@@ -329,8 +351,14 @@ def vision_language_config(name: str) -> Any:
     return config
 
 
-def load_weights(name: str, dtype: Precision, attention: Attention = "auto") -> Any:
+def load_weights(name: str, dtype: Precision, attention: Attention = "auto", **options: Any) -> Any:
     """Load a model with its weights, which must be safetensors: pickled ones can run code.
+
+    Args:
+        name: of the model.
+        dtype: of the weights.
+        attention: see ``Policy.load``.
+        options: more for ``from_pretrained``.
 
     Raises:
         ValueError: there are no weights in safetensors, they cannot be read, or some are missing.
@@ -343,6 +371,7 @@ def load_weights(name: str, dtype: Precision, attention: Attention = "auto") -> 
             use_safetensors=True,
             trust_remote_code=False,
             output_loading_info=True,
+            **options,
         )
     except SafetensorError as error:
         raise ValueError(
@@ -371,6 +400,7 @@ def with_adapter(model: Any, folder: str) -> PeftModel:
     config = PeftConfig.from_pretrained(folder)
     config.inference_mode = False
     wrapped = get_peft_model(model, config)
+    keep_factors_in_float32(model)
     report = wrapped.load_adapter(folder, "default", is_trainable=True)
     check_names(f"adapter {folder}", report.missing_keys, report.unexpected_keys)
     cast_by_autocast_alone(wrapped)

@@ -15,6 +15,7 @@ from mstar.agents.policy.embedded import EMBEDDED
 from mstar.agents.policy.pixels import PixelBounds
 from mstar.agents.policy.policy import Policy, vision_language_config
 from mstar.agents.policy.processors import load_processor
+from mstar.agents.policy.quantization import numbers_in
 from mstar.envs.problem import Prompt
 
 # Bytes of an optimizer's state beside each trained weight: fixed, or None for two numbers of the
@@ -28,6 +29,8 @@ STATE_BYTES: dict[Optimizer, float | None] = {
     "paged_adamw_32bit": 0.0,
     "paged_adamw_8bit": 0.0,
 }
+# Of a number in 4 bits, with a scale of 8 bits for 64 numbers and one of 32 for 256 of those.
+QUANTIZED_BYTES = 0.5 + 1 / 64 + 4 / (64 * 256)
 TILE = (4096, 32768)  # positions and words whose logits TRL's fused head has at the same time
 SCORED_ROWS = 16  # responses of which ``log_probabilities`` has all logits at the same time
 
@@ -142,7 +145,7 @@ def memory_of(recipe: Recipe, policy: Policy, prompt: PromptShape, processes: in
     """
     every = list(policy.model.parameters())
     trained = [weight for weight in every if weight.requires_grad]
-    weights, learned = _bytes(every), _bytes(trained)
+    weights, learned = _weight_bytes(recipe, policy), _bytes(trained)
     state = STATE_BYTES[recipe.optim.optimizer]
     moments = 2 * learned if state is None else state * sum(each.numel() for each in trained)
     rows = max(1, recipe.optim.batch // recipe.optim.passes // processes)
@@ -179,6 +182,20 @@ def _tiled_logits(recipe: Recipe, text: Any, positions: int) -> int:
     tile = min(TILE[0], positions) * min(TILE[1], text.vocab_size)
     head = 0 if recipe.model.lora_rank else text.vocab_size * text.hidden_size
     return 4 * int(2 * tile + head)
+
+
+def _weight_bytes(recipe: Recipe, policy: Policy) -> int:
+    """All weights; those under LoRA in 4 bits, where the recipe says so."""
+    total = _bytes(list(policy.model.parameters()))
+    if recipe.model.quantize == "none":
+        return total
+    under_lora = [
+        weight
+        for name, weight in policy.model.named_parameters()
+        if name.endswith("base_layer.weight")
+    ]
+    quantized = QUANTIZED_BYTES * sum(map(numbers_in, under_lora))
+    return total - _bytes(under_lora) + int(quantized)
 
 
 def _bytes(weights: Sequence[torch.Tensor]) -> int:

@@ -77,7 +77,8 @@ def export_run(
         )
     folder.check(checkpoint, to_train=False)
     prepare_torch(recipe.run.threads)
-    policy = load_policy(recipe, checkpoint, device="cpu")
+    # Factors that were trained beside 4 bits are merged into the weights as they were before.
+    policy = load_policy(recipe.replace(quantize="none"), checkpoint, device="cpu")
     if merge and isinstance(policy.model, PeftModel):
         policy = replace(policy, model=policy.model.merge_and_unload())
     policy.save(out)

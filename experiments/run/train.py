@@ -207,6 +207,7 @@ def load_policy(recipe: Recipe, checkpoint: Path | None = None, *, device: str =
         device=device,
         dtype=recipe.model.dtype,
         attention=recipe.model.attention,
+        quantize=recipe.model.quantize,
         pixels=PixelBounds(recipe.model.min_pixels, recipe.model.max_pixels),
     )
     if recipe.model.lora_rank:

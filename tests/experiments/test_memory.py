@@ -88,6 +88,9 @@ def test_what_saves_memory_lowers_the_estimate_where_it_does(qwen: Path) -> None
     ]:
         _, _, other = estimated(recipe_of(qwen, **changes))
         assert getattr(other, less) < getattr(plain, less), changes
+    _, _, adapted = estimated(recipe_of(qwen, lora_rank=4))
+    _, _, quantized = estimated(recipe_of(qwen, lora_rank=4, quantize="4bit"))
+    assert quantized.weights < adapted.weights
     _, _, shared = estimated(recipe_of(qwen), processes=2)
     assert (shared.weights, shared.whole) == (plain.weights // 2, plain.weights)
     assert shared.activations == plain.activations // 2
