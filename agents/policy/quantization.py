@@ -53,12 +53,12 @@ def check_bitsandbytes() -> None:
         )
 
 
-def is_quantized(weight: torch.Tensor) -> bool:
+def is_quantized(weight: Any) -> bool:
     """Whether a weight is kept in 4 bits, two numbers in a byte."""
     return hasattr(weight, "quant_state")
 
 
-def numbers_in(weight: torch.Tensor) -> int:
+def numbers_in(weight: Any) -> int:
     """How many numbers a weight holds, of a sharded or quantized one as well."""
     if is_quantized(weight):
         return prod(weight.quant_state.shape)
