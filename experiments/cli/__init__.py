@@ -1,7 +1,8 @@
 """The command ``mstar``, one file a command; ``main`` has the table of them.
 
-A command is a function of its arguments and one line in ``main.COMMANDS``. ``options`` turns
-arguments and YAML files into a recipe. Torch is imported only once the arguments are right.
+A command is a file with a function ``run`` of its arguments, and a name in ``main.COMMANDS``.
+``options`` turns arguments and YAML files into a recipe. Torch is imported only once the arguments
+are right.
 """
 
 import os

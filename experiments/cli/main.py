@@ -3,25 +3,15 @@
 from __future__ import annotations
 
 import gc
-import json
 import os
 import signal
 import sys
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Annotated
+from importlib import import_module
 
-import tyro
-from rich.console import Console
-
-from mstar.agents.config import Recipe
 from mstar.agents.registry import unknown
-from mstar.experiments.cli.options import current_names, read_recipe, recipe_text, start_recipe
-from mstar.experiments.cli.train_help import first_page
-from mstar.experiments.run.recipes import RECIPES
 from mstar.experiments.terminal import help_page, print_folded, printable
 
 USAGE = """mstar: multimodal self-evolving training
@@ -54,241 +44,11 @@ USAGE = """mstar: multimodal self-evolving training
 """
 
 
-@dataclass(frozen=True)
-class TrainOptions:
-    """Train a policy on its own best answers.
-
-    Attributes:
-        recipe: every setting of the run.
-        out: the run's folder; give the folder of a killed run to resume it.
-        base_test: file of the base's test rows, shared by runs of one seed that differ only in how
-            they train; the first of them writes it.
-        track: experiment trackers that get every round's figures and some responses:
-            ``tensorboard``, ``trackio``, ``wandb``, ``mlflow``, ... or ``module:Class`` of your
-            own. TensorBoard and trackio stay on this machine.
-        dry_run: print what would be done, in numbers, and do nothing.
-        json: print the result as JSON.
-    """
-
-    recipe: Annotated[Recipe, tyro.conf.arg(name="")]
-    out: Path = Path("runs/default")
-    base_test: Path | None = None
-    track: tuple[str, ...] = ()
-    dry_run: bool = False
-    json: bool = False
-
-
-def train_command(arguments: list[str]) -> None:
-    """``mstar train [RECIPE|FILE.yaml] [--SETTING VALUE ...]``."""
-    if {"-h", "--help"} & set(arguments):
-        recipe, name = start_recipe([a for a in arguments if a not in ("-h", "--help")])
-        print(first_page(recipe, f"runs/{name}"))
-        return
-    options = train_options(["--help" if a == "--help-all" else a for a in arguments])
-    # Torch loads only once the arguments are right.
-    if options.dry_run:
-        from mstar.experiments.run.dry_run import describe_run
-
-        print_folded(describe_run(options.recipe, options.out))
-        return
-    from mstar.experiments.report.summary import summarise
-    from mstar.experiments.run.train import train
-
-    gc.freeze()  # trainers call the collector often, and would have it visit all that was imported
-    console = Console(stderr=True)
-    folder = train(options.recipe, options.out, console, options.base_test, options.track)
-    summary = summarise(folder)
-    if options.json:
-        print(json.dumps(summary.as_json()))
-    else:
-        print_folded(summary.text())
-        print(f"report: {folder.path / 'report.html'}")
-
-
-def train_options(arguments: list[str]) -> TrainOptions:
-    """The options of ``mstar train``."""
-    arguments = current_names(arguments)
-    recipe, name = start_recipe(arguments)
-    return tyro.cli(
-        TrainOptions,
-        args=arguments,
-        prog="mstar train [RECIPE|FILE.yaml]",
-        description=(
-            f"Recipes: {', '.join(RECIPES)}.\n\nAny setting below can be changed; "
-            "`mstar config RECIPE` prints them all as a file."
-        ),
-        default=TrainOptions(recipe=recipe, out=Path("runs") / name),
-        config=(tyro.conf.OmitArgPrefixes,),
-    )
-
-
-def config_command(arguments: list[str]) -> None:
-    """``mstar config [RECIPE|FILE.yaml] [--SETTING VALUE ...]``."""
-    arguments = current_names(arguments)
-    recipe, _ = start_recipe(arguments)
-    options = tyro.cli(
-        ConfigOptions,
-        args=arguments,
-        prog="mstar config [RECIPE|FILE.yaml]",
-        description="Print a recipe as a YAML file that `mstar train FILE.yaml` reads.",
-        default=ConfigOptions(recipe=recipe),
-        config=(tyro.conf.OmitArgPrefixes,),
-    )
-    print(recipe_text(options.recipe), end="")
-
-
-@dataclass(frozen=True)
-class ConfigOptions:
-    """Print a recipe as a file.
-
-    Attributes:
-        recipe: every setting of the run.
-    """
-
-    recipe: Annotated[Recipe, tyro.conf.arg(name="")]
-
-
-def estimate_command(arguments: list[str]) -> None:
-    """``mstar estimate [RECIPE|FILE.yaml] [--SETTING VALUE ...]``."""
-    from mstar.experiments.cli.estimate import run
-
-    run(arguments)
-
-
-def check_command(arguments: list[str]) -> None:
-    """``mstar check RUN LIMITS``."""
-    from mstar.experiments.cli.check import run
-
-    run(arguments)
-
-
-def evaluate_command(arguments: list[str]) -> None:
-    """``mstar evaluate RUN|MODEL ...``."""
-    from mstar.experiments.cli.evaluate import run
-
-    run(arguments)
-
-
-@dataclass(frozen=True)
-class ReportOptions:
-    """Rewrite report.html of a run from its stored rows, or write a page of two runs.
-
-    Attributes:
-        run: the run's folder.
-        beside: the folder of another run; a page that compares the two is written instead.
-    """
-
-    run: tyro.conf.Positional[Path]
-    beside: Path | None = None
-
-
-def report_command(arguments: list[str]) -> None:
-    """``mstar report RUN [--beside OTHER]``."""
-    options = tyro.cli(ReportOptions, args=arguments, prog="mstar report")
-    from mstar.experiments.report.beside import write_beside
-    from mstar.experiments.report.run_report import write_report
-    from mstar.experiments.run.run_folder import RunFolder
-
-    if options.beside is not None:
-        print(write_beside(RunFolder(options.run), RunFolder(options.beside)))
-    else:
-        print(write_report(RunFolder(options.run)))
-
-
-def compare_command(arguments: list[str]) -> None:
-    """``mstar compare STUDY|RUN ...``."""
-    from mstar.experiments.cli.compare import run
-
-    run(arguments)
-
-
-def rescore_command(arguments: list[str]) -> None:
-    """``mstar rescore RUN --panel NAME ...``."""
-    from mstar.experiments.evaluation.rescore_options import RescoreOptions, with_recipe
-
-    options = tyro.cli(RescoreOptions, args=arguments, prog="mstar rescore")
-    if options.recipe is not None:
-        options = with_recipe(options, read_recipe(options.recipe))
-    from mstar.experiments.evaluation.rescore import rescore_run
-
-    summary = rescore_run(options)
-    print(json.dumps(summary.as_json()) if options.json else summary.text())
-
-
-def audit_command(arguments: list[str]) -> None:
-    """``mstar audit RUN|DATASET``."""
-    from mstar.experiments.cli.audit import run
-
-    run(arguments)
-
-
-def panel_command(arguments: list[str]) -> None:
-    """``mstar panel fit RUN``."""
-    from mstar.experiments.cli.panel import run
-
-    run(arguments)
-
-
-def runs_command(arguments: list[str]) -> None:
-    """``mstar runs [DIR]``."""
-    from mstar.experiments.cli.runs import run
-
-    run(arguments)
-
-
-def export_command(arguments: list[str]) -> None:
-    """``mstar export RUN --out DIR``."""
-    from mstar.experiments.cli.export import run
-
-    run(arguments)
-
-
-def chat_command(arguments: list[str]) -> None:
-    """``mstar chat RUN|MODEL IMAGE ... QUESTION``."""
-    from mstar.experiments.cli.chat import run
-
-    run(arguments)
-
-
-def make_vlm_command(arguments: list[str]) -> None:
-    """``mstar make-vlm --language-model NAME --out DIR``."""
-    from mstar.experiments.cli.make_vlm import run
-
-    run(arguments)
-
-
-def bench_command(arguments: list[str]) -> None:
-    """``mstar bench NAME``."""
-    from mstar.experiments.cli.bench import run
-
-    run(arguments)
-
-
-def envs_command(arguments: list[str]) -> None:
-    """``mstar envs list|show|validate|solve-rate|blind|gallery``."""
-    from mstar.experiments.cli.envs import run
-
-    run(arguments)
-
-
-COMMANDS: dict[str, Callable[[list[str]], None]] = {
-    "train": train_command,
-    "config": config_command,
-    "estimate": estimate_command,
-    "evaluate": evaluate_command,
-    "envs": envs_command,
-    "runs": runs_command,
-    "report": report_command,
-    "check": check_command,
-    "compare": compare_command,
-    "audit": audit_command,
-    "panel": panel_command,
-    "rescore": rescore_command,
-    "export": export_command,
-    "chat": chat_command,
-    "make-vlm": make_vlm_command,
-    "bench": bench_command,
-}
+# Each is the function ``run`` of the module of that name in this folder.
+COMMANDS = (
+    *("train", "config", "estimate", "evaluate", "envs", "runs", "report", "check", "compare"),
+    *("audit", "panel", "rescore", "export", "chat", "make-vlm", "bench"),
+)
 
 
 class Terminated(KeyboardInterrupt):
@@ -315,6 +75,12 @@ def terminated_like_interrupted() -> Iterator[None]:
         signal.signal(signal.SIGTERM, before)
 
 
+def run_command(name: str, arguments: list[str]) -> None:
+    """Run a command of ``COMMANDS``; what it needs is imported only now."""
+    module = import_module(f"mstar.experiments.cli.{name.replace('-', '_')}")
+    module.run(arguments)
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; on failure, one readable message goes to stderr.
 
@@ -337,7 +103,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             raise ValueError(unknown("command", words[0], COMMANDS))
         asked = {"-h", "--help", "--help-all"} & set(words)
         with terminated_like_interrupted(), help_page() if asked else nullcontext():
-            COMMANDS[words[0]](words[1:])
+            run_command(words[0], words[1:])
     except BrokenPipeError:  # the reader of the output has closed it
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0

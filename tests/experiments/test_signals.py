@@ -29,14 +29,14 @@ def test_a_signal_ends_a_command_with_a_sentence(
 ) -> None:
     left = []
 
-    def train(_: list[str]) -> None:
+    def train(name: str, arguments: list[str]) -> None:
         try:
             os.kill(os.getpid(), number)
             time.sleep(30)  # a signal that is heard ends it at once
         finally:
             left.append("in order")  # as the display that shows the cursor again
 
-    monkeypatch.setitem(cli.COMMANDS, "train", train)
+    monkeypatch.setattr(cli, "run_command", train)
     before = signal.getsignal(signal.SIGTERM)
     assert cli.main(["train"]) == code
     assert left == ["in order"]

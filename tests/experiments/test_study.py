@@ -21,7 +21,8 @@ from mstar.agents.config import SETTINGS, Recipe
 from mstar.agents.online.agent import check_batches
 from mstar.experiments import packed_rows
 from mstar.experiments.cli.compare import given
-from mstar.experiments.cli.main import TrainOptions, main, train_options
+from mstar.experiments.cli.main import main
+from mstar.experiments.cli.train import TrainOptions, train_options
 from mstar.experiments.packed_rows import PACKED, PackOptions, unpack
 from mstar.experiments.rows import read_rows
 from mstar.experiments.run.lock import locked
