@@ -22,9 +22,10 @@ from mstar.experiments.make_vlm.assemble import IMAGE
 from mstar.experiments.make_vlm.perception import KINDS, WORDS, Reading, draw_reading
 from mstar.experiments.rows import Row
 
-NUMBERS = 200  # whole numbers that are words of their own
-# The words that an image token may be asked for.
-VOCABULARY = (*COLORS, *ICONS, *WORDS, *"+-=?x°", *map(str, range(NUMBERS)))
+# The words that an image token may be asked for. A number is the sum of its digits, "17" is "10"
+# and "7": so a digit is learned from all numbers that have it, and in its place.
+DIGITS = (*range(10), *range(10, 100, 10), *range(100, 1000, 100))
+VOCABULARY = (*COLORS, *ICONS, *WORDS, *"+-=?x°", *map(str, DIGITS))
 PLAIN = 16  # images for each conversation without one
 COVERED = 0.3  # of a cell, or of the box of a word, from which on the word is in the cell
 MARK = "\ue000"  # a private character, in no text: stands for a question or an answer
@@ -190,8 +191,13 @@ def _cells(low: float, high: float, side: int) -> slice:
 @lru_cache(maxsize=4096)
 def _places(text: str) -> tuple[int, ...]:
     """The numbers in ``VOCABULARY`` of the words of a text."""
-    words = re.findall(r"\d+|[a-z]+|[^\s\w]", text)
-    return tuple(PLACE[word] for word in words if word in PLACE)
+    words = [
+        str(int(digit) * 10 ** (len(word) - place)) if word.isdigit() else word
+        for word in re.findall(r"\d+|[a-z]+|[^\s\w]", text)
+        for place, digit in enumerate(word, 1)
+        if word.isdigit() or place == 1
+    ]
+    return tuple(dict.fromkeys(PLACE[word] for word in words if word in PLACE))
 
 
 PLACE = {word: number for number, word in enumerate(VOCABULARY)}

@@ -41,7 +41,7 @@ def write_eyes(policy: Policy, tower: Tower, folder: Path) -> None:
     rank = model.peft_config["default"].r if isinstance(model, PeftModel) else 0
     folder.mkdir(parents=True, exist_ok=True)
     save_torch_state_dict(
-        weights, folder, filename_pattern="eyes{suffix}.safetensors", max_shard_size="15MB"
+        weights, folder, filename_pattern="eyes{suffix}.safetensors", max_shard_size="14MB"
     )
     write_whole(folder / FORM, json.dumps({"tower": asdict(tower), "lora_rank": rank}) + "\n")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import shutil
 import time
 from collections.abc import Callable, Sequence
@@ -53,7 +54,8 @@ class Training:
         lora_learning_rate: peak of the second stage, of everything.
         words: weight of the words in their places in the loss of the second stage.
         families: out of which problems are drawn.
-        workers: processes that draw images; what is drawn does not depend on their number.
+        workers: processes that draw images; what is drawn does not depend on their number. None:
+            none on a CPU, and beside a GPU as many as there are cores, 8 at most.
     """
 
     minutes: float = 10.0
@@ -65,7 +67,7 @@ class Training:
     lora_learning_rate: float = 5e-4
     words: float = 0.3
     families: tuple[str, ...] = READ
-    workers: int = 0
+    workers: int | None = None
 
     def __post_init__(self) -> None:
         if not (self.minutes > 0 and 0 < self.share < 1 and self.batch > 0 and self.updates >= 0):
@@ -162,9 +164,10 @@ class VlmTrainer:
             policy, training.families, training.batch, self._seed, done.batches, self._plain
         )
         on_gpu = policy.device.type == "cuda"
-        loader = DataLoader(
-            images, batch_size=None, num_workers=training.workers, pin_memory=on_gpu
-        )
+        workers = training.workers
+        if workers is None:
+            workers = min(8, os.cpu_count() or 1) if on_gpu else 0
+        loader = DataLoader(images, batch_size=None, num_workers=workers, pin_memory=on_gpu)
         batches = iter(loader)
         policy.model.train()
         began, before, kept = time.monotonic(), done.seconds, done.seconds
