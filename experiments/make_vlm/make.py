@@ -29,7 +29,7 @@ from mstar.experiments.stats import estimate
 
 CONFIG, PERCEPTION = "make_vlm.json", "perception.jsonl"
 LANGUAGE, PLAIN = "language.jsonl", "plain.jsonl"
-LONGEST = 64  # tokens of an answer
+LONGEST = 96  # tokens of an answer
 ROWS = 256  # answers generated at the same time
 FREE = ("minutes", "workers")  # settings of a training that may change when it goes on
 

@@ -13,8 +13,9 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image
 
-from mstar.envs.families.base import Latent
+from mstar.envs.families.base import LEVELS, Latent
 from mstar.envs.families.catalog import FAMILIES
+from mstar.envs.families.counting import Counting
 from mstar.envs.families.parts.boxes import Box
 from mstar.envs.families.parts.drawing import INK, Drawing
 from mstar.envs.problem import Problem, Split, Step
@@ -110,9 +111,19 @@ def draw_reading(
     raise ValueError(f"none of the families {families} has a question of the kind {kind!r}")
 
 
-# Descriptions of whole images of the families that the embedded model was not taught to describe.
+def _rows_of_cells(latent: Latent) -> str:
+    """The shapes of Counting, row by row; the embedded model was taught rows of four."""
+    cells = latent["cells"]
+    grids = {one.rows * one.columns: one.columns for one in map(Counting, LEVELS)}
+    columns = grids[len(cells)]
+    rows = [cells[start : start + columns] for start in range(0, len(cells), columns)]
+    return "\n".join(" ".join(cell or "none" for cell in row) for row in rows)
+
+
+# Descriptions of whole images, some of them as the embedded model was taught them.
 WHOLE: dict[str, Callable[[Latent], str]] = {
     **DESCRIBE,
+    "Counting": _rows_of_cells,
     "Venn": lambda latent: "\n".join(
         f"{_part(part, latent)} {'?' if part and part == latent['hidden'] else number}"
         for part, number in latent["parts"].items()

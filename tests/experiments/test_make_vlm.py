@@ -148,6 +148,14 @@ def test_an_image_allows_the_kind_of_question_that_is_wanted(kind: str) -> None:
         assert kind in [question.kind for question in reading.questions]
 
 
+def test_shapes_are_described_in_the_rows_that_they_are_drawn_in() -> None:
+    told = {
+        reading.level: next(q.answer for q in reading.questions if q.kind == "describe")
+        for reading in (draw_reading(("Counting",), "train", 0, i, 96, "value") for i in range(9))
+    }
+    assert {level: len(text.splitlines()) for level, text in told.items()} == {1: 3, 2: 4}
+
+
 def test_train_and_held_out_questions_are_about_other_images() -> None:
     train, held_out = (
         {draw_reading(READ, split, 0, index, 96).image.tobytes() for index in range(60)}
