@@ -166,3 +166,48 @@ def test_lora_reads_its_inputs_as_they_are_under_autocast_and_computes_the_same(
     assert read_by_peft == {torch.float32}
     assert gradients
     assert all(torch.equal(own, peft) for own, peft in zip(gradients, by_peft, strict=True))
+
+
+@pytest.mark.parametrize("autocast", [False, True])
+def test_lora_that_is_added_in_place_computes_what_peft_does(model: str, autocast: bool) -> None:
+    policy = Policy.load(model, device="cpu").with_lora(2)
+    layers = [each for each in policy.model.modules() if isinstance(each, LoraLayer)]
+    for layer in layers:
+        torch.nn.init.normal_(layer.lora_B["default"].weight, std=0.1)
+    inputs = policy.encode([sft_examples(1)[0].prompt] * 2)
+
+    def step() -> tuple[torch.Tensor, torch.Tensor]:
+        with torch.autocast("cpu", torch.bfloat16, autocast):
+            out = policy.model(**inputs, labels=inputs["input_ids"])
+        out.loss.backward()
+        gradients = [w.grad.flatten() for w in policy.model.parameters() if w.grad is not None]
+        policy.model.zero_grad()
+        return out.logits.detach().float(), torch.cat(gradients)
+
+    logits, gradients = step()
+    with policy.model.disable_adapter():
+        base = policy.model(**inputs).logits
+    for layer in layers:
+        assert layer.lora_variant.pop("default")
+    by_peft, gradients_by_peft = step()
+    rounding = 5e-2 if autocast else 1e-5
+    assert (logits - by_peft).norm() <= rounding * by_peft.norm()
+    assert (gradients - gradients_by_peft).norm() <= rounding * gradients_by_peft.norm()
+    assert (base - by_peft).norm() > 2 * rounding * by_peft.norm()  # LoRA does something
+
+
+def test_lora_that_is_added_in_place_is_merged_by_peft(model: str) -> None:
+    policy = Policy.load(model, device="cpu").with_lora(2)
+    for layer in policy.model.modules():
+        if isinstance(layer, LoraLayer):
+            torch.nn.init.normal_(layer.lora_B["default"].weight, std=0.1)
+    inputs = policy.encode([sft_examples(1)[0].prompt])
+    with torch.no_grad():
+        before = policy.model(**inputs).logits
+        policy.model.merge_adapter()
+        merged = policy.model(**inputs).logits
+        policy.model.unmerge_adapter()
+        after = policy.model(**inputs).logits
+        alone = policy.model.merge_and_unload(safe_merge=True)(**inputs).logits
+    for logits in (merged, after, alone):
+        torch.testing.assert_close(logits, before, rtol=1e-4, atol=1e-4)
