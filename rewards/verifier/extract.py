@@ -57,7 +57,7 @@ _HEDGE = re.compile(
 )
 _RETRACTED = re.compile(
     r"^.*[.,;!?\s-](?:wait[,.!:\s-]{1,3}(?:no|actually)\b|wait[,.!:-]"
-    r"|(?<!\bis )(?<!\bare )(?<!\bwas )actually\b|correction:|oops\b"
+    r"|(?<!\bis )(?<!\bare )(?<!\bwas )actually\b|correction:|oops\b|(?<=\.\. )no,"
     r"|scratch that\b|sorry[,.]|i mean\b)[\s,:.]{0,3}(?:(?:no|rather|i mean)\b[\s,:]{1,3}){0,2}",
     re.IGNORECASE | re.DOTALL,
 )
@@ -70,9 +70,10 @@ _ANNOUNCES = re.compile(  # "Answer: We look at each option in turn."
 _NOT_BUT = re.compile(r"\W{0,3}(?:not .{1,30}? but|no,) (.{1,60})", re.IGNORECASE)
 _LOWER_WORD = re.compile(r"\b[a-z]{2,}")
 _TITLE = re.compile(
-    r"[\s\d.*#_()-]{0,12}(?:step \d+[\s.:*-]{1,6})?(?:[a-z]+ing|compute|calculate|find|determine"
-    r"|select|choose|pick|identify|verify|check)(?: and [a-z]+)?"
-    r" (?:the|our|my|your) (?:[a-z]+ ){0,2}",
+    r"[\s\d.*#_()-]{0,12}(?:step \d+[\s.:*-]{1,6})?"
+    r"(?:to |(?:now,? )?(?:let's |let us |we (?:can |must |need to |have to )?))?"
+    r"(?:[a-z]+ing|compute|calculate|find|determine|select|choose|pick|identify|verify|check)"
+    r"(?: and [a-z]+)? (?:the|our|my|your) (?:[a-z]+ ){0,2}",
     re.IGNORECASE,
 )
 _COMMA = re.compile(r"\s?\$?\s?(?:,|;|\band\b|, and\b)\s?\$?\s?")

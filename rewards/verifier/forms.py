@@ -23,7 +23,8 @@ _HEADING = re.compile(  # every repetition is bounded, to limit backtracking
     r"^[ \t]{0,4}(?:#{1,6}[ \t]{0,3})?[*_]{0,3}(?:the )?(?:final )?answer[*_]{0,3}:?[*_]{0,3}"
     r"[ \t]{0,4}$"
     r"|^[ \t]{0,4}#{4}(?!#)(?=[ \t]{0,4}[^#\s])"
-    r"|^[ \t]{0,4}#{1,6}[ \t]{0,3}(?:final )?answer\b[ \t]{0,3}[:.]?",
+    r"|^[ \t]{0,4}#{1,6}[ \t]{0,3}(?:final )?answer\b[ \t]{0,3}[:.]?"
+    r"(?! ?(?:choices?|options?|explanation|key|analysis|check|verification|format)\b)",
     re.IGNORECASE | re.MULTILINE,
 )
 _IN_OTHER_LANGUAGES = (
@@ -42,7 +43,7 @@ _LINE = re.compile(
     r"|(?:答案|选项|选择)(?:应该|应)?[是为选]{1,2}[ \t]{0,3}:?[ \t]{0,3}|答案[ \t]{0,3}:?[ \t]{0,3}"
     r"|(?:选项|选择)[ \t]{0,3}:[ \t]{0,3}"
     r"|选项[ \t]{0,3}(?=[(]?[A-Z][)]?[ \t]{0,3}[是为]?正确)"
-    r"|(?:^|[故应以此])选[ \t]{0,3}:?[ \t]{0,3}(?=[(]?[A-H](?![\w]))"
+    r"|(?:^|[故应以此])选择?[ \t]{0,3}:?[ \t]{0,3}(?=[(]?[A-H](?![\w]))"
     rf"|^[ \t*_#]{{0,6}}(?:{_IN_OTHER_LANGUAGES})[ \t*_]{{0,4}}:[ \t]{{0,3}}[*_`]{{0,4}}",
     re.IGNORECASE | re.MULTILINE,
 )
@@ -89,7 +90,9 @@ _END_TOKEN = re.compile(
 )
 _BOX_TOKENS = re.compile(r"<\|begin_of_box\|>([^\n]{0,300}?)<\|end_of_box\|>")
 _BOX = re.compile(r"\\(?:boxed|fbox|framebox)[ \t]*\{")
-_EMPHASIS = re.compile(r"(?<![\w)\]])\*\*|\*\*(?![\w(\[\\])")  # bold, not a power
+_EMPHASIS = re.compile(  # bold, not a power
+    r"(?<![\w)\]])\*\*|\*\*(?![\w(\[\\])|</?(?:b|i|u|em|strong|mark)>", re.IGNORECASE
+)
 _HOPE = re.compile(r"\s*I hope (?:it|this|that) is correct\.?$", re.IGNORECASE)
 _CHINESE_VERDICT = re.compile(r"(?<=[A-Za-z0-9)])\s?[是为]?正确.{0,20}$")
 _MARKS = " \t\n*_`✓✔✅☑"

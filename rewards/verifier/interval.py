@@ -23,6 +23,10 @@ _UNION = re.compile(r"∪|\bor\b|\bU\b")
 _BOTH = re.compile(r"\band\b|∧")
 _SUCH_THAT = re.compile(r"\{\s*[a-zA-Z]\s*(?:∈\s*\{?R\}?\s*)?[|:]\s*(.+)\}")
 _EVERYTHING = frozenset(("r", "{r}", "all real numbers", "all reals", "{all real numbers}"))
+_LEFT_OUT = re.compile(  # x ≠ 0   R - {0, 1}   all real numbers except 2
+    r"(?:[a-zA-Z]\s*≠|(?:\{?R\}?|all real(?: number)?s),?\s*(?:[-\\∖]|except(?: for)?|but)"
+    r"(?:\s*[a-zA-Z]\s*=)?)\s*([^<>]{1,60})"
+)
 
 
 class Interval(NamedTuple):
@@ -43,6 +47,8 @@ def read_interval(text: str, answer: Answer) -> tuple[Interval, ...] | None:
     if _MEMBER.sub("", plain_text).casefold() in _EVERYTHING:
         return (Interval(None, False, None, False),)
     plain_text = _MEMBER.sub("", plain_text)
+    if left_out := _LEFT_OUT.fullmatch(plain_text):
+        return _all_but(left_out[1])
     parts = _UNION.split(plain_text)
     intervals: list[Interval] = []
     for part in parts[: PARTS + 1]:
@@ -84,6 +90,17 @@ def _same_end(reference: Value, predicted: Value) -> bool:
 
 def _zero() -> Value:
     return evaluate(parse("0"))
+
+
+def _all_but(points: str) -> tuple[Interval, ...] | None:
+    """The intervals between some numbers, such as ``{0, 1}``, and beyond them; None if unread."""
+    names = r"(?:,|\band\b)(?:\s*[a-zA-Z]\s*[=≠])?"
+    ends = [_end(point, "") for point in re.split(names, points.strip(" {}"))]
+    values = sorted((end[0] for end in ends if end and end[0] is not None), key=decimal)
+    if len(values) < len(ends):
+        return None
+    lows, highs = (None, *values), (*values, None)
+    return tuple(Interval(low, False, high, False) for low, high in zip(lows, highs, strict=True))
 
 
 def _bracketed(part: str) -> Interval | None:

@@ -15,7 +15,7 @@ from mstar.rewards.verifier.text import read_text, same_text
 
 LONGEST, ITEMS = 2_000, 200  # characters; items
 _OPENING, _CLOSING = "([{", ")]}"
-_NAME = re.compile(r"\s*([a-zA-Z](?:_\{?\w{1,3}\}?)?)\s*=\s*(?!=)")
+_NAME = re.compile(r"\s*(∠?[a-zA-Z]{1,3}(?:_\{?\w{1,3}\}?)?)\s*=\s*(?!=)")
 _HEDGE = re.compile(r"[?]|\b(?:or|maybe|perhaps|either|not|any)\b", re.IGNORECASE)
 _DENIED = re.compile(r"\b(?:not|maybe|perhaps|possibly|probably|could|might|opposite)\b", re.I)
 _SOLUTIONS = re.compile(
@@ -26,11 +26,15 @@ _NUMBERS = re.compile(r"-?[\d./]{1,20}(?:,? or -?[\d./]{1,20}){1,7}")
 _LABEL = re.compile(
     r"^[A-Z](?=\()|^[a-zA-Z][a-zA-Z ]{0,40}[:=]\s*(?=[(\[{])|^(?:they|these|the [a-z]+) are:? "
     r"|^[a-zA-Z]\s?∈\s?(?=[(\[{])|^\([a-zA-Z](?:, ?[a-zA-Z]){1,3}\)\s?=\s?|^the list is:? "
-    r"|^(?:[a-zA-Z]{2,20} ){1,6}(?=\([^a-zA-Z])",
+    r"|^(?:[a-zA-Z]{2,20} ){1,6}(?=\([^a-zA-Z])"
+    r"|^(?:the )?(?:correct )?(?:options|choices|statements|answers)(?: are)?:? (?=\(?[A-H]\b)",
     re.I,
 )
+_OPTIONS = re.compile(r"[A-H]{2,8}")  # AC
 _JOINING_WORD = re.compile(r"\s*\{\s*(and|or|,|;)\s*\}\s*")
-_NO_ITEMS = frozenset(("{}", "[]", "()", "\\{\\}", "\\emptyset", "\\varnothing", "∅", "emptyset"))
+_NO_ITEMS = frozenset(
+    ("{}", "[]", "()", "\\{\\}", "\\emptyset", "\\varnothing", "∅", "emptyset", "nosolution")
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +55,7 @@ def read_sequence(text: str, answer: Answer) -> Sequence | None:
     """The items of a list, set or tuple; None if the text hedges or is too long."""
     if len(text) > LONGEST or BIDI.search(text):
         return None
-    if text.replace(" ", "").strip("$.") in _NO_ITEMS:
+    if text.replace(" ", "").strip("$.").casefold().removesuffix("s") in _NO_ITEMS:
         return Sequence("", ())
     plain_text = _JOINING_WORD.sub(_spaced, plain(text).rstrip(" .")).replace("&", "and")
     if _DENIED.search(plain_text):
@@ -83,6 +87,8 @@ def read_sequence(text: str, answer: Answer) -> Sequence | None:
         )
         if marks != (" ",) or re.fullmatch(r"[-+\d./\s]+|(?:[a-zA-Z] +)+[a-zA-Z]", plain_text)
     )
+    if _OPTIONS.fullmatch(plain_text):
+        splits[tuple(plain_text)] = None
     readable = tuple(split for split in splits if all(split) and len(split) <= ITEMS)
     return Sequence(brackets, readable) if readable or not plain_text else None
 

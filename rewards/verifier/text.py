@@ -27,11 +27,14 @@ from mstar.rewards.verifier.parsing.vocabulary import (
 Words = tuple[str, ...]
 
 _LONGEST = 2_000  # characters of a text that are read
-_DOTTED = re.compile(r"\b(?:[a-zA-Z]\.){2,}")
+_DOTTED = re.compile(r"\b[a-zA-Z]\.(?:\s?[a-zA-Z]\.)+")
 _RATIO = re.compile(r"(?<=\d)\s*:\s*(?=\d)")
 _PREPOSITION = re.compile(r"^(?:in|on|at|by)\s+(?=\S)", re.IGNORECASE)
-_TOKEN = re.compile(r"\d+(?:st|nd|rd|th)\b|-?\d[\d.,:]*\d|-?\d|[^\W\d_]+|[%$€£+*/=<>≠°^√π∞±]")
-_ARTICLE = re.compile(r"^\"?(?:a|an|the)\s+(?=[^\s(\[])")
+_TOKEN = re.compile(
+    r"\d+(?:st|nd|rd|th)\b|-?\d[\d.,:]*\d|-?\d|[^\W\d_]+|[%$€£+*/=<>≠°^√π∞±]"
+    r"|(?<![\w)-])-(?=[√π∞(\\]|[^\W\d_]\b)"  # a sign: "-x", not a dash: "x-axis"
+)
+_ARTICLE = re.compile(r"^\"?(?:a|an|the)\s+(?=[^\s(\[=≠<>+*/^-])")
 _IS = re.compile(r"(?:^|\s)(?:is|was|are|were|equals)(?: called| named)?\s|:\s")
 
 _OPTION = re.compile(r"(?:\([a-z]\)|\b[a-z][).:]) ?(yes|no|true|false)\b", re.IGNORECASE)
@@ -59,10 +62,9 @@ def words(text: str) -> Words:
     >>> words("twenty-one")
     ('21',)
     """
-    composed = unicodedata.normalize("NFD", text[:_LONGEST])
-    bare = plain("".join(sign for sign in composed if not unicodedata.combining(sign)))
+    bare = plain(_without_accents(text[:_LONGEST]))
     bare = bare.replace("{", "").replace("}", "").replace("'", "").replace("&", " and ")
-    bare = _DOTTED.sub(lambda tokens: tokens[0].replace(".", ""), bare)
+    bare = _DOTTED.sub(lambda letters: re.sub(r"[.\s]", "", letters[0]), bare)
     bare = _RATIO.sub(":", bare.strip(" *.").casefold())
     bare = _ARTICLE.sub("", bare)
     tokens = [ALIASES.get(token, token) for token in _TOKEN.findall(bare)]
@@ -70,6 +72,14 @@ def words(text: str) -> Words:
         number_words(" ".join(tokens)) if tokens and set(tokens) <= NUMBER_WORDS | {"and"} else None
     )
     return (str(spoken),) if spoken is not None else tuple(tokens)
+
+
+def _without_accents(text: str) -> str:
+    """Letters without accents; a sign such as ``≠`` stays what it is."""
+    if text.isascii():
+        return text
+    composed = unicodedata.normalize("NFC", text)
+    return "".join(unicodedata.normalize("NFD", c)[0] if c.isalpha() else c for c in composed)
 
 
 def essence(tokens: Words) -> Words:

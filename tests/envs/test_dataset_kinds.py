@@ -128,6 +128,28 @@ def test_several_right_options_are_a_set() -> None:
         ("E2", "text", "E2", None),
         ("U-235", "text", "U-235", None),
         ("7 hundredths", "text", "7 hundredths", None),
+        (r"(-\infty,3)\cup(5,\infty)", "interval", r"(-\infty,3)\cup(5,\infty)", None),
+        ("(-inf, -2] U [2, inf)", "interval", "(-inf, -2] U [2, inf)", None),
+        (r"-2 < x \le 5", "interval", r"-2 < x \le 5", None),
+        ("x<-1 or x>3", "interval", "x<-1 or x>3", None),
+        (r"x\in(2,3]", "interval", r"x\in(2,3]", None),
+        ("x=2, y=3", "tuple", "x=2, y=3", None),
+        ("A(1,2)", "tuple", "A(1,2)", None),
+        (r"x=\pm 2", "set", "2, -2", None),
+        ("5±√3", "set", "5+√3, 5-√3", None),
+        ("A and C", "set", "A, C", None),
+        ("∅", "set", "∅", None),
+        (r"\dfrac{3}{4}", "expression", r"\dfrac{3}{4}", None),
+        (r"2^{10}", "expression", r"2^{10}", None),
+        (r"\log_2 5", "expression", r"\log_2 5", None),
+        ("3.0E8 m/s", "number", "3.0E8", "m/s"),
+        (r"32,\! 349", "number", "32,349", None),
+        ("25¢", "number", "25", "¢"),
+        ("1990s", "text", "1990s", None),
+        ("half past 3", "time", "half past 3", None),
+        ("1 hour 30 minutes", "duration", "1 hour 30 minutes", None),
+        ("50 percent", "percent", "50 percent", None),
+        ("May 2023", "date", "May 2023", None),
     ],
 )
 def test_a_gold_has_the_type_that_a_reader_gives_it(
@@ -147,6 +169,25 @@ def test_the_question_decides_on_equations_and_on_order() -> None:
     assert infer_answer("y = -3", question="Find the equation of the line.").type == "equation"
     assert infer_answer("y = -3", question="Find y.").type == "number"
     assert infer_answer("3, 1, 2", question="Sort them.").type == "list"
+    assert infer_answer("3, 1", question="What are the coordinates of P?").type == "tuple"
+    assert infer_answer("(2,3)", question="On which interval is it decreasing?").type == "interval"
+    assert infer_answer("(2,3)", question="Where do they cross?").type == "tuple"
+
+
+@pytest.mark.parametrize(
+    ("gold", "question", "unit"),
+    [
+        ("50", "What percentage of the bars is red?", "%"),
+        ("12.5", "By how many percent did it rise?", "%"),
+        ("0.5", "What percentage is it?", None),  # or the fraction
+        ("5", "By how many percentage points did it rise?", None),
+        ("6", "How many countries have a percentage above 20?", None),
+    ],
+)
+def test_a_number_that_a_question_asks_in_per_cent_has_that_unit(
+    gold: str, question: str, unit: str | None
+) -> None:
+    assert infer_answer(gold, question=question).unit == unit
 
 
 def test_columns_on_the_answer_are_used() -> None:

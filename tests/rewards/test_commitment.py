@@ -338,6 +338,55 @@ KINDS: dict[str, tuple[list[tuple[Answer, str]], list[tuple[Answer, str]]]] = {
             (SEVEN, "Answer: 7 because"),
         ],
     ),
+    "a sign and a struck-through sign are part of the answer": (
+        [
+            (one("text", r"\infty"), "Answer: infinity"),
+            (one("text", r"a \neq 0"), "Answer: a≠0"),
+            (one("text", "the x-axis"), "Answer: x axis"),
+            (one("text", "E. B. White"), "Answer: E.B. White"),
+            (one("number", "27518"), r"\boxed{27,\! 518}"),
+            (SEVEN, "Answer: <b>7</b>"),
+        ],
+        [
+            (one("text", r"\infty"), r"Answer: -\infty"),
+            (one("text", "x"), "Answer: -x"),
+            (one("text", "a≠0"), "Answer: a=0"),
+            (SEVEN, "Answer: 7ish"),
+            (SEVEN, "Answer: 7, I guess"),
+        ],
+    ),
+    "points that an interval leaves out, and sets written without commas": (
+        [
+            (one("interval", r"(-\infty,0)\cup(0,\infty)"), r"x \neq 0"),
+            (one("interval", r"\mathbb{R}\setminus\{0,1\}"), "x≠0 and x≠1"),
+            (one("interval", "x ≠ 2"), "all real numbers except 2"),
+            (one("interval", "x >= 3"), "Answer: x≧3"),
+            (one("set", "A, C"), "Answer: CA"),
+            (one("set", "A, C"), "Options A and C"),
+            (one("set", "∅"), "Answer: no solution"),
+            (one("tuple", "AB=5, CD=9"), "Answer: CD=9, AB=5"),
+        ],
+        [
+            (one("interval", r"\mathbb{R}\setminus\{0,1\}"), r"x \neq 0"),
+            (one("interval", "x ≠ 2"), "x = 2"),
+            (one("set", "A, C"), "Answer: ABC"),
+            (one("tuple", "AB=5, CD=9"), "Answer: AB=9, CD=5"),
+        ],
+    ),
+    "titles of steps, other possibilities and cases": (
+        [
+            (TEAL, "To find the answer: compare.\nThe answer is A."),
+            (TEAL, "### Answer choices\nA) teal B) pink\n### Answer\nA"),
+            (TEAL, "所以选择A。"),
+            (SEVEN, "If we add 3 and 4 we get 7, so the answer is 7."),
+            (SEVEN, "The answer is 8... no, 7."),
+        ],
+        [
+            (TEAL, "Answer: A. However, B is also possible."),
+            (TEAL, "In the first case the answer is (A), in the second (B)."),
+            (SEVEN, "I can count 7 for now."),
+        ],
+    ),
 }
 
 

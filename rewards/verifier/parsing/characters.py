@@ -36,9 +36,9 @@ def _table() -> dict[int, str]:
     table |= {ord(c): f" {text} " for c, text in _VULGAR.items()}
     table |= {ord("。"): ". ", ord("、"): ", "}
     table |= {ord(c): "-" for c in "‐‑‒–−﹣"}
-    table |= {ord(c): text for c, text in zip("×⋅·∙÷⁄∕º˚≤≥⩽⩾π𝜋∼≃≅“”‘’′", [
-        "*", "*", "*", "*", "/", "/", "/", "°", "°", "<=", ">=", "<=", ">=", "π", "π", "≈", "≈",
-        "≈", '"', '"', "'", "'", "'"], strict=True)}  # fmt: skip
+    table |= {ord(c): text for c, text in zip("×⋅·∙÷⁄∕º˚≤≥⩽⩾≦≧π𝜋∼≃≅“”‘’′", [
+        "*", "*", "*", "*", "/", "/", "/", "°", "°", "<=", ">=", "<=", ">=", "<=", ">=",
+        "π", "π", "≈", "≈", "≈", '"', '"', "'", "'", "'"], strict=True)}  # fmt: skip
     return table
 
 

@@ -13,6 +13,10 @@ from mstar.rewards.verifier.parsing.vocabulary import listed
 LONGEST_REASON = 300  # characters
 READ = 4_000  # characters after an answer in which it can be taken back
 _OPENS = r"(?:^|[.!?;:\n)\]}>*$]|[-,—]\s?)[\s*_\"'(-]{0,4}"  # the start of a sentence
+_ANOTHER_POSSIBLE = (
+    r"(?:but|however|though|or),? (?:[a-zA-Z\d.]+ ){1,4}(?:is|are|may be|might be|could be)"
+    r" (?:also |equally )?(?:possible|plausible|right|correct)\b"
+)
 _TAKES_BACK = re.compile(
     _OPENS + r"(?:(?:oh,? |but |no,? |hold on,? )?wait\b(?! (?:for|time))"
     r"|h+m+\b|actually\b|oops\b|correction\b|scratch that\b|hold on\b|never ?mind\b|strike that\b"
@@ -30,7 +34,9 @@ _TAKES_BACK = re.compile(
     r"|(?:i think |i believe |i see )?i (?:have |just |now |then |may have |might have )?"
     r"(?:made a mistake|made an error|miscounted|misread|misjudged"
     r"|miscalculated|forgot|missed|overlooked|was wrong|take (?:it|that) back|change my)"
-    r"|(?:but |however,? |though,? |or |then again,? )(?:maybe |perhaps )?(?:it|that|this|i|we"
+    r"|"
+    + _ANOTHER_POSSIBLE
+    + r"|(?:but |however,? |though,? |or |then again,? )(?:maybe |perhaps )?(?:it|that|this|i|we"
     r"|the (?:right |correct |real )?answer)(?:'s| is)?"
     r" (?:also |well )?(?:may|might|could|possibly|probably|am not|not sure)\b"
     r"|(?:but|or) (?:maybe|perhaps|possibly|rather|actually)\b"
@@ -46,7 +52,7 @@ _OR_ELSE = re.compile(
     re.IGNORECASE,
 )
 _EVADES = re.compile(
-    r"\b(?:the (?:opposite|contrary|reverse) of"
+    r"\b(?:" + _ANOTHER_POSSIBLE + r"|the (?:opposite|contrary|reverse) of"
     r"|(?:anything|everything|all|any(?: \w+)?) (?:but|except)"
     r"|(?:anything|something|everything) (?:else|other)|(?:but|or|though|although)"
     r" (?:it |that |this )?(?:maybe|perhaps|possibly|might|could|may)\b)"
@@ -79,11 +85,13 @@ _DEPENDS = re.compile(
     re.IGNORECASE,
 )
 _CONDITION_FIRST = re.compile(
-    r"[\W_]{0,4}(?:and |but |so |then |or |else,? )?(?:if|unless|otherwise|assuming|suppose"
+    r"[\W_]{0,4}(?:and |but |so |then |or |else,? )?"
+    r"(?:in the (?:first|second|other|one|former|latter) case|if|unless|otherwise|assuming|suppose"
     r"|supposing|in case|else|it depends|that depends|depending|when(?:ever)? (?:it|we|you))\b",
     re.IGNORECASE,
 )
 _IF_THEN = re.compile(r"\bif\b[^.;!?\n]{1,200}\bthen\s?(?:the|my|our|its)?\s*$", re.IGNORECASE)
+_FOLLOWS = re.compile(r",? (?:so|hence|thus|therefore),? (?:the|my|our)\s*$", re.IGNORECASE)
 _LAST_SENTENCE = re.compile(r".*(?:[.!?;]\s|\n)", re.DOTALL)
 _REFUSAL = re.compile(
     r"\b(?:can(?:not|'t|\s?not)|could ?n(?:o|')t|unable to|impossible to|not possible to"
@@ -139,6 +147,8 @@ def takes_back(after: str) -> bool:
 def opens_with_condition(before: str) -> bool:
     """Whether the sentence that a text breaks off in began with ``If ...`` or ``Otherwise``."""
     sentence = _LAST_SENTENCE.sub("", before[-300:])
+    if _FOLLOWS.search(sentence):
+        return False
     return bool(_CONDITION_FIRST.match(sentence) or _IF_THEN.search(sentence))
 
 

@@ -22,7 +22,7 @@ from mstar.rewards.verifier.parsing.vocabulary import (
 
 WORDS = 60  # in the longest sentence that is read
 _SENTENCE_END = re.compile(
-    r"(?<=[a-zA-Z]{2}[.!?;])\s+|(?<=\w[.!?][\"'])\s+|(?<=[^\sa-zA-Z.,;:!?][.!?;])\s+|\n+"
+    r"(?<=[a-zA-Z]{2}[.!?;])\s+|(?<=\w[.!?][\"'])\s+|(?<=[^\sa-zA-Z.,;:!?\\][.!?;])\s+|\n+"
 )
 _ABBREVIATION = re.compile(
     r"(?:^|[\s(])(?:mr|mrs|ms|dr|prof|st|mt|ft|jr|sr|gov|sen|rep|gen|capt|col|lt|sgt|rev|hon|pres"
@@ -54,7 +54,9 @@ _COPULA = re.compile(r"\b(?:is|are|was|were|equals)\b", re.IGNORECASE)
 _NUMBER = re.compile(r"\d[\d.:/]*(?:,\d{3})*")
 _PLAIN_WORD = re.compile(r"[\"'(]?[∠△⊙▱□]?[a-zA-Z][a-zA-Z'-]*[\"')]?[.,;:!]?")
 _OPENING = re.compile(
-    r"\W*(?:first|firstly|at first|initially|originally|step|to begin|to start)\b", re.I
+    r"\W*(?:first|firstly|at first|initially|originally|step|to begin|to start)\b"
+    r"|.*\b(?:for now|at the moment|up to now|until now|thus far|as yet)\b",
+    re.I,
 )
 _GOES_ON = re.compile(  # what is said of the things that were counted
     r",? (?:with|having|have|that|which|who|whose|where|when|after|before|i\.e\.)(?=\s)"

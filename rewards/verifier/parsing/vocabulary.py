@@ -20,7 +20,7 @@ ALIASES = (
     {month[:3]: month for month in MONTHS}
     | {day[:3]: day for day in WEEKDAYS}
     | {"sept": "september", "tues": "tuesday", "thur": "thursday", "thurs": "thursday"}
-    | {"grey": "gray", "colour": "color"}
+    | {"grey": "gray", "colour": "color", "infinity": "∞"}
     | dict(zip(ORDINALS, _PLACES.split(), strict=False))
 )
 # Generic nouns that add nothing to an answer.
@@ -32,7 +32,7 @@ REFUSED = listed(
     least most than under over above below almost nearly maybe perhaps possibly probably might could
     wrong anything incorrect except without unless if unknown more less fewer up else and plus minus
     far yet twice thrice double triple root times divided squared cubed factorial modulo mod to
-    through versus vs impossible too"""
+    through versus vs impossible too ish odd guess guessing unsure"""
 )
 # Of these, the ones that leave a whole sentence open wherever they stand in it.
 DENYING = listed(
