@@ -51,6 +51,7 @@ PATTERNS: tuple[tuple[AnswerType, re.Pattern[str]], ...] = (  # the first that m
     ("number", re.compile(r"[-+\u2212]?\d[\d,.]*\s(?:thousand|million|billion|trillion)", re.I)),
     ("number", re.compile(r"[-+\u2212]?\d[\d,.]*\s?(?:[MB]|bn|mn)")),
     ("percent", re.compile(r"[-+\u2212]?\d[\d,]*(?:\.\d+)?\s*(?:%|percent|per cent)", re.I)),
+    ("text", re.compile(r"(?:19|20)\d\d/\d\d")),  # a season
     ("fraction", re.compile(r"[-+\u2212]?(?:\d{1,9}\s+)?\d{1,9}\s*/\s*\d{1,9}")),
     ("time", re.compile(r"\d{1,2}:[0-5]\d(?::[0-5]\d)?\s*(?:[ap]\.?m\.?)?", re.I)),
     ("time", re.compile(r"\d{1,2}\s*[ap]\.?m\.?|noon|midnight", re.I)),
@@ -79,6 +80,8 @@ ON_NUMBER_LINE = re.compile(  # signs that an interval or an inequality has, and
     r"|\A\[[^\[\]]*\)\Z|\A\([^()]*\]\Z|\A[a-z]\s*(?:\\in\b|∈)"
 )
 ABOUT_INTERVALS = re.compile(r"\b(?:domain|range|intervals?|inequalit\w+)\b", re.I)
+ABOUT_YEARS = re.compile(r"\b(?:years?|when)\b", re.I)
+WHICH = re.compile(r"\b(?:which|who|whose)\b", re.I)  # asks for things, not for a list of values
 ASKS_PERCENT = re.compile(  # of 50, it is 50 %
     r"\b(?:(?:what|which|how many)|(?:find|calculate|determine|compute|estimate) the"
     r"|what(?:'s| is| was| are| were| will be)(?: the)?(?: \w+){0,2})"
@@ -125,29 +128,26 @@ def infer_answer(
         return Answer("yes_no", ("no", "yes")[int(text)])
     if declared == "text":
         return Answer("text", text.strip())
-    written = plain_math(text)
-    value, written_unit = value_and_unit(written, question)
-    numeric = is_number(value)
-    if declared is None or (declared == "chart_number" and not numeric):
+    value, written_unit = value_and_unit(plain_math(text), question)
+    if declared is None or (declared == "chart_number" and not is_number(value)):
         answer_type = _infer_type(value, written_unit, question)
+        tolerance = None if declared and answer_type == "fraction" else tolerance
+        declared = None
     elif declared == "chart_number" and _is_year(value, question):
         answer_type = "year"
     else:
         answer_type = declared
         if declared not in WITH_TOLERANCE:
             value = text.strip()
-    if answer_type == "set" and declared is None and not value.startswith(("{", "\\{")):
-        value = ", ".join(items_of(value, question))
-    if answer_type == "expression" and declared is None:
-        value = _without_unit(value)
+    if declared is None:
+        value = _in_plain_form(value, answer_type, question)
     tolerance = tolerance if answer_type in WITH_TOLERANCE else None
     if answer_type in WITH_TOLERANCE - {"percent"}:
         unit = unit or written_unit
     if answer_type == "number" and unit is None and _asks_percent(question, value):
         unit = "%"
     answer = Answer(answer_type, value, unit=unit, tolerance=tolerance)
-    plain_number = answer_type == "number" and PLAIN_NUMBER.fullmatch(value)
-    if plain_number or declared == "chart_number":
+    if answer_type in ("number", "chart_number", "year") and PLAIN_NUMBER.fullmatch(value):
         return answer
     if COMPARATORS[answer_type].read(value, answer) is not None:
         return answer
@@ -175,9 +175,21 @@ def _infer_type(value: str, unit: str | None, question: str) -> AnswerType:
         if COMPARATORS["interval"].read(value, interval) is not None:
             return "interval"
     named = next((name for name, pattern in PATTERNS if pattern.fullmatch(value)), None)
+    if named == "fraction" and ABOUT_YEARS.search(question):
+        return "text"
+    if named == "list" and WHICH.search(question) and not IN_ORDER.search(question):
+        inside = items_of(value[1:-1], question)
+        return "set" if len(set(inside)) == len(inside) > 1 else "list"
     if named == "time" and re.search(r"\bratio\b|:", question, re.I):
         return "time" if "ratio" not in question.lower() else "text"
     return named or ("expression" if _is_polynomial(value) else "text")
+
+
+def _in_plain_form(value: str, answer_type: AnswerType, question: str) -> str:
+    """A set as its items between commas, and an expression without its unit."""
+    if answer_type == "set" and not value.startswith(("{", "\\{")):
+        return ", ".join(items_of(value, question))
+    return _without_unit(value) if answer_type == "expression" else value
 
 
 def _without_unit(expression: str) -> str:
@@ -213,4 +225,4 @@ def _asks_percent(question: str, value: str) -> bool:
 
 def _is_year(value: str, question: str) -> bool:
     in_range = value.isascii() and value.isdigit() and 1000 <= int(value[:5]) <= 2100
-    return in_range and re.search(r"\b(?:year|when)\b", question, re.I) is not None
+    return in_range and ABOUT_YEARS.search(question) is not None

@@ -186,13 +186,15 @@ def clean_question(text: str, images: int, numbers: Iterator[int]) -> PlacedText
     kept, position, marks = "", 0, list(PLACEHOLDER.finditer(text))
     several = _are_several(text, images)
     places: dict[int, Span] = {}
+    edges = [0, *(edge for mark in marks for edge in mark.span()), len(text)]
+    between = zip(edges[::2], edges[1::2], strict=True)
+    last_words = max((end for start, end in between if text[start:end].strip()), default=0)
     for mark in marks:
         kept += text[position : mark.start()]
         position, start = mark.end(), len(kept)
         number = _number(mark, numbers)
         at_start = not kept.strip() and not re.match(r"[ \t]*[a-z]", text[position:])
-        rest = PLACEHOLDER.sub("", text[position:]).strip()
-        at_end = not rest and not re.search(r"[\w,;]\s?\Z", kept.rstrip(" \t"))
+        at_end = position >= last_words and not re.search(r"[\w,;]\s?\Z", kept.rstrip(" \t"))
         if not (at_start or at_end):
             kept += _name(number, several)
         if number <= images:

@@ -35,6 +35,8 @@ class FieldMap:
         type: an answer type for all rows, or the column that names it; None infers it.
         unit: the column with the unit of the answer.
         tolerance: relative tolerance of numbers, or the column with it.
+        absolute_tolerance: the column with the largest difference that is still right, for sets
+            that give it in place of a relative tolerance.
         precision: the column with the number of decimals of a numerical answer.
         multiple: the column that is true where the answer lists several right values, all of which
             are asked for.
@@ -54,6 +56,7 @@ class FieldMap:
     type: str | None = None
     unit: str | None = None
     tolerance: str | float | None = None
+    absolute_tolerance: str | None = None
     precision: str | None = None
     multiple: str | None = None
     id: str | None = None

@@ -29,6 +29,7 @@ from mstar.envs.datasets.options import (
     with_options,
 )
 from mstar.envs.datasets.readers import RawRow, split_from_name
+from mstar.envs.datasets.written_answers import items_of, plain_math
 from mstar.envs.problem import Span, Split
 from mstar.envs.spaces import LONGEST_PROMPT
 from mstar.rewards.base import Answer, AnswerType
@@ -156,7 +157,7 @@ def parse_row(
         choices=choices,
         type=declared,
         unit=_cell_text(row, fields.unit) or None,
-        tolerance=_tolerance(row, fields.tolerance),
+        tolerance=_tolerance(row, fields, answer),
         split=split_from_name(_cell_text(row, fields.split) if fields.split else row.split),
         topic=_cell_text(row, fields.topic)[:LONGEST_NAME],
         caption=_cell_text(row, fields.caption),
@@ -216,9 +217,12 @@ def _type_and_answer(row: RawRow, fields: FieldMap) -> tuple[AnswerType | None, 
     cell = look_up(row.cells, fields.answer) if fields.answer else None
     list_is_one_answer = declared in ("list", "set", "tuple")
     if _is_true(row, fields.multiple):  # its parts may have the declared type, not the whole
-        declared = "set" if declared not in ("list", "tuple") else declared
         cell = ", ".join(map(as_text, cell)) if isinstance(cell, list) else cell
+        one_point = declared == "tuple" and len(items_of(plain_math(as_text(cell)), "")) < 2
+        declared = declared if declared == "list" or one_point else "set"
         list_is_one_answer = False
+    elif list_is_one_answer and isinstance(cell, list) and len(cell) == 1:
+        cell = cell[0]
     return declared, answer_text(_rounded(cell, row, fields.precision), list_is_one_answer)
 
 
@@ -257,12 +261,23 @@ def _rounded(value: Any, row: RawRow, column: str | None) -> Any:
     return written if math.isclose(float(written), value) else value
 
 
-def _tolerance(row: RawRow, column: str | float | None) -> float | None:
+def _tolerance(row: RawRow, fields: FieldMap, answer: str) -> float | None:
+    """The relative tolerance of an answer; None if it has none."""
+    column = fields.tolerance
     value = look_up(row.cells, column) if isinstance(column, str) else column
-    if value is None:
-        return None
+    if value is not None:
+        return _checked_tolerance(value)
+    difference = _cell_text(row, fields.absolute_tolerance)
     try:
-        tolerance = float(value)
+        size = abs(float(plain_math(answer).replace(",", "")))
+    except ValueError:
+        return None  # not a number, so the difference says nothing
+    return _checked_tolerance(difference, size) if difference and size else None
+
+
+def _checked_tolerance(value: Any, size: float = 1) -> float:
+    try:
+        tolerance = float(value) / size
     except (TypeError, ValueError):
         raise ValueError(f"the tolerance {value!r} is not a number") from None
     if not 0 <= tolerance < 1:

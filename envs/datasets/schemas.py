@@ -287,6 +287,7 @@ SCHEMAS: dict[str, Schema] = {
         answer="final_answer",
         type="answer_type",
         multiple="is_multiple_answer",
+        absolute_tolerance="error",
         unit="unit",
         id="id",
         topic="subfield",

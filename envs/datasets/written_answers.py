@@ -17,9 +17,10 @@ NO_UNITS = {  # after a number, these words change it
 }  # fmt: skip
 NUMBER = re.compile(r"[-+\u2212]?(?:\d{1,3}(?:,\d{3})+|\d+)?(?:\.\d*)?(?:[eE][-+]?\d{1,3})?")
 # A number or an exact constant, such as 9.4 or \frac{25 \pi}{4}, and the text after it.
-CONSTANT = (
-    r"[-+\u2212]?(?:\d[\d,]*(?:\.\d*)?(?:[eE][-+]?\d{1,3}(?!\w))?|\.\d+|\\[dt]?frac\{[^{}a-zA-Z]*(?:\\(?:pi|sqrt)[^a-zA-Z]*)?\}"
-    r"\{[^{}a-zA-Z]*\}|\\?sqrt\{[^{}a-zA-Z]*\}|\\pi(?![a-zA-Z])|√\d+|π|[-+*/(){}^ ])+"
+CONSTANT = (  # no digit is left for a second try, which would take for ever in a long list
+    r"[-+\u2212]?(?:\d[\d,]*+(?:\.\d*+)?(?:[eE][-+]?\d{1,3}(?!\w))?|\.\d++"
+    r"|\\[dt]?frac\{[^{}a-zA-Z]*(?:\\(?:pi|sqrt)[^a-zA-Z]*)?\}\{[^{}a-zA-Z]*\}"
+    r"|\\?sqrt\{[^{}a-zA-Z]*\}|\\pi(?![a-zA-Z])|√\d++|π|[-+*/(){}^ ])+"
 )
 CONSTANT_AND_UNIT = re.compile(
     rf"({CONSTANT}?)[ ~]*([A-Za-z°Ω¢€£\u4e00-\u9fff][^=<>,;]{{0,30}}|°.?|)"

@@ -50,7 +50,7 @@ _COMMAND = re.compile(r"\\([a-zA-Z]+)")
 _VALUE = re.compile(  # one value, or one of each name
     r"\s*(?:[a-zA-Z](?:\([a-zA-Z]\))?|\([a-zA-Z](?: ?, ?[a-zA-Z]){1,3}\))\s*=\s*([-+\d\s.,/()]+)"
 )
-_LABEL = re.compile(r"^\s*[a-zA-Z](?:_\{?\w{1,8}\}?|'|\([a-zA-Z]\))?\s*=\s*(?!=)")
+_LABEL = re.compile(r"^\s*[a-zA-Z](?:_\{?\\?\w{1,8} {0,2}\}?|'|\([a-zA-Z]\))?\s*=\s*(?!=)")
 
 
 @dataclass(frozen=True, slots=True)

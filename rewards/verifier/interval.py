@@ -19,6 +19,7 @@ LONGEST, PARTS = 400, 8  # characters; intervals in a union
 _MEMBER = re.compile(r"^[a-zA-Zα-ω]\s*(?:∈|=|:|\bin\b)\s*(?=[(\[\]]|\{?R\b)")
 _RELATION = re.compile(r"<=|>=|<|>")
 _TURNED = str.maketrans("<>", "><")
+_SINGLE = re.compile(r"\{([^{},]+)\}|[a-zA-Z]\s*=\s*([^=<>]+)")
 _UNION = re.compile(r"∪|\bor\b|\bU\b")
 _BOTH = re.compile(r"\band\b|∧")
 _SUCH_THAT = re.compile(r"\{\s*[a-zA-Z]\s*(?:∈\s*\{?R\}?\s*)?[|:]\s*(.+)\}")
@@ -52,7 +53,8 @@ def read_interval(text: str, answer: Answer) -> tuple[Interval, ...] | None:
     parts = _UNION.split(plain_text)
     intervals: list[Interval] = []
     for part in parts[: PARTS + 1]:
-        interval = _bracketed(part.strip()) or _related(part.strip()) or _overlap(part)
+        single = _point(part.strip()) if len(parts) > 1 else None
+        interval = single or _bracketed(part.strip()) or _related(part.strip()) or _overlap(part)
         if interval is None:
             return None
         intervals.append(interval)
@@ -101,6 +103,13 @@ def _all_but(points: str) -> tuple[Interval, ...] | None:
         return None
     lows, highs = (None, *values), (*values, None)
     return tuple(Interval(low, False, high, False) for low, high in zip(lows, highs, strict=True))
+
+
+def _point(part: str) -> Interval | None:
+    """A single number of a union, as in ``(1, 2) ∪ {3}`` or ``x < 2 or x = 3``."""
+    found = _SINGLE.fullmatch(part)
+    point = _end(found[1] or found[2], "") if found else None
+    return Interval(point[0], True, point[0], True) if point else None
 
 
 def _bracketed(part: str) -> Interval | None:

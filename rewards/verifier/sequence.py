@@ -24,7 +24,8 @@ _SOLUTIONS = re.compile(
 _SIGN = re.compile(r"\s*±\s*")
 _NUMBERS = re.compile(r"-?[\d./]{1,20}(?:,? or -?[\d./]{1,20}){1,7}")
 _LABEL = re.compile(
-    r"^[A-Z](?=\()|^[a-zA-Z][a-zA-Z ]{0,40}[:=]\s*(?=[(\[{])|^(?:they|these|the [a-z]+) are:? "
+    r"^[A-Z](?=\([^()]*,)|^[a-zA-Z][a-zA-Z ]{0,40}[:=]\s*(?=[(\[{])"
+    r"|^(?:they|these|the [a-z]+) are:? "
     r"|^[a-zA-Z]\s?∈\s?(?=[(\[{])|^\([a-zA-Z](?:, ?[a-zA-Z]){1,3}\)\s?=\s?|^the list is:? "
     r"|^(?:[a-zA-Z]{2,20} ){1,6}(?=\([^a-zA-Z])"
     r"|^(?:the )?(?:correct )?(?:options|choices|statements|answers)(?: are)?:? (?=\(?[A-H]\b)",
