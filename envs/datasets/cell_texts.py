@@ -17,6 +17,7 @@ LONGEST_ANSWER_TEXT = 2_000  # characters
 # <image>  <|image_1|>  <img_3362>  <img>1.png</img>  <img src="1.png">  [IMG]  ![](1.png)
 PLACEHOLDER = re.compile(
     r"<\|vision_start\|>\s*(?:<\|image_pad\|>)*\s*<\|vision_end\|>"
+    r"|<img>\s*(?:<IMG_CONTEXT>\s*)*</img>|<IMG_CONTEXT>|\(?<image>\./</image>\)?"
     r"|<\|?(?:image|img|imagehere|image_?pad|image_?placeholder|start_of_image)[\s_-]?"
     r"(?P<number>\d{0,6})\|?>(?:(?P<tagged>[^<>\n]{1,300})</(?:img|image)>)?"
     r"|<img\s[^<>]{0,300}?src=[\"']?(?P<source>[^<>\"'\s]{1,300})[^<>]{0,300}>"
@@ -25,6 +26,7 @@ PLACEHOLDER = re.compile(
     re.I,
 )
 MOST_IMAGES = 99  # a larger number in a placeholder is the name of a file
+OTHER_MEDIA = re.compile(r"<\|?(?:video|audio)(?:_?pad|_?placeholder)?\|?>", re.I)
 HINT = re.compile(r"Hint: Please answer[^\n]{0,200}\nQuestion:\s*")  # from MathVista
 LEAD_IN = re.compile(r"\A(?:the\s+)?(?:final\s+|correct\s+)?answer(?:\s+is\b\s*:?|\s*:)\s*", re.I)
 WRAPPED = re.compile(r"\$\$?([^$]+)\$\$?|\\boxed\{(.+)\}|<answer>(.*)</answer>", re.S)
@@ -255,7 +257,9 @@ def _text_of(content: Any) -> str:
         if isinstance(part, dict) and "image" in str(part.get("type", "")):
             texts.append("<image>")
         elif isinstance(part, dict):
-            texts.append(as_text(part.get("text", part.get("value"))))
+            kind = str(part.get("type", "")).partition("_")[0]
+            is_other = kind in ("video", "audio")
+            texts.append(f"<{kind}>" if is_other else as_text(part.get("text", part.get("value"))))
         else:
             texts.append(as_text(part))
     return "\n".join(text for text in texts if text)
@@ -263,8 +267,8 @@ def _text_of(content: Any) -> str:
 
 def _roles_and_contents(item: dict[str, Any]) -> list[tuple[Any, Any]]:
     """Roles and contents of an item of a conversation, in any of its three formats."""
-    if "user" in item and "assistant" in item:
-        return [("user", item["user"]), ("assistant", item["assistant"])]
+    if "assistant" in item and (asked := {"user", "human"} & set(item)):
+        return [("user", item[asked.pop()]), ("assistant", item["assistant"])]
     return [(item.get("role", item.get("from")), item.get("content", item.get("value")))]
 
 

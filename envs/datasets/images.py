@@ -248,7 +248,7 @@ def _stored_image(value: Any, row: RawRow) -> StoredImage:
         file = io.BytesIO()
         value.save(file, "PNG")
         return StoredImage(file.getvalue(), name)
-    if isinstance(value, Path):
+    if isinstance(value, Path | int):  # 7 names the file 7.png
         value = str(value)
     if not isinstance(value, str):
         raise ValueError(f"an image must be a path, bytes or a PIL image, got {value!r:.80}")
@@ -370,8 +370,9 @@ def _real_path(folder: str) -> str:
 
 def _from_base64(text: str) -> bytes:
     _, _, body = text.partition(",") if text.startswith("data:") else ("", "", text)
+    body = "".join(body.splitlines()).replace("-", "+").replace("_", "/").rstrip("=")
     try:
-        return base64.b64decode(body, validate=True)
+        return base64.b64decode(body + "=" * (-len(body) % 4), validate=True)
     except (binascii.Error, ValueError):
         raise ValueError(f"image {text[:40]!r}... is neither a path nor base64") from None
 

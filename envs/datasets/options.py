@@ -7,6 +7,7 @@ import json
 import re
 import string
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import product
 from typing import Any, NamedTuple
 
 from mstar.envs.datasets.field_map import AnswerForm
@@ -27,6 +28,7 @@ LETTER = re.compile(r"(?:option\s+)?[(\[（]?([A-Za-z])[)\].:）]?", re.I)
 LETTER_IN_BRACKETS = re.compile(r"[(\[（]([A-Za-z])[)\]）]")
 SEVERAL_LETTERS = re.compile(r"[A-Z]{2,8}|[A-Za-z](?:\s*(?:[,;&、，]|\band\b)\s*[A-Za-z]){1,7}")
 LETTER_AND_TEXT = re.compile(r"[(\[]?([A-Za-z])[)\].:]+\s*(\S.*)", re.S)
+OPTION_KEYS = ("text", "content", "value", "option", "answer", "choice", "image", "bytes", "path")
 FORMS: tuple[AnswerForm, ...] = ("text", "letter", "index", "number")
 
 # Where an instruction may start behind the last option, and what makes it one.
@@ -63,8 +65,8 @@ def parse_options(value: Any) -> tuple[str, ...]:
         texts = value.get("text")  # beside a list of their labels
         ordered = sorted(value, key=lambda key: (len(str(key)), str(key)))
         value = texts if isinstance(texts, list) else [value[key] for key in ordered]
-    if isinstance(value, list) and all(isinstance(v, dict) and "text" in v for v in value):
-        value = [one["text"] for one in value]
+    if isinstance(value, list) and all(isinstance(one, dict) for one in value):
+        value = [_text_of_option(one) for one in value]
     if isinstance(value, (list, tuple)):
         texts = [as_text(item).strip() for item in value]
         choices = _without_marks(tuple(text for text in texts if text and text.lower() != "nan"))
@@ -265,12 +267,23 @@ def _between_marks(text: str, marks: Sequence[tuple[int, int]]) -> tuple[str, ..
     return tuple(parts)
 
 
+def _text_of_option(option: dict[str, Any]) -> Any:
+    """The text in ``{"label": "A", "text": "red"}``, under any of its usual names."""
+    key = next((key for key in OPTION_KEYS if key in option), None)
+    if key is None:
+        raise ValueError(
+            f"an option is an object with {sorted(option)!r:.80}; its text must be under one of "
+            + ", ".join(OPTION_KEYS)
+        )
+    return option[key]
+
+
 def _without_marks(choices: tuple[str, ...]) -> tuple[str, ...]:
     """Options without their letters, if every one begins with its own letter."""
-    for mark in MARK_PATTERNS:
+    for mark, letters in product(MARK_PATTERNS, (LETTERS, LETTERS.lower())):
         stripped = [
             re.sub(rf"^{mark.format(letter)}\s*", "", choice)
-            for letter, choice in zip(LETTERS, choices, strict=False)
+            for letter, choice in zip(letters, choices, strict=False)
         ]
         pairs = zip(stripped, choices, strict=False)
         if choices and all(short and short != choice for short, choice in pairs):

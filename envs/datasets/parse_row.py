@@ -10,6 +10,7 @@ from typing import Any
 
 from mstar.envs.datasets.answer_types import infer_answer, type_named
 from mstar.envs.datasets.cell_texts import (
+    OTHER_MEDIA,
     PLACEHOLDER,
     PlacedText,
     answer_text,
@@ -21,6 +22,7 @@ from mstar.envs.datasets.cell_texts import (
 from mstar.envs.datasets.field_map import AnswerForm, FieldMap, look_up
 from mstar.envs.datasets.images import StoredImage
 from mstar.envs.datasets.options import (
+    LETTERS,
     as_text,
     options_in_question,
     parse_options,
@@ -126,11 +128,14 @@ def parse_row(
     all_images = images + option_images
     written = question_text(look_up(row.cells, fields.question))
     _check_length("the question", written)
+    if OTHER_MEDIA.search(written):
+        raise ValueError("the question is about a video or a sound, and only images are shown")
     if PLACEHOLDER.search(written) and not all_images:
         raise ValueError("the question has a place for an image, but the row has no image")
     numbers = count(1)
     asked = clean_question(written, len(all_images), numbers)
-    declared, answer = _type_and_answer(row, fields)
+    texts = () if option_images else _option_texts(row, fields)
+    declared, answer = _type_and_answer(row, fields, texts or options_in_question(asked.text))
     if option_images:
         # "picture N" is the text of such an option in prompts and stored answers.
         names = [f"picture {n + 1}" for n in range(len(images), len(all_images))]
@@ -138,7 +143,6 @@ def parse_row(
         by_file = dict(zip((image.name for image in option_images), names, strict=True))
         answer = by_file.get(answer, answer)
     else:
-        texts = _option_texts(row, fields)
         shown = max(len(all_images), len({t for t in texts if PLACEHOLDER.search(t)}))
         options = [name_placeholders(text, shown, numbers) for text in texts]
     choices = tuple(option.text for option in options)
@@ -211,11 +215,15 @@ def _check_open_answer(answer: str) -> None:
         )
 
 
-def _type_and_answer(row: RawRow, fields: FieldMap) -> tuple[AnswerType | None, str]:
+def _type_and_answer(
+    row: RawRow, fields: FieldMap, choices: Sequence[str]
+) -> tuple[AnswerType | None, str]:
     """The declared type of the answer, if there is one, and the answer as written."""
     declared = _declared_type(row, fields.type)
     cell = look_up(row.cells, fields.answer) if fields.answer else None
     list_is_one_answer = declared in ("list", "set", "tuple")
+    if isinstance(cell, list) and (letters := _letters_of_all(cell, choices)):
+        return declared, letters
     if _is_true(row, fields.multiple):  # its parts may have the declared type, not the whole
         cell = ", ".join(map(as_text, cell)) if isinstance(cell, list) else cell
         one_point = declared == "tuple" and len(items_of(plain_math(as_text(cell)), "")) < 2
@@ -224,6 +232,14 @@ def _type_and_answer(row: RawRow, fields: FieldMap) -> tuple[AnswerType | None, 
     elif list_is_one_answer and isinstance(cell, list) and len(cell) == 1:
         cell = cell[0]
     return declared, answer_text(_rounded(cell, row, fields.precision), list_is_one_answer)
+
+
+def _letters_of_all(answers: list[Any], choices: Sequence[str]) -> str:
+    """The letters of the options that several answers name; "" if any of them names none."""
+    named = [_resolve_leniently(as_text(each).strip(), choices, "letter") for each in answers]
+    found = sorted({index for index in named if index is not None})
+    all_differ = None not in named and len(found) == len(named) > 1
+    return ", ".join(LETTERS[index] for index in found) if all_differ else ""
 
 
 def _declared_type(row: RawRow, column: str | None) -> AnswerType | None:

@@ -29,7 +29,7 @@ COLUMN_NAMES: Mapping[str, str] = {
         "answer gold groundtruth gtanswer correctanswer correctoption correctchoice"
         " correctchoiceidx correctidx correctindex correct answerkey answeridx answerindex"
         " answerlabel finalanswer answertext multiplechoiceanswer label target gt answers"
-        " completion solution output"
+        " completion solution output response"
     ),
     "choices": (
         "choices options option candidates multiplechoices multichoiceoptions answerchoices"
@@ -107,6 +107,8 @@ def guess_fields(columns: Sequence[str]) -> FieldMap:
         column = next((by_plain_name[n] for n in names.split() if n in by_plain_name), None)
         if column is not None:
             fields[key] = (column,) if key == "image" else column
+    if {"image", "images"} <= set(by_plain_name):  # some rows have one, some have several
+        fields["image"] = (f"{by_plain_name['image']}|{by_plain_name['images']}",)
     numbered = [column for column in columns if NUMBERED.fullmatch(column)]
     if numbered and not any(n in by_plain_name for n in ("decodedimage", "image", "images")):
         fields["image"] = tuple(sorted(numbered, key=_ordinal))
@@ -348,6 +350,12 @@ SCHEMAS: dict[str, Schema] = {
         question="prompt",
         image=("images|image",),
         answer="reward_model.ground_truth",
+    ),
+    "alpaca": _schema(
+        "instruction input output",
+        question="{instruction}\n{input}",
+        image=("images|image",),
+        answer="output",
     ),
     "r1": _schema(  # a worked solution that ends in <answer>...</answer>
         "problem solution",

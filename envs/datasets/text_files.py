@@ -29,11 +29,14 @@ LocatedCells = tuple[str, Mapping[str, Any]]  # where a row is, for messages; an
 
 
 def jsonl_rows(path: Path) -> Iterator[LocatedCells]:
-    """One row per line that is not blank.
+    """One row per line that is not blank; the items of an array, if the file is one after all.
 
     Raises:
         ValueError: a line is not a JSON object; names the file and the line.
     """
+    if _starts_array(path):
+        yield from _array_rows(path)
+        return
     for number, text in _lines(path):
         if text.strip():
             where = f"{path} line {number}"
@@ -49,9 +52,7 @@ def json_rows(path: Path) -> Iterator[LocatedCells]:
     Raises:
         ValueError: broken JSON, or an object of more than 256 MiB.
     """
-    with _open_text(path) as file:
-        start = file.read(4096).lstrip()
-    if start.startswith("["):
+    if _starts_array(path):
         return _array_rows(path)
     return jsonl_rows(path) if _is_json_lines(path) else _object_rows(path)
 
@@ -67,8 +68,8 @@ def csv_rows(path: Path, delimiter: str = ",") -> Iterator[LocatedCells]:
     """
     old = csv.field_size_limit(LONGEST_LINE)
     try:
-        with_semicolons = delimiter == "," and _has_semicolons(path)
-        delimiter = ";" if with_semicolons else delimiter
+        delimiter = _separator(path) if delimiter == "," else delimiter
+        with_semicolons = delimiter == ";"
         reader = csv.reader((text for _, text in _lines(path)), delimiter=delimiter, strict=True)
         header = next(reader, [])
         if repeated := [name for name, count in Counter(header).items() if count > 1]:
@@ -87,9 +88,15 @@ def csv_rows(path: Path, delimiter: str = ",") -> Iterator[LocatedCells]:
         csv.field_size_limit(old)
 
 
-def _has_semicolons(path: Path) -> bool:
+def _separator(path: Path) -> str:
+    """What separates the columns in the header of a file that is called CSV."""
     _, header = next(_lines(path), (0, ""))
-    return header.count(";") > header.count(",")
+    return max(",;\t", key=header.count)
+
+
+def _starts_array(path: Path) -> bool:
+    with _open_text(path) as file:
+        return file.read(4096).lstrip().startswith("[")
 
 
 def _open_text(path: Path) -> TextIO:

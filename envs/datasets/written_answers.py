@@ -27,7 +27,8 @@ CONSTANT_AND_UNIT = re.compile(
 )
 LATEX_TEXT = re.compile(r"\\(?:mathrm|text|rm|mathbf|operatorname)\s*\{\s*([^{}]*?)\s*\}")
 NAME_AND_EQUALS = re.compile(
-    r"\s*((?:\\angle|∠|△)?\s*[A-Za-z][\w.'\s]{0,60}?|\(\w, ?\w\)|)\s*=\s*([^=]+)"
+    r"\s*((?:\\angle|∠|△)?\s*[A-Za-z][\w.'\s]{0,60}?(?:_\{[^{}]{1,12}\})?|\(\w, ?\w\)|)"
+    r"\s*=\s*([^=]+)"
 )
 WORD = re.compile(r"[A-Za-z]{3,}|[A-Za-z]\.[A-Za-z]\.|[A-Z]{2,}")
 ABOUT_EQUATIONS = re.compile(r"\b(?:equations?|asymptotes?|lines?|rule|function)\b", re.I)
@@ -36,6 +37,10 @@ PLUS_MINUS = re.compile(r"([^±,;]*?)\s*(?:\\pm(?![a-z])|±)\s*([^±,;+-]+)")
 EITHER_SIGN = re.compile(r"\\pm(?![a-z])|±")
 NAMED = re.compile(r"\s*((?:\\angle|∠)?\s*[a-zA-Z]{1,3})\s*=\s*([^=]+)")
 ABOUT_COORDINATES = re.compile(r"\b(?:coordinates?|ordered pairs?|vectors?)\b", re.I)
+ABOUT = re.compile(  # before a number, which is then not exact
+    r"\A(?:≈|\\approx|~|\b(?:about|approximately|approx\.?|roughly|around)\b)\s*(?=[-+$€£.\d])",
+    re.I,
+)
 DECADE = re.compile(r"\d{3}0s")
 
 
@@ -63,6 +68,7 @@ def value_and_unit(text: str, question: str) -> tuple[str, str | None]:
         return text[1:].strip(), text[0]
     if DECADE.fullmatch(text):
         return text, None
+    text = ABOUT.sub("", text)
     value = _without_name(text, question)
     constant, unit = _split_unit(value)
     if constant.endswith(".") and is_number(constant):

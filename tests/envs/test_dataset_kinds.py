@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import gzip
 import io
 import json
@@ -95,6 +96,28 @@ def test_several_right_options_are_a_set() -> None:
     assert (found.type, found.value) == ("set", "A, C")
 
 
+@pytest.mark.parametrize(
+    "options",
+    [
+        ["a) cat", "b) cow"],
+        [{"key": "A", "value": "cat"}, {"key": "B", "value": "cow"}],
+        [{"id": "A", "content": "cat"}, {"id": "B", "content": "cow"}],
+        '{"A": "cat", "B": "cow"}',
+        "A. cat\nB. cow",
+    ],
+)
+def test_options_are_read_in_every_usual_form(options: Any) -> None:
+    found = only([row(question="Which?", options=options, answer="B")]).answer
+    assert (found.value, found.choices) == ("cow", ("cat", "cow"))  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize("answer", [["A", "C"], ["p", "r"], "A, C", "CA"])
+def test_several_answers_that_all_are_options_are_a_set(answer: Any) -> None:
+    found = only([row(question="Which?", options=["p", "q", "r"], answer=answer)]).answer
+    assert found is not None
+    assert (found.type, found.value) == ("set", "A, C")
+
+
 # Golds
 
 
@@ -128,6 +151,9 @@ def test_several_right_options_are_a_set() -> None:
         ("E2", "text", "E2", None),
         ("U-235", "text", "U-235", None),
         ("7 hundredths", "text", "7 hundredths", None),
+        ("$S_{ABCD}=24$", "number", "24", None),
+        ("≈ 3.14", "number", "3.14", None),
+        ("2010/11", "text", "2010/11", None),
         (r"(-\infty,3)\cup(5,\infty)", "interval", r"(-\infty,3)\cup(5,\infty)", None),
         ("(-inf, -2] U [2, inf)", "interval", "(-inf, -2] U [2, inf)", None),
         (r"-2 < x \le 5", "interval", r"-2 < x \le 5", None),
@@ -190,6 +216,34 @@ def test_a_number_that_a_question_asks_in_per_cent_has_that_unit(
     assert infer_answer(gold, question=question).unit == unit
 
 
+def test_which_things_there_are_is_a_set_and_values_are_a_list() -> None:
+    names = infer_answer("[Chad, Peru]", "chart_number", question="Which two countries are shown?")
+    assert names.type == "set"
+    values = infer_answer("[4.2, 5.4]", "chart_number", question="What are the shares for A and B?")
+    assert values.type == "list"
+    assert infer_answer("18/19", "chart_number", question="Which year?").type == "text"
+
+
+def test_a_long_list_of_numbers_is_read_at_once() -> None:
+    gold = ",".join(str(27 * number) for number in range(200)) + ",x"
+    assert infer_answer(gold).type in ("set", "text")
+
+
+def test_rows_of_olympiadbench_have_the_types_that_their_columns_say() -> None:
+    def gold(final: str, multiple: bool, type: str, **more: Any) -> Any:
+        columns = {"context": None, "final_answer": [final], "is_multiple_answer": multiple}
+        asked = {"question": "Find it.", "answer_type": type, "error": None}
+        return only([columns | asked | more]).answer
+
+    points = gold("$(0,2),(4,3)$", True, "Tuple")
+    assert (points.type, points.value) == ("set", "(0,2),(4,3)")
+    assert gold("$(2,4)$", False, "Tuple").value == "(2,4)"
+    assert gold("$(2,4)$", True, "Tuple").type == "tuple"
+    rounded = gold("4.2", False, "Numerical", error="1e-1", unit="m")
+    assert rounded.tolerance * 4.2 == pytest.approx(0.1)
+    assert gold("$x^{2}$", False, "Expression", error="1e-1").tolerance is None
+
+
 def test_columns_on_the_answer_are_used() -> None:
     several = {"final_answer": ["3,5"], "is_multiple_answer": True, "context": "A ball."}
     both = only([{"question": "Find both.", "image": drawing(1), **several}])
@@ -228,6 +282,7 @@ def test_a_question_that_misses_its_image_is_an_error_and_a_set_without_images_i
     [
         "<image>", "<image1>", "<|image_1|>", "[IMG]", "<img>1.png</img>", "![](1.png)",
         "<|vision_start|><|image_pad|><|vision_end|>", "<img_3362>", '<img src="1.png">',
+        "<img><IMG_CONTEXT></img>", "(<image>./</image>)",
     ],
 )  # fmt: skip
 def test_no_placeholder_is_left_and_no_word_is_cut(mark: str) -> None:
@@ -271,7 +326,39 @@ def test_parts_with_a_value_and_other_ways_to_name_a_file_are_read(tmp_path: Pat
         assert [len(problem.images) for problem in problems(str(path))] == [1] * len(written)
 
 
+def test_videos_and_sounds_are_refused() -> None:
+    for content in ("<video>Why?", [{"type": "audio_url", "value": "1.wav"}]):
+        asked = {"messages": [{"role": "user", "content": content}]}
+        with pytest.raises(ValueError, match="a video or a sound"):
+            only([row(answer="no") | asked], {"question": "messages"})
+
+
+def test_what_trainers_write_is_read(tmp_path: Path) -> None:
+    (tmp_path / "1.png").write_bytes(drawing(1))
+    wrapped = base64.encodebytes(drawing(1)).decode()
+    for written in (
+        {"query": "<image>How many?", "response": "3", "images": ["1.png"]},
+        {"conversation": [{"human": "<image>How many?", "assistant": "3"}], "images": ["1.png"]},
+        {"instruction": "How", "input": "many?", "output": "3", "images": ["1.png"]},
+        {"image": wrapped, "question": "How many?", "answer": "3"},
+        {"image": 1, "question": "How many?", "answer": "3"},
+        {"image": None, "images": ["1.png"], "question": "How many?", "answer": "3"},
+    ):
+        (tmp_path / "one.jsonl").write_text(json.dumps(written))
+        found = only(str(tmp_path / "one.jsonl"))
+        assert (" ".join(found.question.split()), len(found.images)) == ("How many?", 1)
+
+
 # Files
+
+
+def test_a_file_is_read_by_what_it_holds(tmp_path: Path) -> None:
+    (tmp_path / "1.png").write_bytes(drawing(1))
+    listed = [row(number, image="1.png") for number in range(2)]
+    (tmp_path / "array.jsonl").write_text(json.dumps(listed, indent=1))
+    (tmp_path / "tabs.csv").write_text("image\tquestion\tanswer\n1.png\tHow many, then?\t3\n")
+    assert len(problems(str(tmp_path / "array.jsonl"))) == 2
+    assert only(str(tmp_path / "tabs.csv")).question == "How many, then?"
 
 
 def test_a_folder_names_the_split_of_the_files_in_it(tmp_path: Path) -> None:

@@ -582,7 +582,8 @@ def test_the_error_of_a_folder_without_a_table_says_what_is_missing(tmp_path: Pa
         ("a\0b.png", "is not a path"),
         ("x" * 300, "no such file in"),
         ("x y" * 1000, "neither a path nor base64"),
-        (7, "must be a path, bytes or a PIL image"),
+        (7, "no such file"),
+        (7.5, "must be a path, bytes or a PIL image"),
     ],
 )
 def test_images_from_outside_the_folder_are_refused(path: Any, words: str, tmp_path: Path) -> None:
