@@ -127,11 +127,7 @@ def parse_row(
     """
     all_images = images + option_images
     written = question_text(look_up(row.cells, fields.question))
-    _check_length("the question", written)
-    if OTHER_MEDIA.search(written):
-        raise ValueError("the question is about a video or a sound, and only images are shown")
-    if PLACEHOLDER.search(written) and not all_images:
-        raise ValueError("the question has a place for an image, but the row has no image")
+    _check_question(written, has_images=bool(all_images))
     numbers = count(1)
     asked = clean_question(written, len(all_images), numbers)
     texts = () if option_images else _option_texts(row, fields)
@@ -168,6 +164,14 @@ def parse_row(
     )
     _check_length("the question with its options", parsed.full_question)
     return parsed
+
+
+def _check_question(written: str, has_images: bool) -> None:
+    _check_length("the question", written)
+    if OTHER_MEDIA.search(written):
+        raise ValueError("the question is about a video or a sound, and only images are shown")
+    if PLACEHOLDER.search(written) and not has_images:
+        raise ValueError("the question has a place for an image, but the row has no image")
 
 
 def _image_places(
