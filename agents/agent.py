@@ -12,6 +12,7 @@ from typing import Any, ClassVar, Literal
 
 from PIL import Image
 
+from mstar.agents.checkpoint_writer import CheckpointWriter
 from mstar.agents.config import Recipe
 from mstar.agents.cost import add_cost
 from mstar.agents.explore.base import ExplorationController
@@ -70,6 +71,7 @@ class Agent(ABC):
             ``DistortingSampler``.
         controller, mixing, guards: what ``plan`` asks.
         monitor: evaluates the policy.
+        writer: writes the checkpoint of a round while the policy is measured.
         drawn: the problems of the present round, before phrasing.
         stage: what the agent does at present, for a display.
         rounds_done: number of the last finished round; -1 before the base was evaluated.
@@ -88,7 +90,7 @@ class Agent(ABC):
     ) -> None:
         self.check(recipe)
         self.policy, self.task, self.validation, self.recipe = policy, task, validation, recipe
-        self.folder = folder
+        self.folder, self.writer = folder, CheckpointWriter()
         self.sampler = sampler_of(policy, recipe)
         first_plan = SamplingPlan(
             temperature=recipe.sampling.temperature,
@@ -243,6 +245,8 @@ class Agent(ABC):
         probes = self.controller.probes(number) if self._goes_on(number) else ()
         evaluation = self.monitor.evaluate(number, temperature, probes)
         self.record_time("measure")
+        self.writer.wait()
+        self.record_time("write")
 
         samples = RoundSamples(samples_of(evaluation.rollouts, rank), samples_of(rollouts, rank))
         self.controller.observe(number, evaluation.metrics, samples)

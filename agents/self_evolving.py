@@ -141,6 +141,7 @@ class SelfEvolving(Agent):
                 rounds=self.recipe.run.rounds if lasting else 1,
                 seed=self.recipe.run.seed,
                 resume=self._checkpoint if lasting else None,
+                writer=self.writer,
             )
         result = self._trainer.fine_tune(examples, self._checkpoint if lasting else None)
         if not lasting:
@@ -165,6 +166,7 @@ class SelfEvolving(Agent):
         """End the trainer's thread; the agent cannot learn afterwards."""
         if self._trainer is not None:
             self._trainer.close()
+        self.writer.abandon()
 
     def go_back(self, checkpoint: Path | None) -> None:
         """As of every agent; a new trainer resumes from the checkpoint, and so does the judge."""

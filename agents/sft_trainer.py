@@ -15,6 +15,7 @@ from accelerate.utils import release_memory
 from transformers import PrinterCallback, TrainerCallback
 from trl import SFTConfig, SFTTrainer
 
+from mstar.agents.checkpoint_writer import CheckpointWriter, WritesBehind
 from mstar.agents.config import OptimConfig
 from mstar.agents.policy import distributed
 from mstar.agents.policy.forward import unwrap_forward
@@ -27,6 +28,10 @@ from mstar.agents.trainer_thread import RoundCallback, TrainerThread
 from mstar.agents.types import FinetuneResult, SFTExample
 
 log = getLogger(__name__)
+
+
+class FineTuner(WritesBehind, SFTTrainer):
+    """TRL's trainer for fine-tuning, with a writer for its checkpoints."""
 
 
 class LiveTrainer:
@@ -54,6 +59,8 @@ class LiveTrainer:
         rounds: the horizon of the learning-rate schedule.
         seed: of the trainer.
         resume: a checkpoint of an earlier round to go on from.
+        writer: writes checkpoints while the caller goes on, who then waits for it; None writes
+            them before ``fine_tune`` returns.
     """
 
     def __init__(
@@ -65,14 +72,16 @@ class LiveTrainer:
         rounds: int,
         seed: int,
         resume: Path | None = None,
+        writer: CheckpointWriter | None = None,
     ) -> None:
         self._policy, self._optim, self._folder = policy, optim, folder
+        self._writer = writer
         self._rounds, self._seed, self._resume = rounds, seed, resume
         self._slots = _Slots(policy)
         self._thread: TrainerThread[list[SFTExample], FinetuneResult] = TrainerThread(
             "live-trainer"
         )
-        self.trainer: SFTTrainer | None = None
+        self.trainer: FineTuner | None = None
         # Where a round without a checkpoint to return to begins; on the CPU, where there is room.
         self._first_weights = {} if resume else policy.weights("cpu")
 
@@ -155,7 +164,7 @@ class LiveTrainer:
         table = datasets.Dataset.from_dict({"slot": list(range(slots))})
         prune_no_split_modules(self._policy.model)
         run_frozen_towers_without_gradients(self._policy.model)
-        self.trainer = SFTTrainer(
+        self.trainer = FineTuner(
             model=self._policy.model,
             args=self._config(),
             train_dataset=table,
@@ -166,6 +175,7 @@ class LiveTrainer:
                 _EndOfRound(self._slots, self._optim.batch),
             ],
         )
+        self.trainer.writer = self._writer
         self.trainer.remove_callback(PrinterCallback)  # the run has its own display
         check_head(self._policy, continued(self._policy, [first.prompt], [first.tokens]))
         trainer, resume = self.trainer, str(self._resume) if self._resume else None

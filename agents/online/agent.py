@@ -106,6 +106,7 @@ class Online(Agent):
     def close(self) -> None:
         """End the trainer's thread; no round can follow."""
         self._thread.close()
+        self.writer.abandon()
         if self.trainer is not None:
             unwrap_forward(self.policy.model)
 
@@ -133,6 +134,7 @@ class Online(Agent):
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", "You are using 'rollout_func'", UserWarning)
             self.trainer = TRAINERS[name](spec, columns, table)
+        self.trainer.writer = self.writer
         self.trainer.remove_callback(PrinterCallback)  # runs have a display of their own
         resume = str(self._checkpoint) if self._checkpoint else None
         self._thread.start(

@@ -10,6 +10,7 @@ import datasets
 import torch
 from trl.import_utils import TRLExperimentalWarning
 
+from mstar.agents.checkpoint_writer import WritesBehind
 from mstar.agents.online.scoring import COMPARED, check_scores
 from mstar.agents.online.trainers import TrainerSpec
 from mstar.agents.online.trl_bridge import RewardColumn, TrlBridge
@@ -21,7 +22,7 @@ with warnings.catch_warnings():
     from trl.experimental.online_dpo import OnlineDPOConfig, OnlineDPOTrainer
 
 
-class OnlineDpo(OnlineDPOTrainer):
+class OnlineDpo(WritesBehind, OnlineDPOTrainer):
     """TRL's online DPO trainer with our generation, since it has no ``rollout_func``.
 
     TRL prefers the first of two responses with equal rewards, and scores an unscored one 0. Here a

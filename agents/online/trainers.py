@@ -14,6 +14,7 @@ from transformers import TrainerCallback
 from trl import GRPOConfig, GRPOTrainer, RLOOConfig, RLOOTrainer
 from trl.trainer.utils import add_fused_lm_head
 
+from mstar.agents.checkpoint_writer import WritesBehind
 from mstar.agents.config import Recipe
 from mstar.agents.online.scoring import SampledInputs
 from mstar.agents.online.trl_bridge import Message, RewardColumn, TrlBridge, column_weights
@@ -119,7 +120,7 @@ class TrainerSpec:
         }
 
 
-class Grpo(SampledInputs, GRPOTrainer):
+class Grpo(WritesBehind, SampledInputs, GRPOTrainer):
     """TRL's GRPO trainer on our inputs."""
 
     def set_temperature(self, temperature: float) -> None:
@@ -157,7 +158,7 @@ def grpo_trainer(spec: TrainerSpec, columns: list[RewardColumn], table: datasets
     return trainer
 
 
-class Rloo(SampledInputs, RLOOTrainer):
+class Rloo(WritesBehind, SampledInputs, RLOOTrainer):
     """TRL's RLOO trainer with our generation, since it has no ``rollout_func``."""
 
     def set_temperature(self, temperature: float) -> None:
