@@ -13,6 +13,7 @@ from mstar.rewards.verifier.parsing.characters import BIDI
 from mstar.rewards.verifier.parsing.discourse import (
     is_not_applicable,
     takes_back,
+    without_given,
     without_relative_clause,
 )
 from mstar.rewards.verifier.parsing.latex import plain
@@ -272,7 +273,8 @@ def _stems(text: str) -> set[str]:
 
 def _mentioned(text: str, options: tuple[str, ...]) -> int | None:
     """The one option that the last sentence to name any asserts; reasons may follow it."""
-    parts = sentences(without_denial(without_reason(without_relative_clause(text))))
+    text = without_given(without_relative_clause(text))
+    parts = sentences(without_denial(without_reason(text)))
     if not parts or is_spray(parts[-1]):
         return None
     for turn, part in enumerate(reversed(parts[-4:])):

@@ -85,6 +85,7 @@ _ANOTHER_QUESTION = re.compile(
     r"|</s>|<eos>|<end_of_turn>|<\|?(?:user|assistant)\|?>|\[INST\])",
     re.IGNORECASE,
 )
+_ANOTHER_TURN = re.compile(r"(?<=\S)\n[ \t*_]{0,4}(?:user|human)[*_]{0,3}:", re.IGNORECASE)
 _END_TOKEN = re.compile(
     r"(?:<\|[^<>|\s]{1,30}\|>|</s>|<eos>|<pad>|<end_of_turn>|\[/INST\])\s*$", re.IGNORECASE
 )
@@ -138,11 +139,14 @@ def _as_display(mark: re.Match[str]) -> str:
 
 
 def before_another_question(text: str) -> str:
-    """The text up to the line where, after an answer, the response asks itself something else."""
+    """The text up to where, after its answer, the response asks itself or speaks for the user."""
     question = _ANOTHER_QUESTION.search(text)
-    if question is None or not any(p.search(text, 0, question.start()) for p in _ANSWERED):
-        return text
-    return text[: question.start()]
+    if question and any(p.search(text, 0, question.start()) for p in _ANSWERED):
+        return text[: question.start()]
+    turn = _ANOTHER_TURN.search(text)
+    if turn and not any(p.search(text, turn.end()) for p in _ANSWERED):
+        return text[: turn.start()]
+    return text
 
 
 def explicit_forms(text: str) -> list[Commitment] | str:

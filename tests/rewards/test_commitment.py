@@ -378,6 +378,9 @@ KINDS: dict[str, tuple[list[tuple[Answer, str]], list[tuple[Answer, str]]]] = {
             (TEAL, "To find the answer: compare.\nThe answer is A."),
             (TEAL, "### Answer choices\nA) teal B) pink\n### Answer\nA"),
             (TEAL, "所以选择A。"),
+            (one("choice", "Yes", "Yes", "No"), "A: Yes\nHuman: Can you explain that?"),
+            (ANGLES, "If ∠1 = 50.0, then the degree of ∠2 is (A) 70°."),
+            (SEVEN, "Dog: 4\nHuman: 3\nAnswer: 7"),
             (SEVEN, "If we add 3 and 4 we get 7, so the answer is 7."),
             (SEVEN, "The answer is 8... no, 7."),
         ],
@@ -385,6 +388,8 @@ KINDS: dict[str, tuple[list[tuple[Answer, str]], list[tuple[Answer, str]]]] = {
             (TEAL, "Answer: A. However, B is also possible."),
             (TEAL, "In the first case the answer is (A), in the second (B)."),
             (SEVEN, "I can count 7 for now."),
+            (one("choice", "Yes", "Yes", "No"), "B: No\nHuman: Can you explain that?"),
+            (ANGLES, "If ∠1 = 50, then it is (A) 70°. If ∠1 = 60, then it is (B) 20°."),
         ],
     ),
 }

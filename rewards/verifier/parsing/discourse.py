@@ -122,6 +122,7 @@ _UNFINISHED = listed("the a an of because since and but which to with from than 
 _REASON_BREAKS_OFF = re.compile(
     r"\b(?:because|since)\b.*\b(?:is|are|was|were|that)$", re.IGNORECASE
 )
+_GIVEN = re.compile(r"\bif [^,.;=]{1,30}= ?-?\d[\d.]*[°%]?(?: [a-z]{1,12})?, (?:then )?", re.I)
 _RELATIVE = re.compile(
     r", (?:which|who|that) (?:is|are|was|were|does|do|can)[^,.;:]{1,80},(?= (?:is|are|was)\b)"
     r"|\bnot (?:\w{2,12}ed|shown|seen|drawn|given|known|sold|made)(?: \w+){0,3}?"
@@ -194,6 +195,15 @@ def is_unfinished(text: str) -> bool:
     reason = bool(_REASON_WORDS & {last, *before})
     cut = last in _UNFINISHED and bool(before) and (len(before) > 3 or reason)
     return cut or _REASON_BREAKS_OFF.search(text[-LONGEST_REASON:]) is not None
+
+
+def without_given(text: str) -> str:
+    """A statement without what the question gave: ``If x = 3, then``.
+
+    >>> without_given("If ∠1 = 50°, then ∠2 is (B) 130°.")
+    '∠2 is (B) 130°.'
+    """
+    return _GIVEN.sub("", text) if len(_GIVEN.findall(text)) == 1 else text
 
 
 def without_relative_clause(text: str) -> str:
