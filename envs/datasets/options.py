@@ -7,6 +7,7 @@ import json
 import re
 import string
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime, time
 from itertools import product
 from typing import Any, NamedTuple
 
@@ -174,7 +175,7 @@ def letters_are_ambiguous(choices: Sequence[str]) -> bool:
 
 
 def as_text(value: Any) -> str:
-    """A cell as text: 3 for 3.0, true for True, "" for None.
+    """A cell as text: 3 for 3.0, true for True, "" for None, a day without its midnight.
 
     >>> as_text(8.20), as_text(3.0), as_text(True)
     ('8.2', '3', 'true')
@@ -183,6 +184,8 @@ def as_text(value: Any) -> str:
         return str(value).lower()
     if isinstance(value, float):
         return f"{value:.12g}"
+    if isinstance(value, datetime) and value.time() == time():
+        return value.date().isoformat()
     return "" if value is None else str(value)
 
 

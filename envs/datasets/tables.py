@@ -85,7 +85,8 @@ def parquet_rows(path: Path) -> Iterator[LocatedCells]:
             for group in range(file.num_row_groups):
                 row, batch_size = 0, _batch_size(file.metadata.row_group(group), path)
                 for batch in file.iter_batches(batch_size, row_groups=[group]):
-                    for cells in batch.to_pylist():
+                    table = _as_written(pyarrow.Table.from_batches([batch]))
+                    for cells in table.to_pylist():
                         yield (
                             f"{path} row {rows_before + row}",
                             {
@@ -131,7 +132,7 @@ def dataset_rows(table: Any, name: str) -> Iterator[LocatedCells]:
     """
     raw = table.with_format("arrow")
     for row in range(len(raw)):
-        cells = raw[row].to_pylist()[0]
+        cells = _as_written(raw[row]).to_pylist()[0]
         yield (
             f"{name} row {row}",
             {
@@ -139,6 +140,17 @@ def dataset_rows(table: Any, name: str) -> Iterator[LocatedCells]:
                 for column, value in cells.items()
             },
         )
+
+
+def _as_written(table: Any) -> Any:
+    """A table with single-precision numbers as they were written: 3.1, not 3.0999999046."""
+    import pyarrow
+
+    single = {field.name for field in table.schema if field.type == pyarrow.float32()}
+    for kind in (pyarrow.string(), pyarrow.float64()) if single else ():
+        types = [f.with_type(kind) if f.name in single else f for f in table.schema]
+        table = table.cast(pyarrow.schema(types))
+    return table
 
 
 def load_from_hub(name: str) -> Mapping[str, Any]:

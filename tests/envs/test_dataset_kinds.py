@@ -7,6 +7,7 @@ import gzip
 import io
 import json
 import random
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -359,6 +360,17 @@ def test_a_file_is_read_by_what_it_holds(tmp_path: Path) -> None:
     (tmp_path / "tabs.csv").write_text("image\tquestion\tanswer\n1.png\tHow many, then?\t3\n")
     assert len(problems(str(tmp_path / "array.jsonl"))) == 2
     assert only(str(tmp_path / "tabs.csv")).question == "How many, then?"
+
+
+def test_numbers_and_days_of_a_table_are_as_they_were_written(tmp_path: Path) -> None:
+    columns = {"image": [drawing(1), drawing(2)], "question": ["How far?", "When?"]}
+    for answers, written in (
+        (pa.array([3.1, 4.25], pa.float32()), {"3.1", "4.25"}),
+        (pa.array([datetime(2020, 1, 2), datetime(2021, 3, 4)]), {"2020-01-02", "2021-03-04"}),
+    ):
+        pq.write_table(pa.table(columns | {"answer": answers}), tmp_path / "p.parquet")
+        found = problems(str(tmp_path / "p.parquet"))
+        assert {problem.answer.value for problem in found if problem.answer} == written
 
 
 def test_a_folder_names_the_split_of_the_files_in_it(tmp_path: Path) -> None:
