@@ -23,6 +23,7 @@ MARKS = tuple(
     for mark in MARK_PATTERNS
     for before in (r"(?m:^)[ \t]*", r"(?<![A-Za-z_])(?<!\d(?![(（]))")
 )
+FIRST_MARK = re.compile(r"[Aa][)）.．:：、]")
 # What may stand before the first mark: not a word, as in "Point A: (1, 2)".
 BEFORE_FIRST = "\n.,;:?!。，；：？！>)]}）】"
 LETTER = re.compile(r"(?:option\s+)?[(\[（]?([A-Za-z])[)\].:）]?", re.I)
@@ -222,7 +223,7 @@ class _Run(NamedTuple):
 
 def _runs(question: str) -> Iterator[_Run]:
     """The runs of options with one kind of mark, one for each place of the first letter."""
-    for pattern in MARKS:
+    for pattern in MARKS if FIRST_MARK.search(question) else ():
         marks = [(found[1], *found.span()) for found in pattern.finditer(question)]
         for number, (letter, start, end) in enumerate(marks):
             bare = question[start:end].strip()[0] == letter

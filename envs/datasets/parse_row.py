@@ -131,7 +131,7 @@ def parse_row(
     numbers = count(1)
     asked = clean_question(written, len(all_images), numbers)
     texts = () if option_images else _option_texts(row, fields)
-    declared, answer = _type_and_answer(row, fields, texts or options_in_question(asked.text))
+    declared, answer = _type_and_answer(row, fields, texts, asked.text)
     if option_images:
         # "picture N" is the text of such an option in prompts and stored answers.
         names = [f"picture {n + 1}" for n in range(len(images), len(all_images))]
@@ -220,14 +220,16 @@ def _check_open_answer(answer: str) -> None:
 
 
 def _type_and_answer(
-    row: RawRow, fields: FieldMap, choices: Sequence[str]
+    row: RawRow, fields: FieldMap, options: Sequence[str], question: str
 ) -> tuple[AnswerType | None, str]:
     """The declared type of the answer, if there is one, and the answer as written."""
     declared = _declared_type(row, fields.type)
     cell = look_up(row.cells, fields.answer) if fields.answer else None
     list_is_one_answer = declared in ("list", "set", "tuple")
-    if isinstance(cell, list) and (letters := _letters_of_all(cell, choices)):
-        return declared, letters
+    if isinstance(cell, list):
+        letters = _letters_of_all(cell, options or options_in_question(question))
+        if letters:
+            return declared, letters
     if _is_true(row, fields.multiple):  # its parts may have the declared type, not the whole
         cell = ", ".join(map(as_text, cell)) if isinstance(cell, list) else cell
         one_point = declared == "tuple" and len(items_of(plain_math(as_text(cell)), "")) < 2
@@ -288,11 +290,13 @@ def _tolerance(row: RawRow, fields: FieldMap, answer: str) -> float | None:
     if value is not None:
         return _checked_tolerance(value)
     difference = _cell_text(row, fields.absolute_tolerance)
+    if not difference:
+        return None
     try:
         size = abs(float(plain_math(answer).replace(",", "")))
     except ValueError:
         return None  # not a number, so the difference says nothing
-    return _checked_tolerance(difference, size) if difference and size else None
+    return _checked_tolerance(difference, size) if size else None
 
 
 def _checked_tolerance(value: Any, size: float = 1) -> float:

@@ -51,6 +51,8 @@ def plain_math(text: str) -> str:
     'Area =9.4 cm^2'
     """
     text = text.strip()
+    if text.isascii() and text.isalnum():
+        return text
     if text.count("$") % 2 == 0:
         text = text.replace("$", "")
     text = re.sub(r"^\\\[|\\\]\.?$|\\[()](?![a-z])", "", text)
