@@ -22,6 +22,7 @@ from mstar.agents.policy.policy import Policy
 from mstar.agents.sampling.decoding import prefill
 from mstar.agents.sampling.likelihood import response_logits
 from mstar.agents.types import Rollout, SamplingPlan
+from mstar.envs.problem import Problem
 from mstar.experiments.run.problems import open_task
 from mstar.rewards.base import Attempt, RewardModel, Scores
 from mstar.rewards.panel import RewardPanel
@@ -233,3 +234,55 @@ def by_hand(policy: Policy, learner: Online, rollouts: Sequence[Rollout]) -> lis
     tempered = (logits / rollouts[0].temperature).log_softmax(-1)
     sums: list[float] = tempered.gather(-1, tokens[..., None])[..., 0].sum(-1).tolist()
     return sums
+
+
+# An update is a pass with gradients. Where several follow one sampling, responses are read once
+# more before them; the base reads them where the policy is pulled towards it.
+@pytest.mark.parametrize(
+    ("minibatches", "kl", "samplings", "read"),
+    [(1, 0.0, 4, 0), (2, 0.1, 2, 8)],
+)
+def test_a_round_of_grpo_samples_and_reads_responses_as_often_as_docs_scaling_says(
+    policy: Policy,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    minibatches: int,
+    kl: float,
+    samplings: int,
+    read: int,
+) -> None:
+    agent = agent_of(
+        policy.with_lora(2),  # the base is then the policy without it
+        tmp_path,
+        RewardPanel([Even()]),
+        agent="grpo",
+        rounds=2,
+        prompts=4,
+        samples=2,
+        batch=2,
+        minibatches=minibatches,
+        kl_coefficient=kl,
+        max_new_tokens=3,
+        held_out=1,
+        held_out_samples=1,
+    )
+    rounds = agent.learn()
+    next(rounds)
+    next(rounds)  # the first training round compares log-probabilities besides
+    passes: list[bool] = []
+    trained = policy.network.model.language_model
+    trained.register_forward_pre_hook(
+        lambda module, _: passes.append(torch.is_grad_enabled()) if module.training else None
+    )
+    assert isinstance(agent, Online)
+    respond, sampled = agent.bridge.respond, list[int]()
+
+    def responded(problems: Sequence[Problem]) -> list[Rollout]:
+        sampled.append(len(problems))
+        return respond(problems)
+
+    monkeypatch.setattr(agent.bridge, "respond", responded)
+    next(rounds)
+    agent.close()
+    assert sampled == [4 // samplings] * samplings
+    assert (passes.count(True), passes.count(False)) == (4, read)
