@@ -138,6 +138,7 @@ class RoundCallback(TrainerCallback, Generic[Task]):
         """Wait for the round's task."""
         self._examples = self._begin(self._thread.receive())
         self._losses.clear()
+        state.log_history.clear()  # it is written with every checkpoint, and would grow for ever
         parts["model"].train()
         prepare_for_round(parts["model"])
 

@@ -20,15 +20,32 @@ def write_rows(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
     write_whole(path, "".join(json.dumps(row) + "\n" for row in rows))
 
 
+def add_row(path: Path, row: Mapping[str, Any]) -> None:
+    """Write a row behind those of a file; the file is replaced as a whole or not at all.
+
+    The rows that are there are copied and not read, so that the last of many costs no more than the
+    first. A last line that was cut is left out.
+    """
+    lines = read_lines(path)
+    if lines and not lines[-1].endswith(b"\n"):
+        lines[-1:] = [
+            json.dumps(whole).encode() + b"\n" for whole in read_rows(path)[len(lines) - 1 :]
+        ]
+    write_whole(path, b"".join(lines).decode() + json.dumps(row) + "\n")
+
+
+def read_lines(path: Path) -> list[bytes]:
+    """The lines of a file, with their ends; [] where there is no such file."""
+    return path.read_bytes().splitlines(keepends=True) if path.exists() else []
+
+
 def read_rows(path: Path) -> list[Row]:
     """JSON lines; [] where there is no such file. A last line that was cut is left out.
 
     Raises:
         ValueError: another line is not a row; the message says which.
     """
-    if not path.exists():
-        return []
-    lines = path.read_bytes().splitlines(keepends=True)
+    lines = read_lines(path)
     rows: list[Row] = []
     for number, line in enumerate(lines, start=1):
         try:

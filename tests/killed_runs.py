@@ -17,6 +17,7 @@ from mstar.agents.config import Recipe
 from mstar.agents.monitor import evaluation
 from mstar.experiments.run import run_folder
 from mstar.experiments.run import train as training
+from mstar.experiments.run.canary_check import CanaryCheck
 from mstar.experiments.run.progress import Progress
 from mstar.experiments.run.run_folder import RunFolder, read_rollouts
 
@@ -29,8 +30,9 @@ class Killed(BaseException):
 
 
 def run(recipe: Recipe, out: Path, console: Console | None = None) -> RunFolder:
-    """Train, without the test and the report at the end."""
+    """Train, without the canaries at the start, and the test and the report at the end."""
     with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(training, "check_run", lambda *_: CanaryCheck(0, {}, (), (), False))
         patch.setattr(training, "test_run", lambda *_: None)
         patch.setattr(training, "write_report", lambda *_: None)
         return training.train(recipe, out, console or Console(quiet=True))

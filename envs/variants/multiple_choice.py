@@ -130,9 +130,13 @@ def _answers_for_other_images(problem: Problem, rng: np.random.Generator) -> Ite
 def _distinct(answer: Answer, candidates: Iterable[str], count: int) -> list[str]:
     """The first `count` candidates that the verifier tells from the answer and one another."""
     distinct: list[str] = []
+    compared: set[str] = set()
     for candidate in candidates:
         if len(distinct) == count:
             break
+        if candidate in compared:
+            continue
+        compared.add(candidate)
         if not any(equivalent(c, candidate, answer) for c in (answer.value, *distinct)):
             distinct.append(candidate)
     return distinct

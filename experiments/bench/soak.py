@@ -47,6 +47,7 @@ IMAGES = 200  # of the data set; its rows show them in turn
 OPERATIONS = frozenset(
     {"open", "os.rename", "os.mkdir", "os.remove", "os.rmdir", "os.listdir", "os.scandir"}
 )
+# Of the process, and files in the run's folder without those of responses, one a round.
 MEASURES = ("memory_mb", "open_files", "threads", "folder_files", "cpu_seconds", "seconds")
 
 
@@ -163,7 +164,9 @@ class Watched(Progress):
                 "memory_mb": process.memory_info().rss / 1e6,
                 "open_files": process.num_fds(),
                 "threads": process.num_threads(),
-                "folder_files": sum(path.is_file() for path in self.folder.rglob("*")),
+                "folder_files": sum(
+                    path.is_file() and path.suffix != ".parquet" for path in self.folder.rglob("*")
+                ),
                 **{name: now[name] - self._before[name] for name in now},
             }
             with (self.folder.parent / "measured.jsonl").open("a") as file:

@@ -12,6 +12,8 @@ import tyro
 from rich.console import Console
 
 from mstar.agents.config import Recipe
+from mstar.envs.datasets.field_map import dataset_description
+from mstar.envs.registry import open_source
 from mstar.experiments.cli.options import current_names, start_recipe
 from mstar.experiments.cli.train_help import first_page
 from mstar.experiments.run.recipes import RECIPES
@@ -49,7 +51,9 @@ def run(arguments: list[str]) -> None:
         print(first_page(recipe, f"runs/{name}"))
         return
     options = train_options(["--help" if a == "--help-all" else a for a in arguments])
-    # Torch loads only once the arguments are right.
+    # Torch loads only once the arguments and the problems are right.
+    data = options.recipe.data
+    open_source(dataset_description(data.env, data.fields), data.level)
     if options.dry_run:
         from mstar.experiments.run.dry_run import describe_run
 

@@ -25,7 +25,7 @@ import pyarrow.parquet as pq
 from mstar.agents.config import SETTINGS, Recipe, deciding, spanning, stored_settings
 from mstar.agents.types import Rollout, Round
 from mstar.envs.variants.unlabelled import is_right
-from mstar.experiments.rows import Row, read_rows, write_rows, write_whole
+from mstar.experiments.rows import Row, add_row, read_lines, read_rows, write_whole
 from mstar.experiments.run.checksums import checksums, damage
 from mstar.experiments.run.environment_info import environment_info
 from mstar.experiments.run.lock import cannot_write
@@ -211,17 +211,19 @@ class RunFolder:
     def checkpoint_after(self, number: int) -> Path | None:
         """The checkpoint of the policy at the end of a committed round; None for the base.
 
-        It is that of the last round that trained, unless the run went back to an earlier one.
+        It is that of the last round that trained, unless the run went back to an earlier one. Only
+        the rows on the way there are read: a run asks after every round.
         """
-        in_force: dict[int, int | None] = {}
-        present = None
-        for row in self.rounds():
-            present = row["number"] if row["tuned"] else present
+        lines = read_lines(self.path / "rounds.jsonl")  # round 0 is in the first
+        while 0 <= number < len(lines):
+            row = json.loads(lines[number])
             if row.get("back_to") is not None:
-                present = in_force[row["back_to"]]
-            in_force[row["number"]] = present
-        found = in_force.get(number)
-        return None if found is None else self.checkpoint(found)
+                number = row["back_to"]
+            elif row["tuned"]:
+                return self.checkpoint(number)
+            else:
+                number -= 1
+        return None
 
     def check(self, checkpoint: Path | None, *, to_train: bool) -> None:
         """Check the files of a checkpoint against the checksums in its round's row.
@@ -280,19 +282,18 @@ class RunFolder:
         row = describe(done)
         if done.finetuned:
             row["files"] = checksums(self.checkpoint(done.number))
-        rows = [*self.rounds(), row]
-        write_rows(self.path / "rounds.jsonl", rows)
-        self._prune(done.state["guards"]["best"])
+        add_row(self.path / "rounds.jsonl", row)
+        self._prune(done.number, done.state["guards"]["best"])
         return row
 
-    def _prune(self, best: int) -> None:
-        """Delete what no later round, resume or return needs of the checkpoints.
+    def _prune(self, number: int, best: int) -> None:
+        """Delete what no later round, resume or return needs of the checkpoints after a round.
 
         Kept are the newest with the optimizer's moments; the best, and as many of the last as the
         recipe says, with their weights alone. Where the run goes back to the best, its optimizer
         starts with new moments.
         """
-        newest, best_one = self.newest_checkpoint(), self.checkpoint_after(best)
+        newest, best_one = self.checkpoint_after(number), self.checkpoint_after(best)
         present = sorted((self.path / "checkpoints").glob("round-*"))
         keep = self.recipe().run.save_total_limit
         kept = {newest, best_one, *(present[-keep:] if keep else present)}

@@ -41,7 +41,7 @@ def live_trainer(
 
 
 def rates(live: LiveTrainer) -> list[float]:
-    """The learning rate after each update."""
+    """The learning rate after each update of the last round; a trainer keeps no more."""
     assert live.trainer is not None
     logs = live.trainer.state.log_history
     return [log["learning_rate"] for log in logs if "learning_rate" in log]
@@ -69,8 +69,10 @@ def test_three_rounds_are_one_long_training(
     policy: Policy, loaded: Policy, tmp_path: Path, schedule: str
 ) -> None:
     live = live_trainer(policy, tmp_path / "rounds", schedule=schedule)
+    used = []
     for number in (1, 2, 3):
         result = live.fine_tune(sft_examples(4 * number))
+        used += rates(live)
         assert live.trainer is not None
         assert live.trainer.state.global_step == result.updates == 2 * number
         assert {int(kept["step"]) for kept in moments(live)} == {2 * number}
@@ -79,9 +81,9 @@ def test_three_rounds_are_one_long_training(
     once = Policy(copy.deepcopy(loaded.model), loaded.processor)
     straight = live_trainer(once, tmp_path / "straight", schedule=schedule, rounds=1, updates=6)
     straight.fine_tune(sft_examples(4, 12))
-    assert rates(live) == rates(straight)
-    assert rates(live)[:3] == [0.0, 5e-3, 1e-2]
-    assert 1e-2 > rates(live)[3] > rates(live)[4] > rates(live)[5] > 0
+    assert used == rates(straight)
+    assert used[:3] == [0.0, 5e-3, 1e-2]
+    assert 1e-2 > used[3] > used[4] > used[5] > 0
     assert result.learning_rate == pytest.approx(0, abs=1e-9)
     for kept, expected in zip(moments(live), moments(straight), strict=True):
         assert torch.equal(kept["exp_avg"], expected["exp_avg"])
@@ -94,10 +96,12 @@ def test_three_rounds_are_one_long_training(
 
 def test_the_warm_up_comes_once(policy: Policy, tmp_path: Path) -> None:
     live = live_trainer(policy, tmp_path, schedule="constant_with_warmup", warmup=3)
+    used = []
     for number in (1, 2, 3):
         result = live.fine_tune(sft_examples(number))
+        used += rates(live)
     live.close()
-    assert rates(live) == pytest.approx([0, 1e-2 / 3, 2e-2 / 3, 1e-2, 1e-2, 1e-2])
+    assert used == pytest.approx([0, 1e-2 / 3, 2e-2 / 3, 1e-2, 1e-2, 1e-2])
     assert result.learning_rate == 1e-2
 
 

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import itertools
+import pickle
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
+from multiprocessing.context import BaseContext
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -289,7 +293,20 @@ def test_steps_in_another_order_are_right_and_reversed_differences_are_wrong() -
     assert found.first_error == 0
 
 
-def test_batches_do_not_depend_on_the_number_of_workers() -> None:
+class Elsewhere(ThreadPoolExecutor):
+    """Stands for processes: what goes there and comes back is copied by pickle."""
+
+    def __init__(self, workers: int, context: BaseContext, **settings: Any) -> None:
+        assert context.get_start_method() == "spawn"  # a fork would copy torch's locks
+        super().__init__(workers, **settings)
+
+    def submit(self, *given: Any) -> Future[Any]:  # type: ignore[override]
+        function, *arguments = pickle.loads(pickle.dumps(given))
+        return super().submit(lambda: pickle.loads(pickle.dumps(function(*arguments))))
+
+
+def test_batches_do_not_depend_on_the_number_of_workers(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("mstar.experiments.judges.examples.ProcessPoolExecutor", Elsewhere)
     settings = JudgeExamples(problems=2, samples=1)
     here, there = batches(settings, 0), batches(settings, 1)
     for _ in range(2):

@@ -109,6 +109,16 @@ def test_a_last_line_that_was_cut_is_left_out_with_a_warning(
     with caplog.at_level(logging.WARNING):
         assert [row["number"] for row in folder.rounds()] == [0, 1]
     assert "rounds.jsonl ends in the middle of line 3, which is left out" in caplog.text
+    add_row(folder.path / "rounds.jsonl", {"number": 2})
+    assert [row["number"] for row in folder.rounds()] == [0, 1, 2]
+
+
+def test_a_row_is_added_behind_a_line_without_an_end(tmp_path: Path) -> None:
+    path = tmp_path / "rows.jsonl"
+    path.write_text('{"a": 1}')
+    for number in (2, 3):
+        add_row(path, {"a": number})
+    assert read_rows(path) == [{"a": 1}, {"a": 2}, {"a": 3}]
 
 
 def test_another_line_that_is_broken_is_named(folder: RunFolder, recipe: Recipe) -> None:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 from mstar.rewards.verifier.parsing.arithmetic import close
-from mstar.rewards.verifier.parsing.latex import plain
+from mstar.rewards.verifier.parsing.latex import REMEMBERED, plain
 from mstar.rewards.verifier.parsing.numerals import LONE_PARTS, NUMBER_WORDS, SCALES
 from mstar.rewards.verifier.parsing.quantities import Quantity, read_quantity
 from mstar.rewards.verifier.parsing.units import CURRENCIES, parse_unit
@@ -126,6 +127,10 @@ def stated_quantity(text: str) -> Quantity | None:
     >>> stated_quantity("It is 7 or 8.") is None
     True
     """
+    return _remembered(text) if len(text) <= REMEMBERED else _stated_quantity(text)
+
+
+def _stated_quantity(text: str) -> Quantity | None:
     bare = read_quantity(text)
     if bare is not None:
         return bare
@@ -150,6 +155,9 @@ def stated_quantity(text: str) -> Quantity | None:
         or _mentioned(_GOES_ON.split(last, maxsplit=1)[0])
         or _mentioned(_YEARS.sub("", last))
     )
+
+
+_remembered = lru_cache(maxsize=4096)(_stated_quantity)  # options and votes meet many others
 
 
 def _is_working(sentence: str) -> bool:
