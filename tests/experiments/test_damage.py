@@ -20,7 +20,7 @@ from mstar.agents.policy import processors
 from mstar.agents.policy.policy import Policy
 from mstar.envs.problem import Prompt
 from mstar.experiments.report.run_report import write_report
-from mstar.experiments.rows import write_rows
+from mstar.experiments.rows import add_row, read_rows, write_rows
 from mstar.experiments.run.checksums import checksums
 from mstar.experiments.run.failures import explained
 from mstar.experiments.run.progress import Progress
