@@ -18,6 +18,7 @@ from peft import (
     get_peft_model_state_dict,
     load_peft_weights,
 )
+from peft.tuners.lora import LoraLayer
 from safetensors import SafetensorError
 from transformers import (
     MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING,
@@ -29,7 +30,6 @@ from transformers import (
 from mstar.agents.policy import distributed
 from mstar.agents.policy.encoding import EncodedPrompts, Encoding, collated
 from mstar.agents.policy.image_tower import IMAGE_TOWER, attend_by_length
-from mstar.agents.policy.lora import compute_in_few_passes
 from mstar.agents.policy.pixels import UNBOUNDED, PixelBounds, pixel_unit
 from mstar.agents.policy.processors import load_processor
 from mstar.agents.policy.quantization import (
@@ -171,7 +171,7 @@ class Policy:
         )
         model = get_peft_model(self.model, config)
         keep_factors_in_float32(self.model)
-        compute_in_few_passes(model)
+        cast_by_autocast_alone(model)
         return replace(self, model=model)
 
     def freeze_image_tower(self) -> None:
@@ -403,8 +403,24 @@ def with_adapter(model: Any, folder: str) -> PeftModel:
     keep_factors_in_float32(model)
     report = wrapped.load_adapter(folder, "default", is_trainable=True)
     check_names(f"adapter {folder}", report.missing_keys, report.unexpected_keys)
-    compute_in_few_passes(wrapped)
+    cast_by_autocast_alone(wrapped)
     return wrapped
+
+
+def cast_by_autocast_alone(model: Any) -> None:
+    """Let LoRA read its inputs as they are under autocast, which casts them for each product.
+
+    peft brings them to float32 before, to the precision of its factors: bfloat16 inputs are
+    written once more at twice the size in every layer, to be cast back at once.
+    """
+    for module in model.modules():
+        if isinstance(module, LoraLayer):
+            module._cast_input_dtype = _cast_without_autocast
+
+
+def _cast_without_autocast(values: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
+    under_autocast = torch.is_autocast_enabled(values.device.type)
+    return values if under_autocast else values.to(dtype)
 
 
 def check_names(what: str, missing: Collection[str], unexpected: Collection[str]) -> None:
