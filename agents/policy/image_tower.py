@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import inspect
 import re
+from collections.abc import Callable, Sequence
+from functools import wraps
 from typing import Any
 
 import torch
+from accelerate.utils import recursively_apply
 from torch.nn.functional import scaled_dot_product_attention
 from transformers import AttentionInterface
 
@@ -104,9 +107,64 @@ def run_frozen_towers_without_gradients(model: Any) -> None:
 
     transformers makes the inputs of every embedding ask for gradients when activations are
     checkpointed, those of the tower as well: it would be run a second time and backwards, for
-    gradients that no weight takes.
+    gradients that no weight takes. Equal images of a batch are read once; see ``reading_once``.
     """
     for tower in image_towers(model):
         frozen = not any(weight.requires_grad for weight in tower.parameters())
         if frozen and "forward" not in vars(tower):
-            tower.forward = torch.no_grad()(tower.forward)
+            tower.forward = torch.no_grad()(reading_once(tower.forward))
+
+
+def reading_once(forward: Callable[..., Any]) -> Callable[..., Any]:
+    """The forward pass of a tower, that reads each of a batch's images once.
+
+    Responses to one prompt are trained and scored side by side, each with the same images. Towers
+    that take images another way than all patches as one sequence, with ``grid_thw`` (N, 3) for the
+    patches of each, are left as they are.
+    """
+    taken = inspect.signature(forward).parameters.values()
+    names = [each.name for each in taken if each.kind is not each.VAR_KEYWORD]
+    if names[1:] != ["grid_thw"]:
+        return forward
+
+    @wraps(forward)
+    def read(*given: torch.Tensor, grid_thw: torch.Tensor, **options: Any) -> Any:
+        (patches,) = given or [options.pop(names[0])]
+        lengths = grid_thw.prod(-1).tolist()
+        first = first_equal(patches.split(lengths), grid_thw.tolist())
+        distinct = sorted(set(first))
+        if len(distinct) == len(first):
+            return forward(patches, grid_thw, **options)
+        images = patches.split(lengths)
+        out = forward(torch.cat([images[i] for i in distinct]), grid_thw[distinct], **options)
+        total = sum(lengths[i] for i in distinct)
+
+        def repeated(values: torch.Tensor) -> torch.Tensor:
+            """Rows of distinct images, as many for a patch everywhere, as rows of all images."""
+            sizes = [lengths[i] * len(values) // total for i in distinct]
+            pieces = dict(zip(distinct, values.split(sizes), strict=True))
+            return torch.cat([pieces[i] for i in first])
+
+        return recursively_apply(repeated, out)
+
+    return read
+
+
+def first_equal(images: Sequence[torch.Tensor], shapes: Sequence[Sequence[int]]) -> list[int]:
+    """For each image the index of the first that equals it, which may be its own.
+
+    Args:
+        images: N tensors; only those with equal sums of their bits are compared.
+        shapes: what else must be equal.
+    """
+    bits = {2: torch.int16, 4: torch.int32, 8: torch.int64}
+    sums = torch.stack([image.view(bits[image.element_size()]).sum() for image in images]).tolist()
+    seen: dict[tuple[int, ...], list[int]] = {}
+    first: list[int] = []
+    for i, image in enumerate(images):
+        alike = seen.setdefault((sums[i], *shapes[i]), [])
+        equal = next((j for j in alike if torch.equal(images[j], image)), i)
+        if equal == i:
+            alike.append(i)
+        first.append(equal)
+    return first

@@ -14,7 +14,11 @@ from PIL import Image
 from tiny_architectures import save_architecture
 
 from mstar.agents.policy import image_tower
-from mstar.agents.policy.image_tower import image_towers, run_frozen_towers_without_gradients
+from mstar.agents.policy.image_tower import (
+    first_equal,
+    image_towers,
+    run_frozen_towers_without_gradients,
+)
 from mstar.agents.policy.policy import Policy
 from mstar.envs.problem import Prompt
 
@@ -105,3 +109,38 @@ def test_a_tower_that_is_trained_keeps_its_gradients(tmp_path: Path) -> None:
     encoded = policy.encode(ALIKE)
     policy.model(**encoded, labels=encoded["input_ids"]).loss.backward()
     assert all(weight.grad is not None for weight in policy.network.model.visual.parameters())
+
+
+@pytest.mark.parametrize("family", ["qwen2_5_vl", "qwen3_vl"])
+def test_a_frozen_tower_reads_each_image_of_a_batch_once(family: str, tmp_path: Path) -> None:
+    policy = Policy.load(str(save_architecture(family, tmp_path)), device="cpu")
+    policy.freeze_image_tower()
+    (tower,) = image_towers(policy.network)
+    read: list[int] = []
+    tower.patch_embed.register_forward_pre_hook(lambda _, given: read.append(len(given[0])))
+    one, two = MIXED  # three images, two of which are equal
+
+    def logits(prompts: list[Prompt]) -> torch.Tensor:
+        encoded = policy.encode(prompts)
+        with torch.no_grad():
+            values: torch.Tensor = policy.network(**encoded).logits
+        return values[encoded["attention_mask"].bool()]
+
+    batches = [[one, two, one], [two, one], [two, two]]
+    before = [logits(batch) for batch in batches]
+    alone = read.copy()
+    run_frozen_towers_without_gradients(policy.model)
+    for batch, expected in zip(batches, before, strict=True):
+        torch.testing.assert_close(logits(batch), expected, rtol=1e-4, atol=1e-5)
+    once = read[len(alone) :]
+    large, small = alone[1] - alone[2], alone[2] // 2  # patches of an image
+    assert alone == [2 * large + 3 * small, large + 2 * small, 2 * small]
+    assert once == [large + small, large + small, small]
+
+
+def test_images_that_differ_in_one_number_are_not_equal() -> None:
+    image = torch.arange(6.0).reshape(2, 3)
+    swapped = image.flip(0)  # the same sum
+    shapes = [(1, 1, 2)] * 4
+    assert first_equal([image, swapped, image.clone(), image + 1], shapes) == [0, 1, 0, 3]
+    assert first_equal([image, image], [(1, 1, 2), (1, 2, 1)]) == [0, 1]
