@@ -19,7 +19,7 @@ from transformers.trainer import OPTIMIZER_NAME, SCHEDULER_NAME, TRAINING_ARGS_N
 
 from mstar.agents.policy import distributed
 
-MEMORY = Path("/proc/meminfo")  # of Linux
+MEMORY, CONTAINER = Path("/proc/meminfo"), Path("/sys/fs/cgroup")  # of Linux
 
 
 class CheckpointWriter:
@@ -116,7 +116,14 @@ def room_for(values: Any) -> bool:
 
 
 def free_memory() -> int:
-    """Bytes of host memory that could be taken; 0 where the system does not say."""
+    """Bytes of host memory that could be taken; 0 where the system does not say.
+
+    A container may have a limit of its own, towards which files that were read count as well.
+    """
     lines = MEMORY.read_text().splitlines() if MEMORY.exists() else []
     found = next((line for line in lines if line.startswith("MemAvailable:")), None)
-    return int(found.split()[1]) * 1024 if found else 0
+    available = int(found.split()[1]) * 1024 if found else 0
+    most, taken = (CONTAINER / name for name in ("memory.max", "memory.current"))
+    if most.exists() and (limit := most.read_text().strip()).isdigit():
+        available = min(available, max(0, int(limit) - int(taken.read_text())))
+    return available

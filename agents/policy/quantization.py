@@ -1,4 +1,8 @@
-"""A base model in 4 bits under LoRA (QLoRA, Dettmers et al. 2023, arXiv 2305.14314)."""
+"""A base model in 4 bits under LoRA (QLoRA, Dettmers et al. 2023, arXiv 2305.14314).
+
+On some CPUs, bitsandbytes asks the hub for a kernel when it is imported, if the package ``kernels``
+is installed; ``HF_HUB_OFFLINE=1`` keeps it from that. Nothing here needs that kernel.
+"""
 
 from __future__ import annotations
 

@@ -139,3 +139,21 @@ def test_what_is_small_or_has_no_room_is_written_at_once(
     done = two_rounds(learning)
     assert done.finetuned is not None
     same_after_loading(adapted, done.finetuned.checkpoint)
+
+
+def test_free_memory_is_that_of_the_container(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    host = tmp_path / "meminfo"
+    monkeypatch.setattr(checkpoint_writer, "MEMORY", host)
+    monkeypatch.setattr(checkpoint_writer, "CONTAINER", tmp_path)
+    assert checkpoint_writer.free_memory() == 0
+    host.write_text("MemTotal: 9 kB\nMemAvailable: 5 kB\n")
+    assert checkpoint_writer.free_memory() == 5 * 1024
+    (tmp_path / "memory.max").write_text("max\n")
+    assert checkpoint_writer.free_memory() == 5 * 1024
+    (tmp_path / "memory.max").write_text("4000\n")
+    (tmp_path / "memory.current").write_text("1000\n")
+    assert checkpoint_writer.free_memory() == 3000
+    (tmp_path / "memory.current").write_text("5000\n")
+    assert checkpoint_writer.free_memory() == 0
