@@ -68,7 +68,7 @@ PATTERNS: tuple[tuple[AnswerType, re.Pattern[str]], ...] = (  # the first that m
     ("set", re.compile(r"\\?\{[^{}]{1,200},[^{}]{1,200}\}|∅|\\emptyset|\\varnothing")),
     ("equation", re.compile(r"[^=<>]{0,60}[a-z][^=<>]{0,60}=[^=<>]{1,120}", re.I)),
     ("expression", re.compile(r"[^\"']{0,200}\\(?:[dt]?frac|sqrt|pi|cdot|times)[^\"']{0,200}")),
-    ("expression", re.compile(rf"[^\"']{{0,80}}\\{FUNCTION}(?![a-z])[^\"']{{0,80}}")),
+    ("expression", re.compile(rf"[^\"'=]{{0,80}}\\{FUNCTION}(?![a-z])[^\"'=]{{0,80}}")),
     ("expression", re.compile(rf"[\d.]{{0,20}}{FUNCTION}[ (][a-z\d.+*/^()\u2212-]{{1,40}}")),
     (
         "expression",
@@ -175,7 +175,7 @@ def _infer_type(value: str, unit: str | None, question: str) -> AnswerType:
         if COMPARATORS["interval"].read(value, interval) is not None:
             return "interval"
     named = next((name for name, pattern in PATTERNS if pattern.fullmatch(value)), None)
-    if named == "fraction" and ABOUT_YEARS.search(question):
+    if named == "fraction" and re.search(r"\byears?\b", question, re.I):  # a season
         return "text"
     if named == "list" and WHICH.search(question) and not IN_ORDER.search(question):
         inside = items_of(value[1:-1], question)
