@@ -18,13 +18,15 @@ LONGEST_ANSWER_TEXT = 2_000  # characters
 PLACEHOLDER = re.compile(
     r"<\|vision_start\|>\s*(?:<\|image_pad\|>)*\s*<\|vision_end\|>"
     r"|<img>\s*(?:<IMG_CONTEXT>\s*)*</img>|<IMG_CONTEXT>|\(?<image>\./</image>\)?"
-    r"|<\|?(?:image|img|imagehere|image_?pad|image_?placeholder|start_of_image)[\s_-]?"
+    r"|(?:(?:picture|image) \d{1,2}: ?(?=<img>))?"
+    r"<\|?(?:image|img|imagehere|image_?pad|image_?placeholder|start_of_image)[\s_-]?"
     r"(?P<number>\d{0,6})\|?>(?:(?P<tagged>[^<>\n]{1,300})</(?:img|image)>)?"
     r"|<img\s[^<>]{0,300}?src=[\"']?(?P<source>[^<>\"'\s]{1,300})[^<>]{0,300}>"
     r"|\[(?:image|img|picture)[\s_-]?(?P<listed>\d{0,3})\]"
     r"|!\[[^\]\n]{0,200}\]\((?P<linked>[^()\s]{0,300})\)",
     re.I,
 )
+WRITTEN_NUMBER = re.compile(r"\d+(?=[|>\]])")  # of a placeholder
 MOST_IMAGES = 99  # a larger number in a placeholder is the name of a file
 OTHER_MEDIA = re.compile(r"<\|?(?:video|audio)(?:_?pad|_?placeholder)?\|?>", re.I)
 HINT = re.compile(r"Hint: Please answer[^\n]{0,200}\nQuestion:\s*")  # from MathVista
@@ -169,6 +171,27 @@ def answer_text(value: Any, list_is_one_answer: bool = False) -> str:
     text = LEAD_IN.sub("", text).strip()
     wrapped = WRAPPED.fullmatch(text)
     return next(part for part in wrapped.groups() if part).strip() if wrapped else text
+
+
+def counted_from_one(texts: Sequence[str]) -> tuple[str, ...]:
+    """Texts with placeholders whose numbers begin at 1, where they begin at 0.
+
+    >>> counted_from_one(["<image_0> or <image_1>?", "<image_1>"])
+    ('<image_1> or <image_2>?', '<image_2>')
+    """
+    marks = [mark for text in texts for mark in PLACEHOLDER.finditer(text)]
+    if not any((mark["number"] or mark["listed"]) == "0" for mark in marks):
+        return tuple(texts)
+
+    def one_more(mark: re.Match[str]) -> str:
+        return WRITTEN_NUMBER.sub(lambda number: str(int(number[0]) + 1), mark[0])
+
+    return tuple(PLACEHOLDER.sub(one_more, text) for text in texts)
+
+
+def unnumbered_places(text: str) -> int:
+    """How many placeholders stand for the next image, without a number of their own."""
+    return sum(_written_number(mark) == 0 for mark in PLACEHOLDER.finditer(text))
 
 
 def clean_question(text: str, images: int, numbers: Iterator[int]) -> PlacedText:

@@ -7,6 +7,7 @@ import binascii
 import hashlib
 import io
 import os
+import re
 import stat
 import struct
 import warnings
@@ -38,6 +39,7 @@ LONGEST_PATH = 1_024  # characters; a longer text is an image in base64
 BASE64_STARTS = ("iVBORw0KGgo", "/9j/", "R0lGOD", "UklGR")  # PNG, JPEG, GIF, WebP
 CELL_KEYS = ("bytes", "path", "url", "image_url", "image", "file_name")  # of an image in a cell
 SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp")
+SEVERAL_FILES = re.compile(r"(?:[^,;|]+\.(?:png|jpe?g|webp|gif|bmp)\s*[,;|]?\s*){2,}", re.I)
 MESSAGE_PART_KEYS = ("image_url", "image", "url", "path", "base64", "value")  # of a part
 
 
@@ -260,9 +262,11 @@ def _stored_image(value: Any, row: RawRow) -> StoredImage:
 
 
 def _flattened(value: Any) -> Any:
-    """The list in a text such as ``['1.png', '2.png']``; the images in a list of messages."""
+    """The list in a text such as ``['1.png', '2.png']`` or ``1.png, 2.png``, or in messages."""
     if isinstance(value, str) and value[:1] == "[" and value[-1:] == "]":
         return list(parse_options(value))
+    if isinstance(value, str) and len(value) <= LONGEST_PATH and SEVERAL_FILES.fullmatch(value):
+        return [name.strip() for name in re.split("[,;|]", value)]
     if isinstance(value, list) and any(_is_message(item) for item in value):
         return [image for item in value if _is_message(item) for image in _message_images(item)]
     return value

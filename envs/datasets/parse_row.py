@@ -15,9 +15,11 @@ from mstar.envs.datasets.cell_texts import (
     PlacedText,
     answer_text,
     clean_question,
+    counted_from_one,
     name_placeholders,
     question_text,
     system_prompt,
+    unnumbered_places,
 )
 from mstar.envs.datasets.field_map import AnswerForm, FieldMap, look_up
 from mstar.envs.datasets.images import StoredImage
@@ -127,10 +129,11 @@ def parse_row(
     """
     all_images = images + option_images
     written = question_text(look_up(row.cells, fields.question))
-    _check_question(written, has_images=bool(all_images))
+    given = () if option_images else _option_texts(row, fields)
+    written, *texts = counted_from_one([written, *given])
+    _check_question(written, len(all_images))
     numbers = count(1)
     asked = clean_question(written, len(all_images), numbers)
-    texts = () if option_images else _option_texts(row, fields)
     declared, answer = _type_and_answer(row, fields, texts, asked.text)
     if option_images:
         # "picture N" is the text of such an option in prompts and stored answers.
@@ -166,12 +169,14 @@ def parse_row(
     return parsed
 
 
-def _check_question(written: str, has_images: bool) -> None:
+def _check_question(written: str, images: int) -> None:
     _check_length("the question", written)
     if OTHER_MEDIA.search(written):
         raise ValueError("the question is about a video or a sound, and only images are shown")
-    if PLACEHOLDER.search(written) and not has_images:
+    if PLACEHOLDER.search(written) and not images:
         raise ValueError("the question has a place for an image, but the row has no image")
+    if (places := unnumbered_places(written)) > images > 1:  # a single one may be meant twice
+        raise ValueError(f"the question has places for {places} images, but the row has {images}")
 
 
 def _image_places(

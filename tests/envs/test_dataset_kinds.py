@@ -343,6 +343,7 @@ def test_what_trainers_write_is_read(tmp_path: Path) -> None:
         {"instruction": "How", "input": "many?", "output": "3", "images": ["1.png"]},
         {"image": wrapped, "question": "How many?", "answer": "3"},
         {"image": 1, "question": "How many?", "answer": "3"},
+        {"question": "Picture 1: <img>1.png</img>\nHow many?", "answer": "3", "image": None},
         {"image": None, "images": ["1.png"], "question": "How many?", "answer": "3"},
     ):
         (tmp_path / "one.jsonl").write_text(json.dumps(written))
@@ -371,6 +372,13 @@ def test_numbers_and_days_of_a_table_are_as_they_were_written(tmp_path: Path) ->
         pq.write_table(pa.table(columns | {"answer": answers}), tmp_path / "p.parquet")
         found = problems(str(tmp_path / "p.parquet"))
         assert {problem.answer.value for problem in found if problem.answer} == written
+
+
+def test_several_files_in_one_text_are_several_images(tmp_path: Path) -> None:
+    for number in (1, 2):
+        (tmp_path / f"{number}.png").write_bytes(drawing(number))
+    (tmp_path / "p.jsonl").write_text(json.dumps(row(images="1.png, 2.png") | {"image": None}))
+    assert len(only(str(tmp_path / "p.jsonl")).images) == 2
 
 
 def test_a_folder_names_the_split_of_the_files_in_it(tmp_path: Path) -> None:
@@ -543,6 +551,14 @@ def test_images_stand_where_their_placeholders_stood() -> None:
     assert shown([around]) == [0, "So many? How many?", 1, "\nGo."]
     again = row(question="<|vision_start|><|image_pad|><|vision_end|>See [IMG] and <image1>.")
     assert shown([again]) == [0, "See the picture and the picture.\nGo."]
+
+
+def test_placeholders_may_count_from_zero_and_must_not_outnumber_the_images() -> None:
+    two = [drawing(1), drawing(2)]
+    counted = row(question="Is <image_0> like <image_1>?", image=two)
+    assert shown([counted]) == ["Is ", 0, " like ", 1, "?\nGo."]
+    with pytest.raises(ValueError, match="places for 3 images, but the row has 2"):
+        only([row(question="<image> <image> <image> Which?", image=two)])
 
 
 def test_images_of_options_stand_in_the_options() -> None:
