@@ -28,6 +28,7 @@ from transformers import (
 )
 
 from mstar.agents.policy import distributed
+from mstar.agents.policy.backends import attend_without_plans
 from mstar.agents.policy.encoding import EncodedPrompts, Encoding, collated
 from mstar.agents.policy.image_tower import IMAGE_TOWER, attend_by_length
 from mstar.agents.policy.pixels import UNBOUNDED, PixelBounds, pixel_unit
@@ -88,6 +89,9 @@ class Policy:
     encoded: EncodedPrompts = field(
         default_factory=EncodedPrompts, init=False, repr=False, compare=False
     )
+
+    def __post_init__(self) -> None:
+        attend_without_plans()
 
     @classmethod
     def load(

@@ -144,3 +144,9 @@ def test_images_that_differ_in_one_number_are_not_equal() -> None:
     shapes = [(1, 1, 2)] * 4
     assert first_equal([image, swapped, image.clone(), image + 1], shapes) == [0, 1, 0, 3]
     assert first_equal([image, image], [(1, 1, 2), (1, 2, 1)]) == [0, 1]
+
+
+def test_no_policy_attends_by_kernels_that_compile_a_plan_for_every_length(loaded: Policy) -> None:
+    torch.backends.cuda.enable_cudnn_sdp(True)
+    Policy(loaded.model, loaded.processor)
+    assert not torch.backends.cuda.cudnn_sdp_enabled()
