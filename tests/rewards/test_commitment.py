@@ -379,7 +379,7 @@ KINDS: dict[str, tuple[list[tuple[Answer, str]], list[tuple[Answer, str]]]] = {
             (TEAL, "### Answer choices\nA) teal B) pink\n### Answer\nA"),
             (TEAL, "所以选择A。"),
             (one("choice", "Yes", "Yes", "No"), "A: Yes\nHuman: Can you explain that?"),
-            (ANGLES, "If ∠1 = 50.0, then the degree of ∠2 is (A) 70°."),
+            (ANGLES, "If ∠3 = 20.5, then the size of ∠4 is (A) 70°."),
             (SEVEN, "Dog: 4\nHuman: 3\nAnswer: 7"),
             (SEVEN, "If we add 3 and 4 we get 7, so the answer is 7."),
             (SEVEN, "The answer is 8... no, 7."),

@@ -200,8 +200,8 @@ def is_unfinished(text: str) -> bool:
 def without_given(text: str) -> str:
     """A statement without what the question gave: ``If x = 3, then``.
 
-    >>> without_given("If ∠1 = 50°, then ∠2 is (B) 130°.")
-    '∠2 is (B) 130°.'
+    >>> without_given("If x = 3, then y is (B) 7.")
+    'y is (B) 7.'
     """
     return _GIVEN.sub("", text) if len(_GIVEN.findall(text)) == 1 else text
 
