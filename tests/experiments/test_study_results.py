@@ -11,7 +11,11 @@ from stored_results import RESULTS, ROOT, packed
 
 from mstar.agents.star import Star
 from mstar.experiments.evaluation.compare import gain_table
+from mstar.experiments.evaluation.evaluate import values
+from mstar.experiments.make_vlm.make import perception_table
+from mstar.experiments.markdown import percent
 from mstar.experiments.packed_rows import stored_rows
+from mstar.experiments.stats import estimate
 from mstar.experiments.studies.hinted_reasons import bare_share, counted, reasons_table
 from mstar.experiments.studies.page import TABLES, markdown, missing
 from mstar.experiments.studies.plan import PLAN, saved_plan
@@ -119,6 +123,44 @@ def test_what_is_said_of_the_language_model_is_in_its_rows() -> None:
     assert (
         f"{sum(sums)} of {len(sums)} sums greedily, but {sum(differences)} of {len(differences)}"
         in told
+    )
+
+
+def test_the_tables_of_the_language_model_stand_in_its_study() -> None:
+    study = (RESULTS / "language-model" / TABLES).read_text().splitlines()
+    text = (RESULTS / "README.md").read_text()
+    part = text.partition("## A language model that nobody made for this")[2].partition("\n## ")[0]
+    (gains, *others) = [block for block in part.split("\n\n") if block.startswith("| ")]
+    assert gains.startswith("| test problems")  # held by the test above
+    lines = [line for block in others for line in table_lines(block)]
+    assert len(lines) > 18
+    assert [line for line in lines if line not in study] == []
+
+
+def test_the_page_of_the_model_with_eyes_is_what_its_rows_give() -> None:
+    rows = packed("eyes")
+    page = (RESULTS / "eyes" / "README.md").read_text()
+    assert perception_table(rows["perception.jsonl"]) in page
+    tested = [rows[f"image/continuous/seed-{seed}/evaluation.jsonl"] for seed in range(3)]
+    assert gain_table(tested) in page
+    for family in rows["make_vlm.json"][0]["families"]:
+        shares = [
+            percent(estimate([values(rows[f"base/{shown}-1/{family}.jsonl"], metric)]))
+            for shown in ("image", "none", "caption")
+            for metric in ("pass@1", "pass@k")
+        ]
+        assert f"| {family} | {' | '.join(shares)} |" in page
+    updates = [[row["stage"] for row in rows["losses.jsonl"]].count(s) for s in ("see", "speak")]
+    words = " ".join(page.split())
+    assert f"learned in {updates[0]:,} updates of 96 images" in words
+    assert f"with it in {updates[1]:,};" in words
+    same = sum(row["before"] == row["after"] for row in rows["language.jsonl"])
+    assert (same, "None of its 50 greedy answers" in words) == (0, True)
+    last = [rows[f"image/continuous/seed-{seed}/rounds.jsonl"][-1] for seed in range(3)]
+    assert all("drift" in [alarm["name"] for alarm in row["alarms"]] for row in last)
+    assert (
+        f"after {', '.join(str(row['number']) for row in last[:2])} and {last[2]['number']}"
+        in words
     )
 
 
