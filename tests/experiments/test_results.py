@@ -82,3 +82,21 @@ def test_the_step_judge_picks_better_than_votes_that_do_not_look() -> None:
     rows = packed("step_judge")["best_of.jsonl"]
     for vote in ("majority", "weighted vote, number of lines"):
         assert advantage(rows, "best of N, lowest step", vote).low > 0
+
+
+def test_the_tables_of_the_page_on_gpus_are_what_its_rows_give() -> None:
+    rows = packed("gpu")
+    page = (RESULTS / "gpu" / "README.md").read_text()
+    for row in rows["sampler.jsonl"]:
+        if row.get("device"):
+            told = f"{row['tokens_per_second']:,} | {row['peak_gigabytes']} |"
+            assert f"| {row['variant']} | {row['shape']} | {row['step_ms']} | {told}" in page
+    for row in rows["updates.jsonl"]:
+        times = " | ".join(str(row[name]) for name in ("forward_ms", "backward_ms", "both_ms"))
+        assert f"| {row['changes']} | {times} | {100 * row['share']:.1f} |" in page
+    (trained,) = rows["train.jsonl"]
+    assert (
+        f"{trained['tokens_per_second']:,} tokens a second, {trained['over_plain']} times" in page
+    )
+    same = [row for row in rows["checks.jsonl"] if row["pair"] == "fixed/graph"]
+    assert [row["largest_difference"] for row in same] == [0.0] * 3
