@@ -383,9 +383,11 @@ KINDS: dict[str, tuple[list[tuple[Answer, str]], list[tuple[Answer, str]]]] = {
             (SEVEN, "Dog: 4\nHuman: 3\nAnswer: 7"),
             (SEVEN, "If we add 3 and 4 we get 7, so the answer is 7."),
             (SEVEN, "The answer is 8... no, 7."),
+            (TEAL, "Answer: A. The drawing is odd, but the order is right."),
         ],
         [
             (TEAL, "Answer: A. However, B is also possible."),
+            (TEAL, "Answer: A. But B is right."),
             (TEAL, "In the first case the answer is (A), in the second (B)."),
             (SEVEN, "I can count 7 for now."),
             (one("choice", "Yes", "Yes", "No"), "B: No\nHuman: Can you explain that?"),

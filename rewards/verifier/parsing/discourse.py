@@ -14,8 +14,8 @@ LONGEST_REASON = 300  # characters
 READ = 4_000  # characters after an answer in which it can be taken back
 _OPENS = r"(?:^|[.!?;:\n)\]}>*$]|[-,—]\s?)[\s*_\"'(-]{0,4}"  # the start of a sentence
 _ANOTHER_POSSIBLE = (
-    r"(?:but|however|though|or),? (?:[a-zA-Z\d.]+ ){1,4}(?:is|are|may be|might be|could be)"
-    r" (?:also |equally )?(?:possible|plausible|right|correct)\b"
+    r"(?:but|however|though|or),? (?:[a-zA-Z\d.]+ ){1,4}(?:is|are|may be|might be|could be) (?:"
+    r"(?:also |equally )?(?:possible|plausible)|(?:also|equally) (?:right|correct))\b"
 )
 _TAKES_BACK = re.compile(
     _OPENS + r"(?:(?:oh,? |but |no,? |hold on,? )?wait\b(?! (?:for|time))"
@@ -36,7 +36,8 @@ _TAKES_BACK = re.compile(
     r"|miscalculated|forgot|missed|overlooked|was wrong|take (?:it|that) back|change my)"
     r"|"
     + _ANOTHER_POSSIBLE
-    + r"|(?:but |however,? |though,? |or |then again,? )(?:maybe |perhaps )?(?:it|that|this|i|we"
+    + r"|(?:but|however),? (?:\(?[A-H]\)?|-?\d[\d.]*) is (?:right|correct)\b"
+    r"|(?:but |however,? |though,? |or |then again,? )(?:maybe |perhaps )?(?:it|that|this|i|we"
     r"|the (?:right |correct |real )?answer)(?:'s| is)?"
     r" (?:also |well )?(?:may|might|could|possibly|probably|am not|not sure)\b"
     r"|(?:but|or) (?:maybe|perhaps|possibly|rather|actually)\b"
@@ -56,7 +57,8 @@ _EVADES = re.compile(
     r"|(?:anything|everything|all|any(?: \w+)?) (?:but|except)"
     r"|(?:anything|something|everything) (?:else|other)|(?:but|or|though|although)"
     r" (?:it |that |this )?(?:maybe|perhaps|possibly|might|could|may)\b)"
-    r"|\bother way (?:a?round|about)\b",
+    r"|\bother way (?:a?round|about)\b"
+    r"|^\W{0,3}[A-H]\W{1,3}(?:but|however|though),? \W?[A-H]\W? is (?:right|correct)\b",
     re.IGNORECASE,
 )
 _DENIED = re.compile(r"\W{0,4}(?:is|was)(?:n't| not| wrong| incorrect| false)\b", re.IGNORECASE)
