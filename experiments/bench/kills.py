@@ -16,6 +16,7 @@ from rich.console import Console
 
 from mstar.agents.catalog import AGENTS
 from mstar.agents.config import Recipe
+from mstar.experiments.markdown import table
 from mstar.experiments.rows import Row, read_rows, write_rows
 from mstar.experiments.run.recipes import RECIPES, recipe_for
 from mstar.experiments.run.run_folder import RunFolder, read_rollouts
@@ -98,6 +99,15 @@ def summed(trials: list[Row]) -> list[Row]:
         for kind, rows in {**groups, "all": trials}.items()
         if rows
     ]
+
+
+def kills_table(trials: list[Row]) -> str:
+    """Markdown of ``summed``."""
+    lines = [
+        f"| {row['kind']} | {row['trials']} | {row['kills']} | {row['equal']} |"
+        for row in summed(trials)
+    ]
+    return table("| recipe or agent | runs | kills | same result |", lines)
 
 
 def came_to(run: Path) -> Row:

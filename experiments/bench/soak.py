@@ -22,6 +22,7 @@ from mstar.agents.config import Recipe
 from mstar.agents.sampling.base import Response
 from mstar.agents.sampling.local import LocalSampler
 from mstar.agents.types import Round
+from mstar.experiments.markdown import table
 from mstar.experiments.rows import Row, read_rows, write_rows
 from mstar.experiments.run.progress import Progress
 from mstar.experiments.run.recipes import RECIPES
@@ -48,7 +49,14 @@ OPERATIONS = frozenset(
     {"open", "os.rename", "os.mkdir", "os.remove", "os.rmdir", "os.listdir", "os.scandir"}
 )
 # Of the process, and files in the run's folder without those of responses, one a round.
-MEASURES = ("memory_mb", "open_files", "threads", "folder_files", "cpu_seconds", "seconds")
+MEASURES = {
+    "memory_mb": "memory, MB",
+    "open_files": "open files",
+    "threads": "threads",
+    "folder_files": "files in the folder",
+    "cpu_seconds": "CPU time, s",
+    "seconds": "time, s",
+}
 
 
 class LongWinded(LocalSampler):
@@ -137,6 +145,16 @@ def flatness(rows: Sequence[Row]) -> list[Row]:
                 }
             )
     return found
+
+
+def flatness_table(rows: Sequence[Row]) -> str:
+    """Markdown of ``flatness``."""
+    lines = [
+        f"| {row['run']} | {MEASURES[row['measure']]} | {row['early']:.4g} | {row['late']:.4g} "
+        f"| {row['growth_percent']:+.1f} [{row['low']:+.1f}, {row['high']:+.1f}] | {row['n']} |"
+        for row in flatness(rows)
+    ]
+    return table("| run | of a round | early | late | growth, % | n |", lines)
 
 
 class Watched(Progress):
