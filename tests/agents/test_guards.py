@@ -125,7 +125,7 @@ def test_a_wrong_majority_takes_the_policy_back_to_its_best_round(
     following = next(agent.learn())
     agent.close()
     assert following.finetuned is not None
-    assert following.finetuned.updates == updates[best] + 8  # Adam and schedule went back as well
+    assert following.finetuned.updates == updates[best] + 12  # Adam and schedule went back as well
     agent.go_back(None)
     assert same_weights(weights(policy), weights(loaded))
 
@@ -203,7 +203,7 @@ def test_an_alarm_is_told_by_progress_rows_and_report(model: str, tmp_path: Path
     assert "Pseudo-labels" in page
     # The rounds behind went on from where the run was taken back to.
     updates = {row["number"]: row["tuned"]["updates"] for row in rows if row["tuned"]}
-    assert updates[back["number"] + 1] == updates[back["back_to"]] + 8
+    assert updates[back["number"] + 1] == updates[back["back_to"]] + 12
     assert folder.checkpoint_after(back["number"]) == folder.checkpoint(back["back_to"])
     json.dumps(rows, allow_nan=False)
 

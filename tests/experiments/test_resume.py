@@ -65,7 +65,7 @@ KILLS: list[tuple[dict[str, Any], list[tuple[Arm, int, int]]]] = [
     ({**FOLLOWING, "rounds": 2}, [(after_sampling, 2, 2)]),
     ({"controller": "reward-pass@2"}, [(after_the_commit, 2, 3)]),
     ({"agent": "rest-em", "lora_rank": 2}, [(after_the_commit, 2, 3)]),
-    # The guards take this run back to round 1 after round 2.
+    # The guards take this run back after round 2 and after round 4.
     (MAJORITY, [(after_the_commit, 2, 3), (before_the_rename, 4, 4)]),
 ]
 
