@@ -5,7 +5,10 @@ import re
 import pytest
 from stored_results import RESULTS, ROOT, packed
 
+from mstar.agents.catalog import AGENTS
 from mstar.agents.judges.step_judge import STEP_JUDGE, StepJudge
+from mstar.experiments.bench.kills import kills_table
+from mstar.experiments.bench.soak import RUNS, flatness_table
 from mstar.experiments.evaluation.compare import gain_table, policy_table
 from mstar.experiments.evaluation.evaluate import gain
 from mstar.experiments.judges.best_of import advantage, advantages, best_of_table
@@ -71,6 +74,15 @@ def test_the_tables_of_the_step_judge_are_what_the_stored_rows_give() -> None:
     assert best_of_table(best) in card
     assert advantages(best) in card
     assert agreement_table(rows["label_agreement.jsonl"]) in card
+
+
+def test_the_tables_of_kills_and_soak_are_what_the_stored_rows_give() -> None:
+    kills, soak = packed("kills")["kills.jsonl"], packed("soak")["soak.jsonl"]
+    assert {row["kind"] for row in kills} == {"default", *AGENTS}
+    assert all(row["equal"] for row in kills)
+    assert kills_table(kills) in (RESULTS / "kills" / "README.md").read_text()
+    assert [row["round"] for row in soak] == [*range(1, 301)] * len(RUNS)
+    assert flatness_table(soak) in (RESULTS / "soak" / "README.md").read_text()
 
 
 def test_the_card_names_the_threshold_that_ships() -> None:
