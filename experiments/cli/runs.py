@@ -43,7 +43,7 @@ def run(arguments: list[str]) -> None:
     for each in found:
         moved = datetime.fromtimestamp(each.changed).strftime("%Y-%m-%d %H:%M")
         accuracy = f"{_percent(each.base)} -> {_percent(each.greedy)}"
-        rounds = f"{each.round}/{each.rounds}"
+        rounds = f"{'–' if each.round < 0 else each.round}/{each.rounds}"
         print(
             f"{each.path:{width}}  {each.state:11}  {rounds:>7}  {accuracy:>14}  "
             f"{each.agent:14}  {moved}"

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from mstar.agents.config import Recipe
 from mstar.agents.judges.catalog import check_names, reward_models
 from mstar.agents.pseudo_labels import pseudo_labelled
-from mstar.agents.registry import unknown
+from mstar.agents.registry import did_you_mean, unknown
 from mstar.agents.rollout import score_table
 from mstar.agents.seeds import mix
 from mstar.agents.selection import select
@@ -28,6 +28,7 @@ from mstar.experiments.run.run_folder import RunFolder, read_rollouts
 from mstar.experiments.run.stored_rollouts import attempt_of, rollouts_of
 from mstar.rewards.base import Rule, ScoreTable
 from mstar.rewards.panel import RewardPanel, rescore
+from mstar.rewards.registry import REWARDS
 from mstar.rewards.rules import RULES
 
 # The parameters of rules beyond table and weights, by the option that sets them.
@@ -137,7 +138,9 @@ def _check_names_of_scores(options: RescoreOptions, gate: str, scores: Sequence[
     """Raise ValueError if gate or rank is neither a stored score nor one of the panel."""
     for name, known in ((gate, scores), (options.rank, ["reward", *scores])):
         if name not in known:
-            raise ValueError(unknown("score", name, list(dict.fromkeys(known))))
+            message = unknown("score", name, list(dict.fromkeys(known)))
+            others = did_you_mean(name, [each for each in REWARDS if each not in known])
+            raise ValueError(message + (others and f". --panel can name others{others}"))
     if "gate" in TOLD.get(options.rule, {}) and gate not in options.panel:
         raise ValueError(
             f"the rule {options.rule!r} needs the score {gate!r}, and the panel is "

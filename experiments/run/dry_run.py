@@ -11,6 +11,7 @@ from mstar.envs.task import Task
 from mstar.experiments.estimate.memory import empty_policy, longest, memory_of
 from mstar.experiments.run.problems import evaluation_sets, how_chosen, open_task
 from mstar.experiments.run.run_folder import RunFolder
+from mstar.experiments.run.train import prepare_torch
 from mstar.rewards.models.correctness import Correctness
 from mstar.rewards.panel import RewardPanel
 
@@ -28,6 +29,7 @@ def describe_run(recipe: Recipe, out: Path) -> str:
     Raises:
         ValueError: problems that are not usable, or a folder with a run of another recipe.
     """
+    prepare_torch(recipe.run.threads)
     judge = RewardPanel([Correctness()])
     validation = open_task(recipe, "validation", panel=judge)
     train = open_task(recipe, "train", panel=judge)

@@ -121,6 +121,10 @@ def test_the_parameters_of_rules_can_be_set(runs: dict[str, Path]) -> None:
         ({"again": ("process",)}, "score again"),
         ({"gate": "correctnes"}, "unknown score 'correctnes'; did you mean 'correctness'"),
         ({"rank": "certainty"}, "unknown score 'certainty'"),
+        (
+            {"rank": "formt"},
+            "unknown score 'formt'.*--panel can name others; did you mean 'format'",
+        ),
         ({"panel": ("brevity",), "rule": "gated"}, "needs the score 'random', and the panel is"),
     ],
 )
