@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from mstar.agents.agent import Agent
+from mstar.agents.catalog import agent_class
 from mstar.agents.config import Recipe
 from mstar.agents.policy import distributed
 from mstar.agents.rollout import unique_problems
@@ -29,6 +31,8 @@ def describe_run(recipe: Recipe, out: Path) -> str:
     Raises:
         ValueError: problems that are not usable, or a folder with a run of another recipe.
     """
+    agent: type[Agent] = agent_class(recipe.run.agent)
+    agent.check(recipe)
     prepare_torch(recipe.run.threads)
     judge = RewardPanel([Correctness()])
     validation = open_task(recipe, "validation", panel=judge)

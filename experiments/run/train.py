@@ -61,7 +61,8 @@ def train(
         FloatingPointError, OSError: see ``explained``.
     """
     check_trackers(track)
-    kind = agent_class(recipe.run.agent)
+    kind: type[Agent] = agent_class(recipe.run.agent)
+    kind.check(recipe)
     prepare_torch(recipe.run.threads)
     tests = evaluation_sets(recipe)  # before the panel is made, which may load a model
     panel = panel_of(recipe)

@@ -187,6 +187,10 @@ def test_a_dry_run_says_what_would_be_done_and_does_nothing(say: Say, tmp_path: 
         assert held in said.out
     assert not out.exists()
     one_message(say("train", "smoke", "--dry-run", "--env", tmp_path / "gone.jsonl"), "gone.jsonl")
+    groups = ("train", "smoke", "--agent", "grpo", "--samples", 3, "--out", out)
+    for words in (groups, (*groups, "--dry-run")):
+        one_message(say(*words), "batch x minibatches is 32; it must be a multiple of samples (3)")
+    assert not out.exists()
 
 
 def test_a_length_term_that_pays_for_wrong_answers_is_warned_about() -> None:
