@@ -78,6 +78,13 @@ def other_rounding(request: pytest.FixtureRequest) -> Iterator[None]:
         yield
 
 
+@pytest.fixture
+def usual_rounding(request: pytest.FixtureRequest) -> None:
+    """For tests that compare with another process, or count what torch keeps of a pass."""
+    if request.config.getoption("--rounding") is not None:
+        pytest.skip("the option --rounding changes this process alone, and what a pass keeps")
+
+
 @pytest.fixture(scope="session")
 def model(tmp_path_factory: pytest.TempPathFactory) -> str:
     """The folder of a tiny LLaVA with random weights."""

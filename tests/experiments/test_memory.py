@@ -53,6 +53,7 @@ def kept_bytes(policy: Policy, prompts: list[Prompt]) -> int:
     return sum(kept.values())
 
 
+@pytest.mark.usefixtures("usual_rounding")
 @pytest.mark.parametrize(
     "changes",
     [{}, {"lora_rank": 4}, {"dtype": "bfloat16"}, {"image_tower": "trained"}],

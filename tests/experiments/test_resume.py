@@ -231,6 +231,7 @@ main(sys.argv[1:])
 """
 
 
+@pytest.mark.usefixtures("usual_rounding")
 def test_a_killed_process_goes_on_to_the_same_end_and_connects_to_nobody(
     model: str, tmp_path: Path
 ) -> None:
