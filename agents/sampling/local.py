@@ -34,7 +34,8 @@ class LocalSampler(RolloutEngine):
     its t-th token at the t-th uniform number of
     ``SeedSequence([seed, first 8 bytes of sha256(key), k])``, by the inverse of the cumulative
     distribution over the vocabulary. Batches still differ in rounding, so a token can change if a
-    uniform number falls within ~1e-6 of a bound.
+    uniform number falls within ~1e-6 of a bound in float32; bfloat16 rounds far more coarsely, and
+    tokens change with it.
 
     What holds, and the tests that hold it, of tests/agents/test_sampler.py unless named otherwise:
 
