@@ -39,6 +39,25 @@ class Prefill:
 
 
 @dataclass(frozen=True, slots=True)
+class Draws:
+    """R responses to draw.
+
+    Attributes:
+        owners: (R,) index of each response's prompt among the prefilled ones, in rising order.
+        temperatures: (R,); 0 is greedy.
+        uniforms: (R, T) in [0, 1), one for each token that a response may have.
+        ends: ids of the tokens that end a response.
+        ladder: L temperatures > 0 whose log-probabilities are added up as well.
+    """
+
+    owners: torch.Tensor
+    temperatures: torch.Tensor
+    uniforms: torch.Tensor
+    ends: torch.Tensor
+    ladder: tuple[float, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Decoded:
     """R responses as tensors.
 
@@ -154,26 +173,17 @@ class DecodingBatch:
         return logits
 
 
-def decode(
-    batch: DecodingBatch,
-    logits: torch.Tensor,
-    temperatures: torch.Tensor,
-    uniforms: torch.Tensor,
-    ends: torch.Tensor,
-    ladder: Sequence[float] = (),
-) -> Decoded:
-    """Decode R responses until each has ended or has T tokens.
+def decode(network: Any, start: Prefill, draws: Draws) -> Decoded:
+    """Decode responses until each has ended or has T tokens, in buffers that grow.
 
     Args:
-        batch: R responses without a token.
-        logits: (R, V), of their first tokens.
-        temperatures: (R,); 0 is greedy.
-        uniforms: (R, T) in [0, 1), one for each token.
-        ends: ids of the tokens that end a response.
-        ladder: L temperatures > 0 whose log-probabilities are added up as well.
+        network: that has prefilled the prompts.
+        start: the prompts.
+        draws: R responses.
     """
-    count, limit = uniforms.shape
-    device = logits.device
+    batch, logits = DecodingBatch(network, start, draws.owners), start.logits[draws.owners]
+    count, limit = draws.uniforms.shape
+    device, ladder = logits.device, draws.ladder
     out = Decoded(
         tokens=torch.zeros(count, limit, dtype=torch.int64, device=device),
         lengths=torch.zeros(count, dtype=torch.int64, device=device),
@@ -184,12 +194,12 @@ def decode(
     done = out.finished.clone()
     for step in range(limit):
         tokens, statistics = sample_tokens(
-            logits.float(), temperatures[active], uniforms[active, step], ladder
+            logits.float(), draws.temperatures[active], draws.uniforms[active, step], ladder
         )
         out.tokens[active, step] = tokens
         out.lengths[active] += ~done
         out.sums[:, active] += statistics * ~done
-        done = done | torch.isin(tokens, ends)
+        done = done | torch.isin(tokens, draws.ends)
         out.finished[active] = done
         left = int((~done).sum())
         if left == 0 or step == limit - 1:
@@ -223,15 +233,34 @@ def sample_tokens(
     bounds = probabilities.cumsum(-1, dtype=uniforms.dtype)
     drawn = torch.searchsorted(bounds, (uniforms * bounds[:, -1])[:, None], right=True)[:, 0]
     tokens = torch.where(greedy, logits.argmax(-1), drawn.clamp(max=logits.shape[-1] - 1))
+    return tokens, token_statistics(logs, logs.exp(), tokens, own, ladder)
+
+
+def token_statistics(
+    logs: torch.Tensor,
+    probabilities: torch.Tensor,
+    tokens: torch.Tensor,
+    temperatures: torch.Tensor,
+    ladder: Sequence[float],
+) -> torch.Tensor:
+    """What is measured of a token (R,) of each row, as ``sample_tokens`` returns it.
+
+    Args:
+        logs: (R, V) log-probabilities at temperature 1.
+        probabilities: (R, V), their exponentials.
+        tokens: (R,).
+        temperatures: (R,) of the rows, > 0.
+        ladder: L temperatures > 0.
+    """
     chosen = logs.gather(-1, tokens[:, None])[:, 0]
     statistics = [
         chosen,
-        torch.special.entr(logs.exp()).sum(-1),
-        -logs.mean(-1) - math.log(logits.shape[-1]),
+        torch.special.entr(probabilities).sum(-1),
+        -logs.mean(-1) - math.log(logs.shape[-1]),
     ]
-    tempered: list[float | torch.Tensor] = [*ladder, own] if ladder else []
+    tempered: list[float | torch.Tensor] = [*ladder, temperatures] if ladder else []
     statistics += [chosen / each - tempered_normalizer(logs, each) for each in tempered]
-    return tokens, torch.stack(statistics)
+    return torch.stack(statistics)
 
 
 def tempered_normalizer(logs: torch.Tensor, temperature: float | torch.Tensor) -> torch.Tensor:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 
 import torch
 
-from mstar.agents.sampling.decoding import tempered_normalizer
+from mstar.agents.sampling.decoding import token_statistics
 
 ROWS = 128  # drawn from at once: what lies between takes 80 MB a tensor for 150,000 tokens
 BLOCK = 128  # tokens of the vocabulary that are added up first
@@ -59,15 +58,7 @@ def _draw(
     tokens = inverse_of_cumulative(tempered_probabilities, uniforms)
     if greedy:
         tokens = torch.where(temperatures == 0, logits.argmax(-1), tokens)
-    chosen = logs.gather(-1, tokens[:, None])[:, 0]
-    statistics = [
-        chosen,
-        torch.special.entr(probabilities).sum(-1),
-        -logs.mean(-1) - math.log(logits.shape[-1]),
-    ]
-    measured: list[float | torch.Tensor] = [*ladder, own] if ladder else []
-    statistics += [chosen / each - tempered_normalizer(logs, each) for each in measured]
-    return tokens, torch.stack(statistics)
+    return tokens, token_statistics(logs, probabilities, tokens, own, ladder)
 
 
 def inverse_of_cumulative(probabilities: torch.Tensor, uniforms: torch.Tensor) -> torch.Tensor:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
 import torch
 
-from mstar.agents.sampling.decoding import Decoded, Prefill
+from mstar.agents.sampling.decoding import Decoded, Draws, Prefill
 from mstar.agents.sampling.drawing import draw_tokens
 from mstar.agents.sampling.fixed_cache import FixedCache
 from mstar.agents.sampling.graphs import StepGraphs
@@ -64,44 +63,32 @@ class FixedDecoder:
         if self._graphs is not None:
             self._graphs.clear()
 
-    def decode(
-        self,
-        network: Any,
-        start: Prefill,
-        owners: torch.Tensor,
-        temperatures: torch.Tensor,
-        uniforms: torch.Tensor,
-        ends: torch.Tensor,
-        ladder: Sequence[float] = (),
-    ) -> Decoded:
-        """Decode R responses until each has ended or has T tokens, as ``decode`` does.
+    def decode(self, network: Any, start: Prefill, draws: Draws) -> Decoded:
+        """Decode responses until each has ended or has T tokens, as ``decode`` does.
 
         Args:
             network: that has prefilled the prompts, of which ``can_share`` is true.
-            start: P prompts.
-            owners: (R,) index of each response's prompt, in rising order.
-            temperatures: (R,); 0 is greedy.
-            uniforms: (R, T) in [0, 1), one for each token.
-            ends: ids of the tokens that end a response.
-            ladder: L temperatures > 0 whose log-probabilities are added up as well.
+            start: the prompts.
+            draws: R responses.
         """
+        temperatures = draws.temperatures
         shape = Shape(
-            rows=rounded_up(len(owners), FEWEST),
+            rows=rounded_up(len(draws.owners), FEWEST),
             prompts=len(start.mask),
-            width=int(torch.bincount(owners).max()),
+            width=int(torch.bincount(draws.owners).max()),
             prompt_length=rounded_up(start.mask.shape[1], 64),
-            limit=rounded_up(uniforms.shape[1], 16),
-            ends=len(ends),
-            ladder=tuple(ladder),
+            limit=rounded_up(draws.uniforms.shape[1], 16),
+            ends=len(draws.ends),
+            ladder=draws.ladder,
             greedy=bool((temperatures == 0).any()),
             tempered=bool(((temperatures != 0) & (temperatures != 1)).any()),
         )
         if self._graphs is None:
-            self._graphs = StepGraphs(owners.device)
+            self._graphs = StepGraphs(temperatures.device)
         if self._batch is None or self._batch.shape != shape:
             self.free()
             self._batch = FixedBatch(network, start, shape, self._graphs)
-        return self._batch.decode(start, owners, temperatures, uniforms, ends)
+        return self._batch.decode(start, draws)
 
 
 class FixedBatch:
@@ -140,24 +127,17 @@ class FixedBatch:
         self.uniforms = torch.zeros(shape.rows, shape.limit, dtype=real, device=device)
         self.ends = whole(shape.ends)
 
-    def decode(
-        self,
-        start: Prefill,
-        owners: torch.Tensor,
-        temperatures: torch.Tensor,
-        uniforms: torch.Tensor,
-        ends: torch.Tensor,
-    ) -> Decoded:
-        """Decode R responses until each has ended or has T tokens; see ``FixedDecoder.decode``."""
-        count, limit = uniforms.shape
-        self._fill(start, owners, temperatures, uniforms, ends)
+    def decode(self, start: Prefill, draws: Draws) -> Decoded:
+        """Decode responses until each has ended or has T tokens; see ``FixedDecoder.decode``."""
+        count, limit = draws.uniforms.shape
+        self._fill(start, draws)
         decoded = Decoded(
             tokens=self.written.new_zeros(count, limit),
             lengths=self.lengths.new_zeros(count),
             sums=self.sums.new_zeros(len(self.sums), count),
             finished=self.done.new_zeros(count),
         )
-        active = torch.arange(count, device=owners.device)  # the response that each row holds
+        active = torch.arange(count, device=self.tokens.device)  # the response that each row holds
         rows = self.shape.rows
         self._draw(start.logits[self.cache.owners])
         for written in range(1, limit):
@@ -173,26 +153,19 @@ class FixedBatch:
         self._store(decoded, active)
         return decoded
 
-    def _fill(
-        self,
-        start: Prefill,
-        owners: torch.Tensor,
-        temperatures: torch.Tensor,
-        uniforms: torch.Tensor,
-        ends: torch.Tensor,
-    ) -> None:
-        count, limit = uniforms.shape
-        self.cache.read(start.cache, start.mask, owners)
-        self.positions[..., :count, :] = start.positions[..., owners, :]
+    def _fill(self, start: Prefill, draws: Draws) -> None:
+        count, limit = draws.uniforms.shape
+        self.cache.read(start.cache, start.mask, draws.owners)
+        self.positions[..., :count, :] = start.positions[..., draws.owners, :]
         self.written.zero_()
         self.count.zero_()
         self.lengths.zero_()
         self.sums.zero_()
         self.done.zero_()
         self.done[count:] = True
-        self.temperatures[:count] = temperatures
-        self.uniforms[:count, :limit] = uniforms
-        self.ends.copy_(ends)
+        self.temperatures[:count] = draws.temperatures
+        self.uniforms[:count, :limit] = draws.uniforms
+        self.ends.copy_(draws.ends)
 
     def _step(self, rows: int, written: int) -> None:
         """Append the last token of each of the first rows, and draw the next one."""

@@ -16,7 +16,7 @@ from mstar.agents.policy.merging import merged
 from mstar.agents.policy.policy import Policy
 from mstar.agents.policy.sharding import gathered, is_sharded
 from mstar.agents.sampling.base import Response, RolloutEngine, unique_prompts
-from mstar.agents.sampling.decoding import Decoded, DecodingBatch, Prefill, decode, prefill
+from mstar.agents.sampling.decoding import Decoded, Draws, Prefill, decode, prefill
 from mstar.agents.sampling.fixed_decoding import FixedDecoder
 from mstar.agents.sampling.prefix_cache import can_share
 from mstar.agents.seeds import named
@@ -164,31 +164,23 @@ class LocalSampler(RolloutEngine):
         real = torch.float32 if device.type == "mps" else torch.float64
         for first in range(0, len(draws), self.batch_rows):
             chunk = draws[first : first + self.batch_rows]
-            owners = torch.tensor([draw.owner for draw in chunk], device=device)
             uniforms = np.stack([draw.uniforms for draw in chunk])
-            decoded = self._decode(
-                start,
-                owners,
-                torch.tensor([draw.temperature for draw in chunk], device=device),
-                torch.tensor(uniforms, dtype=real, device=device),
-                torch.tensor(self.policy.end_tokens, dtype=torch.int64, device=device),
+            tensors = Draws(
+                owners=torch.tensor([draw.owner for draw in chunk], device=device),
+                temperatures=torch.tensor([draw.temperature for draw in chunk], device=device),
+                uniforms=torch.tensor(uniforms, dtype=real, device=device),
+                ends=torch.tensor(self.policy.end_tokens, dtype=torch.int64, device=device),
+                ladder=self.ladder,
             )
-            responses += self._responses(decoded, chunk)
+            responses += self._responses(self._decode(start, tensors), chunk)
         self._count_responses(responses)
         return responses
 
-    def _decode(
-        self,
-        start: Prefill,
-        owners: torch.Tensor,
-        temperatures: torch.Tensor,
-        uniforms: torch.Tensor,
-        ends: torch.Tensor,
-    ) -> Decoded:
-        model, how = self.policy.model, (temperatures, uniforms, ends, self.ladder)
+    def _decode(self, start: Prefill, draws: Draws) -> Decoded:
+        model = self.policy.model
         if self.fixed_buffers and can_share(model, start.cache) and not is_sharded(model):
-            return self._fixed.decode(model, start, owners, *how)
-        return decode(DecodingBatch(model, start, owners), start.logits[owners], *how)
+            return self._fixed.decode(model, start, draws)
+        return decode(model, start, draws)
 
     def _responses(self, decoded: Decoded, draws: Sequence[Draw]) -> list[Response]:
         tokens = [
