@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -19,11 +20,28 @@ from mstar.agents.policy.policy import Policy
 from mstar.agents.policy.turns import IGNORED, continued
 from mstar.agents.sampling.local import LocalSampler
 from mstar.envs.problem import Prompt
+from mstar.experiments.bench.base import Bench
+from mstar.experiments.rows import Row
 from mstar.experiments.run.problems import open_task
 
 SIZES = ((40, 40), (64, 40), (30, 60))  # pixels of the images of a prompt
 NEW = 6  # tokens of a response
 TRAINED_BY = ("continuous", "grpo", "rloo", "online-dpo")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ArchitecturesBench(Bench):
+    """Try whether models load, are sampled exactly, and are trained by each kind of agent.
+
+    Attributes:
+        model: folders or hub names; small ones, since each is trained with all of its weights.
+    """
+
+    model: tuple[str, ...]
+
+    def measure(self, say: Callable[[str], None]) -> list[Row]:
+        """A row for each model."""
+        return try_models(self.model)
 
 
 def try_models(models: Sequence[str]) -> list[dict[str, Any]]:

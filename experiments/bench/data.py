@@ -8,6 +8,8 @@ import os
 import resource
 import tempfile
 import time
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -16,10 +18,26 @@ from PIL import Image
 from mstar.envs.datasets.audit import audit_dataset
 from mstar.envs.datasets.source import DatasetSource
 from mstar.envs.datasets.validate import validate_dataset
+from mstar.experiments.bench.base import Bench
 from mstar.experiments.rows import Row
 
 DISTINCT = 200  # images; the other rows show the same ones under other names
 WIDTH, HEIGHT = 800, 600  # pixels
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DataBench(Bench):
+    """Time checking and reading a made-up set of large images.
+
+    Attributes:
+        rows: of the set.
+    """
+
+    rows: int = 1_000
+
+    def measure(self, say: Callable[[str], None]) -> list[Row]:
+        """A row for each step."""
+        return bench_data(self.rows)
 
 
 def bench_data(rows: int) -> list[Row]:

@@ -2,19 +2,32 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from time import process_time
 from typing import Any
 
 from mstar.agents.config import Recipe
 from mstar.agents.judges.step_judge import StepJudge
 from mstar.agents.sampling.local import LocalSampler
+from mstar.experiments.bench.base import Bench
+from mstar.experiments.rows import Row
 from mstar.experiments.run.problems import open_task
 from mstar.experiments.run.train import load_policy, prepare_torch
 
 PROBLEMS, SAMPLES, REPEATS = 8, 16, 3
 
 
-def bench_judge() -> list[dict[str, Any]]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JudgeBench(Bench):
+    """Time the step judge on responses that share problems, relative to two other ways."""
+
+    def measure(self, say: Callable[[str], None]) -> list[Row]:
+        """One row of ratios."""
+        return bench_judge()
+
+
+def bench_judge() -> list[Row]:
     """Processor time of judging 16 responses to each of 8 problems, as ratios.
 
     ``shared`` reads each problem once for its 16 responses. ``apart`` reads it once for each

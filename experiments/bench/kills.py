@@ -6,6 +6,7 @@ import multiprocessing
 import shutil
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -16,6 +17,7 @@ from rich.console import Console
 
 from mstar.agents.catalog import AGENTS
 from mstar.agents.config import Recipe
+from mstar.experiments.bench.base import Bench
 from mstar.experiments.markdown import table
 from mstar.experiments.rows import Row, read_rows, write_rows
 from mstar.experiments.run.recipes import RECIPES, recipe_for
@@ -37,6 +39,23 @@ SMALL: dict[str, Any] = {
     "extra_families": (),
 }
 MOST_KILLS = 3  # of one run
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KillsBench(Bench):
+    """Kill runs at random moments, and compare what they come to with undisturbed ones.
+
+    Attributes:
+        trials: how many runs are killed.
+        out: a folder for the rows of every run, with which a stopped benchmark goes on.
+    """
+
+    trials: int = 20
+    out: Path | None = None
+
+    def measure(self, say: Callable[[str], None]) -> list[Row]:
+        """A row for each kind of run."""
+        return bench_kills(self.trials, self.out, say)
 
 
 def kinds() -> dict[str, Recipe]:

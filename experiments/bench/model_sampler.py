@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from time import perf_counter
@@ -19,9 +19,11 @@ from mstar.agents.sampling import local
 from mstar.agents.sampling.graphs import StepGraphs
 from mstar.agents.sampling.local import LocalSampler
 from mstar.envs.problem import Prompt
+from mstar.experiments.bench.base import Bench
 from mstar.experiments.bench.device import peak_memory, peak_of, reset_peak_memory
-from mstar.experiments.bench.sampler import TEXT, generate
+from mstar.experiments.bench.sampler import TEXT, bench_sampler, generate
 from mstar.experiments.bench.stopwatch import Stopwatch
+from mstar.experiments.rows import Row
 
 WARM_UP = 4  # tokens
 
@@ -34,9 +36,11 @@ PARTS = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class SamplerBench:
-    """What is sampled.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SamplerBench(Bench):
+    """Time the sampler beside transformers' generate, on the same model.
+
+    Without a model, on a random LLaVA of 6.6 M weights, for which the other options do not matter.
 
     Attributes:
         model: a folder or hub name.
@@ -50,16 +54,20 @@ class SamplerBench:
         ValueError: a shape is not three numbers above 0.
     """
 
-    model: str
-    dtype: Precision
-    lora_rank: int
-    size: int
-    shapes: tuple[str, ...]
-    beside: tuple[str, ...]
+    model: str = ""
+    dtype: Precision = "float32"
+    lora_rank: int = 0
+    size: int = 112
+    shapes: tuple[str, ...] = ("16x16x128", "64x16x128", "16x16x512")
+    beside: tuple[str, ...] = ("16x16x128", "64x16x128")
 
     def __post_init__(self) -> None:
         for shape in (*self.shapes, *self.beside):
             sizes(shape)
+
+    def measure(self, say: Callable[[str], None]) -> Iterable[Row]:
+        """A row for each shape and way of sampling."""
+        return bench_model(self) if self.model else bench_sampler()
 
 
 def bench_model(bench: SamplerBench, policy: Policy | None = None) -> Iterator[dict[str, Any]]:

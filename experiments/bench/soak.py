@@ -7,7 +7,7 @@ import multiprocessing
 import sys
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from importlib import import_module
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -22,6 +22,7 @@ from mstar.agents.config import Recipe
 from mstar.agents.sampling.base import Response
 from mstar.agents.sampling.local import LocalSampler
 from mstar.agents.types import Round
+from mstar.experiments.bench.base import Bench
 from mstar.experiments.markdown import table
 from mstar.experiments.rows import Row, read_rows, write_rows
 from mstar.experiments.run.progress import Progress
@@ -57,6 +58,25 @@ MEASURES = {
     "cpu_seconds": "CPU time, s",
     "seconds": "time, s",
 }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SoakBench(Bench):
+    """Run hundreds of rounds as they are and under strain, and measure memory, files and time.
+
+    Attributes:
+        rounds: of each run.
+        rows: of the data set under strain.
+        out: a folder for the rows of every run, with which a stopped benchmark goes on.
+    """
+
+    rounds: int = 300
+    rows: int = 1_000
+    out: Path | None = None
+
+    def measure(self, say: Callable[[str], None]) -> list[Row]:
+        """A row for each run and measure."""
+        return bench_soak(self.rounds, self.rows, self.out, say)
 
 
 class LongWinded(LocalSampler):

@@ -29,17 +29,19 @@ from mstar.agents.policy.policy import Policy, Precision
 from mstar.agents.policy.turns import continued
 from mstar.agents.sft_trainer import LiveTrainer
 from mstar.agents.types import SFTExample
+from mstar.experiments.bench.base import Bench
 from mstar.experiments.bench.device import peak_memory, peak_of, reset_peak_memory
 from mstar.experiments.bench.sampler import reference_policy
 from mstar.experiments.bench.stopwatch import Stopwatch
+from mstar.experiments.rows import Row
 from mstar.experiments.run.problems import open_task
 
 TRAINING = ("processor", "padding", "forward and backward", "optimizer", "rest")
 
 
-@dataclass(frozen=True, slots=True)
-class TrainBench:
-    """What is trained.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrainBench(Bench):
+    """Time fine-tuning and GRPO, each beside a plain loop of the same updates.
 
     Attributes:
         model: a folder or hub name; empty for a random LLaVA of 6.6 M weights.
@@ -47,19 +49,23 @@ class TrainBench:
         lora_rank: 0 trains all weights.
         gradient_checkpointing: less memory, more time.
         size: side of the images, in pixels.
-        batch: responses that an update learns from.
+        batch: responses that an update learns from, a multiple of 4.
         updates: of a round.
         new_tokens: length of a response.
     """
 
-    model: str
-    dtype: Precision
-    lora_rank: int
-    gradient_checkpointing: bool
-    size: int
-    batch: int
-    updates: int
-    new_tokens: int
+    model: str = ""
+    dtype: Precision = "float32"
+    lora_rank: int = 0
+    gradient_checkpointing: bool = False
+    size: int = 112
+    batch: int = 8
+    updates: int = 4
+    new_tokens: int = 64
+
+    def measure(self, say: Callable[[str], None]) -> list[Row]:
+        """A row for fine-tuning, and one for GRPO."""
+        return bench_train(self)
 
     def policy(self) -> Policy:
         """A new policy of the model, its image tower frozen as ``mstar train`` does by default."""

@@ -6,10 +6,13 @@ import multiprocessing
 import statistics
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from pathlib import Path
 
-from mstar.experiments.bench.verdicts import Case, read_verdicts
+from mstar.experiments.bench.base import Bench
+from mstar.experiments.bench.fuzz import fuzz_verifier
+from mstar.experiments.bench.verdicts import SHIPPED, Case, read_verdicts
 from mstar.experiments.rows import Row
 from mstar.rewards.verifier.verify import verify
 
@@ -17,6 +20,23 @@ PATIENCE = 8.0  # seconds until a child that has not answered is killed
 START = 120.0  # seconds for the imports of a child
 
 Grade = Callable[[Case], bool | None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VerifierBench(Bench):
+    """Compare the verifier's verdicts with stated ones, beside math-verify; or try random text.
+
+    Attributes:
+        cases: a JSONL file of cases; by default those that ship.
+        fuzz: number of random responses to verify instead of the cases.
+    """
+
+    cases: Path = SHIPPED
+    fuzz: int = 0
+
+    def measure(self, say: Callable[[str], None]) -> list[Row]:
+        """A row for each grader and tier, or one for the random text."""
+        return [fuzz_verifier(self.fuzz)] if self.fuzz else bench_verifier(self.cases)
 
 
 def bench_verifier(cases: Path) -> list[Row]:

@@ -29,6 +29,7 @@ from mstar.agents.sampling.local import LocalSampler
 from mstar.envs.families.base import LEVELS
 from mstar.envs.families.catalog import FAMILIES
 from mstar.envs.problem import Problem, Step, StepKind
+from mstar.experiments.bench.catalog import BENCHES
 from mstar.experiments.cli.main import COMMANDS, main
 from mstar.experiments.evaluation.evaluate import skill_of
 from mstar.experiments.evaluation.evaluate_subjects import unequal_settings
@@ -105,7 +106,10 @@ def test_without_a_word_it_says_what_there_is(say: Say) -> None:
         assert all(f"mstar {command}" in said.out for command in COMMANDS)
 
 
-@pytest.mark.parametrize("command", [*([c] for c in COMMANDS), ["envs", "show"], []])
+@pytest.mark.parametrize(
+    "command",
+    [*([c] for c in COMMANDS), ["envs", "show"], *(["bench", name] for name in BENCHES), []],
+)
 def test_every_command_has_help_that_fits_a_narrow_terminal(
     say: Say, monkeypatch: pytest.MonkeyPatch, command: list[str]
 ) -> None:
@@ -114,6 +118,11 @@ def test_every_command_has_help_that_fits_a_narrow_terminal(
     assert (said.code, said.err) == (0, "")
     assert not command or f"usage: mstar {' '.join(command)}" in said.out
     assert max(map(len, said.out.splitlines())) <= 60
+
+
+def test_every_benchmark_is_listed(say: Say) -> None:
+    listed = [line.split()[0] for line in say("bench").out.splitlines() if line.startswith("  ")]
+    assert listed[:-1] == list(BENCHES)
 
 
 def test_without_colour_a_terminal_gets_none() -> None:
@@ -248,6 +257,7 @@ def test_a_length_term_that_pays_for_wrong_answers_is_warned_about() -> None:
         (["envs", "show", "Clok"], ["'Clok'", "Clock"]),
         (["envs", "validate", "nowhere.jsonl"], ["nowhere.jsonl"]),
         (["bench", "verifier", "--cases", "none.jsonl"], ["none.jsonl"]),
+        (["bench", "sampelr"], ["benchmark 'sampelr'; did you mean 'sampler'?"]),
     ],
 )
 def test_a_mistake_is_one_message(
@@ -271,7 +281,6 @@ def test_a_mistake_is_one_message(
         (["train", "--seed", "-1"], "seed must be 0 or more"),
         (["train", "--learning-rate", "0"], "learning_rate must be above 0"),
         (["report"], "the run's folder. (required)"),
-        (["bench", "everything"], "sampler"),
     ],
 )
 def test_options_that_cannot_be_read_are_named(

@@ -38,4 +38,4 @@ def test_a_model_is_sampled_in_every_shape_beside_generate_and_with_lora(tmp_pat
 @pytest.mark.parametrize("shape", ["16x16", "16x0x8", "16 x 16 x 128", "ax1x1"])
 def test_a_shape_that_is_not_three_numbers_is_refused(shape: str) -> None:
     with pytest.raises(ValueError, match="is not prompts x samples x tokens"):
-        SamplerBench("", "float32", 0, 32, ("2x2x6", shape), ())
+        SamplerBench(shapes=("2x2x6", shape))

@@ -17,6 +17,7 @@ from mstar.agents.explore.catalog import CONTROLLERS
 from mstar.agents.explore.sweep import RewardPass2
 from mstar.agents.registry import resolve
 from mstar.agents.types import RoundSamples, SamplingPlan
+from mstar.experiments.bench.base import Bench
 from mstar.experiments.bench.exploration.figures import write_figures
 from mstar.experiments.bench.exploration.learner import bench_learning
 from mstar.experiments.bench.exploration.scenarios import REPORTED, ROUNDS, TUNING, varied
@@ -188,8 +189,25 @@ def regret_table(rows: Sequence[Row]) -> str:
     return table(f"| controller | {' | '.join(scenarios)} | all | samples |", lines)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExplorationBench(Bench):
+    """Measure the regret of every exploration controller on simulated policies.
+
+    Attributes:
+        seeds: how many seeds of every scenario.
+        out: a folder for the rows of every seed and the figures.
+    """
+
+    seeds: int = 20
+    out: Path | None = None
+
+    def measure(self, say: Callable[[str], None]) -> list[Row]:
+        """A row for each scenario and controller."""
+        return run_exploration(self.seeds, self.out)
+
+
 def run_exploration(seeds: int, out: Path | None) -> list[Row]:
-    """``mstar bench exploration``: one summary row per scenario and controller.
+    """One summary row per scenario and controller.
 
     Args:
         seeds: how many seeds of the reported scenarios: 0, 1, 2, ...
