@@ -1,9 +1,11 @@
 """Votes without a winner: a response counts by how many agree with it.
 
 A hard vote gives everything to one answer, so that what is learned is what was most frequent, right
-or wrong. Here each response has a weight in [0, 1], and it passes with that probability: a response
-is then learned from as often, on average, as a loss weighted by it would count it. Whether it
-passes is decided by its text and place, so that a run can be repeated.
+or wrong. Here each response has a weight in [0, 1], and it passes with that probability. Where all
+that pass are learned from (``--selection all``), a response is learned from as often, on average,
+as a loss weighted by it would count it, but for equal texts of a problem, of which one is kept. A
+selection of the best few of each problem evens out problems with much and with little agreement.
+Whether a response passes is decided by its text and place, so that a run can be repeated.
 """
 
 from __future__ import annotations
@@ -45,7 +47,11 @@ def judged_vote(group: Sequence[Attempt], weights: Sequence[float]) -> Scores:
         g(s) = 1 + 0.2 sigmoid((s - 0.95) / 0.02) - 0.2 sigmoid((0.40 - s) / 0.05),
 
     with the constants of their code, so that it cannot overrule the group. The judge here is the
-    score that ranks: ``--rank process`` is a model that does not learn in the run.
+    score that ranks: ``--rank process`` is a model that does not learn in the run. They start from
+    the share itself, with exponent 1 (and their code from a hard vote where more than 85 % agree);
+    here it is that of ``agreement_vote``, so that the two differ by the judge alone. That they take
+    the logarithm of the softmax of a group's rewards as advantages has no counterpart where
+    responses are selected.
 
     Args:
         group: N responses to one problem.

@@ -206,8 +206,11 @@ def probed(
     own = next((part for part in parts if part.temperature == temperature), None)
     if own is None or (base := discovery(own, temperature, draws)) is None:
         return None
-    k = min(draws, int((~np.isnan(own.right)).sum(axis=1).max()) - 1)
-    unseen = 1.0 - np.nanmean(own.right, axis=1)
+    known = ~np.isnan(own.right)
+    k = min(draws, int(known.sum(axis=1).max()) - 1)
+    enough = known.sum(axis=1) > k
+    unseen = np.full(len(known), np.nan)
+    unseen[enough] = 1.0 - np.nanmean(own.right[enough], axis=1)
     values = []
     for part in parts:
         cost = _cost(part, np.ones(len(part.right), bool), (~np.isnan(part.right)).astype(float))

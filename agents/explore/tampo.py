@@ -62,10 +62,10 @@ class Tampo(ExplorationController):
     ) -> None:
         """Update the distribution by the round's own responses, and draw from it."""
         parts = [part for part in samples.training if {*self.ladder} <= {*part.ladder}]
-        if not parts:
+        merits = [merits_of(part, self.ladder) for part in parts]
+        if not sum(map(len, merits)):  # nothing was sampled, or nothing has a label
             return
-        merits = np.concatenate([merits_of(part, self.ladder) for part in parts])
-        self._merit += self._smoothing * (merits.mean(axis=0) - self._merit)
+        self._merit += self._smoothing * (np.concatenate(merits).mean(axis=0) - self._merit)
         rng = np.random.default_rng(mix(self._seed, round_number, 10))
         share = nucleus(distribution(self._merit), self._nucleus)
         self._plan = replace(self._plan, temperature=self.ladder[rng.choice(len(share), p=share)])
@@ -81,13 +81,18 @@ class Tampo(ExplorationController):
 
 
 def merits_of(samples: Samples, ladder: tuple[float, ...]) -> Floats:
-    """The advantage of each of M responses, shared out to L temperatures, (M, L)."""
+    """The advantage of each of M responses, shared out to L temperatures, (M, L).
+
+    M counts the responses whose problem has a label; where all or none of a problem's are right,
+    their advantage is 0.
+    """
     assert samples.tokens is not None, "recorded with the ladder"
-    spread = np.nanstd(samples.right, axis=1, keepdims=True)
-    centred = samples.right - np.nanmean(samples.right, axis=1, keepdims=True)
+    known = ~np.isnan(samples.right)
+    count = np.maximum(known.sum(axis=1, keepdims=True), 1)
+    centred = samples.right - np.nansum(samples.right, axis=1, keepdims=True) / count
+    spread = np.sqrt(np.nansum(centred**2, axis=1, keepdims=True) / count)
     advantage = centred / np.where(spread > 0, spread, 1.0)  # (N, K)
     likely = np.stack([samples.ladder[t] / samples.tokens for t in ladder], axis=-1)
-    known = ~np.isnan(advantage)
     merits: Floats = sparsemax(likely[known]) * advantage[known][:, None]
     return merits
 

@@ -21,6 +21,7 @@ from mstar.rewards.models.endpoint import Endpoint
 from mstar.rewards.models.format import Format
 from mstar.rewards.models.grounding import ImageAblation
 from mstar.rewards.models.outcome import OutcomeReward
+from mstar.rewards.models.process import ReadingReward
 from mstar.rewards.models.self_judge import Ask, SelfJudge
 from mstar.rewards.panel import RewardPanel
 from mstar.rewards.registry import reward_model, reward_names
@@ -34,6 +35,12 @@ MOST_FAILURES = 0.2  # of an endpoint, as a share of a batch; above, the run sto
 def process(recipe: Recipe) -> RewardModel:
     """The lowest step score of the recipe's step judge, which is loaded anew by every call."""
     return StepJudgeReward(StepJudge.load(step_judge_folder(recipe), recipe.data.image_size))
+
+
+def reading(recipe: Recipe) -> RewardModel:
+    """The lowest score that the recipe's step judge gives to a step that states something seen."""
+    judge = StepJudge.load(step_judge_folder(recipe), recipe.data.image_size)
+    return ReadingReward(judge.scores)
 
 
 def shipped_process() -> RewardModel:
@@ -80,6 +87,7 @@ def response_form(recipe: Recipe) -> RewardModel:
 JUDGES: dict[str, Callable[[Recipe], RewardModel]] = {
     "format": response_form,
     "process": process,
+    "reading": reading,
     "outcome": outcome,
     "image_ablation": image_ablation,
     "self_judge": self_judge,

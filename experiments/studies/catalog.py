@@ -230,8 +230,17 @@ EXPLORATION = Study(
 LABELS = 128  # number of labelled problems, unless the arm says otherwise
 FEW = {"unlabelled": 1 - LABELS / POOL}
 NONE = {"unlabelled": 1.0}
-# The process reward reweights the vote; what is learned is drawn at random as in the other arms.
-JUDGE = {"judged": {"panel": ("correctness", "format", "process"), "rank": "process"}}
+# Of the votes without a winner, all responses that pass are learned from: with at most two of each
+# problem, one on which all samples disagree would count nearly as much as one on which all agree.
+SOFT = {
+    "agreement": {"selection": "all"},
+    # The process reward reweights the vote.
+    "judged": {
+        "selection": "all",
+        "panel": ("correctness", "format", "process"),
+        "rank": "process",
+    },
+}
 
 UNLABELLED = Study(
     question="Do problems without answers help, and what keeps their pseudo-labels reliable?",
@@ -244,7 +253,8 @@ UNLABELLED = Study(
         "32 worked solutions; adaptive-gold is adaptive with at most that share. The arms "
         "named by a vote have no labels at all: they use M-STaR's plain vote, the guarded one, "
         "agreement without a winner, or that reweighted by the process reward, with alarms that "
-        "act or only warn. All arms sample in the same way. The learning rate is constant, "
+        "act or only warn; the last two learn from all responses that pass, the others from two "
+        "of each problem. All arms sample in the same way. The learning rate is constant, "
         "without warm-up."
     ),
     base=EQUAL.replace(training_problems=POOL, rounds=8, prompts=LABELS, updates=8),
@@ -258,7 +268,7 @@ UNLABELLED = Study(
         "gold": {**FEW, "worked_examples": 0.25},
         "adaptive-gold": {**FEW, "mixing": "adaptive", "worked_examples": 0.25},
         **{
-            f"{vote}-{guards}": {**NONE, **JUDGE.get(vote, {}), "vote": vote, "guards": guards}
+            f"{vote}-{guards}": {**NONE, **SOFT.get(vote, {}), "vote": vote, "guards": guards}
             for vote in VOTES
             for guards in ("watch", "act")
         },
@@ -267,8 +277,30 @@ UNLABELLED = Study(
     optional=(
         "mix-in-25",
         "mix-in-75",
-        *(f"{vote}-{guards}" for vote in ("agreement", "judged") for guards in ("watch", "act")),
+        *(f"{vote}-{guards}" for vote in SOFT for guards in ("watch", "act")),
     ),
+)
+
+PLATEAU = Study(
+    question="Can a policy that has learned to reason learn to read from its own samples?",
+    design=(
+        "After `make demo` nearly all remaining errors are misread values. Every arm is that run, "
+        "of the same model, problems and size, with one change. default has none, and the rows of "
+        "the study default. grounded ranks right responses by how much more likely the image makes "
+        "them, in place of the process reward. reading ranks them by the process reward of the "
+        "steps that state something seen. harder draws problems of all families at levels 1 to 3, "
+        "more of the kinds that are solved about half the time, and is tested like the others."
+    ),
+    base=CONTINUOUS.replace(**apart("default")),
+    arms={
+        "default": {},
+        **{
+            arm: {"agent": "continuous", "panel": ("correctness", "format", rank), "rank": rank}
+            for arm, rank in (("grounded", "image_ablation"), ("reading", "reading"))
+        },
+        "harder": {"mixing": "curriculum"},
+    },
+    baseline="default",
 )
 
 WHOLE_ROUND = {"batch": 64, "minibatches": 4}  # all responses of a round, in 4 updates
@@ -328,5 +360,6 @@ STUDIES: dict[str, Study] = {
     "hints": HINTS,
     "exploration": EXPLORATION,
     "unlabelled": UNLABELLED,
+    "plateau": PLATEAU,
     "language-model": LANGUAGE_MODEL,
 }

@@ -36,6 +36,36 @@ class ProcessReward:
         return np.array([steps.min() if len(steps) else np.nan for steps in scores], np.float32)
 
 
+class ReadingReward(ProcessReward):
+    """The lowest score of the steps that state something seen: no calculation, and not the last.
+
+    What a trained policy still gets wrong it mostly misreads; this ranks responses by a judge's
+    view of the steps that read, whatever it makes of the others. Abstains where there are none.
+    """
+
+    def __init__(self, step_scores: StepScorer, name: str = "reading") -> None:
+        super().__init__(step_scores, name)
+
+    def score(self, attempts: Sequence[Attempt]) -> Scores:
+        """The minimum over the reading steps of each response; (N,) float32 in [0, 1] or NaN."""
+        scores = self._step_scores(attempts) if attempts else []
+        found = [
+            min(reading_scores(each.response, steps), default=np.nan)
+            for each, steps in zip(attempts, scores, strict=True)
+        ]
+        return np.array(found, np.float32)
+
+
+def reading_scores(response: str, scores: Steps) -> list[float]:
+    r"""The scores of the steps that state something seen; [] if none was judged.
+
+    >>> reading_scores("red is 3\n3 + 5 = 8\nAnswer: 8", np.array([0.5, 0.25, 1.0], np.float32))
+    [0.5]
+    """
+    seen = ["=" not in step for step in steps_of(response)[:-1]]
+    return [float(score) for score, reads in zip(scores, seen, strict=False) if reads]
+
+
 def steps_of(response: str) -> list[str]:
     r"""The steps of a response: its non-empty lines.
 

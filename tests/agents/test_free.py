@@ -15,7 +15,7 @@ from mstar.agents.config import Recipe
 from mstar.agents.explore.base import LADDER
 from mstar.agents.explore.catalog import CONTROLLERS
 from mstar.agents.explore.free import Free
-from mstar.agents.explore.importance import discovery, evidence
+from mstar.agents.explore.importance import discovery, evidence, probed
 from mstar.agents.explore.samples import samples_of
 from mstar.agents.explore.tampo import Tampo, distribution, merits_of
 from mstar.agents.registry import resolve
@@ -206,6 +206,36 @@ def test_tampo_turns_to_temperatures_at_which_right_answers_are_likely() -> None
             controller.observe(number, METRICS, RoundSamples(training=(part,)))
         warm.append(controller.plan().temperature)
     assert np.mean(cool) < np.mean(warm)
+
+
+@pytest.mark.parametrize("name", ["free", "tampo"])
+@pytest.mark.filterwarnings("error")
+def test_problems_without_labels_move_no_temperature(name: str) -> None:
+    controller = resolve("controller", CONTROLLERS, name)(PLAN, Recipe())
+    part = drawn(world(NOISY), 1.0)
+    unknown = replace(part, right=np.full(part.right.shape, np.nan))
+    controller.observe(1, METRICS, RoundSamples((unknown,), (unknown,)))
+    assert controller.plan() == PLAN
+
+
+@pytest.mark.filterwarnings("error")
+def test_advantages_are_of_the_labelled_problems_alone() -> None:
+    part = drawn(world(NOISY), 1.0)
+    right = part.right.copy()
+    right[:100] = np.nan
+    halved = merits_of(replace(part, right=right), LADDER)
+    assert np.array_equal(halved, merits_of(part, LADDER)[100 * part.right.shape[1] :])
+    cooler = drawn(world(NOISY), 0.5)
+    unlike = replace(cooler, right=np.where(np.isnan(right), right, cooler.right))
+    probes = (unlike, replace(part, right=right))
+    assert probed(probes, 1.0, 1) == probed(tuple(map(later, (cooler, part))), 1.0, 1)
+
+
+def later(part: Samples) -> Samples:
+    """All problems but the first hundred."""
+    assert part.tokens is not None
+    ladder = {t: found[100:] for t, found in part.ladder.items()}
+    return Samples(part.temperature, part.right[100:], part.rank[100:], part.tokens[100:], ladder)
 
 
 @pytest.mark.parametrize("name", ["free", "tampo"])

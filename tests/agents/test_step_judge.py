@@ -42,7 +42,7 @@ from mstar.experiments.judges.evaluation import (
 )
 from mstar.experiments.judges.examples import JudgeExamples, batches
 from mstar.rewards.base import Attempt
-from mstar.rewards.models.process import ProcessReward, Steps, first_error
+from mstar.rewards.models.process import ProcessReward, ReadingReward, Steps, first_error
 
 
 @pytest.fixture
@@ -63,6 +63,16 @@ def test_the_lowest_step_score_is_the_reward_and_without_steps_it_abstains() -> 
 
     scores = ProcessReward(scorer).score([Attempt("q", "a\nb\nc"), Attempt("q", "")])
     assert scores[0] == np.float32(0.3)
+    assert np.isnan(scores[1])
+
+
+def test_reading_is_judged_by_the_steps_that_state_something_seen() -> None:
+    def scorer(attempts: object) -> list[Steps]:
+        return [np.array([0.9, 0.6, 0.3, 0.1], np.float32), np.array([0.2], np.float32)]
+
+    read = Attempt("q", "red is 3\nblue is 5\n3 + 5 = 8\nAnswer: 8")
+    scores = ReadingReward(scorer).score([read, Attempt("q", "Answer: 8")])
+    assert scores[0] == np.float32(0.6)
     assert np.isnan(scores[1])
 
 
