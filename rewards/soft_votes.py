@@ -1,15 +1,17 @@
 """Votes without a winner: a response counts by how many agree with it.
 
 A hard vote gives everything to one answer, so that what is learned is what was most frequent, right
-or wrong. Here each response has a weight in [0, 1], and it passes with that probability. Where all
-that pass are learned from (``--selection all``), a response is learned from as often, on average,
-as a loss weighted by it would count it, but for equal texts of a problem, of which one is kept. A
-selection of the best few of each problem evens out problems with much and with little agreement.
-Whether a response passes is decided by its text and place, so that a run can be repeated.
+or wrong. Here each of the N responses of a group has a weight in [0, 1], and what is learned comes,
+on average, in proportion to what a loss weighted by them would count. Of equal texts one is learned
+from, so chances are those of texts: a text passes with the sum of its responses' weights over N,
+the probability that one response drawn from the group has it and is accepted by its weight. Texts
+that passed each on their own would make most lessons of groups in which no two responses agree.
+Whether a text passes is decided by the texts of its group, so that a run can be repeated.
 """
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Sequence
 from hashlib import sha256
 
@@ -25,7 +27,7 @@ REACH, HIGH, LOW, HIGH_WIDTH, LOW_WIDTH = 0.2, 0.95, 0.40, 0.02, 0.05
 
 
 def agreement_vote(group: Sequence[Attempt], weights: Sequence[float]) -> Scores:
-    """Each response passes with probability p^0.7, p the share of the group that agrees with it.
+    """Responses have the weight p^0.7, p the share of the group that agrees with them.
 
     The continuous self-consistency reward of EvoLMM (Thawakar et al. 2025, arXiv 2511.16672), which
     has an exponent in (0, 1] and no winner; its penalty on length is left to the reward models.
@@ -79,12 +81,16 @@ def judged_factor(scores: NDArray[np.float64]) -> NDArray[np.float64]:
     return found
 
 
-def passing(group: Sequence[Attempt], chances: NDArray[np.float64]) -> Scores:
-    """1 for the responses that pass, each with its own chance; all NaN if none has any."""
-    if not chances.any():
+def passing(group: Sequence[Attempt], weights: NDArray[np.float64]) -> Scores:
+    """1 for the responses whose text passes; all NaN if no response has a weight above 0."""
+    if not weights.any():
         return np.full(len(group), np.nan, np.float32)
-    drawn = [uniform(f"{a.group}\n{place}\n{a.response}") for place, a in enumerate(group)]
-    return (np.array(drawn) < chances).astype(np.float32)
+    chances: dict[str, float] = defaultdict(float)
+    for attempt, weight in zip(group, weights.tolist(), strict=True):
+        chances[attempt.response] += weight / len(group)
+    texts = "\n".join(sorted(attempt.response for attempt in group))  # others in another round
+    drawn = [uniform(f"{a.group}\n{a.response}\n{texts}") < chances[a.response] for a in group]
+    return np.array(drawn, np.float32)
 
 
 def uniform(text: str) -> float:

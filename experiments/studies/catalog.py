@@ -230,17 +230,8 @@ EXPLORATION = Study(
 LABELS = 128  # number of labelled problems, unless the arm says otherwise
 FEW = {"unlabelled": 1 - LABELS / POOL}
 NONE = {"unlabelled": 1.0}
-# Of the votes without a winner, all responses that pass are learned from: with at most two of each
-# problem, one on which all samples disagree would count nearly as much as one on which all agree.
-SOFT = {
-    "agreement": {"selection": "all"},
-    # The process reward reweights the vote.
-    "judged": {
-        "selection": "all",
-        "panel": ("correctness", "format", "process"),
-        "rank": "process",
-    },
-}
+# The process reward reweights the vote; what is learned is drawn at random as in the other arms.
+JUDGE = {"judged": {"panel": ("correctness", "format", "process"), "rank": "process"}}
 
 UNLABELLED = Study(
     question="Do problems without answers help, and what keeps their pseudo-labels reliable?",
@@ -253,8 +244,7 @@ UNLABELLED = Study(
         "32 worked solutions; adaptive-gold is adaptive with at most that share. The arms "
         "named by a vote have no labels at all: they use M-STaR's plain vote, the guarded one, "
         "agreement without a winner, or that reweighted by the process reward, with alarms that "
-        "act or only warn; the last two learn from all responses that pass, the others from two "
-        "of each problem. All arms sample in the same way. The learning rate is constant, "
+        "act or only warn. All arms sample in the same way. The learning rate is constant, "
         "without warm-up."
     ),
     base=EQUAL.replace(training_problems=POOL, rounds=8, prompts=LABELS, updates=8),
@@ -268,7 +258,7 @@ UNLABELLED = Study(
         "gold": {**FEW, "worked_examples": 0.25},
         "adaptive-gold": {**FEW, "mixing": "adaptive", "worked_examples": 0.25},
         **{
-            f"{vote}-{guards}": {**NONE, **SOFT.get(vote, {}), "vote": vote, "guards": guards}
+            f"{vote}-{guards}": {**NONE, **JUDGE.get(vote, {}), "vote": vote, "guards": guards}
             for vote in VOTES
             for guards in ("watch", "act")
         },
@@ -277,7 +267,7 @@ UNLABELLED = Study(
     optional=(
         "mix-in-25",
         "mix-in-75",
-        *(f"{vote}-{guards}" for vote in SOFT for guards in ("watch", "act")),
+        *(f"{vote}-{guards}" for vote in ("agreement", "judged") for guards in ("watch", "act")),
     ),
 )
 

@@ -56,18 +56,32 @@ def test_the_vote_is_weighted() -> None:
     assert plain_vote(group, [0.2, 0.2, 0.9, 1]).tolist() == [0, 0, 1, 0]
 
 
-def test_with_agreement_a_response_passes_as_often_as_others_agree_with_it() -> None:
-    passed = np.zeros(4)
+def test_with_agreement_texts_pass_in_proportion_to_their_summed_weights() -> None:
+    passed = np.zeros(6)
     for place in range(400):  # as many groups, each with draws of its own
-        group = [replace(a, group=f"g{place}") for a in responses("3", "3.0", "5", None)]
+        group = [replace(a, group=f"g{place}") for a in responses("3", "3", "3", "3.0", "5", None)]
         passed += agreement_vote(group, ones(group)) / 400
-    assert passed[:2] == pytest.approx([0.5**0.7] * 2, abs=0.06)
-    assert passed[2] == pytest.approx(0.25**0.7, abs=0.06)
-    assert passed[3] == 0
+    assert passed[0] == passed[1] == passed[2]
+    assert passed[0] == pytest.approx(3 * (4 / 6) ** 0.7 / 6, abs=0.06)
+    assert passed[3] == pytest.approx((4 / 6) ** 0.7 / 6, abs=0.04)
+    assert passed[4] == pytest.approx((1 / 6) ** 0.7 / 6, abs=0.03)
+    assert passed[5] == 0
     group = responses("3", "3", "5")
     assert agreement_vote(group, ones(group)).tolist() == agreement_vote(group, [9, 0, 1]).tolist()
     assert agreement_vote(responses("3", "3"), [1, 1]).tolist() == [1, 1]
+    assert agreement_vote(responses("3"), [1]).tolist() == [1]
     assert np.isnan(agreement_vote(responses(None, None), [1, 1])).all()
+
+
+def test_groups_that_agree_give_more_lessons_than_groups_that_do_not() -> None:
+    lessons = {"one text": 0, "eight answers": 0}
+    for place in range(100):
+        for name, answers in (("one text", "3" * 8), ("eight answers", "12345678")):
+            group = [replace(a, group=f"g{place}") for a in responses(*answers)]
+            passing = agreement_vote(group, ones(group)) == 1
+            lessons[name] += len({a.response for a, won in zip(group, passing, strict=True) if won})
+    assert lessons["one text"] == 100
+    assert 10 < lessons["eight answers"] < 40  # (1/8)^0.7 is 0.23
 
 
 def test_the_judge_moves_agreement_within_its_bounds_alone() -> None:
@@ -78,8 +92,8 @@ def test_the_judge_moves_agreement_within_its_bounds_alone() -> None:
     kept = {0.0: 0.0, 0.7: 0.0, 1.0: 0.0}
     for score in kept:
         for place in range(400):
-            group = [replace(a, group=f"g{place}") for a in responses("3", "5", "7", "9")]
-            kept[score] += float(judged_vote(group, [score, 0.7, 0.7, 0.7])[0]) / 400
+            group = [replace(a, group=f"g{place}") for a in responses("3", "3", "7", "9")]
+            kept[score] += float(judged_vote(group, [score, score, 0.7, 0.7])[0]) / 400
     assert kept[0.0] < kept[0.7] < kept[1.0]
     assert kept[1.0] / kept[0.0] < 2
 
