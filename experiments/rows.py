@@ -39,15 +39,19 @@ def read_lines(path: Path) -> list[bytes]:
     return path.read_bytes().splitlines(keepends=True) if path.exists() else []
 
 
-def read_rows(path: Path) -> list[Row]:
+def read_rows(path: Path, first: int = 0) -> list[Row]:
     """JSON lines; [] where there is no such file. A last line that was cut is left out.
+
+    Args:
+        path: of the file.
+        first: number of lines at the start that are passed over unread.
 
     Raises:
         ValueError: another line is not a row; the message says which.
     """
     lines = read_lines(path)
     rows: list[Row] = []
-    for number, line in enumerate(lines, start=1):
+    for number, line in enumerate(lines[first:], start=first + 1):
         try:
             rows.append(json.loads(line))
         except ValueError as error:  # of JSON or UTF-8

@@ -40,7 +40,7 @@ PAIR = TINY.replace(rounds=2, prompts=5, batch=4, held_out=3, test=3)  # shares 
 RECIPES: dict[str, Recipe] = {
     # On-policy: of a larger batch each process would mix its own half. The losses are float32, and
     # so small a rate keeps what they round from reaching the tokens of the next round.
-    "grpo": PAIR.replace(agent="grpo", minibatches=1, prompts=4, online_learning_rate=1e-6),
+    "dapo": PAIR.replace(agent="dapo", minibatches=1, prompts=4, online_learning_rate=1e-6),
     "by-prompt": PAIR.replace(agent="iterative-rft", budget="by-prompt", first=2, samples=4),
     "killed": PAIR.replace(lora_rank=2),
 }
@@ -48,7 +48,7 @@ COMMAND = PAIR.replace(rounds=1)  # of ``mstar train``
 SHARDED: dict[str, Recipe] = {
     "killed": PAIR,
     "rest-em": PAIR.replace(agent="rest-em", batch_rows=2),  # some process samples once more
-    "lora": RECIPES["grpo"].replace(lora_rank=2),
+    "lora": RECIPES["dapo"].replace(agent="grpo", lora_rank=2),
     "served": PAIR.replace(lora_rank=2, server="http://stand-in", rank="reward"),
 }
 

@@ -20,9 +20,11 @@ class Curriculum(Mixing):
     """Shares of the kinds of problems in proportion to p (1 - p), p the solve rate of each.
 
     A kind is a family at a level, or a topic of a data set. p (1 - p) is the variance of a right
-    or wrong answer, to which the expected gain of a policy-gradient step is proportional (Bae et
-    al. 2025, arXiv 2504.03380, section 3): 0 where a kind is always or never solved, largest at a
-    solve rate of 0.5. So shares leave what has been learned and move on to what is next.
+    or wrong answer: 0 where a kind is always or never solved, largest at a solve rate of 0.5. It
+    bounds the expected improvement of a policy from below (Bae et al. 2025, arXiv 2504.03380), and
+    Foster et al. 2025 (arXiv 2502.12272) train on the questions in which it is largest; that it is
+    taken for kinds, as a share, is ours. So shares leave what has been learned and move on to what
+    is next.
 
     The rate is that of the training responses, before any selection, with counts that are halved
     every round, so that it follows the policy, and one right and one wrong response before the

@@ -29,7 +29,8 @@ GRPO_SETTINGS: dict[str, dict[str, Any]] = {
     "grpo": {"loss_type": "grpo", "scale_rewards": "group", "epsilon": 0.2},
     # Liu et al. 2025, arXiv 2503.20783: no normalization by length or standard deviation
     "dr-grpo": {"loss_type": "dr_grpo", "scale_rewards": "none", "epsilon": 0.2},
-    # Yu et al. 2025, arXiv 2503.14476: token-level loss, clip-higher, truncated responses masked
+    # Yu et al. 2025, arXiv 2503.14476: wider upper clip (section 3.1), token-level loss (3.3), and
+    # no loss of truncated responses (3.4), without the soft punishment of long ones (equation 13)
     "dapo": {
         "loss_type": "dapo",
         "scale_rewards": "group",

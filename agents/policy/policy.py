@@ -27,6 +27,7 @@ from transformers import (
     BatchFeature,
 )
 
+from mstar.agents.model_names import check_model
 from mstar.agents.policy import distributed
 from mstar.agents.policy.backends import attend_without_plans
 from mstar.agents.policy.encoding import EncodedPrompts, Encoding, collated
@@ -335,6 +336,7 @@ def vision_language_config(name: str) -> Any:
         FileNotFoundError: there is neither such a folder nor such a model on the hub.
         ValueError: the model does not read images and write text.
     """
+    check_model(name)
     try:
         config = AutoConfig.from_pretrained(name, trust_remote_code=False)
     except OSError as error:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from mstar.envs.datasets.text_files import LONGEST_LINE, LocatedCells
+from mstar.envs.hub import hub_answers
 
 BATCH_ROWS = 4  # in memory at a time, images included; larger batches are no faster
 BATCH_BYTES = 64 * 2**20  # in memory at a time, approximately
@@ -164,6 +165,7 @@ def load_from_hub(name: str) -> Mapping[str, Any]:
     """
     import datasets
 
+    hub_answers()  # where it does not, `datasets` reads its cache at once
     rest, _, revision = name.partition("@")
     repository, _, config = rest.partition(":")
     try:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import tyro
 
+from mstar.agents.model_names import check_model
 from mstar.experiments.terminal import printable
 
 
@@ -51,6 +52,7 @@ def run(arguments: list[str]) -> None:
             "mstar chat needs an image and a question: mstar chat RUN|MODEL IMAGE ... QUESTION"
         )
     *images, question = options.asked
+    check_model(options.subject)
     from mstar.agents.sampling.engine import sampler_of
     from mstar.envs.datasets.images import StoredImage
     from mstar.envs.problem import Prompt

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import tyro
 
 from mstar.agents.config import MIXTURE, Recipe
+from mstar.agents.model_names import check_model
 from mstar.experiments.cli.options import current_names, given_settings, named, with_settings
-from mstar.experiments.run.problems import EvaluationSet, Scoring
 from mstar.experiments.terminal import printable
+from mstar.rewards.models.relaxed_accuracy import Scoring
 
 # The settings that an evaluation depends on; those of a run hold where they are not given.
 SETTINGS = (
@@ -88,12 +89,15 @@ def run(arguments: list[str]) -> None:
     )
     changes = given_settings(options, SETTINGS, arguments)
     check(options, named(arguments))
+    for name in options.subjects:
+        check_model(name)
     if options.env and "fields" not in changes:
         changes["fields"] = ()  # those of a run are for its own data
     from mstar.experiments.evaluation.evaluate_subjects import (
         accuracy_table,
         ask_subject_variants,
         evaluate_subjects,
+        opener,
     )
     from mstar.experiments.evaluation.subject import open_subject
 
@@ -106,7 +110,9 @@ def run(arguments: list[str]) -> None:
     subjects = [open_subject(name, changes) for name in options.subjects]
     found = evaluate_subjects(
         subjects,
-        _tests(options, changes),
+        opener(
+            options.env, options.scoring, options.benchmark, options.data, changes.get("test", 0)
+        ),
         options.benchmark or options.scoring,
         options.by,
         options.out,
@@ -116,22 +122,6 @@ def run(arguments: list[str]) -> None:
         print(json.dumps([each.as_json() for each in found]))
     else:
         print(printable(accuracy_table(found)))
-
-
-def _tests(
-    options: EvaluateOptions, changes: Mapping[str, Any]
-) -> Callable[[Recipe], list[EvaluationSet]]:
-    """What opens the test problems of a recipe, as the options say."""
-    from mstar.experiments.benchmarks.base import benchmark_set
-    from mstar.experiments.benchmarks.catalog import BENCHMARKS
-    from mstar.experiments.run.problems import environment_sets, evaluation_sets
-
-    if name := options.benchmark:
-        count = changes.get("test", 0)
-        return lambda recipe: [benchmark_set(name, BENCHMARKS[name], options.data, recipe, count)]
-    if options.env:
-        return lambda recipe: environment_sets(recipe, options.env, options.scoring)
-    return lambda recipe: evaluation_sets(recipe, options.scoring)
 
 
 def check(options: EvaluateOptions, flags: set[str]) -> None:

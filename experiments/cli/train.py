@@ -12,6 +12,7 @@ import tyro
 from rich.console import Console
 
 from mstar.agents.config import Recipe
+from mstar.agents.model_names import check_model
 from mstar.envs.datasets.field_map import dataset_description
 from mstar.envs.registry import open_source
 from mstar.experiments.cli.options import current_names, start_recipe
@@ -59,6 +60,7 @@ def run(arguments: list[str]) -> None:
 
         print_folded(describe_run(options.recipe, options.out))
         return
+    check_model(options.recipe.model.name)
     from mstar.experiments.report.summary import summarise
     from mstar.experiments.run.train import train
 

@@ -17,14 +17,17 @@ from mstar.agents.policy.policy import Policy
 from mstar.agents.sampling.engine import sampler_of
 from mstar.agents.seeds import mix
 from mstar.envs.variants.phrasing import AXES, distinct_phrasings
+from mstar.experiments.benchmarks.base import benchmark_set
+from mstar.experiments.benchmarks.catalog import BENCHMARKS
 from mstar.experiments.evaluation.evaluate import METRICS, values
 from mstar.experiments.evaluation.subject import Subject
 from mstar.experiments.evaluation.variants import ask_variants
 from mstar.experiments.markdown import percent, table
 from mstar.experiments.rows import Row, read_rows, write_rows
-from mstar.experiments.run.problems import EvaluationSet, evaluation_sets
+from mstar.experiments.run.problems import EvaluationSet, environment_sets, evaluation_sets
 from mstar.experiments.run.train import evaluate_policy
 from mstar.experiments.stats import Estimate, estimate
+from mstar.rewards.models.relaxed_accuracy import Scoring
 
 Tests = Callable[[Recipe], list[EvaluationSet]]
 # Settings that decide how a problem is asked and an answer is drawn.
@@ -64,6 +67,24 @@ class Accuracy:
             "n": found.n,
             "seeds": found.runs,
         }
+
+
+def opener(envs: Sequence[str], scoring: Scoring, benchmark: str, data: str, count: int) -> Tests:
+    """What opens the test problems of a recipe.
+
+    Args:
+        envs: environments to test on; () for what the recipe trains on.
+        scoring: what counts as right there.
+        benchmark: a published benchmark in place of both, or "".
+        data: where its published files are.
+        count: number of its problems; 0 for all.
+    """
+    if benchmark:
+        kind = BENCHMARKS[benchmark]
+        return lambda recipe: [benchmark_set(benchmark, kind, data, recipe, count)]
+    if envs:
+        return lambda recipe: environment_sets(recipe, envs, scoring)
+    return lambda recipe: evaluation_sets(recipe, scoring)
 
 
 def evaluate_subjects(

@@ -17,6 +17,8 @@ from transformers import (
 )
 from transformers.models.idefics3.image_processing_pil_idefics3 import Idefics3ImageProcessorPil
 
+from mstar.agents.model_names import check_model
+
 IMAGE = "<image>"
 # The tokens that the processor of Idefics3 writes around the places of an image.
 IMAGE_TOKENS = ("<fake_token_around_image>", IMAGE, "<global-img>", "<end_of_utterance>")
@@ -112,6 +114,8 @@ def load_language_model(name: str) -> tuple[Any, Any]:
             )
         where, options = str(Path(name).parent), {"gguf_file": Path(name).name}
     try:
+        if not options:
+            check_model(name)
         tokenizer = AutoTokenizer.from_pretrained(where, trust_remote_code=False, **options)
         model = AutoModelForCausalLM.from_pretrained(
             where, dtype=torch.float32, trust_remote_code=False, use_safetensors=True, **options

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Literal
 
 from mstar.agents.config import MIXTURE, Recipe
 from mstar.agents.judges.catalog import panel_of
@@ -19,12 +18,10 @@ from mstar.envs.task import Task
 from mstar.experiments.run.solve_rates import chosen_problems
 from mstar.experiments.verdicts import called_bad, verdict_file
 from mstar.rewards.models.correctness import Correctness
-from mstar.rewards.models.relaxed_accuracy import RelaxedAccuracy
+from mstar.rewards.models.relaxed_accuracy import RelaxedAccuracy, Scoring
 from mstar.rewards.panel import RewardPanel
 
 LEVELS = (1, 2, 3)  # of generated problems
-
-Scoring = Literal["verifier", "relaxed"]
 
 
 @dataclass(frozen=True, slots=True)

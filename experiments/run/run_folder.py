@@ -79,9 +79,9 @@ class RunFolder:
             "here; put it back to resume after its last round, or start anew"
         )
 
-    def rounds(self) -> list[Row]:
-        """The rows of the committed rounds, in order."""
-        return read_rows(self.path / "rounds.jsonl")
+    def rounds(self, first: int = 0) -> list[Row]:
+        """The rows of the committed rounds in order, from number `first` on."""
+        return read_rows(self.path / "rounds.jsonl", first)
 
     def recipe(self) -> Recipe:
         """The recipe that the run was started with; ``unset`` fields have their defaults.

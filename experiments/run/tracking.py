@@ -93,15 +93,17 @@ class Tracking:
 
     def update(self) -> None:
         """Send what is in the run's folder and was not sent before."""
-        rounds = self._folder.rounds() if self._trackers else []
-        tested = read_rows(self._folder.path / "evaluation.jsonl") if rounds else []
+        first = min((self._sent[name]["rounds"] for name in self._trackers), default=0)
+        new = self._folder.rounds(first) if self._trackers else []
+        tested = (self._folder.path / "evaluation.jsonl").exists()
         for name in tuple(self._trackers):
             sent = self._sent[name]
-            for row in rounds[sent["rounds"] :]:
+            for row in new[sent["rounds"] - first :]:
                 if self._send_round(name, row):
                     sent.update(rounds=row["number"] + 1, test=False)
-            if tested and not sent["test"]:
-                sent["test"] = self._send(name, figures_of_test(self._folder), rounds[-1]["number"])
+            if tested and sent["rounds"] and not sent["test"]:
+                test = figures_of_test(self._folder)
+                sent["test"] = self._send(name, test, sent["rounds"] - 1)
         if self._sent:
             write_whole(self._path, json.dumps({"run": self.run, "sent": self._sent}))
 

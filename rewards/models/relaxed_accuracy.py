@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 
 from mstar.rewards.base import Attempt, Scores
 from mstar.rewards.verifier.verify import extract
+
+Scoring = Literal["verifier", "relaxed"]  # what an evaluation calls right: ``correctness``, or this
 
 
 @dataclass(frozen=True)

@@ -70,7 +70,7 @@ def assert_same_run(pair: RunFolder, recipe: Recipe, out: Path) -> None:
     """Check that one process produces what two did, both in double precision."""
     with double_precision():
         alone = (run_served if recipe.sampling.server else run)(recipe, out)
-    rate = (recipe.online if recipe.run.agent == "grpo" else recipe.optim).learning_rate
+    rate = (recipe.online if recipe.learns_online else recipe.optim).learning_rate
     assert_alike(pair.rounds(), alone.rounds())
     for number in (1, 2):
         assert_alike(rollouts(pair, number), rollouts(alone, number))

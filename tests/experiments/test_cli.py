@@ -255,6 +255,11 @@ def test_a_length_term_that_pays_for_wrong_answers_is_warned_about() -> None:
             ["mine.py: no such file"],
         ),
         (["envs", "show", "Clok"], ["'Clok'", "Clock"]),
+        (["envs", "show", "Clock", "--model", "./mien"], ["neither a folder"]),
+        (["envs", "solve-rate", "Clock", "--model", "./mien"], ["neither a folder"]),
+        (["evaluate", "embedded", "./mien"], ["neither a folder"]),
+        (["chat", "./mien", "a.png", "What?"], ["neither a folder"]),
+        (["train", "--model", "./mien"], ["neither a folder"]),
         (["envs", "validate", "nowhere.jsonl"], ["nowhere.jsonl"]),
         (["bench", "verifier", "--cases", "none.jsonl"], ["none.jsonl"]),
         (["bench", "sampelr"], ["benchmark 'sampelr'; did you mean 'sampler'?"]),
@@ -367,6 +372,13 @@ def test_a_map_on_the_command_line_is_taken_by_every_command(say: Say, tmp_path:
     assert "count 10" in checked.out
     shown = say("envs", "show", path, "--count", 1, *said)
     assert shown.out.splitlines()[1:3] == ["[image 1]", "Look. How many bars?"]
+    asked = ["--answer-form", "boxed", "--system", "Be careful."]
+    shown = say("envs", "show", path, "--count", 1, "--show", "none", *asked, *said)
+    assert shown.out.splitlines()[1:3] == ["system: Be careful.", "Look. How many bars?"]
+    assert "\\boxed{}" in shown.out.splitlines()[3]
+    checked = say("envs", "validate", path, "--instruction", "none", *asked[2:], *said)
+    told = "the first problem as it is asked:\nsystem: Be careful.\n[image 1]\nLook. How many bars?"
+    assert checked.out.rstrip().endswith(told)
     recipe = Recipe.of(env=str(path), fields=tuple(said[1:]))
     (problem,) = open_task(recipe, "test").draw(1)
     assert problem.answer is not None
@@ -382,7 +394,7 @@ def test_rows_that_hold_no_problem_are_left_out_on_request(say: Say, tmp_path: P
     one_message(say("envs", "show", path), "gone.png", "--fields on_error=skip")
     with pytest.warns(UserWarning, match="(?s)left out: .*gone.png"):
         shown = say("envs", "show", path, "--count", 1, "--fields", "on_error=skip")
-    assert (shown.code, shown.out.count("Answer: ")) == (0, 1)
+    assert (shown.code, shown.out.count("\nAnswer: ")) == (0, 1)
 
 
 @pytest.mark.parametrize(
@@ -766,7 +778,7 @@ def test_envs_are_listed_shown_and_drawn(say: Say, tmp_path: Path) -> None:
     assert len(listed.out.splitlines()) == len(FAMILIES)
     shown = say("envs", "show", "mstar/Clock-v0", "--count", 2, "--level", 2, "--out", tmp_path)
     assert shown.code == 0
-    assert shown.out.count("Answer: ") == 2
+    assert shown.out.count("\nAnswer: ") == 2
     assert "Clock-v0/train/L2/0/1" in shown.out
     assert sorted(p.name for p in tmp_path.iterdir()) == ["0000-0.png", "0001-0.png"]
     blind = say("envs", "blind", "Clock", "--count", 20, "--json")
