@@ -146,7 +146,7 @@ def validate(arguments: list[str]) -> None:
         if asked:
             print(printable(f"\nthe first problem as it is asked:\n{asked}"))
     if report.errors:
-        raise ValueError(f"{len(report.errors)} errors in {name}; see above")
+        raise ValueError(f"{name} has errors; see above")
 
 
 def _first_asked(name: str, fields: tuple[str, ...], recipe: Recipe) -> str:
