@@ -26,7 +26,6 @@ from mstar.experiments.rows import Row
 # and "7": so a digit is learned from all numbers that have it, and in its place.
 DIGITS = (*range(10), *range(10, 100, 10), *range(100, 1000, 100))
 VOCABULARY = (*COLORS, *ICONS, *WORDS, *"+-=?x°", *map(str, DIGITS))
-PLAIN = 16  # images for each conversation without one
 COVERED = 0.3  # of a cell, or of the box of a word, from which on the word is in the cell
 MARK = "\ue000"  # a private character, in no text: stands for a question or an answer
 
@@ -50,7 +49,8 @@ class Readings(IterableDataset[Batch]):
         batch: images of a batch.
         seed: of the images.
         start: number of the first batch.
-        plain: rows of ``own_answers``, of which each batch has one for `PLAIN` images.
+        plain: rows of ``own_answers``.
+        every: a batch has one of these for so many images; 0: none.
     """
 
     def __init__(
@@ -61,8 +61,9 @@ class Readings(IterableDataset[Batch]):
         seed: int,
         start: int,
         plain: Sequence[Row] = (),
+        every: int = 16,
     ) -> None:
-        self._plain = plain
+        self._plain, self._every = plain, every
         self._conversations = Conversations(policy)
         self._families, self._rows, self._seed, self._start = families, batch, seed, start
         self._size = int(policy.network.config.vision_config.image_size)
@@ -82,7 +83,7 @@ class Readings(IterableDataset[Batch]):
             for index in range(number * self._rows, (number + 1) * self._rows)
         ]
         rng = np.random.default_rng([self._seed, number])
-        count = math.ceil(self._rows / PLAIN) if self._plain else 0
+        count = math.ceil(self._rows / self._every) if self._plain and self._every else 0
         plain = [self._plain[int(rng.integers(len(self._plain)))] for _ in range(count)]
         pixels = np.stack([np.asarray(each.image).transpose(2, 0, 1) for each in drawn])
         words = np.stack([in_cells(each.words, self._side) for each in drawn])

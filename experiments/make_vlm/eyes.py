@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import torch
 from huggingface_hub import save_torch_state_dict
@@ -87,3 +88,9 @@ def with_eyes(policy: Policy, folder: Path) -> Policy:
         for name, weight in own.items():
             weight.copy_(weights[name])
     return policy
+
+
+def merged(policy: Policy) -> Any:
+    """The model with its LoRA, if it has one, in its weights."""
+    model = policy.model
+    return model.merge_and_unload() if isinstance(model, PeftModel) else model

@@ -8,8 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import torch
+from torch.nn.functional import cross_entropy
+
+from mstar.agents.policy.forward import evaluating
+from mstar.agents.policy.policy import Policy
+from mstar.agents.policy.turns import IGNORED
 from mstar.agents.sampling.base import RolloutEngine
 from mstar.envs.problem import Prompt
+from mstar.experiments.make_vlm.batches import Conversations
 from mstar.experiments.rows import Row
 
 QUESTIONS: tuple[str, ...] = (
@@ -99,3 +106,22 @@ def answers(sampler: RolloutEngine, questions: Sequence[str] = QUESTIONS) -> lis
     """The greedy answer to each question, without an image."""
     prompts = [Prompt(question, (), str(number)) for number, question in enumerate(questions)]
     return [group[0].text for group in sampler.sample(prompts, 1, 0.0, 0)]
+
+
+def nats(policy: Policy, rows: Sequence[Row]) -> list[float]:
+    """What a token of each row's answer ``before`` costs a policy: mean -log p, in nats.
+
+    How often greedy answers stay the same says little once none does; this says how far off a
+    model is. An empty answer costs 0.
+    """
+    write, network = Conversations(policy), policy.network
+    found = []
+    with torch.no_grad(), evaluating(policy.model):
+        for row in rows:
+            told = {"question": row["question"], "answer": row["before"], "finished": False}
+            batch = {n: t.to(policy.device) for n, t in write.encode([], [told]).items()}
+            after = batch.pop("labels")[0, 1:]
+            logits = network(**batch).logits[0, :-1].float()
+            cost = cross_entropy(logits, after, ignore_index=IGNORED, reduction="sum")
+            found.append(float(cost) / max(1, int((after != IGNORED).sum())))
+    return found

@@ -16,10 +16,9 @@ from mstar.agents.policy.policy import Policy
 from mstar.agents.sampling.base import RolloutEngine
 from mstar.agents.sampling.local import LocalSampler
 from mstar.envs.problem import Prompt
-from mstar.experiments.make_vlm import batches
 from mstar.experiments.make_vlm.assemble import Tower, assemble
-from mstar.experiments.make_vlm.eyes import tower_of, with_eyes
-from mstar.experiments.make_vlm.language import QUESTIONS, answers, own_answers
+from mstar.experiments.make_vlm.eyes import merged, tower_of, with_eyes
+from mstar.experiments.make_vlm.language import QUESTIONS, answers, nats, own_answers
 from mstar.experiments.make_vlm.perception import KINDS, draw_reading
 from mstar.experiments.make_vlm.train import STAGES, Training, VlmTrainer
 from mstar.experiments.markdown import percent, table
@@ -96,12 +95,15 @@ def make_vlm(settings: MakeVlm, say: Callable[[str], None]) -> None:
     policy = Policy.load(str(out), device=settings.device)
     say(f"{out}: {_sizes(policy)}")
     if settings.eyes is not None:
-        with_eyes(policy, settings.eyes).model.merge_and_unload().save_pretrained(out)
+        merged(with_eyes(policy, settings.eyes)).save_pretrained(out)
     if not settings.train:
         return
     if not (out / LANGUAGE).exists():
         before = answers(LocalSampler(policy, LONGEST, len(QUESTIONS)))
-        rows = [{"question": q, "before": a} for q, a in zip(QUESTIONS, before, strict=True)]
+        rows: list[Row] = [
+            {"question": q, "before": a} for q, a in zip(QUESTIONS, before, strict=True)
+        ]
+        rows = [{**row, "nats_before": n} for row, n in zip(rows, nats(policy, rows), strict=True)]
         write_rows(out / PLAIN, own_answers(LocalSampler(policy, LONGEST, ROWS), settings.seed))
         write_rows(out / LANGUAGE, rows)
     trainer = VlmTrainer(
@@ -116,13 +118,14 @@ def make_vlm(settings: MakeVlm, say: Callable[[str], None]) -> None:
     losses = trainer.run()
     policy = trainer.policy
     sampler = LocalSampler(policy, LONGEST, ROWS)
+    rows = read_rows(out / LANGUAGE)
     rows = [
-        {**row, "after": after}
-        for row, after in zip(read_rows(out / LANGUAGE), answers(sampler), strict=True)
+        {**row, "after": after, "nats_after": n}
+        for row, after, n in zip(rows, answers(sampler), nats(policy, rows), strict=True)
     ]
     write_rows(out / LANGUAGE, rows)
     tested = ask_held_out(sampler, settings)
-    policy.model.merge_and_unload().save_pretrained(out)
+    merged(policy).save_pretrained(out)
     policy.processor.save_pretrained(out)
     write_whole(out / "README.md", card(settings, losses, tested, rows))
     write_rows(out / PERCEPTION, tested)  # the last file: what marks the end
@@ -186,7 +189,8 @@ def card(settings: MakeVlm, losses: list[Row], tested: list[Row], language: list
         for stage, part in zip(STAGES, parts, strict=True)
         if part
     )
-    same = sum(row["before"] == row["after"] for row in language)
+    adapted = f"a LoRA of rank {training.lora_rank} on the language model"
+    spoken = adapted if training.lora_rank else "the language model as it is"
     return f"""---
 library_name: transformers
 pipeline_tag: image-text-to-text
@@ -200,8 +204,8 @@ tokenizer and chat template. It was made by `mstar make-vlm`; the settings are i
 
 It was trained for {losses[-1]["seconds"] / 60:.1f} minutes on {training.batch} images an update:
 first tower and connector to name the words in each place of an image, without the language model
-(`{STAGES[0]}`), then with it and a LoRA of rank {training.lora_rank} to answer questions about
-images (`{STAGES[1]}`). The LoRA is merged; it is in `training/eyes` with tower and connector.
+(`{STAGES[0]}`), then with {spoken} to answer questions about
+images (`{STAGES[1]}`). What was learned is in `training/eyes`; a LoRA is merged into the model.
 
 {told}
 
@@ -219,11 +223,30 @@ between semicolons) that the response has, with 95 % intervals over questions. A
 
 ## What it still says
 
-{same} of {len(language)} greedy answers to plain questions are the same as before the training;
-both are in `{LANGUAGE}`, side by side. For each {batches.PLAIN} images the second stage had one
-conversation in plain words: another question with the model's own answer before the training, all
-in `{PLAIN}`. The licence is that of the language model.
+{still_said(training, language)}
+
+The licence is that of the language model.
 """
+
+
+def still_said(training: Training, rows: list[Row]) -> str:
+    """What the card says about the answers to plain questions."""
+    same = sum(row["before"] == row["after"] for row in rows)
+    more = estimate([np.array([row["nats_after"] - row["nats_before"] for row in rows])])
+    if not training.lora_rank:
+        rehearsed = "The weights that write words are those of the language model."
+    elif not training.plain:
+        rehearsed = "No conversation in plain words was among what it learned from."
+    else:
+        rehearsed = (
+            f"For each {training.plain} images the second stage had one conversation in plain\n"
+            "words: another question with the model's own answer before the training, all in\n"
+            f"`{PLAIN}`."
+        )
+    return f"""{same} of {len(rows)} greedy answers to plain questions are the same as before the
+training; both are in `{LANGUAGE}`, side by side. A token of an answer from before costs
+{more.mean:+.3f} [{more.low:+.3f}, {more.high:+.3f}] nats more than then (over questions, 95 %).
+{rehearsed}"""
 
 
 def _right(answer: str, response: str) -> float:

@@ -50,8 +50,12 @@ class Training:
         share: of the first stage.
         batch: images of an update, each with all of its questions.
         learning_rate: peak of the tower and the connector in the first stage.
-        lora_rank: of the LoRA on the language model in the second stage.
-        lora_learning_rate: peak of the second stage, of everything.
+        speak_learning_rate: their peak in the second stage.
+        lora_rank: of the LoRA on the language model in the second stage; 0: the language model
+            stays as it is, and what it says without an image too.
+        lora_learning_rate: peak of the LoRA.
+        plain: so many images for each conversation without one in the second stage, from which the
+            LoRA learns to go on speaking; 0: none.
         words: weight of the words in their places in the loss of the second stage.
         families: out of which problems are drawn.
         workers: processes that draw images; what is drawn does not depend on their number. None:
@@ -63,8 +67,10 @@ class Training:
     share: float = 0.3
     batch: int = 128
     learning_rate: float = 1e-3
+    speak_learning_rate: float = 5e-4
     lora_rank: int = 16
     lora_learning_rate: float = 5e-4
+    plain: int = 16
     words: float = 0.3
     families: tuple[str, ...] = READ
     workers: int | None = None
@@ -74,6 +80,10 @@ class Training:
             raise ValueError(
                 f"minutes {self.minutes}, share {self.share}, batch {self.batch}, updates "
                 f"{self.updates}: minutes and batch must be above 0, share between 0 and 1"
+            )
+        if self.lora_rank < 0 or self.plain < 0:
+            raise ValueError(
+                f"lora_rank is {self.lora_rank} and plain {self.plain}; both must be 0 or more"
             )
 
 
@@ -142,7 +152,8 @@ class VlmTrainer:
 
     def _prepare(self, stage: int) -> None:
         """Freeze all but what the stage trains."""
-        if stage == 1 and not isinstance(self.policy.model, PeftModel):
+        adapts = stage == 1 and self._training.lora_rank > 0
+        if adapts and not isinstance(self.policy.model, PeftModel):
             with torch.random.fork_rng():
                 torch.manual_seed(self._seed)
                 self.policy = self.policy.with_lora(self._training.lora_rank)
@@ -152,16 +163,28 @@ class VlmTrainer:
     def _stage(self, stage: int, saved: Path | None) -> None:
         """Train one stage, from a save in its midst if there is one."""
         training, policy, done = self._training, self.policy, self._done
-        trained = [weight for weight in policy.model.parameters() if weight.requires_grad]
-        trained.append(self._namer)
-        peak = training.learning_rate if stage == 0 else training.lora_learning_rate
+        eyes, lora = [self._namer], list[torch.Tensor]()
+        for name, weight in policy.model.named_parameters():
+            if weight.requires_grad:
+                (lora if "lora_" in name else eyes).append(weight)
+        peaks = [training.learning_rate if stage == 0 else training.speak_learning_rate]
+        peaks += [training.lora_learning_rate] if lora else []
         optimizer = torch.optim.AdamW(
-            trained, peak, betas=(0.9, 0.98), weight_decay=0.05, fused=True
+            [{"params": weights} for weights in (eyes, lora) if weights],
+            betas=(0.9, 0.98),
+            weight_decay=0.05,
+            fused=True,
         )
         if saved is not None and (saved / OPTIMIZER).exists():
             optimizer.load_state_dict(torch.load(saved / OPTIMIZER, weights_only=True))
         images = Readings(
-            policy, training.families, training.batch, self._seed, done.batches, self._plain
+            policy,
+            training.families,
+            training.batch,
+            self._seed,
+            done.batches,
+            self._plain if lora else (),
+            training.plain,
         )
         on_gpu = policy.device.type == "cuda"
         workers = training.workers
@@ -172,9 +195,9 @@ class VlmTrainer:
         policy.model.train()
         began, before, kept = time.monotonic(), done.seconds, done.seconds
         while (spent := self._spent(stage)) < 1:
-            for group in optimizer.param_groups:
+            for group, peak in zip(optimizer.param_groups, peaks, strict=True):
                 group["lr"] = peak * _schedule(spent)
-            self._waiting.append(self._update(optimizer, trained, next(batches), stage))
+            self._waiting.append(self._update(optimizer, [*eyes, *lora], next(batches), stage))
             done.updates += 1
             done.batches += 1
             done.seconds = before + time.monotonic() - began

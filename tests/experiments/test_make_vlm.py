@@ -29,7 +29,7 @@ from mstar.experiments.make_vlm import train as training_loop
 from mstar.experiments.make_vlm.assemble import Tower, load_language_model
 from mstar.experiments.make_vlm.batches import VOCABULARY, Conversations, Readings, in_cells
 from mstar.experiments.make_vlm.eyes import tower_of, with_eyes, write_eyes
-from mstar.experiments.make_vlm.language import QUESTIONS, REHEARSED
+from mstar.experiments.make_vlm.language import QUESTIONS, REHEARSED, answers, nats
 from mstar.experiments.make_vlm.make import MakeVlm, make_vlm
 from mstar.experiments.make_vlm.perception import KINDS, READ, draw_reading
 from mstar.experiments.make_vlm.train import Training, VlmTrainer
@@ -288,6 +288,54 @@ def test_a_killed_training_goes_on_as_if_nothing_had_happened(
     assert [row["loss"] for row in again] == [row["loss"] for row in losses]
     one, two = whole.model.state_dict(), resumed.model.state_dict()
     assert all(torch.equal(one[name], two[name]) for name in one)
+
+
+def test_without_a_lora_the_language_model_stays_as_it_is(
+    language_model: Path, assembled: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(making, "LONGEST", 4)
+    training = replace(FEW, updates=2, lora_rank=0)
+    make_vlm(MakeVlm(str(language_model), tmp_path / "made", SMALL, training, held_out=6), print)
+    language = read_rows(tmp_path / "made" / "language.jsonl")
+    assert all(row["before"] == row["after"] for row in language)
+    assert [row["nats_before"] for row in language] == [row["nats_after"] for row in language]
+    assert "are those of the language model" in (tmp_path / "made" / "README.md").read_text()
+    before = Policy.load(str(assembled), device="cpu").model.state_dict()
+    after = Policy.load(str(tmp_path / "made"), device="cpu").model.state_dict()
+    moved = {name for name, weight in before.items() if not torch.equal(weight, after[name])}
+    assert moved
+    assert all("vision_model" in name or "connector" in name for name in moved)
+
+
+def test_the_lora_and_the_eyes_have_rates_of_their_own(assembled: Path, tmp_path: Path) -> None:
+    ended = []
+    for still in ("speak_learning_rate", "lora_learning_rate"):
+        policy = Policy.load(str(assembled), device="cpu")
+        training = replace(FEW, **{still: 0.0})
+        trainer = VlmTrainer(policy, SMALL, training, 0, PLAIN, tmp_path / still, print)
+        trainer.run()
+        ended.append(dict(trainer.policy.model.named_parameters()))
+    eyes_rest, lora_rests = ended
+    for name, weight in lora_rests.items():
+        if "lora_B" in name:
+            assert not weight.any()
+    assert any(weight.any() for name, weight in eyes_rest.items() if "lora_B" in name)
+    connector = next(name for name in eyes_rest if "connector" in name)
+    assert not torch.equal(eyes_rest[connector], lora_rests[connector])
+
+
+def test_a_token_of_an_answer_costs_what_the_model_says(assembled: Path) -> None:
+    policy = Policy.load(str(assembled), device="cpu")
+    (said,) = answers(LocalSampler(policy, 8), ["Say hello."])
+    cost, none = nats(policy, [{"question": "Say hello.", "before": b} for b in (said, "")])
+    prompt = policy.encode([Prompt("Say hello.", (), "a")])["input_ids"]
+    ids = policy.processor.tokenizer(said, add_special_tokens=False, return_tensors="pt")
+    whole = torch.cat([prompt, ids["input_ids"]], 1)
+    with torch.no_grad():
+        logs = policy.model(input_ids=whole).logits[0, prompt.shape[1] - 1 : -1].log_softmax(-1)
+    wanted = -logs.gather(-1, ids["input_ids"][0][:, None]).mean()
+    assert cost == pytest.approx(float(wanted), rel=1e-5)
+    assert none == 0
 
 
 def test_the_command_makes_a_model_with_a_card_and_ends_where_it_is_finished(
