@@ -13,10 +13,13 @@ What counts as an answer is a matter of policy in places. Ours:
   sentence. Reasons may follow and may name other options; a sentence that takes the answer back,
   or that is another answer, leaves none. Two forms side by side that differ leave none; with words
   between them that move on, a box or a tag counts for more than ``The answer is ...``.
+- Without such a form, an option on the first or the last line commits, and so does a last sentence
+  that concludes (``So the area is 7``) or a first one that says it in bold (``conclusion``).
 - Conditions, refusals, several options, and text that breaks off commit to nothing.
 - A letter and the label beside it must agree; a sentence beside a letter is a reason, unless it
   states another option, or an amount that is no option.
-- ``about 7`` is 7, for a value read off an image is often said so. ``50%`` is 50 where the record
+- ``about 7`` is 7, for a value read off an image is often said so, and ``about 2 hours`` is 2 h;
+  ``nearly`` and ``almost`` say that it is not. ``50%`` is 50 where the record
   has no unit, as golds of questions for a percentage are written; it is 0.5 as well. ``6/14`` is
   3/7. ``2.6667`` is 8/3: five digits are needed, as in the end of an interval.
 - A calculation that was not carried out (``3 + 4``, ``2^3 5^2``) is not a number; an expression it

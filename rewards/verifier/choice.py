@@ -47,6 +47,7 @@ _NOT_OTHER = re.compile(
     r"^([(\[]?[A-Za-z][)\].]?),? \(?(?:and |but )?not [(\[]?[A-Za-z][)\].]{0,2}$"
 )
 _RATIO = re.compile(r"([^:]{1,20}):([^:]{1,20})")
+_DIGITAL_CLOCK = re.compile(r"\s*\d{1,2}:\d\d\s*")
 _ANOTHER_LABEL = re.compile(r"(?<![\w(])[A-Z]\)\s")
 _BRACKETED = re.compile(r"\([^()]{1,100}\)")
 _STATES = re.compile(r"\b(?:is|are|was|were|equals|=|:)\s")
@@ -87,7 +88,7 @@ def read_choice(text: str, answer: Answer) -> int | None:
     index = _letter(letter, len(options))
     if index is not None:
         return index
-    lettered = _lettered(bare, options)
+    lettered = _lettered(whole if _LETTER_FIRST.fullmatch(whole) else bare, options)
     if lettered is not None:
         return lettered if lettered >= 0 else None
     index = _as_value(whole, options)
@@ -162,8 +163,8 @@ def _as_value(text: str, options: tuple[str, ...]) -> int | None:
     if not indices and clock is not None and (quantity is None or quantity.unit is None):
         clocks = [read_clock(option, spec) for option in options]
         indices = [i for i, c in enumerate(clocks) if c and same_clock(c, clock, spec).same]
-    if not indices and quantity is not None and quantity.writing in ("fraction", "closed form"):
-        ratios = [_RATIO.fullmatch(plain(option).strip(" .")) for option in options]
+    ratios = [_RATIO.fullmatch(plain(option).strip(" .")) for option in options]
+    if not indices and quantity is not None and _may_be_ratio(quantity, options, all(ratios)):
         indices = [i for i, r in enumerate(ratios) if r and _is_ratio(r, quantity)]
     if not indices:
         indices = _as_formula(text, options)
@@ -173,6 +174,14 @@ def _as_value(text: str, options: tuple[str, ...]) -> int | None:
         verdict = read_truth(text, spec)
         indices = [i for i, truth in enumerate(truths) if truth is not None and truth == verdict]
     return indices[0] if len(indices) == 1 else None
+
+
+def _may_be_ratio(quantity: Quantity, options: tuple[str, ...], among_ratios: bool) -> bool:
+    """Whether an amount may stand for a ratio: ``3/2``, or ``2`` where all options are ratios."""
+    if quantity.writing in ("fraction", "closed form"):
+        return True
+    clocks = any(map(_DIGITAL_CLOCK.fullmatch, options))
+    return among_ratios and not clocks and not quantity.unit and not quantity.noun
 
 
 def _amount(option: str) -> Quantity | None:
@@ -229,10 +238,10 @@ def _lettered(text: str, options: tuple[str, ...]) -> int | None:
         return None
     if index is None:
         return None
-    beside = _letter(_LETTER.fullmatch(rest), len(options))
-    if beside not in (None, index):  # "A (B)"
-        return -1
     picked = _as_text(rest.strip(" ."), options)
+    beside = _letter(_LETTER.fullmatch(rest.strip(" .")), len(options))
+    if picked != index and beside not in (None, index):  # "A (B)"
+        return -1
     picked = _as_value(rest, options) if picked is None else picked
     if picked is None:
         if bare:

@@ -12,6 +12,7 @@ from dataclasses import replace
 from itertools import islice
 from typing import NamedTuple
 
+from mstar.rewards.verifier.conclusion import conclusion
 from mstar.rewards.verifier.forms import (
     RANK,
     THINK,
@@ -21,6 +22,7 @@ from mstar.rewards.verifier.forms import (
     explicit_forms,
     stripped,
     visible,
+    without_courtesy,
 )
 from mstar.rewards.verifier.parsing.discourse import (
     is_unfinished,
@@ -47,7 +49,7 @@ REASONING_WORDS = 3  # "Sure!" and "The correct answer:" are no reasoning
 
 _CORRECTION = re.compile(
     r"\b(?:wait|no|actually|correction|rather|instead|sorry|oops|mistake|recheck|recount|hmm|wrong"
-    r"|incorrect|misses|missed|double-check|finally|final)\b",
+    r"|incorrect|misses|missed|double-check|finally|final|hold on|should be|scratch that)\b",
     re.IGNORECASE,
 )
 _FILLER = re.compile(r"\b(?:the|so|thus|hence|therefore|and|my|our)\b", re.IGNORECASE)
@@ -76,7 +78,7 @@ _TITLE = re.compile(
     r"(?: and [a-z]+)? (?:the|our|my|your) (?:[a-z]+ ){0,2}",
     re.IGNORECASE,
 )
-_COMMA = re.compile(r"\s?\$?\s?(?:,|;|\band\b|, and\b)\s?\$?\s?")
+_COMMA = re.compile(r"\s?\$?\s?(?:,|;|\band\b|, and\b|\\text\{\s?(?:and|or)\s?\})\s?\$?\s?")
 _OFFERS = re.compile(r"\d|\b(?:or|and)\b", re.IGNORECASE)
 _BARE = re.compile(r"(?:[^=:?;\[\]]|(?<=\d):(?=\d)){1,60}")
 _MARKUP = re.compile(r"</?[a-zA-Z][^<>\n]{0,40}>")
@@ -140,7 +142,7 @@ def commit(response: str, reader: Reader = WORDS, *, strict: bool = False) -> Co
             return "conditional"
     ranks = [RANK[each.form] for each in explicit]
     if not explicit or (strict and max(ranks) == 0):
-        return "no commitment" if strict else _whole(text, reader)
+        return "no commitment" if strict else _unmarked(text, reader)
     chosen = [each for each in explicit if RANK[each.form] == max(ranks)][-1]
     said = _without_retraction(chosen.text + chosen.remark)
     chosen = _first_sentence(replace(chosen, text=said, remark=""), reader)
@@ -185,10 +187,23 @@ def has_reasoning(response: str) -> bool:
     return len(words) >= REASONING_WORDS
 
 
+def _unmarked(text: str, reader: Reader) -> Commitment | str:
+    """The commitment of a response without an explicit form: as a whole, or its conclusion."""
+    text = without_courtesy(text)
+    whole = _whole(text, reader)
+    if isinstance(whole, Commitment) and (reader.is_text or reader.reads(whole.text)):
+        return whole
+    if whole == "unfinished" or _PROGRAM.search(text):
+        return whole
+    stated = conclusion(text, reader.reads, is_text=reader.is_text)
+    return (_fault_after(text, [stated], stated, reader) or stated) if stated else whole
+
+
 def _whole(text: str, reader: Reader) -> Commitment | str:
     if len(text) > LONGEST:
         return "no commitment"
-    if _MARKUP.search(text) or _PROGRAM.search(text) or text.endswith("?"):
+    asks = text.endswith("?") and (reader.is_text or not reader.reads(text))
+    if _MARKUP.search(text) or _PROGRAM.search(text) or asks:
         return "no commitment"
     if is_unfinished(text):
         return "unfinished"

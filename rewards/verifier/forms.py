@@ -9,11 +9,13 @@ from typing import Literal
 
 from mstar.rewards.verifier.parsing.characters import normalise
 
-Form = Literal["tag", "box", "heading", "line", "phrase", "whole"]
+Form = Literal["tag", "box", "heading", "line", "phrase", "conclusion", "whole"]
 
 SEARCHED = 32_768  # characters at the end of a response
 MARKS = 64  # commitments of one form that are considered, from the end
-RANK: dict[Form, int] = {"tag": 3, "box": 2, "heading": 1, "line": 1, "phrase": 0, "whole": 0}
+RANK: dict[Form, int] = {
+    "tag": 3, "box": 2, "heading": 1, "line": 1, "phrase": 0, "conclusion": 0, "whole": 0,
+}  # fmt: skip
 
 _THOUGHTS = "think|thinking|thought|thoughts|reasoning|analysis|reflection|scratchpad"
 THINK = re.compile(rf"<(/?)(?:{_THOUGHTS})>", re.IGNORECASE)
@@ -33,16 +35,17 @@ _IN_OTHER_LANGUAGES = (
     "|(?:итоговый |правильный )?ответ|(?:het )?antwoord|odpowiedź|odpověď|svar(?:et)?|vastaus"
     "|cevap|yanıt|jawaban|đáp án|trả lời|câu trả lời|răspuns|válasz|απάντηση|відповідь"
     "|(?:最终|最終|正确|正解の)?(?:答え|回答|解答|正解|答)|(?:정|최종 )?답(?:변)?"
-    "|الجواب|الإجابة|תשובה|उत्तर|คำตอบ"
+    "|الجواب|الإجابة|پاسخ|جواب|תשובה|उत्तर|คำตอบ"
 )
 _LINE = re.compile(
     r"\banswer[ \t]{0,3}[*_`\"']{0,4}[ \t]{0,3}(?::|=(?![ \t]{0,3}[\"']))[ \t]{0,3}[*_`]{0,4}"
     r"|^[ \t*_]{0,4}(?:the )?(?:final )?answer[ \t]{0,3}(?:->|[-→⇒])[ \t]{1,3}"
     r"|^[ \t*_>]{0,4}(?:ans[.:]{1,2}|(?:correct|right|best) (?:option|choice):)[ \t]{0,3}[*_`]{0,4}"
     r"|^[ \t*_]{0,4}final(?: result| value| choice)?[*_]{0,3}:[ \t]{0,3}[*_`]{0,4}"
-    r"|(?:答案|选项|选择)(?:应该|应)?[是为选]{1,2}[ \t]{0,3}:?[ \t]{0,3}|答案[ \t]{0,3}:?[ \t]{0,3}"
+    r"|(?:答案选项|答案|选项|选择)(?:应该|应)?(?:是|为|选(?!项)){1,2}[ \t]{0,3}:?[ \t]{0,3}"
+    r"|答案(?!选项|[ \t]{0,3}[.\n]|[ \t]{0,3}$)[ \t]{0,3}:?[ \t]{0,3}"
     r"|(?:选项|选择)[ \t]{0,3}:[ \t]{0,3}"
-    r"|选项[ \t]{0,3}(?=[(]?[A-Z][)]?[ \t]{0,3}[是为]?正确)"
+    r"|选项[ \t]{0,3}(?=[(]?[A-Z][)]?[^.\n]{0,40}[是为]正确|[(]?[A-Z][)]?[ \t]{0,3}正确)"
     r"|(?:^|[故应以此])选择?[ \t]{0,3}:?[ \t]{0,3}(?=[(]?[A-H](?![\w]))"
     rf"|^[ \t*_#]{{0,6}}(?:{_IN_OTHER_LANGUAGES})[ \t*_]{{0,4}}:[ \t]{{0,3}}[*_`]{{0,4}}",
     re.IGNORECASE | re.MULTILINE,
@@ -61,11 +64,9 @@ _SAYS_ANSWER = re.compile(
 _IN_TEXT = re.compile(r"\\(?:text|textbf|textit|mathrm|mathbf)[ \t]?(?=\{)")
 _CLOSING_MARKS = re.compile(r"[*_`]+(?=[.!,;]{1,2}$)")
 _PHRASE = re.compile(
-    r"\b(?:answer|(?:correct|right|best) (?:option|choice))\b"
+    r"\b(?:answer(?!>| (?:choices|options)\b)|(?:correct|right|best) (?:option|choice))\b"
     r"(?:(?!,? (?:since|because|as)\b)[^.:;=?!\n]){0,60}?"
-    r" (?:is|are|was|would be|should be|must be|equals)\b[ \t]*:?"
-    r"|(?:因此|所以|综上|故)[^.:;=?!\n]{0,40}?"
-    r"(?:值|长度?|面积|度数|结果|大小|周长|体积|数量|总数)(?:是|为|等于)[ \t]*",
+    r" (?:is|are|was|would be|should be|must be|equals)\b[ \t]*:?",
     re.IGNORECASE,
 )
 _ENVIRONMENT = re.compile(
@@ -95,6 +96,13 @@ _EMPHASIS = re.compile(  # bold, not a power
     r"(?<![\w)\]])\*\*|\*\*(?![\w(\[\\])|</?(?:b|i|u|em|strong|mark)>", re.IGNORECASE
 )
 _HOPE = re.compile(r"\s*I hope (?:it|this|that) is correct\.?$", re.IGNORECASE)
+_COURTESY = re.compile(
+    r"\s+(?:(?:i hope (?:this|it|that)|(?:please )?let me know|feel free|(?:please )?ask (?:me )?if"
+    r"|thank you|you're welcome)\b[^.!?\n]{0,120}[.!]"
+    r"|(?:is there|do you (?:have|want|need|like)|would you like|can i help)\b[^.!?\n]{0,120}"
+    r"\b(?:else|other|another|more|further|questions?|help)\b[^.!?\n]{0,60}\?)\s*$",
+    re.IGNORECASE,
+)
 _CHINESE_VERDICT = re.compile(r"(?<=[A-Za-z0-9)])\s?[是为]?正确.{0,20}$")
 _MARKS = " \t\n*_`✓✔✅☑"
 
@@ -131,6 +139,17 @@ def visible(response: str) -> str | None:
     text = _ENVIRONMENT.sub(_as_display, text).replace("&=", "=").strip()
     while ending := _END_TOKEN.search(text[-80:]):
         text = text[: len(text) - len(text[-80:]) + ending.start()].rstrip()
+    return text
+
+
+def without_courtesy(text: str) -> str:
+    """The text without what it says to the user at its end.
+
+    >>> without_courtesy("It is 7. I hope this helps! Do you have other questions for me?")
+    'It is 7.'
+    """
+    while ending := _COURTESY.search(text[-400:]):
+        text = text[: len(text) - len(text[-400:]) + ending.start()]
     return text
 
 

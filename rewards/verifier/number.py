@@ -22,6 +22,7 @@ _NONE = re.compile(
 )
 _AROUND_YEAR = re.compile(r"\b(?:before|after|until|since|by|bce?)\b|\bb\.c\.", re.IGNORECASE)
 _MAY_BE_PERCENT = ("number", "chart_number")
+_RATIO = re.compile(r"(\d{1,9}(?:\.\d{1,9})?)\s?:\s?(\d{1,9}(?:\.\d{1,9})?)")
 _PER = re.compile(r"\s*(?:\bper\b|/)")
 CHART_TOLERANCE = 0.05  # relative, as in the relaxed accuracy of ChartQA
 SIGNIFICANT = 5  # digits from which a rounded decimal is accepted for an exact value
@@ -40,6 +41,14 @@ def read_amount(text: str, answer: Answer) -> Quantity | None:
     if quantity.writing == "fraction" and whole and answer.type != "fraction":
         return None  # a division that was not carried out
     return quantity
+
+
+def read_ratio(text: str) -> Quantity | None:
+    """The value of a ratio of two numbers, such as 1/2 for ``1:2``; None if it is none."""
+    found = _RATIO.fullmatch(plain(text).strip(" .{}"))
+    if found is None or not Fraction(found[2]):
+        return None
+    return Quantity(Fraction(found[1]) / Fraction(found[2]), "fraction", None)
 
 
 def read_year(text: str) -> Quantity | None:
@@ -70,7 +79,7 @@ def same_amount(reference: Quantity, predicted: Quantity, answer: Answer) -> Mat
 
 def _same_amount(reference: Quantity, predicted: Quantity, answer: Answer) -> MatchResult:
     if _in_percent(reference, answer):
-        if predicted.unit is not None:
+        if predicted.unit is not None or not (predicted.percent or _is_bare(predicted)):
             return MatchResult(False, "wrong unit")
         best = _compare(reference, predicted.value, predicted.decimals, answer)
         loose = answer.type == "percent" or answer.unit is None
@@ -127,8 +136,7 @@ def _in_reference_unit(reference: Quantity, predicted: Quantity, answer: Answer)
     if given is None and wanted == parse_unit("unit"):
         return predicted.value
     if given is None:
-        bare = not predicted.noun or predicted.noun.split()[0].casefold() in NO_UNIT
-        return predicted.value if bare else None
+        return predicted.value if _is_bare(predicted) else None
     value = convert(predicted.value, given, wanted)
     numerator = parse_unit(_PER.split(unit)[0]) if given.dimensions[0][0] in CURRENCIES else None
     if value is None and numerator is not None:  # $8, for "$ per pound"
@@ -136,6 +144,11 @@ def _in_reference_unit(reference: Quantity, predicted: Quantity, answer: Answer)
     if value is None and _is_degrees_of(given, wanted):
         return predicted.value
     return value
+
+
+def _is_bare(quantity: Quantity) -> bool:
+    """Whether no noun follows the number: ``7``, ``7 in total``."""
+    return not quantity.noun or quantity.noun.split()[0].casefold() in NO_UNIT
 
 
 def _unit(answer: Answer) -> str:

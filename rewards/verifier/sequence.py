@@ -17,7 +17,9 @@ LONGEST, ITEMS = 2_000, 200  # characters; items
 _OPENING, _CLOSING = "([{", ")]}"
 _NAME = re.compile(r"\s*(∠?[a-zA-Z]{1,3}(?:_\{?\w{1,3}\}?)?)\s*=\s*(?!=)")
 _HEDGE = re.compile(r"[?]|\b(?:or|maybe|perhaps|either|not|any)\b", re.IGNORECASE)
-_DENIED = re.compile(r"\b(?:not|maybe|perhaps|possibly|probably|could|might|opposite)\b", re.I)
+_DENIED = re.compile(
+    r"\b(?:not|maybe|perhaps|possibly|probably|could|might|opposite|nearly|almost)\b", re.I
+)
 _SOLUTIONS = re.compile(
     r"([a-zA-Z]) ?= ?[^=,]{1,40}(?: or (?:\1 ?= ?)?(?:(?! or )[^=,]){1,40}){1,7}"
 )

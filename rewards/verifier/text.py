@@ -7,13 +7,13 @@ import unicodedata
 
 from mstar.rewards.base import Answer
 from mstar.rewards.verifier.base import MatchResult
-from mstar.rewards.verifier.number import same_amount
+from mstar.rewards.verifier.number import read_ratio, same_amount
 from mstar.rewards.verifier.parsing.characters import BIDI
 from mstar.rewards.verifier.parsing.discourse import without_relative_clause
 from mstar.rewards.verifier.parsing.latex import plain
 from mstar.rewards.verifier.parsing.numerals import NUMBER_WORDS, number_words
 from mstar.rewards.verifier.parsing.prose import is_spray, sentences, without_denial, without_reason
-from mstar.rewards.verifier.parsing.quantities import read_quantity
+from mstar.rewards.verifier.parsing.quantities import Quantity, read_quantity
 from mstar.rewards.verifier.parsing.vocabulary import (
     ALIASES,
     KIND_NAMES,
@@ -29,6 +29,7 @@ Words = tuple[str, ...]
 _LONGEST = 2_000  # characters of a text that are read
 _DOTTED = re.compile(r"\b[a-zA-Z]\.(?:\s?[a-zA-Z]\.)+")
 _RATIO = re.compile(r"(?<=\d)\s*:\s*(?=\d)")
+_FRACTION = re.compile(r"\\[dt]?frac\{(\d{1,9})\}\{(\d{1,9})\}")
 _PREPOSITION = re.compile(r"^(?:in|on|at|by)\s+(?=\S)", re.IGNORECASE)
 _TOKEN = re.compile(
     r"\d+(?:st|nd|rd|th)\b|-?\d[\d.,:]*\d|-?\d|[^\W\d_]+|[%$€£+*/=<>≠°^√π∞±]"
@@ -37,6 +38,7 @@ _TOKEN = re.compile(
 _ARTICLE = re.compile(r"^\"?(?:a|an|the)\s+(?=[^\s(\[=≠<>+*/^-])")
 _IS = re.compile(r"(?:^|\s)(?:is|was|are|were|equals)(?: called| named)?\s|:\s")
 
+_IT_IS = re.compile(r"^(?:it|that|this|he|she)'s\s", re.IGNORECASE)
 _OPTION = re.compile(r"(?:\([a-z]\)|\b[a-z][).:]) ?(yes|no|true|false)\b", re.IGNORECASE)
 _STEP = re.compile(r"\bright(?= \d)", re.IGNORECASE)  # "right 1, down 2" is a path, not a verdict
 
@@ -51,6 +53,7 @@ _CHINESE = {"是": "yes", "是的": "yes", "对": "yes", "正确": "yes", "能":
             "没有": "no"}  # fmt: skip
 _PREDICATIVE = listed(", and but because since that as for in if when here or about to so by")
 
+_SECOND_VERDICT = re.compile(r",\s*(?:yes|no|true|false|maybe)\s*(?:,|$)", re.IGNORECASE)
 _LETTERS = {"y": True, "t": True, "n": False, "f": False}
 
 
@@ -62,7 +65,7 @@ def words(text: str) -> Words:
     >>> words("twenty-one")
     ('21',)
     """
-    bare = plain(_without_accents(text[:_LONGEST]))
+    bare = plain(_without_accents(_FRACTION.sub(r" \1/\2", text[:_LONGEST])))
     bare = bare.replace("{", "").replace("}", "").replace("'", "").replace("&", " and ")
     bare = _DOTTED.sub(lambda letters: re.sub(r"[.\s]", "", letters[0]), bare)
     bare = _RATIO.sub(":", bare.strip(" *.").casefold())
@@ -93,7 +96,7 @@ def read_text(text: str, answer: Answer) -> tuple[Words, ...] | None:
     if not whole or BIDI.search(text):
         return None
     readings = [whole]
-    last = without_reason(without_denial(text))
+    last = _IT_IS.sub("is ", without_reason(without_denial(text)))
     last = without_relative_clause((sentences(last) or [last])[-1])
     readings.append(words(last))
     parts = _IS.split(plain(last))
@@ -115,13 +118,17 @@ def same_text(
         or _joined(reference[0]) in map(_joined, predicted)
     ):
         return MatchResult(True, "same words")
-    left, right = (read_quantity(" ".join(each[0])) for each in (reference, predicted))
+    left, right = (_amount(" ".join(each[0])) for each in (reference, predicted))
     if left is None or right is None or "unevaluated" in (left.writing, right.writing):
         return MatchResult(False, "other words")
     alike = left.noun == right.noun or (left.unit is not None and right.unit is not None)
     if alike and same_amount(left, right, answer).same:
         return MatchResult(True, "same amount")
     return MatchResult(False, "other words")
+
+
+def _amount(text: str) -> Quantity | None:
+    return read_quantity(text) or read_ratio(text)
 
 
 def _joined(tokens: Words) -> str:
@@ -142,9 +149,11 @@ def read_truth(text: str, answer: Answer) -> bool | None:
     text = _STEP.sub("to the side", _CHINESE.get(text.strip(" .,!"), text))
     parts = [re.findall(r"[a-z']+", plain(part).casefold()) for part in sentences(text)]
     parts = [part for part in parts if part]
-    if not parts or is_spray(without_reason(text)):
+    if not parts:
         return None
     first = parts[0][0]
+    if is_spray(without_reason(text)) and not (first in YES | NO and _goes_on(text)):
+        return None
     if len(parts) == 1 and len(parts[0]) == 1 and first in _LETTERS:
         return _LETTERS[first]
     is_described = _is_attributive(parts[0], 0) and first not in ("yes", "no")
@@ -169,6 +178,12 @@ def read_truth(text: str, answer: Answer) -> bool | None:
     if rest and rest[0] in ("and", "but") and set(rest) & opposite:
         return None
     return verdict
+
+
+def _goes_on(text: str) -> bool:
+    """Whether a sentence of three words or more follows the first word, not a list of values."""
+    _, _, rest = text.partition(",")
+    return len(rest.split(",")[0].split()) > 2 and not _SECOND_VERDICT.search(rest)
 
 
 def _is_attributive(tokens: list[str], index: int) -> bool:

@@ -33,7 +33,8 @@ _DIAL = re.compile(r"(\d{1,2}) ?h(?:ours?|rs?)?,?(?: and)? ?(\d{1,2}) ?m(?:in(?:
 _SIDE_OF = re.compile(r"\b(?:before|after|until|till|by|since) \d|^-")
 _SPOKEN = re.compile(r"(.{1,30}?)(?: minutes?)? (past|after|to|till|before|of) (.{1,20})")
 _AROUND = re.compile(
-    r"^(?:(?:so|thus|it|it's|is|the|time|clock|shows|reads|says|at|about|exactly|now|answer)"
+    r"^(?:(?:so|thus|it|it's|is|the|time|clock|shows|reads|says|at|about|approximately|around"
+    r"|roughly|exactly|now|answer)"
     r"[ ,:]{1,3}){1,8}"
 )
 _ON = ("past", "after")

@@ -23,7 +23,8 @@ from mstar.rewards.verifier.parsing.discourse import (
 )
 
 _CONFIDENCE: dict[Form, float] = {
-    "tag": 1.0, "box": 1.0, "heading": 1.0, "line": 1.0, "phrase": 0.9, "whole": 0.7,
+    "tag": 1.0, "box": 1.0, "heading": 1.0, "line": 1.0, "phrase": 0.9, "conclusion": 0.7,
+    "whole": 0.7,
 }  # fmt: skip
 
 
@@ -34,8 +35,8 @@ class Verdict:
     Attributes:
         correct: whether the committed answer is the reference answer; False if not known.
         confidence: how explicit the commitment is, in [0, 1]: 1 for a tag, a box, a heading or an
-            ``Answer:`` line, 0.9 for "the answer is", 0.7 for a short response as a whole; 1 if
-            there is no commitment, 0 if the verdict is not valid.
+            ``Answer:`` line, 0.9 for "the answer is", 0.7 for a conclusion and a short response as
+            a whole; 1 if there is no commitment, 0 if the verdict is not valid.
         extracted: the text of the committed answer; None if there is none.
         method: the form of the commitment and the answer type, such as ``box/number``.
         reason: why, in a few words: ``equal``, ``wrong unit``, ``no commitment``.
@@ -60,7 +61,7 @@ def verify(response: str, answer: Answer, *, strict: bool = False) -> Verdict:
         response: the whole text that the policy generated; never evaluated.
         answer: the reference answer and its type.
         strict: accept only a tag, a box, an ``Answer:`` line or an ``# Answer`` heading. If False,
-            "the answer is ..." and a short response as a whole are accepted too.
+            "the answer is ...", a short response as a whole and a conclusion are accepted too.
 
     >>> verify(r"3 + 4 = 7, so \boxed{7\text{ cm}}", Answer("number", "7", unit="cm")).correct
     True
@@ -97,10 +98,10 @@ def extract(response: str, answer: Answer | None = None, *, strict: bool = False
     r"""The text of the answer that a response commits to; None if there is none.
 
     The last answer tag takes precedence over the last box, that over the last ``Answer:`` line or
-    ``# Answer`` heading, that over "the answer is ...", and that over a response of at most 300
-    characters as a whole. A closed thinking block is ignored; a thinking block, a tag or a box
-    that never closes was cut off and holds no answer. Two commitments that contradict each other
-    are none.
+    ``# Answer`` heading, that over "the answer is ...", that over a response of at most 300
+    characters as a whole, and that over a last sentence such as ``So the area is 7``. A closed
+    thinking block is ignored; a thinking block, a tag or a box that never closes was cut off and
+    holds no answer. Two commitments that contradict each other are none.
 
     Args:
         response: the whole text that the policy generated.
@@ -141,7 +142,7 @@ def _evades(committed: Commitment, answer: Answer, reference: object) -> str | N
     The reference answer itself may be a question, a condition or a refusal.
     """
     text = committed.text
-    is_open = depends if committed.form == "whole" else is_conditional
+    is_open = depends if committed.form in ("whole", "conclusion") else is_conditional
     known = [answer.value.strip()]
     if answer.choices and isinstance(reference, int):
         known.append(answer.choices[reference].strip())

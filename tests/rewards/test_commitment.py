@@ -15,6 +15,12 @@ from mstar.rewards.verifier.verify import verify
 SEVEN = Answer("number", "7")
 COLOURS = ("teal", "pink", "grey", "gold")
 TEAL = Answer("choice", "teal", COLOURS)
+WORKING = (  # longer than a response that may be an answer as a whole
+    "The cups stand on the left of the table and the pens on its right side. There are 3 pens in"
+    " the first row, and 4 pens lie in the second row, some of them below the edge of the sheet."
+    " All of them are drawn with the same dark lines, as the key at the top of the figure says, so"
+    " that they are easy to tell from the cups."
+)
 ANGLES = Answer("choice", "70°", ("70°", "20°", "90°", "35°"))
 LETTERS = Answer("choice", "A", ("A", "B", "C", "D"))
 
@@ -394,6 +400,94 @@ KINDS: dict[str, tuple[list[tuple[Answer, str]], list[tuple[Answer, str]]]] = {
             (ANGLES, "If ∠1 = 50, then it is (A) 70°. If ∠1 = 60, then it is (B) 20°."),
         ],
     ),
+    "a last sentence that concludes, or says what something is": (
+        [
+            (SEVEN, f"{WORKING}\n\nTherefore, the number of pens on the table is **7**."),
+            (SEVEN, f"{WORKING}\n\nSo there are 7 pens left after taking two away."),
+            (SEVEN, f"{WORKING}\nThe total number of pens is: 7"),
+            (SEVEN, f"{WORKING} So 3 cups + 4 cups = 7 cups. I hope this helps!"),
+            (SEVEN, f"{WORKING} Ann wrote a total of 7 letters. Do you have other questions?"),
+            (TEAL, f"{WORKING}\n\nHence the tallest bar is teal."),
+            (TEAL, f"{WORKING}\n\nTherefore, option A is the correct answer."),
+            (one("choice", "5", "5", "6"), "因此,长度是√30≈5.5。\n\n所以,选项 (A) 5 是正确答案。"),
+            (one("choice", "5", "5", "6"), "所以,答案选项为A。"),
+        ],
+        [
+            (SEVEN, f"{WORKING}\n\nSo is the number of pens 7?"),
+            (SEVEN, f"{WORKING}\n\nSo it may be 7."),
+            (SEVEN, f"{WORKING}\n\nThus, the number of pens is 7 or 8."),
+            (SEVEN, f"{WORKING}\n\nSo the number of pens is not 7."),
+            (SEVEN, f"{WORKING}\nThe lowest is 2, and the number of pens is 7."),
+            (SEVEN, f"def count():\n    return 7\n{WORKING}\nSo the number is 7."),
+            (TEAL, f"{WORKING}\n\nThe darkest one is A."),  # the name of a bar, perhaps
+            (TEAL, f"{WORKING}\n\nTherefore, option A is incorrect."),
+            (SEVEN, f"{WORKING}\n\nThe highest of them is bar 7."),
+        ],
+    ),
+    "an option on the first or the last line, and a statement before its reasons": (
+        [
+            (TEAL, f"{WORKING}\n\nA"),
+            (TEAL, f"{WORKING}\n\n(A) teal"),
+            (TEAL, f"A\n\n{WORKING}"),
+            (TEAL, f"A) teal\n\n{WORKING}"),
+            (SEVEN, "Sure. The number of pens is **7**. They lie beside a book."),
+        ],
+        [
+            (TEAL, f"{WORKING}\n\nB"),
+            (TEAL, f"A) teal\nB) pink\n\n{WORKING}"),
+            (TEAL, f"{WORKING}\n\nB) teal"),
+            (SEVEN, "The number of pens is 7. We need the number of cups."),
+            (SEVEN, f"The number of pens is **7**. {WORKING} The number of cups is 4."),
+        ],
+    ),
+    "what stands beside an option": (
+        [
+            (TEAL, "So the answer is (A), the teal bar will grow if the pink one does."),
+            (one("choice", "(b)", "(c)", "(a)", "(b)"), "The correct option is (C) (b)."),
+            (one("choice", "1-4", "5-9", "1-4"), "The youngest group is 1-4 years old."),
+            (one("choice", "Sky-Net", "Base", "Sky-Net"), "Sky Net has the lowest loss."),
+            (one("choice", "upper wings", "tails", "upper wings"), "It is the upper wing."),
+            (one("choice", "drop", "drop", "rise"), "If frogs die out, the herons would drop."),
+            (one("choice", "2:1", "1:1", "2:1"), r"The ratio is \boxed{2}."),
+            (one("text", "1:2"), r"The ratio is \boxed{\frac{1}{2}}."),
+            (
+                one("choice", "Yes", "Yes", "No"),
+                "Yes, there are two, one by the hat, a net, a cup.",
+            ),
+        ],
+        [
+            (TEAL, "So the answer is (A), if the pink one grows."),
+            (one("choice", "(b)", "(c)", "(a)", "(b)"), "The correct option is (C) (a)."),
+            (one("choice", "1-4", "5-9", "1-4"), "The youngest group is 21-4 years old."),
+            (one("choice", "drop", "drop", "rise"), "The number is less likely to drop."),
+            (one("choice", "5:05", "4:45", "5:05"), r"\boxed{Clock 1}"),
+            (one("choice", "Yes", "Yes", "No"), "Yes, 1, 2, 3, 4"),
+            (TEAL, "Answer: B rather than B, A rather than A"),
+        ],
+    ),
+    "other words of a correction, a list and a hedge": (
+        [
+            (SEVEN, r"\boxed{6} Hold on, it should be \boxed{7}."),
+            (SEVEN, r"There are \boxed{7} orders: a, b; b, a; c, a; or c, b."),
+            (SEVEN, "Answer: 7 (not 8)"),
+            (SEVEN, "To count the pens:\n\n1. Look at each.\n2. Add them.\n\nThere are 7 pens."),
+            (one("duration", "2 h"), "Answer: about 2 hours"),
+            (one("time", "4:30"), "Answer: around half past four"),
+            (one("set", "{2, 5}"), r"\boxed{2} \text{ and } \boxed{5}"),
+            (SEVEN, "پاسخ: 7"),
+        ],
+        [
+            (SEVEN, "Antwort: 7. Moment, es sind 8."),
+            (SEVEN, "Respuesta: 7\nEspera, son 8."),
+            (SEVEN, "答案:7。不对,是8。"),
+            (SEVEN, "<answer>7</answer> Oops, that is wrong."),
+            (SEVEN, r"\boxed{7}; or 8"),
+            (one("duration", "2 h"), "Answer: nearly 2 hours"),
+            (one("tuple", "(1, 2)"), "Answer: almost (1, 2)"),
+            (one("yes_no", "yes"), "Answer: nearly yes"),
+            (one("percent", "40%"), "Answer: 40 points"),
+        ],
+    ),
 }
 
 
@@ -505,7 +599,8 @@ def test_long_repetitions_cost_little(unit: str) -> None:
     sys.setprofile(count)
     try:
         for answer in (TEAL, SEVEN, one("text", "Oslo")):
-            assert not verify("Answer: " + unit * (30_000 // len(unit)), answer).correct
+            for start in ("Answer: ", "So the area is "):
+                assert not verify(start + unit * (30_000 // len(unit)), answer).correct
     finally:
         sys.setprofile(None)
     assert counted < 200_000

@@ -23,6 +23,8 @@ _TAKES_BACK = re.compile(
     r"|(?:i'm |i am |my apologies|apologies|oh )?sorry\b|my (?:mistake|bad|error)\b|i mean\b"
     r"|(?:on|upon|after|with) (?:a )?(?:second|further|more|closer|another|re)?-?\s?"
     r"(?:thoughts?|reflection|consideration|inspection|look|review|examination|checking)\b"
+    r"|(?:non|nein|no),? (?:attendez|warte|espera)\b|attendez\b|en fait\b|pardon\b|moment,"
+    r"|warte\b|korrektur\b|espera\b|en realidad\b|perdón\b|等等|等一下|不对|错了|更正|实际上"
     r"|(?:looking|counting|checking|reading) (?:it |them )?(?:again|closer|more closely|back)\b"
     r"|no,? (?:wait|sorry|make (?:it|that)|it's|\(?[A-H]\b|-?\d)"
     r"|no,? (?:that|this|it|the answer) (?:is|was)(?:n't| not| wrong| incorrect)"
@@ -52,12 +54,14 @@ _OR_ELSE = re.compile(
     r"(?!,? (?:equivalently|simply|approximately|about|roughly|in other))",
     re.IGNORECASE,
 )
+_LISTING = re.compile(r":[^:;.!?\n]{1,100}(?:;[^:;.!?\n]{1,100})+;\s*or\b", re.IGNORECASE)
 _EVADES = re.compile(
     r"\b(?:" + _ANOTHER_POSSIBLE + r"|the (?:opposite|contrary|reverse) of"
     r"|(?:anything|everything|all|any(?: \w+)?) (?:but|except)"
     r"|(?:anything|something|everything) (?:else|other)|(?:but|or|though|although)"
     r" (?:it |that |this )?(?:maybe|perhaps|possibly|might|could|may)\b)"
     r"|\bother way (?:a?round|about)\b"
+    r"|\b(?:rather than|instead of)\b.*\b(?:rather than|instead of)\b"
     r"|^\W{0,3}[A-H]\W{1,3}(?:but|however|though),? \W?[A-H]\W? is (?:right|correct)\b",
     re.IGNORECASE,
 )
@@ -85,6 +89,9 @@ _DEPENDS = re.compile(
     r"\b(?:unless|otherwise|depending|depends|whichever)\b"
     r"|^\W{0,4}(?:yes|no|true|false|\(?[a-z]\)?|-?[\d.,/]{1,12}%?),? (?:only |but only )?if\b",
     re.IGNORECASE,
+)
+_OPTION_AND_CLAUSE = re.compile(  # "(A), the stock will drop if otters rise"
+    r"\W{0,3}[A-H][).,:;]{1,3}\s(?:[^\s,;.:]+ ){3,30}if\b[^,;.]{1,200}\.?", re.IGNORECASE
 )
 _CONDITION_FIRST = re.compile(
     r"[\W_]{0,4}(?:and |but |so |then |or |else,? )?"
@@ -140,7 +147,7 @@ def takes_back(after: str) -> bool:
 
     A check that ends in a confirmation takes nothing back.
     """
-    after = after[:READ]
+    after = _LISTING.sub("", after[:READ])
     if any(each.search(after) for each in (_TAKES_BACK, _OR_ELSE)) or _DENIED.match(after):
         return True
     check = _CHECKS.search(after)
@@ -156,7 +163,12 @@ def opens_with_condition(before: str) -> bool:
 
 
 def is_conditional(text: str) -> bool:
-    """Whether an answer holds under a condition only: ``8 if we count the legend``."""
+    """Whether an answer holds under a condition only: ``8 if we count the legend``.
+
+    The sentence beside an option's letter may repeat the condition of its question.
+    """
+    if _OPTION_AND_CLAUSE.fullmatch(text):
+        return depends(text)
     return _CONDITION.search(text) is not None
 
 

@@ -11,7 +11,7 @@ from mstar.rewards.verifier.parsing.vocabulary import NO, YES, listed
 _LETTER = re.compile(  # not the article A, not the pronoun I
     r"\b(?:option|choice|answer|letter)(?: is)?:? \(?([A-Za-z])\)?(?![\w'])"
     r"|\(([A-Za-z])\)"
-    r"|(?<![\w'.])([B-HJ-Z])(?![\w']|\.?\s?M\b)"
+    r"|(?<![\w'.°])([B-HJ-Z])(?![\w']|\.?\s?M\b)"
     r"|(?<![\w'.])([AI])(?!\.?\s?M\b)(?=[.,;:!)/\\→=&+|>]|$| [A-H]\b"
     r"| (?:or|and|nor|because|since|is)\b)"
 )
@@ -35,7 +35,8 @@ _SELECTED = re.compile(
 )
 _CLOCK = re.compile(r"\d{1,2}:\d\d")
 _DENIED = re.compile(
-    r"\b(?:not|isn't|never|than|instead of|neither|nor|except|other than"
+    r"\b(?:not|isn't|never|than|unlikely(?: to)?|less likely(?: to)?|instead of|neither|nor"
+    r"|except|other than"
     r"|(?:anything|everything|all|any(?: [a-z]{1,20})?) but"
     r"|(?:cannot|can't|could|might|may) be"
     r"|(?:excludes?|eliminates?|rules? out|ruled out)"
@@ -50,14 +51,18 @@ _DENIED_AFTER = re.compile(
 )
 _CLAUSE = re.compile(r", (?:but|so|and so|however)\b|; ")
 _HEDGED = re.compile(
-    r"\b(?:or|maybe|perhaps|possibly|probably|might|could|either|unsure)\b", re.IGNORECASE
+    r"\b(?:or|maybe|perhaps|possibly|probably|might|could|may(?: also| well)? be|either|unsure)\b",
+    re.IGNORECASE,
 )
 _LEADS_TO = listed(
     """is are was were be the a an equals it it's this that will definitely clearly choose pick
     select called named becomes say think believe has have shows to of in at by on for with and or
-    answer option choice color so therefore thus hence"""
+    answer option choice color so therefore thus hence would likely also"""
 )
-_FOLLOWS = listed("is are was were has have had will would can because since and or one")
+_FOLLOWS = listed(
+    """is are was were has have had will would can because since and or one won lost ran does did
+    got gets makes made needs shows"""
+)
 
 
 def mentions(text: str, options: tuple[str, ...]) -> tuple[set[int], set[int]]:
@@ -109,17 +114,28 @@ def _texts(clause: str, options: tuple[str, ...]) -> tuple[set[int], set[int]]:
     firm: set[int] = set()
     rest = clause.casefold()
     texts = [(plain(option).casefold().strip(" ."), i) for i, option in enumerate(options)]
+    keys = {key for key, _ in texts}
     for key, index in sorted(texts, key=lambda each: -len(each[0])):
         verdict = key in YES | NO  # see ``text.read_truth``
-        if len(key) < 2 or verdict or _CLOCK.match(key) or read_quantity(key) is not None:
+        amount = read_quantity(key)
+        is_amount = amount is not None and amount.writing != "unevaluated"  # "0-5" is a range
+        if len(key) < 2 or verdict or _CLOCK.match(key) or is_amount:
             continue
-        whole = re.compile(rf"(?<![\w-]){re.escape(key)}(?![\w-])")
+        whole = re.compile(rf"(?<![\w-]){_spelled(key, keys)}(?![\w-]|[.,]\d)")
         for mark in whole.finditer(rest):
             if not _is_denied(rest, mark):
                 named.add(index)
                 firm |= {index} if _is_firm(rest[: mark.start()], rest[mark.end() :]) else set()
         rest = whole.sub(lambda mark: "#" * len(mark[0]), rest)
     return named, set() if _HEDGED.search(rest) else firm
+
+
+def _spelled(key: str, keys: set[str]) -> str:
+    """A pattern for an option in the singular or plural, with spaces or hyphens between words."""
+    one = key if key.endswith("ss") else key.removesuffix("s")
+    either = one[-4:].isalpha() and len(one) > 3 and len({one, f"{one}s"} & keys) == 1
+    spelled = "[ -]".join(map(re.escape, re.split("[ -]", one if either else key)))
+    return f"{spelled}s?" if either else spelled
 
 
 def _is_firm(before: str, after: str) -> bool:

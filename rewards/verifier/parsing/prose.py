@@ -25,6 +25,9 @@ WORDS = 60  # in the longest sentence that is read
 _SENTENCE_END = re.compile(
     r"(?<=[a-zA-Z]{2}[.!?;])\s+|(?<=\w[.!?][\"'])\s+|(?<=[^\sa-zA-Z.,;:!?\\][.!?;])\s+|\n+"
 )
+_FIRST_STEP = re.compile(r"^[ \t]{0,4}1\. [A-Z][a-z]", re.MULTILINE)
+_SECOND_STEP = re.compile(r"^[ \t]{0,4}2\. [A-Z][a-z]", re.MULTILINE)
+_STEP = re.compile(r"^[ \t]{0,4}\d{1,2}\. (?=[A-Z][a-z])", re.MULTILINE)
 _ABBREVIATION = re.compile(
     r"(?:^|[\s(])(?:mr|mrs|ms|dr|prof|st|mt|ft|jr|sr|gov|sen|rep|gen|capt|col|lt|sgt|rev|hon|pres"
     r"|vs|fig|eq|approx|sq|cu"
@@ -32,8 +35,9 @@ _ABBREVIATION = re.compile(
     re.IGNORECASE,
 )
 _REASON = re.compile(
-    r"[,;.]?\s+(?:because|since|so that|due to|given that|which (?:is|means|gives)"
-    r"|as (?:the|there|it|we))\b|(?:,|\band)\s+(?:not|rather than|instead of)\b",
+    r"[,;.]?\s+(?!(?-i:Since|As|Because) [^.\n]{1,150}, )(?:because|since|so that|due to"
+    r"|given that|which (?:is|means|gives)|as (?:the|there|it|we))\b"
+    r"|(?:,|\band)\s+(?:not|rather than|instead of)\b",
     re.IGNORECASE,
 )
 _DENIED = re.compile(
@@ -44,11 +48,14 @@ _DENIED = re.compile(
 _CONCLUDES = re.compile(
     r"[,;] ?(?:and )?(?:so|thus|hence|therefore|which makes|making|giving|for a total of)\b,? ?"
 )
-_BOUND = re.compile(r"\bat (?:least|most)\b|\bpercentage points?\b", re.IGNORECASE)
+_BOUND = re.compile(
+    r"\bat (?:least|most)\b|\bpercentage points?\b|\bmay (?:also |well )?be\b", re.IGNORECASE
+)
+_NOT_ANOTHER = re.compile(r"\s\((?:and |but )?not [^()]{1,30}\)(?=\W*$)", re.IGNORECASE)
 _WORKING = re.compile(r"\d[^=]{0,40}[-+*/x×][^=]{0,40}=")
 _PREDICATE = re.compile(
     r"(?:(?:so|thus|hence|therefore),? )?(the [^.;:?!,=]{1,200})"
-    r" (?:is|are|was|were|equals) (.{1,60})",
+    r" (?:is|are|was|were|equals) (.{1,60}?)(?:, (?:with|while|which|as|since)\b.{1,200})?",
     re.I,
 )
 _COPULA = re.compile(r"\b(?:is|are|was|were|equals)\b", re.IGNORECASE)
@@ -81,6 +88,8 @@ def sentences(text: str) -> list[str]:
     >>> sentences("There are 6 red. So 6.")
     ['There are 6 red.', 'So 6.']
     """
+    if _FIRST_STEP.search(text) and _SECOND_STEP.search(text):  # the marks are no sentences
+        text = _STEP.sub("", text)
     parts: list[str] = []
     for part in _SENTENCE_END.split(text):
         last = parts[-1] if parts else ""
@@ -131,6 +140,7 @@ def stated_quantity(text: str) -> Quantity | None:
 
 
 def _stated_quantity(text: str) -> Quantity | None:
+    text = _NOT_ANOTHER.sub("", text)
     bare = read_quantity(text)
     if bare is not None:
         return bare

@@ -50,7 +50,7 @@ NO_UNIT = listed(
 # Words after which a number is a label: "figure 12".
 NUMBERED = listed(
     """figure fig step question option problem row column part image line page chapter item
-    exercise example equation"""
+    exercise example equation bar clock"""
 )
 # Words that make the number after them the size of a noun's group: "the two lines".
 DETERMINERS = listed("the these those both last next first other another every each")
@@ -73,5 +73,5 @@ NEGATIONS = listed("not isn't never n't wasn't cannot hardly")
 UNDECIDED = listed(
     """maybe perhaps possibly probably might could may half idea unclear unknown depends either
     partly partially unsure sometimes
-    uncertain undetermined impossible cannot can't or both neither"""
+    uncertain undetermined impossible cannot can't or both neither nearly almost"""
 )

@@ -1,0 +1,130 @@
+"""The statement that a response without an explicit form ends in, or opens with."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+
+from mstar.rewards.verifier.forms import Commitment, stripped
+from mstar.rewards.verifier.parsing.discourse import is_unfinished
+from mstar.rewards.verifier.parsing.prose import sentences
+
+Reads = Callable[[str], bool]
+
+SHORT = 300  # characters of a response whose first sentence may be the answer
+LONGEST = 400  # characters of a sentence that is read
+REASONS = 20  # sentences after a first one that are looked at
+
+_THEREFORE = re.compile(
+    r"(?:so|thus|hence|therefore|consequently|overall|as a result|this means(?: that)?"
+    r"|in (?:conclusion|total|summary|short|all))\b,? (?:that )?|(?:因此|所以|综上|故),?\s?",
+    re.IGNORECASE,
+)
+_TOTAL = re.compile(r"\b(?:a total of|in total|altogether)\b", re.IGNORECASE)
+_IS = r"(?:is|are|was|were|equals)"
+_STATEMENT = re.compile(
+    rf"(?:the|this|our|final) [^:=?\n]{{1,200}}?(?: {_IS}:?|:) (.{{1,100}})", re.IGNORECASE
+)
+_PREDICATE = re.compile(rf"\b{_IS}:? (?!.*\b{_IS}\b)")
+_CHINESE_PREDICATE = re.compile(
+    r"(?:值|长度?|面积|度数|结果|大小|周长|体积|数量|总数)(?:是|为|等于)[ \t]*"
+)
+_TWO_STATEMENTS = re.compile(rf"\b{_IS}\b.*(?:;|\band) the\b.*\b{_IS}\b", re.IGNORECASE)
+_NAME = re.compile(r"\W{0,3}(?<!\()[A-Za-z](?!\))\W{0,3}")  # of a bar as well as of an option
+_OPTION = re.compile(r"\b(?:option|choice|answer|letter)\b", re.IGNORECASE)
+_BOLD = re.compile(r"\*\*[^*\n]{1,40}\*\*")
+_GREETING = re.compile(
+    r"\s*(?:(?:sure|okay|ok|certainly|of course|i (?:see|understand|can))\b[^.!,\n]{0,80}"
+    r"[.!,]\s+)*",
+    re.IGNORECASE,
+)
+_WORKS = re.compile(  # the text goes on to work something out
+    r"=|\b(?:need|find|calculate|compute|next|then|now|let|step|first|so|thus|therefore)\b", re.I
+)
+_OPTION_LINE = re.compile(
+    r"^[ \t*_]{0,4}(?:option )?(?:\(([A-H])\)|([A-H])(?:[.):]|(?=[ \t*_]*$)))[^\n]{0,120}$",
+    re.IGNORECASE | re.MULTILINE,
+)
+
+
+def conclusion(text: str, reads: Reads, *, is_text: bool) -> Commitment | None:
+    """What a response without an explicit form states as its answer; None if it states none.
+
+    That is a line with nothing but an option, if it is the first or the last line and no other
+    option has a line of its own; else the last sentence, if it begins with ``So``, ``Therefore``
+    and the like or says what something is; else the first sentence, if it says so and only
+    explanations follow.
+
+    Args:
+        text: the response.
+        reads: whether a text is an answer of the type.
+        is_text: whether any words are one; then only a last sentence with ``So`` is looked at.
+
+    >>> conclusion("4 + 3 make 7. So the number of pens is 7", str.isdigit, is_text=False).text
+    '7'
+    """
+    stated = _option(text, reads) or _last_sentence(text, reads, is_text)
+    return stated if stated or is_text else _first_sentence(text, reads)
+
+
+def _option(text: str, reads: Reads) -> Commitment | None:
+    lines = [*_OPTION_LINE.finditer(text)]
+    if len({(line[1] or line[2]).upper() for line in lines}) != 1:
+        return None
+    for line in lines[-1], lines[0]:
+        at_an_end = not text[: line.start()].strip() or not text[line.end() :].strip()
+        said = stripped(line[0])
+        if at_an_end and reads(said):
+            return Commitment(said, "conclusion", line.start(), line.end())
+    return None
+
+
+def _last_sentence(text: str, reads: Reads, is_text: bool) -> Commitment | None:
+    last = (sentences(text) or [""])[-1]
+    if len(last) > LONGEST or last.endswith("?") or is_unfinished(last.rstrip(" .*")):
+        return None
+    for said in _statements(stripped(last), is_text):
+        if reads(said):
+            return Commitment(said, "conclusion", len(text) - len(last), len(text))
+    return None
+
+
+def _first_sentence(text: str, reads: Reads) -> Commitment | None:
+    """A first sentence that states an answer in bold, or before a short explanation."""
+    greeting = _GREETING.match(text)
+    first, *rest = sentences(text[greeting.end() :] if greeting else text) or [""]
+    said = _said(stripped(first))
+    others = [other for each in rest[:REASONS] if (other := _said(stripped(each)))]
+    explains = len(text) <= SHORT and not any(map(_WORKS.search, rest))
+    if not (said and reads(said)) or any(map(reads, others)):
+        return None
+    if not (_BOLD.search(first) or explains):
+        return None
+    start = text.index(first)
+    return Commitment(said, "conclusion", start, start + len(first))
+
+
+def _said(sentence: str) -> str | None:
+    """What a sentence says that something is; None if a letter, the name of another thing."""
+    found = _STATEMENT.fullmatch(sentence) if len(sentence) <= LONGEST else None
+    if found is None or (_NAME.fullmatch(found[1]) and not _OPTION.search(sentence)):
+        return None
+    return stripped(found[1])
+
+
+def _statements(sentence: str, is_text: bool) -> Iterator[str]:
+    """The texts in which a last sentence may state an answer, the most explicit one first."""
+    opening = _THEREFORE.match(sentence)
+    rest = sentence[opening.end() :] if opening else sentence
+    if _TWO_STATEMENTS.search(rest):
+        return
+    if (said := _said(rest)) and (opening or not is_text):
+        yield said
+    if is_text or not (opening or _TOTAL.search(sentence)):
+        return
+    for predicate in (_PREDICATE, _CHINESE_PREDICATE):
+        if parts := predicate.split(rest)[1:]:
+            yield stripped(parts[-1])
+    yield rest
+    if "=" in rest:
+        yield stripped(rest.rpartition("=")[2])
