@@ -11,8 +11,8 @@ import numpy as np
 from mstar.agents.config import Recipe
 from mstar.agents.explore.base import LADDER
 from mstar.agents.explore.importance import evidence, probed, yields
-from mstar.agents.explore.paired import START, Paired
-from mstar.agents.explore.temperature_belief import Comparison, Prior, posterior
+from mstar.agents.explore.paired import GRID, START, Paired
+from mstar.agents.explore.temperature_belief import Comparison, Floats, Prior, posterior
 from mstar.agents.types import RoundSamples, SamplingPlan
 
 PRIOR = Prior(height=0.08, width=0.65, memory=4.0)
@@ -31,7 +31,8 @@ class Free(Paired):
     The evidence is the training samples of every round, or the validation samples at the present
     temperature where those are too few for each problem. Importance weights make them speak for
     the temperatures of the ladder around theirs, and the posterior and the margin of ``Paired`` do
-    the rest, with the noise that the weights really have.
+    the rest, with the noise that the weights really have. It moves within the range that the newest
+    samples speak of.
 
     Weights cannot tell of what was never drawn. They degenerate where responses are long, since
     hardly any is likely at two temperatures; and where a round finds less than ``BARREN`` of what
@@ -80,6 +81,13 @@ class Free(Paired):
             for g, s in zip(gain, spread, strict=True)
         ]
         return START[int(np.argmax(improvement))]
+
+    def _candidates(self) -> Floats:
+        """Those that the newest samples speak of: beyond them, the posterior follows its trend."""
+        reach = self._comparisons[-1].temperatures
+        low, high = min(reach), max(reach)
+        near = GRID[(low <= GRID) & (high >= GRID)]
+        return near if len(near) else np.array([self._plan.temperature])
 
     def _compared(self, round_number: int, samples: RoundSamples) -> list[Comparison]:
         """What the round's samples, and probes if there were any, say about temperatures."""

@@ -11,7 +11,13 @@ import numpy as np
 from mstar.agents.config import Recipe
 from mstar.agents.explore.base import COOLEST, HOTTEST, ExplorationController
 from mstar.agents.explore.samples import reward_pass_2_at
-from mstar.agents.explore.temperature_belief import Comparison, Prior, posterior, surprise
+from mstar.agents.explore.temperature_belief import (
+    Comparison,
+    Floats,
+    Prior,
+    posterior,
+    surprise,
+)
 from mstar.agents.types import NO_SAMPLES, Metrics, RoundSamples, Samples, SamplingPlan
 
 START = (0.3, 0.5, 0.75, 1.1, 1.6)  # probes of the base policy
@@ -97,17 +103,21 @@ class Paired(ExplorationController):
         new = compared(round_number, samples.validation)
         return [] if new is None else [new]
 
+    def _candidates(self) -> Floats:
+        """The temperatures that a move may go to."""
+        return GRID
+
     def _best(self, now: int) -> float:
         """The candidate with the largest expected gain, or the present temperature."""
         present = self._plan.temperature
-        grid = np.append(GRID, present)
+        grid = np.append(self._candidates(), present)
         mean, covariance = posterior(self._prior, self._comparisons, grid, now)
         variance = np.diag(covariance) + covariance[-1, -1] - 2 * covariance[-1]
         gain = mean - mean[-1]
         best = int(np.argmax(gain))
         if gain[best] <= self._margin * np.sqrt(max(variance[best], 0.0)):
             return present
-        return float(round(GRID[best], 4))
+        return float(round(grid[best], 4))
 
     def state(self) -> dict[str, Any]:
         """What was chosen, the comparisons behind it, and when the next probes are due."""

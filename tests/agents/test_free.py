@@ -148,7 +148,14 @@ def chosen(controller: Free, worlds: list[Logits], may_probe: bool = False) -> l
 
 
 def test_free_cools_where_noise_hides_the_answers_and_never_probes() -> None:
-    assert chosen(Free(PLAN, Recipe()), [world(NOISY)] * 6)[-1] < 0.6
+    assert chosen(Free(PLAN, Recipe()), [world(NOISY)] * 6)[-1] < 0.7
+
+
+def test_free_stays_within_what_the_newest_samples_speak_of() -> None:
+    controller, part = Free(PLAN, Recipe()), drawn(world(SOLVED, HIDDEN), 1.0)
+    near = replace(part, ladder={t: part.ladder[t] for t in (0.85, 1.0, 1.15)})
+    controller.observe(1, METRICS, RoundSamples((), (near,)))
+    assert 1.0 < controller.plan().temperature <= 1.15
 
 
 def test_free_warms_for_what_is_left_once_the_rest_is_solved() -> None:
