@@ -600,7 +600,8 @@ class Recipe:
         if self.selection.rank not in ("reward", *panel):
             raise ValueError(
                 f"the rank {self.selection.rank!r} is neither 'reward' nor in the panel {panel}"
-                f"{did_you_mean(self.selection.rank, ['reward', *panel])}"
+                f"{did_you_mean(self.selection.rank, ['reward', *panel])}; give --rank reward, the "
+                "combined one, or a name of the panel"
             )
         if self.selection.rank == "self_certainty" and not self.sampling.reports_certainty:
             raise ValueError(

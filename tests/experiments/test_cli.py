@@ -231,7 +231,10 @@ def test_a_length_term_that_pays_for_wrong_answers_is_warned_about() -> None:
         (["train", "--agent", "gpro"], ["unknown agent 'gpro'; did you mean 'grpo'?", "rest-em"]),
         (["train", "my.yaml"], ["my.yaml", "No such file"]),
         (["train", "--gate", "brevity"], ["the gate 'brevity' is not in the panel"]),
-        (["train", "--rank", "brevity"], ["the rank 'brevity' is neither 'reward' nor in"]),
+        (
+            ["train", "--rank", "brevity"],
+            ["the rank 'brevity' is neither 'reward' nor in", "--rank reward"],
+        ),
         (["train", "--level", "4"], ["level must be one of (1, 2, 3)"]),
         (["train", "--size", "20"], ["96 to 448"]),
         (["report", "nowhere"], ["nowhere is not a run folder"]),
