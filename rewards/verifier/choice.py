@@ -14,6 +14,7 @@ from mstar.rewards.verifier.parsing.discourse import (
     is_not_applicable,
     takes_back,
     without_given,
+    without_premise,
     without_relative_clause,
 )
 from mstar.rewards.verifier.parsing.latex import plain
@@ -282,7 +283,7 @@ def _stems(text: str) -> set[str]:
 
 def _mentioned(text: str, options: tuple[str, ...]) -> int | None:
     """The one option that the last sentence to name any asserts; reasons may follow it."""
-    text = without_given(without_relative_clause(text))
+    text = without_premise(without_given(without_relative_clause(text)))
     parts = sentences(without_denial(without_reason(text)))
     if not parts or is_spray(parts[-1]):
         return None

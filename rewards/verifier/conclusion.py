@@ -17,13 +17,18 @@ REASONS = 20  # sentences after a first one that are looked at
 
 _THEREFORE = re.compile(
     r"(?:so|thus|hence|therefore|consequently|overall|as a result|this means(?: that)?"
-    r"|in (?:conclusion|total|summary|short|all))\b,? (?:that )?|(?:因此|所以|综上|故),?\s?",
+    r"|in (?:conclusion|total|summary|short|all)"
+    r"|(?:(?:substituting|plugging|solving|simplifying)\b[^.=\n]{1,100}, )?we (?:get|have|find))"
+    r"\b,? (?:that )?|(?:因此|所以|综上|故),?\s?",
     re.IGNORECASE,
 )
 _TOTAL = re.compile(r"\b(?:a total of|in total|altogether)\b", re.IGNORECASE)
 _IS = r"(?:is|are|was|were|equals)"
 _STATEMENT = re.compile(
-    rf"(?:the|this|our|final) [^:=?\n]{{1,200}}?(?: {_IS}:?|:) (.{{1,100}})", re.IGNORECASE
+    r"(?:(?:since|as|because|given|from|in|without|based on|according to)\b[^.?\n]{1,150}, "
+    r"(?=the ))?"
+    rf"(?:the|this|our|final) [^:=?\n]{{1,200}}?(?: {_IS}:?|:) (.{{1,100}})",
+    re.IGNORECASE,
 )
 _PREDICATE = re.compile(rf"\b{_IS}:? (?!.*\b{_IS}\b)")
 _CHINESE_PREDICATE = re.compile(
@@ -33,6 +38,7 @@ _TWO_STATEMENTS = re.compile(rf"\b{_IS}\b.*(?:;|\band) the\b.*\b{_IS}\b", re.IGN
 _NAME = re.compile(r"\W{0,3}(?<!\()[A-Za-z](?!\))\W{0,3}")  # of a bar as well as of an option
 _OPTION = re.compile(r"\b(?:option|choice|answer|letter)\b", re.IGNORECASE)
 _BOLD = re.compile(r"\*\*[^*\n]{1,40}\*\*")
+_YES_OR_NO = re.compile(r"(yes|no)[,.] (?!(?:yes|no|wait|maybe)\b)(?=(?:[^\s,.;]+ ){3})", re.I)
 _GREETING = re.compile(
     r"\s*(?:(?:sure|okay|ok|certainly|of course|i (?:see|understand|can))\b[^.!,\n]{0,80}"
     r"[.!,]\s+)*",
@@ -42,7 +48,7 @@ _WORKS = re.compile(  # the text goes on to work something out
     r"=|\b(?:need|find|calculate|compute|next|then|now|let|step|first|so|thus|therefore)\b", re.I
 )
 _OPTION_LINE = re.compile(
-    r"^[ \t*_]{0,4}(?:option )?(?:\(([A-H])\)|([A-H])(?:[.):]|(?=[ \t*_]*$)))[^\n]{0,120}$",
+    r"^[ \t*_]{0,4}(?:option )?(?:\(([A-H])\)|([A-H])(?:[.):]|(?= \(|[ \t*_]*$)))[^\n]{0,300}$",
     re.IGNORECASE | re.MULTILINE,
 )
 
@@ -51,9 +57,9 @@ def conclusion(text: str, reads: Reads, *, is_text: bool) -> Commitment | None:
     """What a response without an explicit form states as its answer; None if it states none.
 
     That is a line with nothing but an option, if it is the first or the last line and no other
-    option has a line of its own; else the last sentence, if it begins with ``So``, ``Therefore``
-    and the like or says what something is; else the first sentence, if it says so and only
-    explanations follow.
+    option has a line of its own; else ``Yes`` or ``No`` before a sentence; else the last sentence,
+    if it begins with ``So``, ``Therefore`` and the like or says what something is; else the first
+    sentence, if it says so and only explanations follow.
 
     Args:
         text: the response.
@@ -63,7 +69,7 @@ def conclusion(text: str, reads: Reads, *, is_text: bool) -> Commitment | None:
     >>> conclusion("4 + 3 make 7. So the number of pens is 7", str.isdigit, is_text=False).text
     '7'
     """
-    stated = _option(text, reads) or _last_sentence(text, reads, is_text)
+    stated = _option(text, reads) or _verdict(text, reads) or _last_sentence(text, reads, is_text)
     return stated if stated or is_text else _first_sentence(text, reads)
 
 
@@ -79,11 +85,19 @@ def _option(text: str, reads: Reads) -> Commitment | None:
     return None
 
 
+def _verdict(text: str, reads: Reads) -> Commitment | None:
+    verdict = _YES_OR_NO.match(text)
+    if verdict is None or not reads(verdict[1]):
+        return None
+    return Commitment(verdict[1], "conclusion", 0, len(sentences(text)[0]))
+
+
 def _last_sentence(text: str, reads: Reads, is_text: bool) -> Commitment | None:
-    last = (sentences(text) or [""])[-1]
+    before, last = ["", "", *sentences(text)][-2:]
     if len(last) > LONGEST or last.endswith("?") or is_unfinished(last.rstrip(" .*")):
         return None
-    for said in _statements(stripped(last), is_text):
+    announced = [stripped(last)] if before.endswith(":") and not is_text else []
+    for said in (*announced, *_statements(stripped(last), is_text)):
         if reads(said):
             return Commitment(said, "conclusion", len(text) - len(last), len(text))
     return None

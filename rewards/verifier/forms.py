@@ -87,6 +87,7 @@ _ANOTHER_QUESTION = re.compile(
     re.IGNORECASE,
 )
 _ANOTHER_TURN = re.compile(r"(?<=\S)\n[ \t*_]{0,4}(?:user|human)[*_]{0,3}:", re.IGNORECASE)
+_ONE_WORD = re.compile(r"\W{0,3}[\w.]{1,12}\W{0,3}")
 _END_TOKEN = re.compile(
     r"(?:<\|[^<>|\s]{1,30}\|>|</s>|<eos>|<pad>|<end_of_turn>|\[/INST\])\s*$", re.IGNORECASE
 )
@@ -163,7 +164,8 @@ def before_another_question(text: str) -> str:
     if question and any(p.search(text, 0, question.start()) for p in _ANSWERED):
         return text[: question.start()]
     turn = _ANOTHER_TURN.search(text)
-    if turn and not any(p.search(text, turn.end()) for p in _ANSWERED):
+    alone = turn and _ONE_WORD.fullmatch(text, 0, turn.start())
+    if turn and (alone or not any(p.search(text, turn.end()) for p in _ANSWERED)):
         return text[: turn.start()]
     return text
 

@@ -35,6 +35,8 @@ def read_amount(text: str, answer: Answer) -> Quantity | None:
     quantity = stated_quantity(text)
     if quantity is None and answer.type == "count" and _NONE.fullmatch(text.strip(" .!*{}")):
         return Quantity(Fraction(0), "digits", 0)
+    if quantity is None and answer.type == "number" and not answer.unit:
+        return None if text == answer.value else read_ratio(text)
     if quantity is None or quantity.writing == "unevaluated":
         return None
     whole = isinstance(quantity.value, Fraction) and quantity.value.denominator == 1

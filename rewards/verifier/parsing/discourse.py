@@ -132,6 +132,9 @@ _REASON_BREAKS_OFF = re.compile(
     r"\b(?:because|since)\b.*\b(?:is|are|was|were|that)$", re.IGNORECASE
 )
 _GIVEN = re.compile(r"\bif [^,.;=]{1,30}= ?-?\d[\d.]*[°%]?(?: [a-z]{1,12})?, (?:then )?", re.I)
+_PREMISE = re.compile(
+    r"(?:^|(?<=[.,] ))if (?![^,.;]*\([A-H]\))[^,.;]{1,120}, (?=(?:the|its|their|there) )", re.I
+)
 _RELATIVE = re.compile(
     r", (?:which|who|that) (?:is|are|was|were|does|do|can)[^,.;:]{1,80},(?= (?:is|are|was)\b)"
     r"|\bnot (?:\w{2,12}ed|shown|seen|drawn|given|known|sold|made)(?: \w+){0,3}?"
@@ -218,6 +221,15 @@ def without_given(text: str) -> str:
     'y is (B) 7.'
     """
     return _GIVEN.sub("", text) if len(_GIVEN.findall(text)) == 1 else text
+
+
+def without_premise(text: str) -> str:
+    """A statement without the condition that its question set.
+
+    >>> without_premise("If the stock increases, the price will drop.")
+    'the price will drop.'
+    """
+    return _PREMISE.sub("", text)
 
 
 def without_relative_clause(text: str) -> str:

@@ -22,6 +22,7 @@ _A_THING = re.compile(  # a point, a person or a place that has a letter for its
     r"|of)\s|[∠△⊙])$",
     re.IGNORECASE,
 )
+_OF_A_NOUN = re.compile(r"\b(?!is |are |be |was |say |with )[a-z]{3,}\s$", re.IGNORECASE)
 _SELECTS = re.compile(
     r"(?:^|[.!:,;=→>]|\b(?:is|are|be|was|it|it's|choose|chose|pick|select|say|so|therefore|thus|hence|think"
     r"|believe|with|go|to|get|answer|option|choice|then|and))[\s\"'(]{0,3}$",
@@ -90,11 +91,14 @@ def denied_by(after: str) -> bool:
 def _letters(clause: str, options: tuple[str, ...]) -> tuple[set[int], set[int]]:
     named: set[int] = set()
     firm: set[int] = set()
-    lettered = all(len(option.strip(" ().")) == 1 for option in options)
+    names = [option.strip(" ().").upper() for option in options]
+    lettered = all(len(name) == 1 for name in names)
     for mark in _LETTER.finditer(clause):
         letter = next(group for group in mark.groups() if group is not None)
         index = ord(letter.upper()) - ord("A")
         before, after = clause[: mark.start()], clause[mark.end() :]
+        if lettered and mark[1] is None and _OF_A_NOUN.search(before):  # "image D" is "(d)"
+            index = names.index(letter.upper()) if letter.upper() in names else index
         is_thing = not lettered and mark[1] is None and _A_THING.search(before)
         if index >= len(options) or is_thing or _is_denied(clause, mark):
             continue
@@ -118,7 +122,9 @@ def _texts(clause: str, options: tuple[str, ...]) -> tuple[set[int], set[int]]:
     for key, index in sorted(texts, key=lambda each: -len(each[0])):
         verdict = key in YES | NO  # see ``text.read_truth``
         amount = read_quantity(key)
-        is_amount = amount is not None and amount.writing != "unevaluated"  # "0-5" is a range
+        is_label = len(key.split()) > 2 and amount is not None and amount.noun  # "3 main veins"
+        is_range = amount is not None and amount.writing == "unevaluated"  # "0-5"
+        is_amount = amount is not None and not is_label and not is_range
         if len(key) < 2 or verdict or _CLOCK.match(key) or is_amount:
             continue
         whole = re.compile(rf"(?<![\w-]){_spelled(key, keys)}(?![\w-]|[.,]\d)")

@@ -23,7 +23,7 @@ from mstar.rewards.verifier.parsing.vocabulary import (
 
 WORDS = 60  # in the longest sentence that is read
 _SENTENCE_END = re.compile(
-    r"(?<=[a-zA-Z]{2}[.!?;])\s+|(?<=\w[.!?][\"'])\s+|(?<=[^\sa-zA-Z.,;:!?\\][.!?;])\s+|\n+"
+    r"(?<=[a-zA-Z]{2}[.!?;])\s+|(?<=\w[.!?;])\s+(?=(?:So|Thus|Hence|Therefore)\b)|(?<=\w[.!?][\"'])\s+|(?<=[^\sa-zA-Z.,;:!?\\][.!?;])\s+|\n+"
 )
 _FIRST_STEP = re.compile(r"^[ \t]{0,4}1\. [A-Z][a-z]", re.MULTILINE)
 _SECOND_STEP = re.compile(r"^[ \t]{0,4}2\. [A-Z][a-z]", re.MULTILINE)
@@ -52,7 +52,8 @@ _BOUND = re.compile(
     r"\bat (?:least|most)\b|\bpercentage points?\b|\bmay (?:also |well )?be\b", re.IGNORECASE
 )
 _NOT_ANOTHER = re.compile(r"\s\((?:and |but )?not [^()]{1,30}\)(?=\W*$)", re.IGNORECASE)
-_WORKING = re.compile(r"\d[^=]{0,40}[-+*/x×][^=]{0,40}=")
+_WORKING = re.compile(r"\d[^=]{0,40}[-+*/x×][^=]{0,40}=|^[A-Za-z][^=\d]{2,60}= ?[$\d]")
+_THEREFORE = re.compile(r"(?:so|thus|hence|therefore)\b", re.IGNORECASE)
 _PREDICATE = re.compile(
     r"(?:(?:so|thus|hence|therefore),? )?(the [^.;:?!,=]{1,200})"
     r" (?:is|are|was|were|equals) (.{1,60}?)(?:, (?:with|while|which|as|since)\b.{1,200})?",
@@ -68,7 +69,7 @@ _OPENING = re.compile(
 )
 _GOES_ON = re.compile(  # what is said of the things that were counted
     r",? (?:with|having|have|that|which|who|whose|where|when|after|before|i\.e\.)(?=\s)"
-    r"(?!.*\b(?:and|or|but)\b.*\d)",
+    r"(?!.*\b(?:and|or|but)\b.*\d|.*(?:\b(?:is|are|equals)|=) [^,;.]{0,20}\d)",
     re.I,
 )
 _OUT_OF = re.compile(  # "3 of the 8 bars are red" counts three
@@ -145,6 +146,8 @@ def _stated_quantity(text: str) -> Quantity | None:
     if bare is not None:
         return bare
     parts = [without_reason(part) for part in sentences(without_denial(text))[-8:]]
+    if len(parts) > 1 and _THEREFORE.match(parts[-1]) and (said := _predicated(parts[-1])):
+        return said
     read = [_stated(part) for part in parts]
     stated = [each for each in read if each is not None]
     after = parts[read.index(stated[0]) :] if stated else []
