@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 
 import numpy as np
 
-from mstar.envs.families.base import Family, Style
+from mstar.envs.families.base import Family, Latent, Style
 from mstar.envs.problem import Problem
 from mstar.envs.variants.multiple_choice import as_choice, numeric_value
 from mstar.rewards.base import Answer
@@ -56,13 +56,14 @@ def measure_blind_baselines(family: Family, count: int = 600) -> BlindBaselines:
             yield that many. Strategies that learn are fitted on one half and tested on the other.
     """
     rng = np.random.default_rng(SEED)
-    drawn = [family.build(family.latent(rng), Style()) for _ in range(2 * count)]
+    drawn = [family.latent(rng) for _ in range(2 * count)]
     shares: dict[bool, float] = {True: 0.0, False: 0.0}
-    for answers in _answers_by_template(drawn).values():
+    for answers in _answers_by_template(family, drawn).values():
         counts = Counter(answers)
         share = counts.most_common(1)[0][1] / counts.total()
         shares[len(counts) == 2] = max(share, shares[len(counts) == 2])
-    in_choice_form = (as_choice(family.problem("train", SEED, index)) for index in range(4 * count))
+    open_form = (family.problem("train", SEED, index) for index in range(4 * count))
+    in_choice_form = (as_choice(p) for p in open_form if p.answer and p.answer.type != "yes_no")
     problems = list(
         islice((p for p in in_choice_form if p.answer and len(p.answer.choices or ()) > 2), count)
     )
@@ -78,11 +79,10 @@ def measure_blind_baselines(family: Family, count: int = 600) -> BlindBaselines:
     )
 
 
-def _answers_by_template(problems: Sequence[Problem]) -> dict[str, list[str]]:
+def _answers_by_template(family: Family, latents: Iterable[Latent]) -> dict[str, list[str]]:
     answers: dict[str, list[str]] = defaultdict(list)
-    for problem in problems:
-        if problem.answer is not None:
-            answers[problem.template].append(problem.answer.value)
+    for latent in latents:
+        answers[latent["ask"]["template"]].append(family.solve(latent, Style()).answer.value)
     return answers
 
 

@@ -1,20 +1,18 @@
-"""What tests of several files need: one torch thread, and a tiny policy of their own."""
+"""Options of the tests, and what a process that runs them needs: models come with its fixtures."""
 
 from __future__ import annotations
 
-import copy
 import gc
 import random
-from collections.abc import Iterator
-from functools import cache
 from pathlib import Path
-from typing import Any
 
 import pytest
-import torch
-from tiny_models import save_tiny_model
 
-from mstar.agents.policy.policy import Policy
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Load the fixtures, except where others run the tests and this process hands them out."""
+    if hasattr(config, "workerinput") or config.getoption("dist", "no") == "no":
+        config.pluginmanager.import_plugin("model_fixtures")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -50,53 +48,3 @@ def pytest_collection_finish() -> None:
     """Let the collector of garbage pass over all that was imported; trainers call it often."""
     gc.collect()
     gc.freeze()
-
-
-@pytest.fixture(autouse=True, scope="session")
-def one_thread() -> None:
-    torch.set_num_threads(1)
-
-
-@pytest.fixture(autouse=True, scope="session")
-def other_rounding(request: pytest.FixtureRequest) -> Iterator[None]:
-    seed = request.config.getoption("--rounding")
-    if seed is None:
-        yield
-        return
-    plain = torch.nn.functional.linear
-
-    @cache
-    def order(terms: int) -> torch.Tensor:
-        return torch.randperm(terms, generator=torch.Generator().manual_seed(seed))
-
-    def linear(given: Any, weight: Any, bias: Any = None) -> torch.Tensor:
-        places = order(weight.shape[1])
-        return plain(given[..., places], weight[:, places], bias)
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(torch.nn.functional, "linear", linear)
-        yield
-
-
-@pytest.fixture
-def usual_rounding(request: pytest.FixtureRequest) -> None:
-    """For tests that compare with another process, or count what torch keeps of a pass."""
-    if request.config.getoption("--rounding") is not None:
-        pytest.skip("the option --rounding changes this process alone, and what a pass keeps")
-
-
-@pytest.fixture(scope="session")
-def model(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """The folder of a tiny LLaVA with random weights."""
-    return str(save_tiny_model("llava", tmp_path_factory.mktemp("models") / "llava"))
-
-
-@pytest.fixture(scope="session")
-def loaded(model: str) -> Policy:
-    """That model; whoever trains takes ``policy``, a copy."""
-    return Policy.load(model, device="cpu")
-
-
-@pytest.fixture
-def policy(loaded: Policy) -> Policy:
-    return Policy(copy.deepcopy(loaded.model), loaded.processor)

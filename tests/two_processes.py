@@ -1,23 +1,34 @@
-"""The script of each of two processes: several recipes in turn, some of them killed.
+"""Two processes that accelerate has launched: several recipes in turn, some of them killed.
 
-accelerate launch --config_file .../cpu-2.yaml tests/two_processes.py MODEL OUT
+python tests/two_processes.py MODEL OUT
 
-A launch takes longer than all its runs, so that one is enough: the command ``mstar train`` runs in
-it as well, and then, in the environment of a launch with fsdp2.yaml, the recipes of ``SHARDED``
-with weights sharded over the two processes.
+To import everything takes a process longer than any of these runs. So this process imports it once
+and launches ``launched.py``; for each of the two processes that come of it, one is forked from this
+one that goes on in its environment. One launch does for all: the command ``mstar train`` runs in it
+as well, and then, in the environment of a launch with fsdp2.yaml, the recipes of ``SHARDED`` with
+weights sharded over the two processes.
 """
 
 from __future__ import annotations
 
 import gc
+import json
+import os
 import runpy
+import socket
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from multiprocessing import get_context
+from multiprocessing.connection import wait
 from pathlib import Path
 
 import pytest
-from accelerate.commands.launch import _validate_launch_command, launch_command_parser
+from accelerate.commands.launch import (
+    _validate_launch_command,
+    launch_command,
+    launch_command_parser,
+)
 from accelerate.state import AcceleratorState, PartialState
 from accelerate.utils import DistributedType
 from accelerate.utils.launch import prepare_multi_gpu_env
@@ -123,11 +134,48 @@ def run_all(recipes: dict[str, Recipe], model: str, out: Path) -> None:
         (run_served if recipe.sampling.server else run)(recipe, out / name)
 
 
-if __name__ == "__main__":
-    model, out = sys.argv[1], Path(sys.argv[2])
-    gc.freeze()  # as in conftest.py
+def launch(port: int) -> None:
+    """Do what the command ``accelerate launch`` does."""
+    words = ["--config_file", str(LAUNCHES / "cpu-2.yaml"), "--main_process_port", "0"]
+    script = str(Path(__file__).with_name("launched.py"))
+    launch_command(launch_command_parser().parse_args([*words, script, str(port)]))
+
+
+def run_here(environment: dict[str, str], model: str, out: Path) -> None:
+    """Be one of the two processes."""
+    os.environ.update(environment)
     with double_precision():
         run_all(RECIPES, model, out)
         run_command(COMMAND.replace(model=model), out / "command")
         with sharding_on_cpus():
             run_all(SHARDED, model, out / "sharded")
+
+
+def run_in_two_processes(model: str, out: Path) -> None:
+    """Launch two processes and run all recipes in them."""
+    fork = get_context("fork")
+    links, processes = [], []
+    with socket.create_server(("127.0.0.1", 0)) as door:
+        launcher = fork.Process(target=launch, args=door.getsockname()[1:])
+        launcher.start()
+        for _ in range(2):
+            if launcher.sentinel in wait([door, launcher.sentinel]):
+                sys.exit("the launch has failed")
+            links.append(door.accept()[0].makefile("rw"))
+    for link in links:
+        given = (json.loads(link.readline()), model, out)
+        processes.append(fork.Process(target=run_here, args=given))
+        processes[-1].start()
+    wait([process.sentinel for process in processes])
+    for process, link in zip(processes, links, strict=True):
+        if any(each.exitcode for each in processes):
+            process.terminate()  # it would wait for the other
+        process.join()
+        print(process.exitcode, file=link, flush=True)
+    launcher.join()
+    sys.exit(launcher.exitcode)
+
+
+if __name__ == "__main__":
+    gc.freeze()  # as in conftest.py
+    run_in_two_processes(sys.argv[1], Path(sys.argv[2]))

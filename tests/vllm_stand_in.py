@@ -176,7 +176,7 @@ def serving(stand_in: StandIn) -> Iterator[str]:
             pass
 
     http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=http.serve_forever)
+    thread = threading.Thread(target=http.serve_forever, args=[0.01])  # seconds until it may end
     thread.start()
     yield f"http://127.0.0.1:{http.server_port}"
     http.shutdown()

@@ -25,13 +25,10 @@ from mstar.experiments.run.run_folder import RunFolder, read_rollouts
 
 @pytest.fixture(scope="module")
 def pairs(model: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Runs of two processes that a user's command launched, by the name of their recipe."""
+    """Runs of two processes that accelerate launched, by the name of their recipe."""
     out = tmp_path_factory.mktemp("pairs")
-    command = [sys.executable, "-m", "accelerate.commands.accelerate_cli", "launch"]
-    command += ["--config_file", str(LAUNCHES / "cpu-2.yaml"), "--main_process_port", "0"]
-    command += [two_processes.__file__, model, str(out)]
     done = subprocess.run(
-        command,
+        [sys.executable, two_processes.__file__, model, str(out)],
         env={**os.environ, "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""},
         capture_output=True,
         text=True,
