@@ -224,6 +224,8 @@ def clean_question(text: str, images: int, numbers: Iterator[int]) -> PlacedText
             kept += _name(number, several)
         if number <= images:
             places.setdefault(number - 1, (start, len(kept)))
+        if len(kept) > start and text[position : position + 1].isupper():
+            kept += " "  # a sentence that begins right behind the image
     whole = kept + text[position:]
     cleaned = HINT.sub("", whole).strip()
     cut = whole.rfind(cleaned)  # -1 if a hint stood in the middle, which leaves images in front

@@ -37,13 +37,21 @@ def write_provenance(folder: RunFolder, out: Path, *, for_others: bool = False) 
 
 
 def without_paths(value: Any) -> Any:
-    """JSON values with paths on this machine replaced by their last names."""
+    """JSON values with paths on this machine replaced by their last names, of files the last two.
+
+    A path may stand behind ``KEY=``, as in the fields of a data set.
+    """
     if isinstance(value, dict):
         return {key: without_paths(part) for key, part in value.items()}
     if isinstance(value, list | tuple):
         return [without_paths(part) for part in value]
-    local = isinstance(value, str) and "/" in value and Path(value).exists()
-    return Path(value).name if local else value
+    if not isinstance(value, str) or "/" not in value:
+        return value
+    key, sign, path = ("", "", value) if Path(value).exists() else value.rpartition("=")
+    if not Path(path).exists():
+        return value
+    names = Path(path).parts[-2:] if Path(path).is_file() else (Path(path).name,)
+    return f"{key}{sign}{'/'.join(names)}"
 
 
 def provenance(folder: RunFolder) -> dict[str, Any]:

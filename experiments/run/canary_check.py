@@ -95,10 +95,16 @@ def apply_check(check: CanaryCheck, recipe: Recipe, folder: Path | None) -> list
     return check.warnings()
 
 
-def stored_warnings(folder: Path) -> list[str]:
-    """The warnings of a run's last start; [] for a run of a version without this check."""
+def stored_check(folder: Path) -> CanaryCheck | None:
+    """The check of a run's start; None before it, and for a run of a version without it."""
     path = folder / FILE
-    return CanaryCheck(**json.loads(path.read_text())).warnings() if path.exists() else []
+    return CanaryCheck(**json.loads(path.read_text())) if path.exists() else None
+
+
+def stored_warnings(folder: Path) -> list[str]:
+    """The warnings of that check."""
+    check = stored_check(folder)
+    return check.warnings() if check else []
 
 
 def _labelled(task: Task, seed: int) -> list[Problem]:

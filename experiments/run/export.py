@@ -159,7 +159,8 @@ def _results(folder: RunFolder, number: int) -> str:
         return "The run has not been tested yet."
     text = (
         "Base against evolved policy on test problems that were not trained on; 95 % intervals by "
-        f"bootstrap over problems, with the run's one seed.\n\n{gain_table([tested])}"
+        "bootstrap over problems, with the run's one seed.\n\n"
+        + gain_table([[row | {"group": without_paths(row["group"])} for row in tested]])
     )
     if folder.checkpoint_after(number) != folder.checkpoint_after(last):
         text = f"These are the results of the run's last policy, not of round {number}. {text}"
@@ -179,9 +180,11 @@ def _curve(rounds: list[Row]) -> str:
 def _data(recipe: Recipe, rounds: list[Row]) -> str:
     data = recipe.data
     names = f" ({', '.join(data.families)})" if data.env == MIXTURE else ""
+    stored = data.env.startswith("hub:") or Path(data.env).exists()
+    level = "" if stored else f"level {data.level}, "
     asked = sum(row["problems"] for row in rounds)
     return (
-        f"`{without_paths(data.env)}`{names}, level {data.level}, seed {recipe.run.seed}: "
+        f"`{without_paths(data.env)}`{names}, {level}seed {recipe.run.seed}: "
         f"{asked:,} problems were asked for training, repeats included. The policy learned "
         "from its own responses to them"
         + (" and from worked solutions." if recipe.mixing.worked_examples else ".")

@@ -317,7 +317,7 @@ def _cells(responses: Sequence[ShownResponse], image: Callable[[Any], Any]) -> l
             "response": shown.response,
             "reference": shown.reference,
             "correct": shown.correct,
-            "reward": shown.reward,
+            "reward": round(shown.reward, 4),
             "kept": shown.kept,
             "problem": shown.problem,
         }

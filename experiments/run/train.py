@@ -16,7 +16,7 @@ from transformers.utils import logging
 from mstar.agents.agent import Agent
 from mstar.agents.catalog import agent_class
 from mstar.agents.config import Recipe
-from mstar.agents.judges.catalog import panel_of
+from mstar.agents.judges.catalog import endpoints_in, panel_of
 from mstar.agents.policy import distributed
 from mstar.agents.policy.embedded import EMBEDDED
 from mstar.agents.policy.pixels import PixelBounds
@@ -27,7 +27,7 @@ from mstar.experiments.evaluation.evaluate import evaluate
 from mstar.experiments.evaluation.out_of_domain import OutOfDomain
 from mstar.experiments.report.run_report import write_report
 from mstar.experiments.rows import Row, read_rows, write_rows
-from mstar.experiments.run.canary_check import apply_check, check_run
+from mstar.experiments.run.canary_check import apply_check, check_run, stored_check
 from mstar.experiments.run.disk_space import check_disk
 from mstar.experiments.run.failures import explained
 from mstar.experiments.run.lock import locked
@@ -70,9 +70,13 @@ def train(
     with open_folder(out, recipe) as folder, explained(folder):
         out_of_domain = OutOfDomain(recipe, folder)
         main, console = distributed.is_main(), main_console(console)
-        canaries = check_run(recipe, task, validation)
-        warned = apply_check(canaries, recipe, folder.path if main else None)
         progress = Progress(console)
+        canaries = stored_check(folder.path) if folder.rounds() else None  # judges cost money
+        if canaries is None:
+            if endpoints_in(panel):
+                progress.add("asking the judge about responses known to be good or junk")
+            canaries = check_run(recipe, task, validation)
+        warned = apply_check(canaries, recipe, folder.path if main else None)
         tracking = Tracking(track if main else (), folder, task, progress.warn)
         with closing(tracking), live(console, progress, per_second=4):
             if chosen := how_chosen(task):

@@ -542,6 +542,12 @@ def shown(source: Any, phrasing: Phrasing | None = None) -> list[str | int]:
     return task.prompt(problem if phrasing is None else phrase(problem, phrasing)).parts()
 
 
+def test_a_sentence_right_behind_an_image_is_not_glued_to_its_name() -> None:
+    asked = clean_question("Be brief.\n<image>Is it red?", 1, iter([1]))
+    assert asked.text == "Be brief.\nthe picture Is it red?"
+    assert asked.places == {0: (10, 21)}
+
+
 def test_images_stand_where_their_placeholders_stood() -> None:
     two = [drawing(1), drawing(2)]
     inside = row(question="Is <image2> like ![](a.png)?", image=two)

@@ -1,4 +1,4 @@
-"""Canaries at every start of a run, of its own problems."""
+"""Canaries at the start of a run, of its own problems."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ from typing import Any
 import numpy as np
 import pytest
 from env_doubles import Stored
+from killed_runs import run
+from tiny_runs import TINY
 
 from mstar.agents.config import Recipe
 from mstar.envs.task import Task
@@ -103,3 +105,12 @@ def test_where_nothing_has_a_label_nothing_is_known_and_that_is_said() -> None:
     task = Task(source=Stored(), panel=RewardPanel([Silent()]), seed=0)
     (told,) = check_run(Recipe(), task, task).warnings()
     assert "no labelled problem" in told
+
+
+def test_a_run_that_goes_on_is_not_checked_again(model: str, tmp_path: Path) -> None:
+    recipe = TINY.replace(model=model, rounds=1, prompts=2, updates=1)
+    folder = run(recipe, tmp_path)
+    told = {"problems": 8, "learned": {}, "failures": ["told before"], "junk": [], "deaf": False}
+    (folder.path / "canaries.json").write_text(json.dumps(told))
+    run(recipe, tmp_path)
+    assert json.loads((folder.path / "canaries.json").read_text()) == told

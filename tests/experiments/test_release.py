@@ -16,6 +16,7 @@ from mstar.experiments.release.limits import (
     read_limits,
     together,
 )
+from mstar.experiments.release.provenance import without_paths
 from mstar.experiments.report.summary import Comparison, Summary
 from mstar.experiments.stats import Estimate
 
@@ -123,3 +124,14 @@ def test_limits_are_read(tmp_path: Path) -> None:
     path = tmp_path / "limits.yaml"
     path.write_text(json.dumps({"greedy_at_least": 0.8, "alarms_at_most": 0}))  # JSON is YAML
     assert read_limits(path) == {"greedy_at_least": 0.8, "alarms_at_most": 0.0}
+
+
+def test_paths_of_this_machine_are_cut_wherever_they_stand(tmp_path: Path) -> None:
+    (tmp_path / "charts").mkdir()
+    file = tmp_path / "charts" / "problems.jsonl"
+    file.write_text("")
+    settings = {"env": str(file), "fields": [f"image_folder={tmp_path}/charts", "answer=a/b"]}
+    assert without_paths(settings) == {
+        "env": "charts/problems.jsonl",
+        "fields": ["image_folder=charts", "answer=a/b"],
+    }
