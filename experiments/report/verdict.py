@@ -29,6 +29,13 @@ class Sentence:
     tone: Tone = ""
 
 
+UNTRAINED = Sentence(
+    "No round was trained: the probes of the exploration controller on the base alone reached the "
+    "token budget. Give a larger one (--token-budget), or --controller fixed, which has no probes.",
+    "bad",
+)
+
+
 def verdict_of(
     summary: Summary, rounds: Sequence[Row], audit: AuditSummary | None, name: str
 ) -> list[Sentence]:
@@ -41,7 +48,8 @@ def verdict_of(
         name: of the run, for commands.
     """
     greedy = [c for c in summary.comparisons if c.metric == "greedy"]
-    found = [_outcome(greedy[0])]
+    found = [] if rounds[-1]["number"] else [UNTRAINED]
+    found.append(_outcome(greedy[0]))
     found += [_elsewhere(each) for each in greedy[1:]]
     found += _warnings(rounds)
     found.append(_judged(audit, name))

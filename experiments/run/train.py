@@ -26,6 +26,7 @@ from mstar.agents.seeds import mix
 from mstar.experiments.evaluation.evaluate import evaluate
 from mstar.experiments.evaluation.out_of_domain import OutOfDomain
 from mstar.experiments.report.run_report import write_report
+from mstar.experiments.report.verdict import UNTRAINED
 from mstar.experiments.rows import Row, read_rows, write_rows
 from mstar.experiments.run.canary_check import apply_check, check_run, stored_check
 from mstar.experiments.run.disk_space import check_disk
@@ -87,6 +88,8 @@ def train(
             progress.warn([*warned, *warnings_of(recipe, policy)])
             agent = kind(policy, task, validation, recipe, folder.trainer)
             learn(agent, folder, out_of_domain, progress, tracking)
+            if agent.rounds_done == 0 and not agent.guards.stopped:
+                progress.warn([UNTRAINED.text])
             progress.say("testing the base and the evolved policy")
             test_run(folder, recipe, policy, tests, base_test)
             tracking.update()

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import io
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from PIL import Image
+from rich.console import Console
+from tiny_runs import TINY
 
 from mstar.experiments.audit.errors import AuditSummary, JudgeError, Share
 from mstar.experiments.report.beside import compare_policies, distinct_names
@@ -14,6 +18,7 @@ from mstar.experiments.report.choices import reason
 from mstar.experiments.report.responses import LONGEST, image_address, shortened
 from mstar.experiments.report.summary import Comparison, Summary
 from mstar.experiments.report.verdict import verdict_of
+from mstar.experiments.run.train import train
 from mstar.experiments.stats import Estimate
 
 COST = {"seconds": 190.0, "responses": 1200, "tokens": 34000}
@@ -27,7 +32,7 @@ def comparison(group: str, mean: float, half: float) -> Comparison:
 
 
 def sentences(*compared: Comparison, audit: AuditSummary | None = None, **row: Any) -> list[str]:
-    rounds = [{"cost": COST, "cut": 0.0, **row}]
+    rounds = [{"number": 1, "cost": COST, "cut": 0.0, **row}]
     found = verdict_of(Summary(compared), rounds, audit, "runs/mine")
     return [f"{each.tone or '-'} {each.text}" for each in found]
 
@@ -48,6 +53,15 @@ def test_a_loss_is_said_and_so_is_what_cannot_be_told() -> None:
     assert sentences(comparison("trained", -0.2, 0.1))[0].startswith("bad The model got worse")
     unsure = sentences(comparison("trained", 0.2, 0.3))[0]
     assert unsure.startswith("- It cannot be told whether the model got better")
+
+
+def test_a_budget_that_the_base_alone_uses_up_is_told(model: str, tmp_path: Path) -> None:
+    recipe = TINY.replace(model=model, controller="paired", token_budget=1)
+    said = io.StringIO()
+    folder = train(recipe, tmp_path / "run", Console(file=said, width=300))
+    assert [row["number"] for row in folder.rounds()] == [0]
+    for text in (said.getvalue(), (folder.path / "report.html").read_text()):
+        assert "No round was trained" in text
 
 
 def test_alarms_and_cut_responses_speak_against_a_run() -> None:
