@@ -70,10 +70,11 @@ def run_notebook(path: Path, out: Path) -> None:
     """
     import nbformat  # the other pages do without
     from nbconvert import MarkdownExporter
-    from nbconvert.preprocessors import ExecutePreprocessor
+    from nbconvert.preprocessors import CoalesceStreamsPreprocessor, ExecutePreprocessor
 
     read = nbformat.read(path, nbformat.NO_CONVERT)
     ExecutePreprocessor(timeout=600).preprocess(read, {"metadata": {"path": str(path.parent)}})
+    CoalesceStreamsPreprocessor().preprocess(read, {})  # what a cell prints in one piece
     body, resources = MarkdownExporter().from_notebook_node(read)
     images = out / path.stem
     images.mkdir()

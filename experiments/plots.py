@@ -104,7 +104,7 @@ def trust(rounds: Sequence[Row]) -> str:
 
 def agreement(rounds: Sequence[Row]) -> str:
     """Each reward model's rank correlation with the verifier on validation samples, by round."""
-    figure, axes = _axes("Spearman's correlation with correctness")
+    figure, axes = _axes("rank correlation with correctness")
     names = [name for name in rounds[-1]["dynamics"]["health"] if name != "correctness"]
     for place, name in enumerate(names):
         values = [row["dynamics"]["health"].get(name, {}).get("agreement") for row in rounds]

@@ -7,7 +7,9 @@ import json
 import os
 from contextlib import suppress
 from dataclasses import astuple
+from functools import cache
 from importlib.metadata import version
+from inspect import getfile
 from pathlib import Path
 
 from mstar.envs.datasets.images import ImageInfo, StoredImage
@@ -22,8 +24,8 @@ class Checked:
 
     An image is named by its file with size and modification time, or by a hash of its bytes, so
     that a changed image is checked again; an answer by all that it consists of. The file is beside
-    the data, or in ``~/.cache/mstar`` if that folder can't be written to. A file of another
-    version of mstar, or one that can't be read, is ignored.
+    the data, or in ``~/.cache/mstar`` if that folder can't be written to. A file that other code
+    has written, or one that can't be read, is ignored.
 
     Args:
         source: the file or folder of the data; None keeps the results in memory only.
@@ -102,5 +104,11 @@ def _check(image: StoredImage) -> ImageInfo | str:
         return str(error)
 
 
+@cache
 def _version() -> str:
-    return version("mstar-rl")
+    """Of mstar, with a hash of the code of the checks, which changes between releases as well."""
+    digest = hashlib.blake2b(digest_size=8)
+    verifier = Path(getfile(audit_answer)).parent
+    for code in (Path(getfile(StoredImage)), *sorted(verifier.glob("*.py"))):
+        digest.update(code.read_bytes())
+    return f"{version('mstar-rl')}+{digest.hexdigest()}"

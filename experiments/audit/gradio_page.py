@@ -153,7 +153,14 @@ def view(session: Session, said: str = "") -> tuple[str, str, str]:
     item = session.shown()
     judged, size = session.progress()
     left = f"{judged} of {size} judged" if item else f"all {size} judged"
-    status = page("audit/status.html.jinja", user=session.user, left=left, said=said, done=not item)
+    status = page(
+        "audit/status.html.jinja",
+        user=session.user,
+        left=left,
+        said=said,
+        done=not item,
+        grows=session.subject.grows,
+    )
     if item is None:
         return status, "", ""
     shown = page(

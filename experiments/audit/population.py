@@ -48,6 +48,7 @@ class Subject(Protocol):
 
     name: str
     verdicts: Path
+    grows: bool
 
     def candidates(self) -> Sequence[Candidate]:
         """All that could be shown now, each once; more as a run goes on."""
@@ -68,10 +69,13 @@ class RunSubject:
     Attributes:
         name: of the run.
         verdicts: as given.
+        grows: a run may go on, and have more of them.
 
     Raises:
         FileNotFoundError: this is not a run folder.
     """
+
+    grows = True
 
     def __init__(self, folder: RunFolder, verdicts: Path) -> None:
         self._folder, self._recipe = folder, folder.recipe()
@@ -111,10 +115,13 @@ class DatasetSubject:
     Attributes:
         name: as given.
         verdicts: as given.
+        grows: its problems stay the same.
 
     Raises:
         ValueError: there is no such environment, or no problem in the split.
     """
+
+    grows = False
 
     def __init__(
         self, name: str, fields: Sequence[str], split: Split, verdicts: Path, count: int

@@ -7,6 +7,7 @@ from mstar.agents.registry import Entry
 BENCHES: dict[str, Entry] = {
     "sampler": "mstar.experiments.bench.model_sampler:SamplerBench",
     "train": "mstar.experiments.bench.train:TrainBench",
+    "memory": "mstar.experiments.bench.memory:MemoryBench",
     "architectures": "mstar.experiments.bench.architectures:ArchitecturesBench",
     "verifier": "mstar.experiments.bench.verifier:VerifierBench",
     "envs": "mstar.experiments.bench.envs:EnvsBench",

@@ -90,4 +90,4 @@ def default_file(subject: str) -> Path:
     if RunFolder(Path(subject)).exists():
         return Path(subject) / FILE
     name = "".join(c if c.isalnum() or c in "-_." else "-" for c in subject).strip("-.")
-    return Path("audits") / f"{name}.jsonl"
+    return Path("audits") / f"{name.removesuffix('.jsonl')}.jsonl"

@@ -16,6 +16,7 @@ USAGE = """usage: mstar bench NAME
 
   sampler        sampling beside transformers' generate, on any model
   train          fine-tuning and GRPO beside a plain loop of the same updates
+  memory         the memory of whole runs, beside what is estimated
   architectures  whether a model loads, is sampled exactly, and is trained by each kind of agent
   verifier       agreement with stated verdicts, beside math-verify
   envs           problems a second of every family

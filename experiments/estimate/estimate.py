@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import sys
 import tempfile
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from mstar.agents.catalog import agent_class
 from mstar.agents.config import Recipe
+from mstar.agents.policy.policy import pick_device
 from mstar.agents.rollout import unique_problems
 from mstar.experiments.estimate.gpus import Gpu
 from mstar.experiments.estimate.memory import Memory, empty_policy, longest, memory_of
@@ -27,6 +31,8 @@ class RunEstimate:
 
     Attributes:
         memory: of each process on its device.
+        libraries: bytes that Python and its libraries take of the same memory; 0 on a GPU, where
+            they take none of what can be used.
         gpu: that was asked about; None for this machine.
         pilot: None where none was run.
         prediction: from the pilot; None without one.
@@ -38,6 +44,7 @@ class RunEstimate:
     """
 
     memory: Memory
+    libraries: int
     gpu: Gpu | None
     pilot: Pilot | None
     prediction: Prediction | None
@@ -67,13 +74,16 @@ class RunEstimate:
             "gradients": m.gradients,
             "moments": m.moments,
             "activations": m.activations,
-            "logits": m.logits,
+            "logits, or a layer computed again": m.passing,
+            "first weights": m.first,
         }
         parts = ", ".join(f"{name} {_gib(count)}" for name, count in held.items() if count)
         lines = [
             f"memory      {_gib(m.training)} to train: {parts}",
             f"            {_gib(m.sampling)} to sample, {_gib(m.cache)} of it keys and values",
         ]
+        if self.libraries:
+            lines.append(f"            {_gib(self.libraries)} for Python and libraries beside it")
         if self.gpu:
             most = max(m.training, m.sampling)
             fits = most <= self.gpu.usable_bytes
@@ -138,9 +148,12 @@ def estimate_run(
     Raises:
         ValueError, OSError: problems or model cannot be used.
     """
-    memory = _memory_of(recipe)
+    device = "cuda" if gpu else pick_device("auto").type
+    agent_class(recipe.run.agent)  # imports what the run will
+    libraries = resident_bytes() if device == "cpu" else 0
+    memory = _memory_of(recipe, device)
     if not pilot_seconds:
-        return RunEstimate(memory, gpu, None, None, None, None, None, None, ())
+        return RunEstimate(memory, libraries, gpu, None, None, None, None, None, None, ())
     with tempfile.TemporaryDirectory(prefix="mstar-pilot-") as folder:
         pilot = run_pilot(recipe, Path(folder), pilot_seconds, say)
     tested = sum(len(each.problems) for each in evaluation_sets(recipe))
@@ -150,6 +163,7 @@ def estimate_run(
     responses = recipe.run.rounds * recipe.sampling.prompts * recipe.sampling.samples
     return RunEstimate(
         memory,
+        libraries,
         gpu,
         pilot,
         found,
@@ -167,11 +181,22 @@ def hours_of(pilot: Pilot, found: Prediction) -> Range:
     return (loading + found.seconds + found.test_seconds) * (1 / 3600)
 
 
-def _memory_of(recipe: Recipe) -> Memory:
+def resident_bytes() -> int:
+    """Memory that this process takes at most so far; 0 where the system does not say."""
+    if find_spec("resource") is None:
+        return 0
+    import resource  # of Unix
+
+    found = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return found if sys.platform == "darwin" else 1024 * found
+
+
+def _memory_of(recipe: Recipe, device: str) -> Memory:
     policy = empty_policy(recipe)
     task = open_task(recipe, "train", panel=RewardPanel([Correctness()]))
     problems = unique_problems([task.problem(recipe.run.seed, index) for index in range(PROMPTS)])
-    return memory_of(recipe, policy, longest(policy, [task.prompt(each) for each in problems]))
+    prompt = longest(policy, [task.prompt(each) for each in problems])
+    return memory_of(recipe, policy, prompt, device)
 
 
 def _gib(count: int) -> str:

@@ -16,6 +16,7 @@ from mstar.agents.policy.pixels import PixelBounds
 from mstar.agents.policy.policy import Policy, vision_language_config
 from mstar.agents.policy.processors import load_processor
 from mstar.agents.policy.quantization import numbers_in
+from mstar.agents.sampling.fixed_decoding import rounded_up
 from mstar.envs.problem import Prompt
 
 # Bytes of an optimizer's state beside each trained weight: fixed, or None for two numbers of the
@@ -32,7 +33,12 @@ STATE_BYTES: dict[Optimizer, float | None] = {
 # Of a number in 4 bits, with a scale of 8 bits for 64 numbers and one of 32 for 256 of those.
 QUANTIZED_BYTES = 0.5 + 1 / 64 + 4 / (64 * 256)
 TILE = (4096, 32768)  # positions and words whose logits TRL's fused head has at the same time
+# Tiles beside each other where TRL's head has no Triton: the logits, eight of the same size that
+# ``_backward_tile`` makes of them, and a mask of a byte each.
+TILES_WITHOUT_TRITON = 8.25
 SCORED_ROWS = 16  # responses of which ``log_probabilities`` has all logits at the same time
+DRAWN_TOGETHER = 128  # rows of which ``draw_tokens`` has four tensors as wide as the vocabulary
+DRAWN = 7  # such tensors in ``sample_tokens``, one of them in float64 counted twice
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,35 +61,50 @@ class Memory:
     Attributes:
         weights: of the policy, its share while they are sharded.
         whole: of the policy while it samples, when every process has all weights.
+        merged: the copy of the weights under LoRA while it is merged into them.
         reference: of the base policy that online agents compare with.
         gradients: of the trained weights.
+        added_up: whether an update adds up the gradients of several passes. Those of a single one
+            come as its activations go, so that both are never there as a whole.
         moments: of the optimizer.
         activations: kept between a forward pass and its backward pass.
-        logits: while training.
+        passing: the most that is there for a moment in a backward pass: logits, or the activations
+            of a layer that are computed again.
         cache: keys and values of the responses that are sampled at the same time.
-        sampled_logits: while sampling, or while responses are scored after a round.
+        drawing: logits, and what is made of them, while tokens are drawn.
+        scoring: logits while responses are scored after a round.
+        copies: of weights and moments, which a thread writes to the disk while the policy is
+            measured; in the memory of the host, and counted where that is the device.
+        first: the weights to which a first round returns that ran out of memory; likewise.
     """
 
     weights: int
     whole: int
+    merged: int
     reference: int
     gradients: int
+    added_up: bool
     moments: int
     activations: int
-    logits: int
+    passing: int
     cache: int
-    sampled_logits: int
+    drawing: int
+    scoring: int
+    copies: int
+    first: int
 
     @property
     def training(self) -> int:
-        """All that is held in an update."""
-        held = self.weights + self.reference + self.gradients + self.moments
-        return held + self.activations + self.logits
+        """The most that is held in an update."""
+        before = self.activations + self.passing + self.gradients * self.added_up
+        held = self.weights + self.reference + self.moments + self.first
+        return held + max(before, self.gradients)
 
     @property
     def sampling(self) -> int:
-        """All that is held while responses are sampled; gradients are not."""
-        return self.whole + self.reference + self.moments + self.cache + self.sampled_logits
+        """The most that is held while responses are sampled or scored; gradients are not."""
+        held = self.whole + self.reference + self.moments + self.copies
+        return held + max(self.merged + self.cache + self.drawing, self.scoring)
 
 
 def empty_policy(recipe: Recipe) -> Policy:
@@ -130,40 +151,56 @@ def _patches(pixels: Any, side: int) -> int:
     return int(prod(pixels.shape[:-3]) * prod(pixels.shape[-2:]) // side**2)
 
 
-def memory_of(recipe: Recipe, policy: Policy, prompt: PromptShape, processes: int = 1) -> Memory:
+def memory_of(
+    recipe: Recipe,
+    policy: Policy,
+    prompt: PromptShape,
+    device: str = "cuda",
+    processes: int = 1,
+) -> Memory:
     """The memory of a run.
 
-    Activations are those of transformers' layers, counted below; what libraries reserve, temporary
-    buffers and images in sampling come on top, some tenths of it. A model whose layers are built
-    otherwise may take more or less.
+    Activations are those of transformers' layers, counted below; libraries, their workspaces and
+    what is lost between blocks come on top. A model whose layers are built otherwise may take more
+    or less.
 
     Args:
         recipe: all settings.
         policy: of ``empty_policy``, or a loaded one.
         prompt: the longest.
+        device: type of the device: ``cuda``, ``cpu`` and so on.
         processes: among which weights, gradients and moments are sharded, and each batch is split.
     """
     every = list(policy.model.parameters())
     trained = [weight for weight in every if weight.requires_grad]
     weights, learned = _weight_bytes(recipe, policy), _bytes(trained)
     state = STATE_BYTES[recipe.optim.optimizer]
-    moments = 2 * learned if state is None else state * sum(each.numel() for each in trained)
+    moments = int(2 * learned if state is None else state * sum(each.numel() for each in trained))
     rows = max(1, recipe.optim.batch // recipe.optim.passes // processes)
-    text = policy.network.config.get_text_config()
     length = prompt.tokens + recipe.max_new_tokens
+    kept, again = _activations(recipe, policy, prompt, length)
+    text = policy.network.config.get_text_config()
     together = min(recipe.sampling.batch_rows, recipe.sampling.prompts * recipe.sampling.samples)
     scored = min(SCORED_ROWS, recipe.evaluation.validation_problems) * recipe.max_new_tokens
+    adapted, on_host = bool(recipe.model.lora_rank), device == "cpu"
+    unmerged = not adapted or recipe.model.quantize != "none" or processes > 1
     return Memory(
         weights=weights // processes,
         whole=weights,
+        merged=0 if unmerged else _bytes(_under_lora(policy)),
         reference=weights if _has_reference(recipe) else 0,
         gradients=learned // processes,
-        moments=int(moments) // processes,
-        activations=rows * _activations(recipe, policy, prompt, length),
-        logits=_tiled_logits(recipe, text, rows * length),
-        cache=together * length * _cache_bytes(text, _width(recipe)),
-        # Of a step: logits, log-probabilities and probabilities; of scoring: logits alone.
-        sampled_logits=4 * text.vocab_size * max(3 * together, scored),
+        added_up=recipe.optim.passes > 1,
+        moments=moments // processes,
+        activations=rows * kept,
+        passing=max(rows * again, _tiled_logits(recipe, text, rows, length, device)),
+        cache=_cached_tokens(recipe, prompt, together, device) * _cache_bytes(text, _width(recipe)),
+        drawing=_drawn_logits(recipe, together, device) * text.vocab_size,
+        # As the model gives them, in float32, and one tensor more for their normalizer.
+        scoring=(8 if _width(recipe) == 4 else 10) * scored * text.vocab_size,
+        # LoRA's factors are small, and written at once.
+        copies=(weights + moments) * (on_host and not adapted and processes == 1),
+        first=learned * on_host,
     )
 
 
@@ -174,14 +211,40 @@ def _has_reference(recipe: Recipe) -> bool:
     return recipe.run.agent == "online-dpo" or recipe.kl_coefficient > 0
 
 
-def _tiled_logits(recipe: Recipe, text: Any, positions: int) -> int:
-    """A tile of logits, its gradient, and the gradient of the head in float32 where it is trained.
+def _tiled_logits(recipe: Recipe, text: Any, rows: int, length: int, device: str) -> int:
+    """Tiles of logits, the gradient of what they are made from, and of the head if it is trained.
 
-    See ``kernels/chunked_logprob.py`` of TRL.
+    With Triton, that is on GPUs, there is one tile, of the positions of responses; without it are
+    several, of all positions. See ``kernels/chunked_logprob.py`` of TRL 1.16.
     """
+    positions = rows * (recipe.max_new_tokens if device == "cuda" else length)
     tile = min(TILE[0], positions) * min(TILE[1], text.vocab_size)
+    width = _width(recipe) if device == "cuda" else 4 * TILES_WITHOUT_TRITON
     head = 0 if recipe.model.lora_rank else text.vocab_size * text.hidden_size
-    return 4 * int(2 * tile + head)
+    return int(width * tile) + 4 * int(positions * text.hidden_size + head)
+
+
+def _cached_tokens(recipe: Recipe, prompt: PromptShape, together: int, device: str) -> int:
+    """Tokens whose keys and values are there at the same time.
+
+    Responses share those of their prompt, unless attention is eager. On GPUs, buffers that keep
+    their place hold those of the prompts once more, of rounded lengths.
+    """
+    new, samples = recipe.max_new_tokens, recipe.sampling.samples
+    prompts = min(recipe.sampling.prompts, -(-together // samples))
+    if recipe.model.attention == "eager":
+        return together * (prompt.tokens + new) + prompts * prompt.tokens
+    if device == "cuda":
+        rounded = rounded_up(prompt.tokens, 64)
+        return prompts * (prompt.tokens + rounded) + rounded_up(together, 8) * rounded_up(new, 16)
+    return prompts * prompt.tokens + together * new
+
+
+def _drawn_logits(recipe: Recipe, together: int, device: str) -> int:
+    """Bytes for every word of the vocabulary while `together` tokens are drawn."""
+    if device == "cuda" and recipe.model.attention != "eager":
+        return _width(recipe) * together + 4 * 4 * min(DRAWN_TOGETHER, together)
+    return 4 * DRAWN * together
 
 
 def _weight_bytes(recipe: Recipe, policy: Policy) -> int:
@@ -189,13 +252,14 @@ def _weight_bytes(recipe: Recipe, policy: Policy) -> int:
     total = _bytes(list(policy.model.parameters()))
     if recipe.model.quantize == "none":
         return total
-    under_lora = [
-        weight
-        for name, weight in policy.model.named_parameters()
-        if name.endswith("base_layer.weight")
-    ]
+    under_lora = _under_lora(policy)
     quantized = QUANTIZED_BYTES * sum(map(numbers_in, under_lora))
     return total - _bytes(under_lora) + int(quantized)
+
+
+def _under_lora(policy: Policy) -> list[torch.Tensor]:
+    named = policy.model.named_parameters()
+    return [weight for name, weight in named if name.endswith("base_layer.weight")]
 
 
 def _bytes(weights: Sequence[torch.Tensor]) -> int:
@@ -213,8 +277,15 @@ def _cache_bytes(text: Any, width: int) -> int:
     return 2 * int(text.num_hidden_layers * heads * _head_width(text)) * width
 
 
-def _activations(recipe: Recipe, policy: Policy, prompt: PromptShape, length: int) -> int:
-    """Bytes that one row keeps for its backward pass, in the text model and a trained tower."""
+def _activations(
+    recipe: Recipe, policy: Policy, prompt: PromptShape, length: int
+) -> tuple[int, int]:
+    """Bytes of one row, in the text model and a trained tower.
+
+    Returns:
+        What is kept for the backward pass; and what a layer takes while it is computed again, 0
+        without checkpointing.
+    """
     config, width = policy.network.config, _width(recipe)
     text = config.get_text_config()
     eager, adapted = recipe.model.attention == "eager", bool(recipe.model.lora_rank)
@@ -223,15 +294,18 @@ def _activations(recipe: Recipe, policy: Policy, prompt: PromptShape, length: in
     tower = getattr(config, "vision_config", None)
     if recipe.model.trains_image_tower and not adapted and tower is not None:
         towers.append((tower, prompt.patches, False))
-    total = 0
+    kept, again = 0, 0
     for shape, tokens, gated in towers:
         layers = getattr(shape, "num_hidden_layers", None) or shape.depth
         layer = tokens * _layer_bytes(shape, gated, width, copied)
         if eager:  # scores and their softmax, which fused attention computes again
             layer += 2 * tokens**2 * _heads(shape) * width
-        kept = layers * tokens * shape.hidden_size * width
-        total += kept + layer if recipe.optim.gradient_checkpointing else layers * layer
-    return total
+        if recipe.optim.gradient_checkpointing:
+            kept += layers * tokens * shape.hidden_size * width
+            again = max(again, layer)
+        else:
+            kept += layers * layer
+    return kept, again
 
 
 def _layer_bytes(shape: Any, gated: bool, width: int, copied: bool) -> int:

@@ -125,6 +125,7 @@ def check_run(folder: RunFolder, limits: Path) -> tuple[Outcome, list[Checked]]:
         name=folder.path.name,
         outcome=outcome,
         checked=checked,
+        number=sum(each.outcome == outcome for each in checked),
         recipe=folder.recipe(),
         audit=facts.audit,
     )
@@ -234,7 +235,7 @@ LIMITS: dict[str, Limit] = {
     "pass_1_at_least": Limit("mean accuracy of samples on them", True, _accuracy("pass@1")),
     "gain_at_least": Limit("what training added to greedy accuracy, paired", True, _gain),
     "gain_elsewhere_at_least": Limit(
-        "the same on the worst group of problems that it was not trained on",
+        "what it added elsewhere: on the worst group of problems of other kinds",
         True,
         _worst_gain_elsewhere,
     ),
@@ -260,7 +261,7 @@ LIMITS: dict[str, Limit] = {
         lambda facts: _shared(facts.audit.bad_references) if facts.audit else None,
     ),
     "audited_at_least": Limit(
-        "items of the random part that people judged",
+        "items of the random part that people judged, and agree on",
         True,
         lambda facts: _counted(facts.audit.random if facts.audit else 0),
     ),

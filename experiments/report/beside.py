@@ -73,7 +73,7 @@ def write_beside(one: RunFolder, other: RunFolder) -> Path:
         },
         costs=[_cost(own) for own in rounds],
         differing={
-            name: (settings[0][name], settings[1][name])
+            name: (_shown(settings[0][name]), _shown(settings[1][name]))
             for name in settings[0]
             if settings[0][name] != settings[1][name]
         },
@@ -131,7 +131,7 @@ def _verdict(names: Sequence[str], first: Beside) -> Sentence:
     if apart is None:
         return Sentence(
             f"{accuracy}, on different test problems (n = {first.one.n} and {first.other.n}), so "
-            "that chance cannot be told from a difference. Give both the same --seed and --test."
+            "that a difference cannot be told from chance. Give both the same --seed and --test."
         )
     told = f"{accuracy}: {100 * apart.mean:+.1f} points {interval(apart, '+')}, n = {apart.n}"
     if apart.low > 0:
@@ -139,6 +139,13 @@ def _verdict(names: Sequence[str], first: Beside) -> Sentence:
     if apart.high < 0:
         return Sentence(f"{names[1]} is better: {told}.", "good")
     return Sentence(f"Neither is surely better: {told}.")
+
+
+def _shown(setting: object) -> str:
+    """A setting as on the command line."""
+    if isinstance(setting, tuple):
+        setting = " ".join(map(str, setting))
+    return "none" if setting in ("", None) else str(setting)
 
 
 def _cost(rounds: Sequence[Row]) -> dict[str, Any]:

@@ -96,7 +96,8 @@ def _warnings(rounds: Sequence[Row]) -> list[Sentence]:
     alarms = [alarm for row in rounds for alarm in row.get("alarms", ())]
     if alarms:
         names = ", ".join(dict.fromkeys(alarm["name"] for alarm in alarms))
-        found.append(Sentence(f"{len(alarms)} alarms were raised ({names}); see below.", "bad"))
+        raised = "1 alarm was" if len(alarms) == 1 else f"{len(alarms)} alarms were"
+        found.append(Sentence(f"{raised} raised ({names}); see below.", "bad"))
     cut = rounds[-1].get("cut")
     if cut is not None and cut > MUCH_CUT:
         found.append(

@@ -8,6 +8,7 @@ from mstar.agents.agent import Agent
 from mstar.agents.catalog import agent_class
 from mstar.agents.config import Recipe
 from mstar.agents.policy import distributed
+from mstar.agents.policy.policy import pick_device
 from mstar.agents.rollout import unique_problems
 from mstar.envs.task import Task
 from mstar.experiments.estimate.memory import empty_policy, longest, memory_of
@@ -88,7 +89,7 @@ def _memory(recipe: Recipe, task: Task) -> list[str]:
         return [f"not known: {error}"]
     problems = unique_problems([task.problem(recipe.run.seed, index) for index in range(PROMPTS)])
     prompt = longest(policy, [task.prompt(problem) for problem in problems])
-    found = memory_of(recipe, policy, prompt, distributed.count())
+    found = memory_of(recipe, policy, prompt, pick_device("auto").type, distributed.count())
     rows = recipe.optim.batch // recipe.optim.passes // distributed.count()
     held = {
         "weights": found.weights,
@@ -96,7 +97,7 @@ def _memory(recipe: Recipe, task: Task) -> list[str]:
         "gradients": found.gradients,
         "moments": found.moments,
         f"activations of {rows} responses": found.activations,
-        "logits": found.logits,
+        "logits, or a layer computed again": found.passing,
     }
     return [
         f"{_gib(found.training)} to train {policy.size:,} weights: "

@@ -470,6 +470,9 @@ def test_an_image_is_decoded_once_for_all_rows_and_runs_and_again_when_it_change
     assert finding.count == 9
     assert "truncated" in finding.examples[0]
     assert len(decoded) == 2
+    monkeypatch.setattr("mstar.envs.datasets.checked._version", lambda: "of other code")
+    assert not validate_dataset(str(path)).ok
+    assert len(decoded) == 3
 
 
 def test_a_broken_store_of_checks_is_ignored(tmp_path: Path) -> None:

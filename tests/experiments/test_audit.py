@@ -30,6 +30,7 @@ from mstar.experiments.audit.panel_fit import fit_panel, fit_weights
 from mstar.experiments.audit.population import open_subject
 from mstar.experiments.audit.session import Session
 from mstar.experiments.audit.strata import STRATA, draw_sample
+from mstar.experiments.cli.audit import default_file
 from mstar.experiments.cli.main import main
 from mstar.experiments.cli.options import read_recipe
 from mstar.experiments.evaluation.rescore_options import RescoreOptions, with_recipe
@@ -149,6 +150,14 @@ def test_problems_of_a_data_set_are_shown_without_a_response(tmp_path: Path) -> 
     assert item.response is None
     assert shown.kinds(item) == ("right", "bad question", "bad reference")
     assert "Response" not in view(shown)[1]
+    for each in shown.sample():
+        shown.judge(each.id, "right")
+    assert view(shown)[0].rstrip().endswith("Nothing is left to judge.</p>")
+
+
+@pytest.mark.parametrize("name", ["charts/problems.jsonl", "charts/problems"])
+def test_the_verdicts_on_a_data_set_have_a_file_of_its_name(name: str) -> None:
+    assert default_file(name) == Path("audits/charts-problems.jsonl")
 
 
 def test_a_run_that_has_sampled_nothing_is_refused(tmp_path: Path) -> None:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 import torch
+import transformers as tf
+from stored_results import RESULTS, packed
 from tiny_architectures import save_architecture
 from tiny_runs import noise
 
@@ -14,9 +17,17 @@ from mstar.agents.config import Recipe
 from mstar.agents.policy.policy import Policy
 from mstar.agents.policy.turns import continued
 from mstar.envs.problem import Prompt
-from mstar.experiments.estimate.memory import Memory, empty_policy, longest, memory_of
+from mstar.experiments.bench import memory as bench
+from mstar.experiments.estimate.memory import (
+    Memory,
+    PromptShape,
+    empty_policy,
+    longest,
+    memory_of,
+)
 
 NEW, ROWS = 24, 2
+GRAPHS = "CUDA graphs"
 
 
 @pytest.fixture(scope="module")
@@ -28,10 +39,13 @@ def recipe_of(model: Path, **changes: Any) -> Recipe:
     return Recipe.of(model=str(model), max_new_tokens=NEW, batch=ROWS, **changes)
 
 
-def estimated(recipe: Recipe, processes: int = 1) -> tuple[Policy, list[Prompt], Memory]:
+def estimated(
+    recipe: Recipe, device: str = "cuda", processes: int = 1
+) -> tuple[Policy, list[Prompt], Memory]:
     policy = empty_policy(recipe)
     prompts = [Prompt("how many?", (noise(seed),), str(seed)) for seed in range(ROWS)]
-    return policy, prompts, memory_of(recipe, policy, longest(policy, prompts), processes)
+    found = memory_of(recipe, policy, longest(policy, prompts), device, processes)
+    return policy, prompts, found
 
 
 def kept_bytes(policy: Policy, prompts: list[Prompt]) -> int:
@@ -92,6 +106,8 @@ def test_what_saves_memory_lowers_the_estimate_where_it_does(qwen: Path) -> None
     _, _, adapted = estimated(recipe_of(qwen, lora_rank=4))
     _, _, quantized = estimated(recipe_of(qwen, lora_rank=4, quantize="4bit"))
     assert quantized.weights < adapted.weights
+    assert adapted.merged > 0
+    assert plain.merged == quantized.merged == 0
     _, _, shared = estimated(recipe_of(qwen), processes=2)
     assert (shared.weights, shared.whole) == (plain.weights // 2, plain.weights)
     assert shared.activations == plain.activations // 2
@@ -108,3 +124,89 @@ def test_a_base_policy_is_counted_where_an_online_agent_loads_one(qwen: Path) ->
     ]:
         _, _, memory = estimated(recipe_of(qwen, **changes, **groups))
         assert (memory.reference > 0) == loaded, changes
+
+
+def test_gradients_and_activations_are_never_there_as_a_whole_unless_passes_add_up(
+    qwen: Path,
+) -> None:
+    _, _, one = estimated(recipe_of(qwen))
+    _, _, two = estimated(recipe_of(qwen, micro_batch=1))
+    held = one.weights + one.moments
+    assert one.training == held + max(one.activations + one.passing, one.gradients)
+    assert two.training == held + two.activations + two.passing + two.gradients
+
+
+def test_where_the_host_is_the_device_its_copies_count(qwen: Path) -> None:
+    _, _, gpu = estimated(recipe_of(qwen))
+    _, _, cpu = estimated(recipe_of(qwen), "cpu")
+    assert (gpu.copies, gpu.first) == (0, 0)
+    assert (cpu.copies, cpu.first) == (cpu.weights + cpu.moments, cpu.gradients)
+    # Without Triton, TRL's head makes several tensors of the logits of all positions.
+    assert cpu.passing > 4 * gpu.passing
+
+
+def qwen_3b(lora_rank: int) -> Policy:
+    """The shape of Qwen2.5-VL-3B."""
+    text = {
+        "hidden_size": 2048,
+        "intermediate_size": 11008,
+        "num_hidden_layers": 36,
+        "num_attention_heads": 16,
+        "num_key_value_heads": 2,
+        "vocab_size": 151936,
+    }
+    tower = {"hidden_size": 1280, "intermediate_size": 3420, "out_hidden_size": 2048}
+    config = tf.Qwen2_5_VLConfig(text_config=text, vision_config=tower, tie_word_embeddings=True)
+    with torch.device("meta"):
+        model = tf.AutoModelForImageTextToText.from_config(config, dtype=torch.bfloat16)
+        policy = Policy(model, None)
+        return policy.with_lora(lora_rank) if lora_rank else policy
+
+
+def test_what_a_run_took_stands_beside_what_was_estimated(
+    qwen: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sent: list[tuple[int, int, int]] = []
+    trained: list[Recipe] = []
+    monkeypatch.setattr(bench, "train", lambda recipe, *_: trained.append(recipe))
+    recipe = bench.MemoryBench(lora_rank=2, batch=4, new_tokens=NEW).recipe(str(qwen))
+    bench._measure(recipe, SimpleNamespace(send=sent.append))
+    ((estimated, libraries, peak),) = sent
+    assert trained == [recipe]
+    assert 0 < libraries < estimated
+    assert libraries <= peak
+
+
+@pytest.mark.skipif(not (RESULTS / "gpu").exists(), reason="results are no part of the wheel")
+def test_what_a_gpu_took_is_estimated_within_a_tenth() -> None:
+    """The rows of one H200: seven of sampling in CUDA graphs, one of fine-tuning with LoRA."""
+    rows = packed("gpu")
+    plain, adapted = qwen_3b(0), qwen_3b(16)
+    sampled = [row for row in rows["sampler.jsonl"] if row.get("variant", "").startswith(GRAPHS)]
+    assert len(sampled) == 7
+    for row in sampled:
+        prompts, samples, new = map(int, row["shape"].split("x"))
+        lora_rank = 16 * ("LoRA" in row["variant"])
+        recipe = Recipe.of(
+            dtype="bfloat16",
+            lora_rank=lora_rank,
+            prompts=prompts,
+            samples=samples,
+            batch_rows=prompts * samples,
+            max_new_tokens=new,
+        )
+        found = memory_of(recipe, adapted if lora_rank else plain, PromptShape(430, 1024))
+        taken = found.whole + found.merged + found.cache + found.drawing
+        assert taken / 1e9 == pytest.approx(row["peak_gigabytes"], rel=0.1), row["variant"]
+    (row,) = rows["train.jsonl"]
+    recipe = Recipe.of(
+        dtype="bfloat16",
+        bf16=True,
+        lora_rank=16,
+        gradient_checkpointing=True,
+        batch=16,
+        max_new_tokens=128,
+    )
+    prompt = PromptShape(row["tokens"] // row["responses"] - 128, 1024)
+    found = memory_of(recipe, adapted, prompt)
+    assert found.training / 1e9 == pytest.approx(row["peak_gigabytes"], rel=0.1)

@@ -66,7 +66,7 @@ def test_a_budget_that_the_base_alone_uses_up_is_told(model: str, tmp_path: Path
 
 def test_alarms_and_cut_responses_speak_against_a_run() -> None:
     said = sentences(comparison("trained", 0.2, 0.1), cut=0.3, alarms=[{"name": "drift"}])
-    assert "bad 1 alarms were raised (drift); see below." in said
+    assert "bad 1 alarm was raised (drift); see below." in said
     assert any(
         line.startswith("bad 30.0 % of the last round's responses were cut") for line in said
     )
