@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from mstar.agents.types import Cost
 from mstar.experiments.audit.errors import VERIFIER, AuditSummary
 from mstar.experiments.markdown import interval
 from mstar.experiments.report.summary import Comparison, Summary
@@ -60,7 +61,20 @@ def verdict_of(
             f"{cost['tokens']:,} tokens, measuring included."
         )
     )
+    if cost.get("judge_calls"):
+        found.append(Sentence(f"Judges behind an address took {judge_bill(Cost(**cost))}."))
     return found
+
+
+def judge_bill(cost: Cost) -> str:
+    """What judges behind an address have cost, in words.
+
+    >>> judge_bill(Cost(judge_calls=8, judge_prompt_tokens=900, judge_reply_tokens=100))
+    '8 calls, 1,000 tokens'
+    """
+    tokens = cost.judge_prompt_tokens + cost.judge_reply_tokens
+    price = f", {cost.judge_price:.4g} in all" if cost.judge_price else ""
+    return f"{cost.judge_calls:,} calls, {tokens:,} tokens{price}"
 
 
 def _outcome(found: Comparison) -> Sentence:

@@ -12,6 +12,7 @@ import numpy as np
 from mstar.agents.config import Recipe
 from mstar.envs.problem import Problem
 from mstar.envs.task import Task
+from mstar.rewards.base import Scores
 from mstar.rewards.diagnostics.canaries import CanaryReport, check_canaries
 from mstar.rewards.panel import RewardPanel
 
@@ -31,6 +32,7 @@ class CanaryCheck:
         failures: a sentence for each response that scores higher than it may.
         junk: the kinds of junk that the run would learn from on most of the problems.
         deaf: whether the run would not learn from most of the golden responses.
+        indifferent: reward models that give all responses, right ones and junk, the same score.
     """
 
     problems: int
@@ -38,6 +40,7 @@ class CanaryCheck:
     failures: tuple[str, ...]
     junk: tuple[str, ...]
     deaf: bool
+    indifferent: tuple[str, ...] = ()
 
     @property
     def fatal(self) -> str | None:
@@ -51,6 +54,10 @@ class CanaryCheck:
         if not self.problems:
             return ["canaries: no labelled problem was found, so the rewards could not be checked"]
         told = [f"canaries: {self.fatal}"] if self.fatal else []
+        told += [
+            f"canaries: {name} gives right answers and junk the same score, and so tells nothing"
+            for name in self.indifferent
+        ]
         if self.failures:
             more = f", and {len(self.failures) - 1} more" if len(self.failures) > 1 else ""
             told.append(f"canaries: {self.failures[0]}{more} (see {FILE})")
@@ -75,6 +82,7 @@ def check_run(recipe: Recipe, task: Task, validation: Task) -> CanaryCheck:
         report.failures,
         junk if learns else (),
         learns and rates.get("golden", 1.0) <= 0.5,
+        tuple(name for name in report.table.names if _same(report.table[name])),
     )
 
 
@@ -120,6 +128,12 @@ def _labelled(task: Task, seed: int) -> list[Problem]:
 
 def _judged(panel: RewardPanel, problems: Sequence[Problem]) -> CanaryReport:
     return check_canaries(panel, [problem.attempt(problem.solution) for problem in problems])
+
+
+def _same(scores: Scores) -> bool:
+    """Whether all scores are equal; abstentions aside, of which nothing can be said."""
+    given = scores[~np.isnan(scores)]
+    return len(given) > 1 and bool(given.min() == given.max())
 
 
 def _learned(report: CanaryReport, recipe: Recipe) -> dict[str, float]:

@@ -17,6 +17,7 @@ from mstar.agents.types import Cost
 from mstar.experiments.evaluation.compare import gain_table
 from mstar.experiments.markdown import table
 from mstar.experiments.release.provenance import without_paths, write_provenance
+from mstar.experiments.report.verdict import judge_bill
 from mstar.experiments.rows import Row, read_rows
 from mstar.experiments.run.run_folder import RunFolder
 from mstar.experiments.run.train import load_policy, prepare_torch
@@ -198,6 +199,7 @@ def _cost(row: Row, hardware: Row) -> str:
         f"{cost.responses:,} responses, {cost.tokens:,} generated tokens ({cost.training_tokens:,} "
         f"of them for training), {cost.flops:.2g} FLOPs by estimate, {cost.seconds / 60:.1f} "
         f"minutes on {machine}."
+        + (f" Judges behind an address: {judge_bill(cost)}." if cost.judge_calls else "")
     )
 
 

@@ -9,7 +9,8 @@ from rich.console import Console
 from rich.text import Text
 
 from mstar.agents.agent import Agent
-from mstar.agents.types import Cost, Round
+from mstar.agents.types import Round
+from mstar.experiments.report.verdict import judge_bill
 from mstar.experiments.rows import Row
 
 
@@ -66,7 +67,7 @@ class Progress:
             groups = done.selection.replaced
             self.add(f"          {groups} groups were all right or all wrong, and replaced")
         if done.cost.judge_calls:
-            self.add(f"          {judge_bill(done.cost)}")
+            self.add(f"          judges so far: {judge_bill(done.cost)}")
         if done.note:
             self.add(f"          {done.note}")
         self.warn([f"          {alarm}" for alarm in done.alarms])
@@ -109,17 +110,6 @@ class Progress:
         rounds = agent.recipe.run.rounds - agent.rounds_done
         seconds = max(0.0, rounds * self._lasted - (time.monotonic() - self._began))
         return f"about {duration(seconds)} left" if rounds > 0 else ""
-
-
-def judge_bill(cost: Cost) -> str:
-    """What judges behind an address have cost so far, in words.
-
-    >>> judge_bill(Cost(judge_calls=8, judge_prompt_tokens=900, judge_reply_tokens=100))
-    'judges so far: 8 calls, 1,000 tokens'
-    """
-    tokens = cost.judge_prompt_tokens + cost.judge_reply_tokens
-    price = f", {cost.judge_price:.4g} in all" if cost.judge_price else ""
-    return f"judges so far: {cost.judge_calls:,} calls, {tokens:,} tokens{price}"
 
 
 def duration(seconds: float) -> str:

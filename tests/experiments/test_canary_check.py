@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,7 @@ from mstar.experiments.run.problems import open_task
 from mstar.experiments.run.recipes import RECIPES
 from mstar.rewards.base import Attempt, Scores
 from mstar.rewards.diagnostics.canaries import JUNK
+from mstar.rewards.models.correctness import Correctness
 from mstar.rewards.panel import RewardPanel
 
 
@@ -110,7 +112,20 @@ def test_where_nothing_has_a_label_nothing_is_known_and_that_is_said() -> None:
 def test_a_run_that_goes_on_is_not_checked_again(model: str, tmp_path: Path) -> None:
     recipe = TINY.replace(model=model, rounds=1, prompts=2, updates=1)
     folder = run(recipe, tmp_path)
-    told = {"problems": 8, "learned": {}, "failures": ["told before"], "junk": [], "deaf": False}
-    (folder.path / "canaries.json").write_text(json.dumps(told))
+    told = json.dumps(asdict(CanaryCheck(8, {}, ("told before",), (), False)))
+    (folder.path / "canaries.json").write_text(told)
     run(recipe, tmp_path)
-    assert json.loads((folder.path / "canaries.json").read_text()) == told
+    assert json.loads((folder.path / "canaries.json").read_text()) == json.loads(told)
+
+
+def test_a_judge_that_likes_everything_is_told_of() -> None:
+    class Flat:
+        name = "flat"
+
+        def score(self, attempts: Sequence[Attempt]) -> Scores:
+            return np.ones(len(attempts), np.float32)
+
+    task = Task(source="BarChart", seed=0, panel=RewardPanel([Correctness(), Flat()]))
+    found = check_run(Recipe(), task, task)
+    assert found.indifferent == ("flat",)
+    assert any("flat gives right answers and junk the same score" in w for w in found.warnings())

@@ -49,6 +49,12 @@ def test_a_sure_gain_is_good_news_and_comes_first() -> None:
     )
 
 
+def test_what_judges_took_is_said() -> None:
+    asked = {"judge_calls": 8, "judge_prompt_tokens": 900, "judge_reply_tokens": 100}
+    said = sentences(comparison("trained", 0.2, 0.1), cost=COST | asked | {"judge_price": 0.5})
+    assert said[-1] == "- Judges behind an address took 8 calls, 1,000 tokens, 0.5 in all."
+
+
 def test_a_loss_is_said_and_so_is_what_cannot_be_told() -> None:
     assert sentences(comparison("trained", -0.2, 0.1))[0].startswith("bad The model got worse")
     unsure = sentences(comparison("trained", 0.2, 0.3))[0]
