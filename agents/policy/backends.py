@@ -37,8 +37,8 @@ TORCHVISION = torchvision_available()
 def attend_without_plans() -> None:
     """Let torch attend by its own kernels on GPUs, and not by those of cuDNN.
 
-    cuDNN compiles a plan for every new shape, in each thread anew, which takes some hundred
-    milliseconds (pytorch/pytorch#155958, #190388), and nearly every batch here has a length of its
-    own.
+    cuDNN compiles a plan for every new shape (pytorch/pytorch#155958, #190388), which takes one to
+    four seconds of an update at a real model's size (experiments/results/gpu), and nearly every
+    batch here has a length of its own.
     """
     torch.backends.cuda.enable_cudnn_sdp(False)

@@ -103,12 +103,20 @@ def test_the_tables_of_the_page_on_gpus_are_what_its_rows_give() -> None:
         if row.get("device"):
             told = f"{row['tokens_per_second']:,} | {row['peak_gigabytes']} |"
             assert f"| {row['variant']} | {row['shape']} | {row['step_ms']} | {told}" in page
-    for row in rows["updates.jsonl"]:
+    for row in (*rows["updates.jsonl"], *rows["updates-without-cudnn.jsonl"]):
         times = " | ".join(str(row[name]) for name in ("forward_ms", "backward_ms", "both_ms"))
-        assert f"| {row['changes']} | {times} | {100 * row['share']:.1f} |" in page
-    (trained,) = rows["train.jsonl"]
-    assert (
-        f"{trained['tokens_per_second']:,} tokens a second, {trained['over_plain']} times" in page
-    )
+        assert f"| {times} | {100 * row['share']:.1f} | {row['tower_ms']} |" in page
+    for row in (*rows["train.jsonl"], *rows["train-without-cudnn.jsonl"]):
+        rates = f"{row['tokens_per_second']:,} | {row['plain_tokens_per_second']:,}"
+        shares = f"{100 * row['peak_share']:.1f} | {100 * row['plain_peak_share']:.1f}"
+        told = f"| {rates} | {row['over_plain']} | {shares} | {row['peak_gigabytes']} |"
+        assert told in page
+    for cudnn, again in ((True, 0), (True, 1), (False, 0), (False, 1)):
+        found = [r for r in rows["lengths.jsonl"] if (r["cudnn"], r.get("again")) == (cudnn, again)]
+        ranges = [
+            sorted({f"{row[part]:.2f}" for row in found}) for part in ("forward_s", "backward_s")
+        ]
+        told = " | ".join(" to ".join(dict.fromkeys((each[0], each[-1]))) for each in ranges)
+        assert f"| {told} |" in page
     same = [row for row in rows["checks.jsonl"] if row["pair"] == "fixed/graph"]
     assert [row["largest_difference"] for row in same] == [0.0] * 3
