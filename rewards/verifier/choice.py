@@ -49,6 +49,7 @@ _NOT_OTHER = re.compile(
 )
 _RATIO = re.compile(r"([^:]{1,20}):([^:]{1,20})")
 _DIGITAL_CLOCK = re.compile(r"\s*\d{1,2}:\d\d\s*")
+_MARKED = re.compile(r"(?:option |choice )?(?:\([A-J]\)|[A-J][.:)])", re.IGNORECASE)
 _ANOTHER_LABEL = re.compile(r"(?<![\w(])[A-Z]\)\s")
 _BRACKETED = re.compile(r"\([^()]{1,100}\)")
 _STATES = re.compile(r"\b(?:is|are|was|were|equals|=|:)\s")
@@ -79,6 +80,9 @@ def read_choice(text: str, answer: Answer) -> int | None:
     index = _as_text(whole, options)
     if index is not None:
         return index
+    first = _LETTER_FIRST.fullmatch(whole) if options and _MARKED.match(whole) else None
+    if first and _letter(first, len(options)) is None:  # "(C) no", of two options
+        return read_choice(first[3], answer)
     applies = any(map(is_not_applicable, options)) or not is_not_applicable(bare)
     if not applies or _names_several(bare, len(options) or 26):
         return None

@@ -10,6 +10,7 @@ from mstar.rewards.verifier.parsing.discourse import is_unfinished
 from mstar.rewards.verifier.parsing.prose import sentences
 
 Reads = Callable[[str], bool]
+Same = Callable[[str, str], bool]
 
 SHORT = 300  # characters of a response whose first sentence may be the answer
 LONGEST = 400  # characters of a sentence that is read
@@ -53,24 +54,26 @@ _OPTION_LINE = re.compile(
 )
 
 
-def conclusion(text: str, reads: Reads, *, is_text: bool) -> Commitment | None:
+def conclusion(text: str, reads: Reads, same: Same, *, is_text: bool) -> Commitment | None:
     """What a response without an explicit form states as its answer; None if it states none.
 
     That is a line with nothing but an option, if it is the first or the last line and no other
     option has a line of its own; else ``Yes`` or ``No`` before a sentence; else the last sentence,
     if it begins with ``So``, ``Therefore`` and the like or says what something is; else the first
-    sentence, if it says so and only explanations follow.
+    sentence, if it says so, or names one of several options, and only explanations follow.
 
     Args:
         text: the response.
         reads: whether a text is an answer of the type.
+        same: whether two texts are the same answer.
         is_text: whether any words are one; then only a last sentence with ``So`` is looked at.
 
-    >>> conclusion("4 + 3 make 7. So the number of pens is 7", str.isdigit, is_text=False).text
+    >>> from operator import eq
+    >>> conclusion("4 + 3 make 7. So the number of pens is 7", str.isdigit, eq, is_text=False).text
     '7'
     """
     stated = _option(text, reads) or _verdict(text, reads) or _last_sentence(text, reads, is_text)
-    return stated if stated or is_text else _first_sentence(text, reads)
+    return stated if stated or is_text else _first_sentence(text, reads, same)
 
 
 def _option(text: str, reads: Reads) -> Commitment | None:
@@ -103,19 +106,21 @@ def _last_sentence(text: str, reads: Reads, is_text: bool) -> Commitment | None:
     return None
 
 
-def _first_sentence(text: str, reads: Reads) -> Commitment | None:
-    """A first sentence that states an answer in bold, or before a short explanation."""
+def _first_sentence(text: str, reads: Reads, same: Same) -> Commitment | None:
+    """A first sentence that states an answer in bold, names an option, or is soon explained."""
     greeting = _GREETING.match(text)
     first, *rest = sentences(text[greeting.end() :] if greeting else text) or [""]
     said = _said(stripped(first))
     others = [other for each in rest[:REASONS] if (other := _said(stripped(each)))]
     explains = len(text) <= SHORT and not any(map(_WORKS.search, rest))
-    if not (said and reads(said)) or any(map(reads, others)):
+    start = text.find(first)
+    if said and reads(said) and not any(map(reads, others)) and (_BOLD.search(first) or explains):
+        return Commitment(said, "conclusion", start, start + len(first))
+    if "=" in first or not (reads("(A)") and reads("(B)") and reads(first)):
         return None
-    if not (_BOLD.search(first) or explains):
+    if any(reads(each) and not same(each, first) for each in rest[:REASONS]):
         return None
-    start = text.index(first)
-    return Commitment(said, "conclusion", start, start + len(first))
+    return Commitment(first, "conclusion", start, start + len(first))
 
 
 def _said(sentence: str) -> str | None:

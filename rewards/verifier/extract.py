@@ -195,7 +195,7 @@ def _unmarked(text: str, reader: Reader) -> Commitment | str:
         return whole
     if whole == "unfinished" or _PROGRAM.search(text):
         return whole
-    stated = conclusion(text, reader.reads, is_text=reader.is_text)
+    stated = conclusion(text, reader.reads, reader.same, is_text=reader.is_text)
     return (_fault_after(text, [stated], stated, reader) or stated) if stated else whole
 
 

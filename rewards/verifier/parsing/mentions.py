@@ -13,7 +13,7 @@ _LETTER = re.compile(  # not the article A, not the pronoun I
     r"|\(([A-Za-z])\)"
     r"|(?<![\w'.°])([B-HJ-Z])(?![\w']|\.?\s?M\b)"
     r"|(?<![\w'.])([AI])(?!\.?\s?M\b)(?=[.,;:!)/\\→=&+|>]|$| [A-H]\b"
-    r"| (?:or|and|nor|because|since|is)\b)"
+    r"| (?:or|and|nor|because|since|is|was|would|will)\b)"
 )
 _A_THING = re.compile(  # a point, a person or a place that has a letter for its name
     r"(?:\b(?:angles?|points?|triangles?|vertex|vertices|lines?|segments?|sides?|circles?|arc|rays?"
