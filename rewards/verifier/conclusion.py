@@ -26,8 +26,7 @@ _THEREFORE = re.compile(
 _TOTAL = re.compile(r"\b(?:a total of|in total|altogether)\b", re.IGNORECASE)
 _IS = r"(?:is|are|was|were|equals)"
 _STATEMENT = re.compile(
-    r"(?:(?:since|as|because|given|from|in|without|based on|according to)\b[^.?\n]{1,150}, "
-    r"(?=the ))?"
+    r"(?:(?!if\b)[a-z][^.?\n]{1,150}, (?=the ))?"
     rf"(?:the|this|our|final) [^:=?\n]{{1,200}}?(?: {_IS}:?|:) (.{{1,100}})",
     re.IGNORECASE,
 )
@@ -72,7 +71,10 @@ def conclusion(text: str, reads: Reads, same: Same, *, is_text: bool) -> Commitm
     >>> conclusion("4 + 3 make 7. So the number of pens is 7", str.isdigit, eq, is_text=False).text
     '7'
     """
-    stated = _option(text, reads) or _verdict(text, reads) or _last_sentence(text, reads, is_text)
+    stated = _option(text, reads) or _verdict(text, reads)
+    if not stated and len(sentences(text)) < 2 and reads("(A)") and reads("(B)"):
+        return None  # one sentence that names several options
+    stated = stated or _last_sentence(text, reads, is_text)
     return stated if stated or is_text else _first_sentence(text, reads, same)
 
 

@@ -79,14 +79,15 @@ _DISPLAYS = (  # where each block of its own lines begins and ends
     (re.compile(r"```[a-z]{0,12}(?=\s)"), "```"),
 )
 _ANOTHER_QUESTION = re.compile(
-    r"\n[ \t*#_]{0,4}(?:question|problem|q|user|human|exercise|example)[ \t]{0,2}\d{0,3}[ \t]{0,2}"
-    r"[*_]{0,3}:"
+    r"\n[ \t*#_]{0,4}(?:question|problem|q|hint|user|human|exercise|example)[ \t]{0,2}\d{0,3}"
+    r"[ \t]{0,2}[*_]{0,3}:"
     r"|\n[ \t]{0,3}#{1,6}[ \t]{1,3}(?:question|problem|user|human|exercise|example|instruction)\b"
     r"|(?<=\S)\s{0,3}(?:<\|(?:im_end|eot_id|end|endoftext|end_of_text|im_start|start_header_id)\|>"
     r"|</s>|<eos>|<end_of_turn>|<\|?(?:user|assistant)\|?>|\[INST\])",
     re.IGNORECASE,
 )
 _ANOTHER_TURN = re.compile(r"(?<=\S)\n[ \t*_]{0,4}(?:user|human)[*_]{0,3}:", re.IGNORECASE)
+_OPTION_FIRST = re.compile(r"\A\W{0,3}[A-H][).:]")
 _ONE_WORD = re.compile(r"\W{0,3}[\w.]{1,12}\W{0,3}")
 _END_TOKEN = re.compile(
     r"(?:<\|[^<>|\s]{1,30}\|>|</s>|<eos>|<pad>|<end_of_turn>|\[/INST\])\s*$", re.IGNORECASE
@@ -161,7 +162,8 @@ def _as_display(mark: re.Match[str]) -> str:
 def before_another_question(text: str) -> str:
     """The text up to where, after its answer, the response asks itself or speaks for the user."""
     question = _ANOTHER_QUESTION.search(text)
-    if question and any(p.search(text, 0, question.start()) for p in _ANSWERED):
+    said = (*_ANSWERED, _OPTION_FIRST)
+    if question and any(pattern.search(text, 0, question.start()) for pattern in said):
         return text[: question.start()]
     turn = _ANOTHER_TURN.search(text)
     alone = turn and _ONE_WORD.fullmatch(text, 0, turn.start())

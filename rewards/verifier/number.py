@@ -22,7 +22,6 @@ _NONE = re.compile(
 )
 _AROUND_YEAR = re.compile(r"\b(?:before|after|until|since|by|bce?)\b|\bb\.c\.", re.IGNORECASE)
 _MAY_BE_PERCENT = ("number", "chart_number")
-_RATIO = re.compile(r"(\d{1,9}(?:\.\d{1,9})?)\s?:\s?(\d{1,9}(?:\.\d{1,9})?)")
 _PER = re.compile(r"\s*(?:\bper\b|/)")
 CHART_TOLERANCE = 0.05  # relative, as in the relaxed accuracy of ChartQA
 SIGNIFICANT = 5  # digits from which a rounded decimal is accepted for an exact value
@@ -35,22 +34,12 @@ def read_amount(text: str, answer: Answer) -> Quantity | None:
     quantity = stated_quantity(text)
     if quantity is None and answer.type == "count" and _NONE.fullmatch(text.strip(" .!*{}")):
         return Quantity(Fraction(0), "digits", 0)
-    if quantity is None and answer.type == "number" and not answer.unit:
-        return None if text == answer.value else read_ratio(text)
     if quantity is None or quantity.writing == "unevaluated":
         return None
     whole = isinstance(quantity.value, Fraction) and quantity.value.denominator == 1
     if quantity.writing == "fraction" and whole and answer.type != "fraction":
         return None  # a division that was not carried out
     return quantity
-
-
-def read_ratio(text: str) -> Quantity | None:
-    """The value of a ratio of two numbers, such as 1/2 for ``1:2``; None if it is none."""
-    found = _RATIO.fullmatch(plain(text).strip(" .{}"))
-    if found is None or not Fraction(found[2]):
-        return None
-    return Quantity(Fraction(found[1]) / Fraction(found[2]), "fraction", None)
 
 
 def read_year(text: str) -> Quantity | None:
@@ -81,7 +70,8 @@ def same_amount(reference: Quantity, predicted: Quantity, answer: Answer) -> Mat
 
 def _same_amount(reference: Quantity, predicted: Quantity, answer: Answer) -> MatchResult:
     if _in_percent(reference, answer):
-        if predicted.unit is not None or not (predicted.percent or _is_bare(predicted)):
+        named = predicted.noun.casefold().startswith(tuple(PERCENT))
+        if predicted.unit is not None or not (predicted.percent or named or _is_bare(predicted)):
             return MatchResult(False, "wrong unit")
         best = _compare(reference, predicted.value, predicted.decimals, answer)
         loose = answer.type == "percent" or answer.unit is None

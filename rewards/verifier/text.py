@@ -7,13 +7,13 @@ import unicodedata
 
 from mstar.rewards.base import Answer
 from mstar.rewards.verifier.base import MatchResult
-from mstar.rewards.verifier.number import read_ratio, same_amount
+from mstar.rewards.verifier.number import same_amount
 from mstar.rewards.verifier.parsing.characters import BIDI
 from mstar.rewards.verifier.parsing.discourse import without_relative_clause
 from mstar.rewards.verifier.parsing.latex import plain
 from mstar.rewards.verifier.parsing.numerals import NUMBER_WORDS, number_words
 from mstar.rewards.verifier.parsing.prose import is_spray, sentences, without_denial, without_reason
-from mstar.rewards.verifier.parsing.quantities import Quantity, read_quantity
+from mstar.rewards.verifier.parsing.quantities import read_quantity
 from mstar.rewards.verifier.parsing.vocabulary import (
     ALIASES,
     KIND_NAMES,
@@ -118,17 +118,13 @@ def same_text(
         or _joined(reference[0]) in map(_joined, predicted)
     ):
         return MatchResult(True, "same words")
-    left, right = (_amount(" ".join(each[0])) for each in (reference, predicted))
+    left, right = (read_quantity(" ".join(each[0])) for each in (reference, predicted))
     if left is None or right is None or "unevaluated" in (left.writing, right.writing):
         return MatchResult(False, "other words")
     alike = left.noun == right.noun or (left.unit is not None and right.unit is not None)
     if alike and same_amount(left, right, answer).same:
         return MatchResult(True, "same amount")
     return MatchResult(False, "other words")
-
-
-def _amount(text: str) -> Quantity | None:
-    return read_quantity(text) or read_ratio(text)
 
 
 def _joined(tokens: Words) -> str:

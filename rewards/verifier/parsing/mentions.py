@@ -121,7 +121,7 @@ def _texts(clause: str, options: tuple[str, ...]) -> tuple[set[int], set[int]]:
     keys = {key for key, _ in texts}
     for key, index in sorted(texts, key=lambda each: -len(each[0])):
         verdict = key in YES | NO  # see ``text.read_truth``
-        amount = read_quantity(key)
+        amount = None if key.startswith(("a ", "an ")) else read_quantity(key)
         is_label = len(key.split()) > 2 and amount is not None and amount.noun  # "3 main veins"
         is_range = amount is not None and amount.writing == "unevaluated"  # "0-5"
         is_amount = amount is not None and not is_label and not is_range
@@ -140,7 +140,8 @@ def _spelled(key: str, keys: set[str]) -> str:
     """A pattern for an option in the singular or plural, with spaces or hyphens between words."""
     one = key if key.endswith("ss") else key.removesuffix("s")
     either = one[-4:].isalpha() and len(one) > 3 and len({one, f"{one}s"} & keys) == 1
-    spelled = "[ -]".join(map(re.escape, re.split("[ -]", one if either else key)))
+    apart = re.split("(?<=[a-z])[ -](?=[a-z])", one if either else key)
+    spelled = "[ -]".join(map(re.escape, apart))
     return f"{spelled}s?" if either else spelled
 
 

@@ -36,7 +36,7 @@ _ABBREVIATION = re.compile(
 )
 _REASON = re.compile(
     r"[,;.]?\s+(?!(?-i:Since|As|Because) [^.\n]{1,150}, )(?:because|since|so that|due to"
-    r"|given that|which (?:is|means|gives)|as (?:the|there|it|we))\b"
+    r"|given that|which (?:is|means|gives)|as (?:the|there|they|it|we))\b"
     r"|(?:,|\band)\s+(?:not|rather than|instead of)\b",
     re.IGNORECASE,
 )
