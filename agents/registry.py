@@ -7,6 +7,8 @@ import pkgutil
 from collections.abc import Collection, Mapping
 from typing import Any
 
+from mstar.rewards.own_modules import import_own
+
 Entry = str | type  # "module:Class", or the class itself
 
 
@@ -26,6 +28,8 @@ def resolve(kind: str, entries: Mapping[str, Entry], name: str) -> Any:
     if not isinstance(entry, str):
         return entry
     try:
+        if name not in entries:
+            import_own(entry.partition(":")[0])
         return pkgutil.resolve_name(entry)
     except (ImportError, AttributeError) as error:
         if name in entries:

@@ -7,11 +7,9 @@ source behind a name.
 from __future__ import annotations
 
 import difflib
-import importlib
 import json
 import os
 import re
-import sys
 import warnings
 from collections.abc import Mapping, Sequence
 from importlib.metadata import EntryPoint, entry_points
@@ -26,6 +24,7 @@ from mstar.envs.datasets.source import DatasetSource, OnError
 from mstar.envs.families.base import Family
 from mstar.envs.families.catalog import FAMILIES
 from mstar.envs.source import Mixture, ProblemSource
+from mstar.rewards.own_modules import import_own
 
 # As text, so that Gymnasium imports the environments and not this module, which they import.
 ENTRY_POINT = "mstar.envs.env:ProblemEnv"
@@ -185,10 +184,8 @@ def _open_registered(name: str, level: int) -> ProblemSource:
 
 
 def _import(module: str) -> None:
-    if os.getcwd() not in sys.path:
-        sys.path.append(os.getcwd())  # an installed command does not search the working directory
     try:
-        importlib.import_module(module)
+        import_own(module)
     except ModuleNotFoundError as error:
         raise ValueError(
             f"there is no module {error.name!r} to import families from; install it, or run in the "

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import importlib.util
 import inspect
 import sys
@@ -15,6 +14,7 @@ from types import ModuleType
 from typing import Any, cast
 
 from mstar.rewards.base import Attempt, RewardModel, Scores
+from mstar.rewards.own_modules import import_own
 from mstar.rewards.trl import from_trl
 
 
@@ -83,7 +83,7 @@ def own_reward(described: str) -> OwnReward:
 def _module(where: str) -> ModuleType:
     try:
         if not where.endswith(".py"):
-            return importlib.import_module(where)
+            return import_own(where)
         path = Path(where)
         if not path.is_file():
             raise ValueError(f"{where}: no such file")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -60,6 +61,21 @@ def test_a_module_is_named_as_python_names_it() -> None:
     model = reward_model("mstar.rewards:Correctness")
     assert model.name == "Correctness"
     assert model.score(ATTEMPTS[:2]).tolist() == [1.0, 0.0]
+
+
+def test_a_module_in_the_working_folder_is_found_and_the_folder_hides_nothing(
+    own: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "elsewhere"
+    folder.mkdir()
+    (folder / "own_rewards_here.py").write_text(own.read_text())
+    (folder / "numpy.py").write_text("1 / 0")
+    monkeypatch.chdir(folder)
+    monkeypatch.delitem(sys.modules, "own_rewards_here", raising=False)
+    before = [*sys.path]
+    assert reward_model("own_rewards_here:lines").name == "lines"
+    assert sys.path == before
+    del sys.modules["own_rewards_here"]
 
 
 @pytest.mark.parametrize(
