@@ -19,6 +19,7 @@ from mstar.experiments.estimate.memory import Memory, empty_policy, longest, mem
 from mstar.experiments.estimate.pilot import Pilot, run_pilot
 from mstar.experiments.estimate.predict import Prediction, Range, advice, predict
 from mstar.experiments.run.problems import evaluation_sets, open_task
+from mstar.experiments.run.train import prepare_torch
 from mstar.rewards import Correctness, RewardPanel
 
 GIB = 2**30
@@ -148,6 +149,7 @@ def estimate_run(
     Raises:
         ValueError, OSError: problems or model cannot be used.
     """
+    prepare_torch(recipe.run.threads)
     device = "cuda" if gpu else pick_device("auto").type
     agent_class(recipe.run.agent)  # imports what the run will
     libraries = resident_bytes() if device == "cpu" else 0

@@ -83,6 +83,7 @@ def _updates(recipe: Recipe, responses: int) -> str:
 
 def _memory(recipe: Recipe, task: Task) -> list[str]:
     """Two lines, or one where the model is not known."""
+    prepare_torch(recipe.run.threads)
     try:
         policy = empty_policy(recipe)
     except FileNotFoundError as error:
