@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -16,6 +16,7 @@ from mstar.agents.config import Recipe
 from mstar.agents.policy.policy import Precision, pick_device
 from mstar.experiments.bench.base import Bench
 from mstar.experiments.estimate.estimate import estimate_run, resident_bytes
+from mstar.experiments.markdown import table
 from mstar.experiments.rows import Row
 from mstar.experiments.run.train import train
 
@@ -111,6 +112,18 @@ def bench_memory(bench: MemoryBench) -> Iterator[Row]:
             "peak": round(peak / 2**30, 3),
             "error": round(estimated / peak - 1, 3),
         }
+
+
+def memory_table(rows: Sequence[Row]) -> str:
+    """Markdown of the rows of ``bench_memory``."""
+    lines = []
+    for row in rows:
+        trained = f"LoRA of {row['lora_rank']}" if row["lora_rank"] else "all weights"
+        lines.append(
+            f"| {row['model']} | {trained} | {row['batch']} | {row['estimated']:.2f} "
+            f"| {row['peak']:.2f} | {100 * row['error']:+.1f} % |"
+        )
+    return table("| model | trained | batch | estimated, GiB | taken, GiB | error |", lines)
 
 
 def _measure(recipe: Recipe, answer: Any) -> None:

@@ -10,7 +10,7 @@ from mstar.experiments.estimate.predict import Range
 # Share of the stated speed that whole runs reach. Sampling is bound by memory, and small models by
 # launches; TRL's trainers at 1 to 8 billion weights reach up to a third.
 REACHED = (0.03, 0.35)
-USABLE = 0.92  # of the memory; the rest is taken by libraries and lost between blocks
+USABLE = 0.9  # of the memory; the rest is taken by libraries and lost between blocks (docs/cost.md)
 
 
 @dataclass(frozen=True, slots=True)

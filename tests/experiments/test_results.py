@@ -8,6 +8,7 @@ from stored_results import RESULTS, ROOT, packed
 from mstar.agents.catalog import AGENTS
 from mstar.agents.judges.step_judge import STEP_JUDGE, StepJudge
 from mstar.experiments.bench.kills import kills_table
+from mstar.experiments.bench.memory import memory_table
 from mstar.experiments.bench.soak import RUNS, flatness_table
 from mstar.experiments.evaluation.compare import gain_table, policy_table
 from mstar.experiments.evaluation.evaluate import gain
@@ -74,6 +75,16 @@ def test_the_tables_of_the_step_judge_are_what_the_stored_rows_give() -> None:
     assert best_of_table(best) in card
     assert advantages(best) in card
     assert agreement_table(rows["label_agreement.jsonl"]) in card
+
+
+def test_the_tables_of_memory_are_what_the_stored_rows_give() -> None:
+    written = (RESULTS / "memory" / "README.md").read_text()
+    rows = packed("memory")
+    assert memory_table(rows["returned.jsonl"]) in written
+    assert memory_table(rows["default.jsonl"]) in written
+    for row in rows["returned.jsonl"]:
+        assert abs(row["error"]) < 0.1, row
+        assert row["error"] == pytest.approx(row["estimated"] / row["peak"] - 1, abs=2e-3)
 
 
 def test_the_tables_of_kills_and_soak_are_what_the_stored_rows_give() -> None:
