@@ -153,7 +153,7 @@ def answer_text(value: Any, list_is_one_answer: bool = False) -> str:
     if isinstance(value, float) and math.isinf(value):
         raise ValueError(f"the answer {value} is not a finite number")
     text = as_text(value).strip()
-    if "\n" in text or "<answer>" in text or "\\boxed" in text:
+    if "\n" in text or "<answer>" in text or "\\boxed" in text or "####" in text:
         committed = extract(text, strict=True)
         lines = [line.strip() for line in text.splitlines() if line.strip()]
         if committed is None and max(map(len, lines)) <= SHORT_LINE:

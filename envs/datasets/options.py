@@ -15,8 +15,8 @@ from mstar.envs.datasets.field_map import AnswerForm
 
 LETTERS = string.ascii_uppercase
 LONGEST_LIST = 20_000  # characters of a list written as text
-# (A)  A)  A.  A:  A、  also of full width
-MARK_PATTERNS = (r"[(（]{}[)）]", r"(?<![(（]){}[)）]", r"{}[.．]", r"{}[:：]", r"{}、")
+# (A)  (A):  A)  A.  A:  A、  also of full width
+MARK_PATTERNS = (r"[(（]{}[)）][:：]?", r"(?<![(（]){}[)）]", r"{}[.．]", r"{}[:：]", r"{}、")
 # Each kind of mark, first at the start of lines only; it may follow Chinese directly.
 MARKS = tuple(
     re.compile(before + mark.format("([A-Za-z])"))

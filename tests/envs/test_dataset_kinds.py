@@ -69,6 +69,7 @@ def kinds(rows: list[dict[str, Any]], fields: Any = None) -> dict[str, int]:
         ("A: (0, 1)\nB: (2, 3)\nFind the distance.", ()),
         ("Is it? (A) Yes (B) No First reason, then put the answer into a box.", ("Yes", "No")),
         ("Is it? (A) Yes (B) No. Answer with the letter.", ("Yes", "No")),
+        ("Which one? Choices: (A): the 1st (B): the 2nd", ("the 1st", "the 2nd")),
         ("Which? a. cat b. cow\n\nThen give the final answer (a, b).", ("cat", "cow")),
         ("Which?\nA. Point B.\nB. Point C.\nC. Point A.", ("Point B.", "Point C.", "Point A.")),
         ("Which hold? (A) p (B) Both (a) and (b) hold", ("p", "Both (a) and (b) hold")),

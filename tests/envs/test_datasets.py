@@ -448,7 +448,9 @@ def test_placeholders_and_hints_are_removed() -> None:
     assert only(both).question == "Is picture 1 like picture 2?"
 
 
-@pytest.mark.parametrize("said", ["The answer is 7.5", "Answer: 7.5", "$7.5$", "\\boxed{7.5}"])
+@pytest.mark.parametrize(
+    "said", ["The answer is 7.5", "Answer: 7.5", "$7.5$", "\\boxed{7.5}", "#### 7.5"]
+)
 def test_an_answer_is_extracted_from_its_sentence(said: str) -> None:
     answer = only(chart(1, answer=said)).answer
     assert answer is not None
