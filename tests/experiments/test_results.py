@@ -2,6 +2,7 @@
 
 import re
 
+import numpy as np
 import pytest
 from stored_results import RESULTS, ROOT, packed
 
@@ -15,6 +16,8 @@ from mstar.experiments.evaluation.evaluate import gain
 from mstar.experiments.judges.best_of import advantage, advantages, best_of_table
 from mstar.experiments.judges.errors import error_table, family_table
 from mstar.experiments.judges.label_agreement import agreement_table
+from mstar.experiments.markdown import percent
+from mstar.experiments.stats import estimate
 
 TESTED = [packed("demo")[f"demo-seed-{seed}/evaluation.jsonl"] for seed in range(3)]
 
@@ -131,3 +134,15 @@ def test_the_tables_of_the_page_on_gpus_are_what_its_rows_give() -> None:
         assert f"| {told} |" in page
     same = [row for row in rows["checks.jsonl"] if row["pair"] == "fixed/graph"]
     assert [row["largest_difference"] for row in same] == [0.0] * 3
+
+
+def test_the_table_of_learning_rates_is_what_its_rows_give() -> None:
+    rows = packed("language-model-rates")["rates.jsonl"]
+    page = (RESULTS / "language-model-rates" / "README.md").read_text()
+    for arm in dict.fromkeys(row["arm"] for row in rows):
+        cells = []
+        for rate in (1e-4, 3e-4, 9e-4):
+            *_, last = [row for row in rows if (row["arm"], row["rate"]) == (arm, rate)]
+            wrong = last["problems"] - last["right"]
+            cells.append(percent(estimate([np.repeat([1.0, 0.0], [last["right"], wrong])])))
+        assert f"| {arm} | {last['round']} | {' | '.join(cells)} |" in page
