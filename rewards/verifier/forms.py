@@ -97,7 +97,7 @@ _BOX = re.compile(r"\\(?:boxed|fbox|framebox)[ \t]*\{")
 _EMPHASIS = re.compile(  # bold, not a power
     r"(?<![\w)\]])\*\*|\*\*(?![\w(\[\\])|</?(?:b|i|u|em|strong|mark)>", re.IGNORECASE
 )
-_HOPE = re.compile(r"\s*I hope (?:it|this|that) is correct\.?$", re.IGNORECASE)
+_HOPE = re.compile(r"(?<!\s)\s*I hope (?:it|this|that) is correct\.?$", re.IGNORECASE)
 _COURTESY = re.compile(
     r"\s+(?:(?:i hope (?:this|it|that)|(?:please )?let me know|feel free|(?:please )?ask (?:me )?if"
     r"|thank you|you're welcome)\b[^.!?\n]{0,120}[.!]"

@@ -53,7 +53,7 @@ def test_every_memory_saving_option_trains_and_its_checkpoint_loads(
     policy = load_policy(recipe)
     before, seen = weights(policy), watch(policy)
     rates = {"learning_rate": 1e-2, "online_learning_rate": 1e-2, "warmup": 0}
-    settings = {"agent": agent, "rounds": 1, "samples": 4, **changes, **rates}
+    settings = {"agent": agent, "rounds": 1, "prompts": 2, "samples": 4, **changes, **rates}
     learner = agent_of(policy, tmp_path, RewardPanel([Even()]), **settings)
     _, done = learner.learn()
     learner.close()

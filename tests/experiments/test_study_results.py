@@ -16,6 +16,7 @@ from mstar.experiments.make_vlm.make import perception_table
 from mstar.experiments.markdown import percent
 from mstar.experiments.packed_rows import stored_rows
 from mstar.experiments.stats import estimate
+from mstar.experiments.studies import rows as study_rows
 from mstar.experiments.studies.hinted_reasons import bare_share, counted, reasons_table
 from mstar.experiments.studies.page import TABLES, markdown, missing
 from mstar.experiments.studies.plan import PLAN, saved_plan
@@ -30,7 +31,9 @@ def stored(folder: Path) -> StudyRows:
     (described,) = stored_rows(folder, PLAN)
     plan = saved_plan(folder, described["name"])
     assert plan is not None
-    return load(plan, folder)
+    with pytest.MonkeyPatch.context() as patch:  # other tests have read the same file
+        patch.setattr(study_rows, "unpack", lambda path: packed(path.parent.name))
+        return load(plan, folder)
 
 
 def table_lines(text: str) -> list[str]:
