@@ -170,13 +170,18 @@ def intervals(runs: Mapping[int, Values]) -> tuple[Estimate, Estimate | None, di
 
 
 def verdicts(found: Sequence[Difference], baseline: str) -> list[str]:
-    """A line for each group and metric: the arms that are better or worse than the baseline."""
+    """A line for each group and metric: the arms that are better or worse than the baseline.
+
+    Arms with fewer than three seeds are marked: theirs is a verdict over problems alone.
+    """
     lines = []
     for group, metric in dict.fromkeys((each.group, each.metric) for each in found):
         arms: dict[str, list[str]] = {"better": [], "worse": [], "no significant difference": []}
         for each in found:
             if (each.group, each.metric) == (group, metric):
-                arms[each.verdict].append(each.arm)
+                seeds = len(each.seeds)
+                few = f" ({seeds} seed{'s' if seeds > 1 else ''})" if seeds < ENOUGH else ""
+                arms[each.verdict].append(each.arm + few)
         said = "; ".join(
             f"{name}: {', '.join(several)}" for name, several in arms.items() if several
         )

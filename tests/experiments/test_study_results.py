@@ -13,8 +13,10 @@ from mstar.agents.star import Star
 from mstar.experiments.evaluation.compare import gain_table
 from mstar.experiments.evaluation.evaluate import values
 from mstar.experiments.make_vlm.make import perception_table
+from mstar.experiments.make_vlm.train import STAGES
 from mstar.experiments.markdown import percent
 from mstar.experiments.packed_rows import stored_rows
+from mstar.experiments.rows import Row
 from mstar.experiments.stats import estimate
 from mstar.experiments.studies import rows as study_rows
 from mstar.experiments.studies.hinted_reasons import bare_share, counted, reasons_table
@@ -22,7 +24,7 @@ from mstar.experiments.studies.page import TABLES, markdown, missing
 from mstar.experiments.studies.plan import PLAN, saved_plan
 from mstar.experiments.studies.rows import StudyRows, load
 from mstar.experiments.studies.selection_headroom import headroom, sentence
-from mstar.experiments.studies.tables import accuracies, costs, differences
+from mstar.experiments.studies.tables import accuracies, costs, difference, differences
 
 STORED = sorted(path.parent for path in RESULTS.glob(f"*/{TABLES}"))
 
@@ -167,6 +169,44 @@ def test_the_page_of_the_model_with_eyes_is_what_its_rows_give() -> None:
     )
 
 
+def gentler_lines(files: dict[str, list[Row]]) -> list[str]:
+    """What the usual second stage of `make-vlm`, a gentle one and one without a LoRA come to."""
+    cells: dict[str, list[str]] = {}
+    for where in ("", "gentle/", "none/"):
+        losses, read = files[f"{where}losses.jsonl"], files[f"{where}perception.jsonl"]
+        stages = [sum(row["stage"] == stage for row in losses) for stage in STAGES]
+        cells.setdefault("updates, see and speak", []).append(f"{stages[0]:,} and {stages[1]}")
+        for key, name in (
+            *(("kind", kind) for kind in ("value", "position")),
+            *(("family", family) for family in ("BarChart", "Counting", "Venn")),
+        ):
+            right = [row["right"] for row in read if row[key] == name]
+            shown = f"{percent(estimate([np.array(right, float)]))}, n = {len(right)}"
+            cells.setdefault(f"{name}, parts right, %", []).append(shown)
+        said = files[f"{where}language.jsonl"]
+        same = sum(row["before"] == row["after"] for row in said)
+        cells.setdefault("plain answers the same", []).append(f"{same} of {len(said)}")
+        known = [row["nats_after"] - row["nats_before"] for row in said if "nats_after" in row]
+        cost = estimate([np.array(known)]) if known else None
+        told = f"{cost.mean:+.3f} [{cost.low:+.3f}, {cost.high:+.3f}]" if cost else ""
+        cells.setdefault("an old token costs more by, nats", []).append(told)
+        for shown, family in (("image", "Counting"), ("caption", "Venn"), ("caption", "BarChart")):
+            rows = files[f"{where}base/{shown}-1/{family}.jsonl"]
+            right_now = percent(estimate([values(rows, "pass@1")]))
+            cells.setdefault(f"{family} by {shown}, pass@1, %", []).append(
+                f"{right_now}, n = {len(rows)}"
+            )
+    return [f"| {name} | {' | '.join(several)} |" for name, several in cells.items()]
+
+
+def test_the_models_of_gentler_second_stages_are_what_their_rows_give() -> None:
+    files = packed("eyes")
+    page = (RESULTS / "eyes" / "README.md").read_text()
+    assert "\n".join(gentler_lines(files)) in page
+    tested = [files[f"gentle/image/continuous/seed-{seed}/evaluation.jsonl"] for seed in range(3)]
+    assert gain_table(tested) in page
+
+
 def test_the_findings_say_what_hints_cost() -> None:
     tables = (RESULTS / "hints" / TABLES).read_text()
     costs = next(part for part in tables.split("\n\n") if part.startswith("| mean of a run"))
@@ -237,6 +277,45 @@ def test_the_differences_in_the_sentences_of_the_findings_stand_in_the_tables(
     (apart,) = (part for part in tables.split("\n\n") if part.startswith("| trained, minus"))
     (line,) = (row for row in table_lines(apart) if row.startswith(f"| {arm} | {metric} |"))
     assert line.split("|")[3].strip() in " ".join((RESULTS / "README.md").read_text().split())
+
+
+@pytest.mark.parametrize(
+    ("study", "arm", "other", "metric", "group"),
+    [
+        ("exploration", "free", "cool", "pass@1", "trained"),
+        ("exploration", "free", "by-prompt", "pass@1", "trained"),
+        ("exploration", "tampo", "cool", "pass@1", "trained"),
+        *(
+            ("unlabelled", f"{vote}-{guards}", "few-labels", "greedy", "trained")
+            for vote in ("agreement", "judged")
+            for guards in ("watch", "act")
+        ),
+        ("plateau", "grounded", "default", "greedy", "trained"),
+        ("plateau", "grounded", "default", "pass@1", "not trained"),
+        ("plateau", "reading", "default", "greedy", "trained"),
+    ],
+)
+def test_differences_of_arms_with_few_seeds_are_told_as_the_rows_have_them(
+    study: str, arm: str, other: str, metric: str, group: str
+) -> None:
+    rows = stored(RESULTS / study)
+    pairs = {s: (run, rows.of(other)[s]) for s, run in rows.of(arm).items()}
+    apart = difference(arm, group, metric, pairs).over_problems
+    told = f"{100 * apart.mean:+.1f} [{100 * apart.low:+.1f}, {100 * apart.high:+.1f}]"
+    assert told in flat(RESULTS / "README.md")
+
+
+def test_what_is_said_of_the_first_pseudo_labels_is_in_the_rows() -> None:
+    files = packed("unlabelled")
+    shares = [
+        round(100 * files[f"{vote}-watch/seed-0/rounds.jsonl"][1]["pseudo"]["label_accuracy"])
+        for vote in ("agreement", "judged", "vote", "guarded")
+    ]
+    soft, plain, guarded = f"{shares[0]} and {shares[1]} %", f"{shares[2]} %", f"{shares[3]} %"
+    assert (
+        f"{soft} of what they labelled was right, {plain} under the plain vote and {guarded} under "
+        "the guarded one"
+    ) in flat(RESULTS / "README.md")
 
 
 def test_the_findings_say_where_a_cool_run_and_grpo_end() -> None:
