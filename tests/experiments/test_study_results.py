@@ -205,6 +205,12 @@ def test_the_models_of_gentler_second_stages_are_what_their_rows_give() -> None:
     assert "\n".join(gentler_lines(files)) in page
     tested = [files[f"gentle/image/continuous/seed-{seed}/evaluation.jsonl"] for seed in range(3)]
     assert gain_table(tested) in page
+    losses = [
+        [row["loss"] for row in files[f"{where}losses.jsonl"] if row["stage"] == STAGES[1]][85:100]
+        for where in ("gentle/", "none/", "")
+    ]
+    gentle, none, usual = (f"{np.mean(each):.2f}" for each in losses)
+    assert f"the loss was {gentle} and {none} against {usual}" in " ".join(page.split())
 
 
 def test_the_findings_say_what_hints_cost() -> None:
