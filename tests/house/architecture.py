@@ -6,6 +6,7 @@ The layout is stated here; the arrows between rooms come from the imports in the
 from __future__ import annotations
 
 import ast
+import textwrap
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
@@ -54,8 +55,9 @@ SHARED = {
     "rewards": "types, panel, rules, voting, registry",
 }
 COLORS = {"experiments": "#7c5cbf", "agents": "#2f6fb5", "envs": "#2e8b6f", "rewards": "#b5732f"}
-WIDTH, MARGIN, GAP = 960, 20, 14
-FLOOR, ROOM, ARC = 158, 50, 50  # heights of a floor, a room, and the space for its arrows
+WIDTH, MARGIN, GAP = 1300, 20, 14
+LETTER = 6  # width of a letter of a purpose, on average
+FLOOR, ROOM, ARC = 172, 64, 50  # heights of a floor, a room, and the space for its arrows
 
 
 def imports() -> set[tuple[str, str]]:
@@ -118,15 +120,19 @@ def floor_of(floor: str, top: float) -> list[str]:
 def room_of(
     room: str, purpose: str, left: float, top: float, width: float, color: str
 ) -> list[str]:
-    """The box of a room, its name and its purpose."""
+    """The box of a room, its name, and its purpose in as many lines as it takes."""
     middle = left + width / 2
+    lines = textwrap.wrap(purpose, int(width / LETTER))
     return [
         f'<rect x="{left:.0f}" y="{top}" width="{width:.0f}" height="{ROOM}" rx="6" fill="#fff" '
         f'stroke="{color}"/>',
-        f'<text x="{middle:.0f}" y="{top + 21}" font-size="14" font-weight="bold" '
+        f'<text x="{middle:.0f}" y="{top + 21}" font-size="13" font-weight="bold" '
         f'text-anchor="middle">{room}</text>',
-        f'<text x="{middle:.0f}" y="{top + 39}" font-size="11" text-anchor="middle" '
-        f'fill="#333">{purpose}</text>',
+        *(
+            f'<text x="{middle:.0f}" y="{top + 38 + 14 * number}" font-size="11" '
+            f'text-anchor="middle" fill="#333">{line}</text>'
+            for number, line in enumerate(lines)
+        ),
     ]
 
 
