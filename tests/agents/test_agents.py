@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
@@ -21,7 +22,7 @@ from mstar.agents.sampling.base import Response
 from mstar.agents.sampling.local import LocalSampler
 from mstar.agents.sft import Sft
 from mstar.agents.sft_trainer import LiveTrainer
-from mstar.agents.types import FinetuneResult, SFTExample
+from mstar.agents.types import FinetuneResult, Round, SFTExample
 from mstar.envs.problem import Problem, Prompt
 from mstar.envs.task import Task
 from mstar.experiments.cli.main import main
@@ -48,21 +49,38 @@ def loaded(tmp_path_factory: pytest.TempPathFactory) -> Policy:
     return policy
 
 
-@pytest.mark.parametrize("agent", AGENTS)
-def test_every_agent_learns_for_two_rounds_and_says_what_it_did(
-    policy: Policy, loaded: Policy, tmp_path: Path, agent: str
-) -> None:
+class Learned(NamedTuple):
+    """An agent that has learned for two rounds, by name, with its policy and what it said."""
+
+    agent: str
+    policy: Policy
+    rounds: list[Round]
+
+
+@pytest.fixture(scope="module", params=AGENTS)
+def learned(
+    loaded: Policy, tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
+) -> Learned:
+    agent: str = request.param
     whole: dict[str, Any] = {"controller": "reward-pass@2", "rank": "process"}
+    policy = Policy(copy.deepcopy(loaded.model), loaded.processor)
     learner = agent_of(
         policy,
-        tmp_path,
+        tmp_path_factory.mktemp(agent),
         RewardPanel([Even(), Longest()] if agent == "mstar" else [Even()]),
         agent=agent,
         rounds=2,
         **(whole if agent == "mstar" else {}),
     )
-    base, *rounds = learner.learn()
+    rounds = list(learner.learn())
     learner.close()
+    return Learned(agent, policy, rounds)
+
+
+def test_every_agent_learns_for_two_rounds_and_says_what_it_did(
+    learned: Learned, loaded: Policy
+) -> None:
+    agent, policy, (base, *rounds) = learned
     assert base.finetuned is None
     assert [done.number for done in rounds] == [1, 2]
     assert not same_weights(weights(policy), weights(loaded))
@@ -77,6 +95,22 @@ def test_every_agent_learns_for_two_rounds_and_says_what_it_did(
         assert done.cost.flops - before.flops > 6 * policy.size * done.finetuned.examples
         assert len(done.rollouts) >= (0 if agent == "sft" else 8)
         before = done.cost
+
+
+# These three sample for other purposes too, or not at all.
+@pytest.mark.parametrize(
+    "learned", [name for name in AGENTS if name not in ("mstar", "sft", "star")], indirect=True
+)
+def test_practice_is_what_was_sampled_to_learn_from(learned: Learned) -> None:
+    training = 0
+    for done in learned.rounds:
+        training += sum(len(r.response.tokens) for r in done.rollouts)
+        cost = done.cost
+        assert cost.training_tokens == training
+        measured = done.metrics.problems * (1 + done.metrics.samples)
+        assert cost.measured_responses == (done.number + 1) * measured
+        assert 0 < cost.measured_flops < cost.flops + 1e-6
+        assert 0 < cost.measured_seconds <= cost.seconds
 
 
 def test_the_table_holds_every_name_once() -> None:

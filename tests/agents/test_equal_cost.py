@@ -7,7 +7,6 @@ from pathlib import Path
 import pytest
 from tiny_runs import TINY, Even, agent_of
 
-from mstar.agents.catalog import AGENTS
 from mstar.agents.config import Recipe
 from mstar.agents.policy.policy import Policy
 from mstar.agents.types import Cost
@@ -15,23 +14,6 @@ from mstar.envs.families.catalog import FAMILIES
 from mstar.envs.source import Subset
 from mstar.experiments.run.problems import evaluation_sets, open_task
 from mstar.rewards.panel import RewardPanel
-
-
-@pytest.mark.parametrize("agent", [name for name in AGENTS if name not in ("mstar", "sft", "star")])
-def test_practice_is_what_was_sampled_to_learn_from(
-    policy: Policy, tmp_path: Path, agent: str
-) -> None:
-    learner = agent_of(policy, tmp_path, RewardPanel([Even()]), agent=agent, rounds=2)
-    training = 0
-    for done in learner.learn():
-        training += sum(len(r.response.tokens) for r in done.rollouts)
-        cost = done.cost
-        assert cost.training_tokens == training
-        measured = done.metrics.problems * (1 + done.metrics.samples)
-        assert cost.measured_responses == (done.number + 1) * measured
-        assert 0 < cost.measured_flops < cost.flops + 1e-6
-        assert 0 < cost.measured_seconds <= cost.seconds
-    learner.close()
 
 
 def test_the_temperatures_that_a_controller_asks_for_are_practice(
