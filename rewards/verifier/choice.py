@@ -274,7 +274,8 @@ def _contradicts(rest: str, index: int, options: tuple[str, ...]) -> bool:
         states = _STATES.split(sentences(rest)[0])
         said = _as_text(states[-1].strip(" ."), options) if len(states) > 1 else None
         return said not in (None, index)
-    if mentions(without_reason(rest), options)[0] - {index} or read_quantity(rest) is not None:
+    amount = read_quantity(rest) if not rest.startswith(("a ", "an ")) else None
+    if mentions(without_reason(rest), options)[0] - {index} or amount is not None:
         return True
     own, given = _stems(options[index]), _stems(rest)
     return len("".join(own)) > 1 and bool(given) and not own & given

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Iterator
 
 from mstar.rewards.verifier.forms import Commitment, stripped
-from mstar.rewards.verifier.parsing.discourse import is_unfinished
+from mstar.rewards.verifier.parsing.discourse import is_unfinished, takes_back
 from mstar.rewards.verifier.parsing.prose import sentences
 
 Reads = Callable[[str], bool]
@@ -31,6 +31,13 @@ _STATEMENT = re.compile(
     re.IGNORECASE,
 )
 _PREDICATE = re.compile(rf"\b{_IS}:? (?!.*\b{_IS}\b)")
+_AMOUNT = re.compile(r"[\dπ√]")
+_LETTER_BEFORE = re.compile(r"(?:\bis|:|=)\s\W{0,3}([A-H])\W{0,4}$", re.IGNORECASE)
+_COPULA = re.compile(rf"\b{_IS}\b")
+_DENIES = re.compile(r"(?:not|wrong|incorrect|false|right|correct|true)\b", re.IGNORECASE)
+_IS_RIGHT = re.compile(r"(?:the )?(?:correct|right|best|only)\b", re.IGNORECASE)
+_THERE = re.compile(rf"there {_IS} \d[^=]*", re.IGNORECASE)
+_CALCULATES = re.compile(r"\s[-+*/×÷x]\s?[\d$(]|\*|^\W*[a-zA-Z]\w{0,5}\W*$")
 _CHINESE_PREDICATE = re.compile(
     r"(?:值|长度?|面积|度数|结果|大小|周长|体积|数量|总数)(?:是|为|等于)[ \t]*"
 )
@@ -71,22 +78,28 @@ def conclusion(text: str, reads: Reads, same: Same, *, is_text: bool) -> Commitm
     >>> conclusion("4 + 3 make 7. So the number of pens is 7", str.isdigit, eq, is_text=False).text
     '7'
     """
-    stated = _option(text, reads) or _verdict(text, reads)
+    stated = _option(text, reads, same) or _verdict(text, reads)
     if not stated and len(sentences(text)) < 2 and reads("(A)") and reads("(B)"):
         return None  # one sentence that names several options
     stated = stated or _last_sentence(text, reads, is_text)
     return stated if stated or is_text else _first_sentence(text, reads, same)
 
 
-def _option(text: str, reads: Reads) -> Commitment | None:
+def _option(text: str, reads: Reads, same: Same) -> Commitment | None:
     lines = [*_OPTION_LINE.finditer(text)]
     if len({(line[1] or line[2]).upper() for line in lines}) != 1:
         return None
     for line in lines[-1], lines[0]:
         at_an_end = not text[: line.start()].strip() or not text[line.end() :].strip()
         said = stripped(line[0])
-        if at_an_end and reads(said):
-            return Commitment(said, "conclusion", line.start(), line.end())
+        if at_an_end and reads(said) and not takes_back(said):
+            before = text[: line.start()].rstrip()
+            other = _last_sentence(before, reads, is_text=False)
+            letter = _LETTER_BEFORE.search(before)
+            contradicts = (other is not None and not same(other.text, said)) or (
+                letter is not None and not same(letter[1], said)
+            )
+            return None if contradicts else Commitment(said, "conclusion", line.start(), line.end())
     return None
 
 
@@ -101,6 +114,8 @@ def _last_sentence(text: str, reads: Reads, is_text: bool) -> Commitment | None:
     before, last = ["", "", *sentences(text)][-2:]
     if len(last) > LONGEST or last.endswith("?") or is_unfinished(last.rstrip(" .*")):
         return None
+    if takes_back(stripped(last)):
+        return None
     announced = [stripped(last)] if before.endswith(":") and not is_text else []
     for said in (*announced, *_statements(stripped(last), is_text)):
         if reads(said):
@@ -113,14 +128,21 @@ def _first_sentence(text: str, reads: Reads, same: Same) -> Commitment | None:
     greeting = _GREETING.match(text)
     first, *rest = sentences(text[greeting.end() :] if greeting else text) or [""]
     said = _said(stripped(first))
-    others = [other for each in rest[:REASONS] if (other := _said(stripped(each)))]
+    others = [_said(stripped(each)) or stripped(each) for each in rest[:REASONS]]
     explains = len(text) <= SHORT and not any(map(_WORKS.search, rest))
     start = text.find(first)
+    if takes_back(stripped(first)):
+        return None
     if said and reads(said) and not any(map(reads, others)) and (_BOLD.search(first) or explains):
         return Commitment(said, "conclusion", start, start + len(first))
-    if "=" in first or not (reads("(A)") and reads("(B)") and reads(first)):
+    named = _STATEMENT.fullmatch(stripped(first)[:LONGEST])
+    if "=" in first or (named and not reads(stripped(named[1]).rstrip("."))):
         return None
-    if any(reads(each) and not same(each, first) for each in rest[:REASONS]):
+    first = stripped(first)
+    if not (reads("(A)") and reads("(B)") and reads(first)):
+        return None
+    later = map(stripped, rest[:REASONS])
+    if any(reads(each) and not same(each, first) for each in later):
         return None
     return Commitment(first, "conclusion", start, start + len(first))
 
@@ -139,13 +161,21 @@ def _statements(sentence: str, is_text: bool) -> Iterator[str]:
     rest = sentence[opening.end() :] if opening else sentence
     if _TWO_STATEMENTS.search(rest):
         return
-    if (said := _said(rest)) and (opening or not is_text):
+    said = _said(rest)
+    if said and (opening or not is_text):
         yield said
     if is_text or not (opening or _TOTAL.search(sentence)):
         return
-    for predicate in (_PREDICATE, _CHINESE_PREDICATE):
-        if parts := predicate.split(rest)[1:]:
-            yield stripped(parts[-1])
-    yield rest
-    if "=" in rest:
-        yield stripped(rest.rpartition("=")[2])
+    ends = [
+        stripped(parts[-1])
+        for predicate in (_PREDICATE, _CHINESE_PREDICATE)
+        if (parts := predicate.split(rest)[1:])
+    ]
+    several = len(_COPULA.findall(rest)) > 1
+    if (said is None or several) and not (several and _DENIES.match(ends[0])):
+        yield from ends
+    if said is None and (not ends or _IS_RIGHT.match(ends[0]) or _THERE.fullmatch(rest)):
+        yield rest
+    left, equals, right = rest.rpartition("=")
+    if equals and _AMOUNT.search(right) and _CALCULATES.search(_PREDICATE.split(left)[-1]):
+        yield stripped(right)

@@ -420,6 +420,13 @@ KINDS: dict[str, tuple[list[tuple[Answer, str]], list[tuple[Answer, str]]]] = {
             (SEVEN, f"{WORKING}\nThe lowest is 2, and the number of pens is 7."),
             (SEVEN, f"def count():\n    return 7\n{WORKING}\nSo the number is 7."),
             (TEAL, f"{WORKING}\n\nThe darkest one is A."),  # the name of a bar, perhaps
+            (SEVEN, f"{WORKING} So the number of pens is 8 = 7."),
+            (TEAL, f"{WORKING} The result is: B\nA"),
+            (TEAL, f"{WORKING}\n\nSo it is B (A)."),
+            (TEAL, f"{WORKING}\n\nSo it is A, no wait, B."),
+            (LETTERS, f"The value is **A, B**. {WORKING}"),
+            (ANGLES, f"The angle is **70°; 90°**. {WORKING}"),
+            (one("yes_no", "no"), f"{WORKING} So it is No is wrong."),
             (TEAL, f"{WORKING}\n\nTherefore, option A is incorrect."),
             (SEVEN, f"{WORKING}\n\nThe highest of them is bar 7."),
         ],
