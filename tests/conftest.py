@@ -42,6 +42,9 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         for tests in order:
             chance.shuffle(tests)
         items[:] = [item for tests in order for item in tests]
+    else:
+        # The last files of tests/envs are short, so that no worker waits long for another's last.
+        items.sort(key=lambda item: item.path.parent.name == "envs")
 
 
 def pytest_collection_finish() -> None:
