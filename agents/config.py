@@ -136,6 +136,17 @@ class DataConfig:
         """The system turn; "" for none, ``data`` for that of the data."""
         return "" if self.system == "none" else self.system
 
+    @property
+    def asking(self) -> dict[str, Any]:
+        """How problems are asked, by the arguments of ``Task``."""
+        return {
+            "size": self.image_size,
+            "form": self.form,
+            "show": self.show,
+            "instruction": self.instruction_text,
+            "system": self.system_text,
+        }
+
 
 @dataclass(frozen=True)
 class ModelConfig:

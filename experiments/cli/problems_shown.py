@@ -160,15 +160,7 @@ def _first_asked(name: str, fields: tuple[str, ...], recipe: Recipe) -> str:
 
 def _task(source: ProblemSource, split: Split, recipe: Recipe) -> Task:
     """The problems of a split, asked as the recipe says."""
-    return Task(
-        source=source,
-        split=split,
-        size=recipe.data.image_size,
-        form=recipe.data.form,
-        show=recipe.data.show,
-        instruction=recipe.data.instruction_text,
-        system=recipe.data.system_text,
-    )
+    return Task(source=source, split=split, **recipe.data.asking)
 
 
 def _token_counter(name: str, recipe: Recipe) -> Callable[[tuple[int, int]], int] | None:

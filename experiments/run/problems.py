@@ -72,12 +72,8 @@ def open_task(
         source=source,
         panel=panel or panel_of(recipe),
         split=split,
-        size=recipe.data.image_size,
         seed=recipe.run.seed,
-        form=recipe.data.form,
-        show=recipe.data.show,
-        instruction=recipe.data.instruction_text,
-        system=recipe.data.system_text,
+        **recipe.data.asking,
         unlabelled=recipe.mixing.unlabelled if split == "train" else 0.0,
         left_out=partial(called_bad, verdict_file(Path(audit))) if audit else frozenset,
     )
