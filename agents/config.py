@@ -20,6 +20,7 @@ from mstar.agents.catalog import AGENTS, ONLINE_AGENTS
 from mstar.agents.explore.catalog import CONTROLLERS, MIXINGS
 from mstar.agents.registry import check_name, did_you_mean, unknown
 from mstar.agents.sampling.catalog import ENGINES
+from mstar.envs.families.catalog import with_version
 from mstar.envs.shown import Shown
 from mstar.envs.task import Form
 from mstar.envs.variants.instructions import FORM_INSTRUCTIONS
@@ -54,8 +55,11 @@ KL_COEFFICIENTS: dict[str, float] = {
     "online-dpo": 0.1,
 }
 
-MIXTURE = "mstar/Mixture-v1"  # with the families that a recipe names
-FORMER_MIXTURE = "mstar/Mixture-v0"  # its id in recipes until version 0.2
+MIXTURE = "mstar/Mixture-v2"  # with the families that a recipe names
+FORMER_MIXTURES = ("mstar/Mixture-v0", "mstar/Mixture-v1")  # its ids in older recipes
+# What a mixture has, and what a run on it is tested on besides, where a recipe names nothing.
+TRAINED, EXTRA = ("Counting", "Dice", "Ruler", "Shapes"), ("BarChart", "Clock")
+READ = {name: f"{name}-v0" for name in (*TRAINED, *EXTRA)}  # as the embedded model has read them
 LENGTH_TERMS = ("brevity",)  # reward models that score how short a response is
 
 
@@ -73,8 +77,10 @@ class DataConfig:
     fields: tuple[str, ...] = ()
     """How a data set is read, ``KEY=COLUMN`` each, such as ``answer=gold``, ``type=number``,
     ``unit==cm`` or ``on_error=skip``; see ``envs/datasets/field_map.py``."""
-    families: tuple[str, ...] = ("Counting", "Dice", "Ruler", "Shapes")
-    """Families of the mixture, used when ``env`` is ``mstar/Mixture-v1``."""
+    families: tuple[str, ...] | None = None
+    """Families of ``mstar/Mixture-v2``, in their newest versions unless named like ``Dice-v0``;
+    None: Counting, Dice, Ruler and Shapes, for the embedded model as it was pretrained on them
+    (``-v0``)."""
     level: int = 1
     """Difficulty of generated problems, 1 to 3."""
     form: Form = "open"
@@ -110,7 +116,7 @@ class DataConfig:
 
     def __post_init__(self) -> None:
         _at_least(0, self, "training_problems")
-        if self.env == FORMER_MIXTURE:
+        if self.env in FORMER_MIXTURES:
             object.__setattr__(self, "env", MIXTURE)
         if self.solve_rate and not (
             len(self.solve_rate) == 2 and 0 <= self.solve_rate[0] <= self.solve_rate[1] <= 1
@@ -218,7 +224,7 @@ class SamplingConfig:
     as responses to the clean one (NoisyRollout), in [0, 1)."""
     distortion: float = 0.25
     """Strength of that distortion at the start, in (0, 1]: the share of noise in the image's
-    variance. It fades out over the run, by its rounds or its token budget, whichever ends first."""
+    variance. It fades out over the rounds of the run."""
     max_new_tokens: int | None = None
     """Longest response, in tokens; None: 64 for the embedded model, 1,024 for any other. What it
     cuts off is not right and not learned from; see ``unfinished``."""
@@ -527,8 +533,9 @@ class EvaluationConfig:
     """Samples per test problem."""
     test_temperature: float = 1.0
     """At which they are sampled, whatever the run trains at."""
-    extra_families: tuple[str, ...] = ("BarChart", "Clock")
-    """Further families to test on, never trained on in the run."""
+    extra_families: tuple[str, ...] | None = None
+    """Further families to test on, never trained on in the run; None: BarChart and Clock, in the
+    versions of ``families``."""
     test_harder: bool = False
     """Test the families of a mixture one level up as well."""
     test_envs: Annotated[tuple[str, ...], arg(name="test-env")] = ()
@@ -659,6 +666,20 @@ class Recipe:
         return (10 if self.run.agent == "dapo" else 0) if given is None else given
 
     @property
+    def families(self) -> tuple[str, ...]:
+        """Families of the mixture: the setting, or what suits the model."""
+        return self._suited(TRAINED) if self.data.families is None else self.data.families
+
+    @property
+    def extra_families(self) -> tuple[str, ...]:
+        """Further families to test on: the setting, or what suits the model."""
+        given = self.evaluation.extra_families
+        return self._suited(EXTRA) if given is None else given
+
+    def _suited(self, names: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(READ[name] for name in names) if self.model.name == "embedded" else names
+
+    @property
     def max_new_tokens(self) -> int:
         """Longest response, in tokens: the setting, or what suits the model."""
         given = self.sampling.max_new_tokens
@@ -667,8 +688,14 @@ class Recipe:
         return 64 if self.model.name == "embedded" else 1024
 
     def resolved(self) -> Recipe:
-        """The same recipe with the defaults that depend on the model written out."""
-        return self.replace(max_new_tokens=self.max_new_tokens)
+        """The same recipe with what depends on the model, and versions of families, written out."""
+        return self.replace(
+            max_new_tokens=self.max_new_tokens,
+            env=with_version(self.data.env),
+            families=tuple(map(with_version, self.families)),
+            extra_families=tuple(map(with_version, self.extra_families)),
+            test_env=tuple(map(with_version, self.evaluation.test_envs)),
+        )
 
     @property
     def reward_weights(self) -> dict[str, float]:

@@ -40,7 +40,7 @@ class Problem:
     """A question about one or more images, with its answer.
 
     Attributes:
-        id: identifies the problem and its origin, such as ``BarChart-v0/train/L1/7/42``.
+        id: identifies the problem and its origin, such as ``BarChart-v1/train/L1/7/42``.
         images: rendered on demand; () for a problem in words only, of a data set.
         question: the question alone; the prompt adds the instruction.
         answer: the reference answer, or None if the problem is unlabelled.

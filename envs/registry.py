@@ -22,7 +22,7 @@ import gymnasium
 from mstar.envs.datasets.readers import READERS
 from mstar.envs.datasets.source import DatasetSource, OnError
 from mstar.envs.families.base import Family
-from mstar.envs.families.catalog import FAMILIES
+from mstar.envs.families.catalog import FAMILIES, FIRST, FORMER, family_called
 from mstar.envs.source import Mixture, ProblemSource
 from mstar.rewards.own_modules import import_own
 
@@ -32,7 +32,7 @@ VECTOR_ENTRY_POINT = "mstar.envs.vector_env:ProblemVectorEnv"
 ENTRY_POINT_GROUP = "mstar.envs"  # under which other packages list their families
 
 FAMILY_CLASS_NAME = re.compile(r"[A-Z]\w*")
-FAMILY_NAME = re.compile(r"(?:mstar/)?(\w+?)(?:-v(\d+))?")  # BarChart, mstar/BarChart-v0
+FAMILY_NAME = re.compile(r"(?:mstar/)?(\w+?)(?:-v(\d+))?")  # BarChart, mstar/BarChart-v1
 MODULE_PREFIX = re.compile(r"([A-Za-z_]\w*(?:\.\w+)*):(?!/)(.+)")  # module:NAME, as in Gymnasium
 
 
@@ -40,10 +40,10 @@ def open_source(name: str | Mapping[str, Any], level: int = 1) -> ProblemSource:
     """Open the source of problems behind a name.
 
     Args:
-        name: a family (``BarChart`` or ``mstar/BarChart-v0``), a registered id, the path of a
-            file or folder of problems, ``hub:NAME[:CONFIG][@REVISION]``, or a mapping with the
-            arguments of ``DatasetSource.load``. ``module:NAME`` first imports the module, which is
-            expected to register NAME.
+        name: a family (``BarChart``, its newest version, or ``mstar/BarChart-v1``), a registered
+            id, the path of a file or folder of problems, ``hub:NAME[:CONFIG][@REVISION]``, or a
+            mapping with the arguments of ``DatasetSource.load``. ``module:NAME`` first imports the
+            module, which is expected to register NAME.
         level: difficulty of a family, 1 to 3.
 
     Raises:
@@ -53,10 +53,7 @@ def open_source(name: str | Mapping[str, Any], level: int = 1) -> ProblemSource:
         return DatasetSource.load(**name)
     match = FAMILY_NAME.fullmatch(name)
     if match is not None and match[1] in FAMILIES:
-        family = FAMILIES[match[1]]
-        if match[2] is not None and int(match[2]) != family.version:
-            raise ValueError(f"there is no {name}: {family.name} is at version {family.version}")
-        return family(level)
+        return family_called(match[1], None if match[2] is None else int(match[2]))(level)
     if name in gymnasium.registry:
         return _open_registered(name, level)
     if name.startswith("hub:") or Path(name).exists():
@@ -156,7 +153,7 @@ def register_dataset(
 
 
 def register_all() -> None:
-    """Register the built-in families, their mixture, and the families of installed packages.
+    """Register the built-in families, their mixtures, and the families of installed packages.
 
     A package lists its families under the entry-point group ``mstar.envs``: either the class, or a
     module that calls ``register_family``. An entry point that fails to load causes a warning and is
@@ -164,7 +161,10 @@ def register_all() -> None:
     """
     for family in list(FAMILIES.values()):
         register_family(family)
-    _register("Mixture", 1, {"families": list(FAMILIES)})
+    for version, former in FORMER.items():
+        _register(former.name, former.version, {"source": version})
+    _register("Mixture", 1, {"families": [FIRST.get(name, name) for name in FAMILIES]})
+    _register("Mixture", 2, {"families": list(FAMILIES)})
     for point in entry_points(group=ENTRY_POINT_GROUP):
         _load_entry_point(point)
 

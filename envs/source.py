@@ -14,7 +14,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from mstar.envs.families.catalog import FAMILIES
+from mstar.envs.families.catalog import FAMILIES, family_called
 from mstar.envs.problem import Problem, Split
 
 FAMILY_PROBLEM_ID = re.compile(r"(\w+)-v(\d+)/(train|validation|test)/L(\d)/(\d+)/(\d+)")
@@ -162,7 +162,7 @@ def find_problem(source: ProblemSource, split: Split, problem_id: str) -> Proble
     set's problem is searched for in the given split.
 
     Raises:
-        ValueError: there is no such problem, or its family is now at another version.
+        ValueError: there is no such problem, or no such version of its family.
     """
     if isinstance(source, MappedSource):
         return source.change(find_problem(source.source, split, problem_id))
@@ -170,11 +170,7 @@ def find_problem(source: ProblemSource, split: Split, problem_id: str) -> Proble
         return find_problem(source.source, split, problem_id)
     parts = FAMILY_PROBLEM_ID.fullmatch(problem_id)
     if parts is not None and parts[1] in FAMILIES:
-        family = FAMILIES[parts[1]](int(parts[4]))
-        if family.version != int(parts[2]):
-            raise ValueError(
-                f"{problem_id} no longer exists: {family.name} is at version {family.version}"
-            )
+        family = family_called(parts[1], int(parts[2]))(int(parts[4]))
         own_split: Split = parts[3]  # type: ignore[assignment]  # the pattern allows splits only
         return family.problem(own_split, int(parts[5]), int(parts[6]))
     for member in source.sources if isinstance(source, Mixture) else (source,):
@@ -184,5 +180,5 @@ def find_problem(source: ProblemSource, split: Split, problem_id: str) -> Proble
                 return problem
     raise ValueError(
         f"no problem {problem_id!r} in split {split!r} of {source.name}; "
-        "ids are info['problem_id'], such as BarChart-v0/train/L1/7/42"
+        "ids are info['problem_id'], such as BarChart-v1/train/L1/7/42"
     )

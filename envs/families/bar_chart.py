@@ -19,17 +19,19 @@ class BarChart(Family):
     """Three to six bars of different heights; the scale has a line at every second unit."""
 
     name: ClassVar[str] = "BarChart"
+    version: ClassVar[int] = 1
+    reworded: ClassVar[int] = 1
     topic: ClassVar[str] = "charts"
     wordings: ClassVar[Mapping[str, tuple[str, ...]]] = {
         "difference": (
             "How much taller is the {a} bar than the {b} bar?",
-            "What is the {a} bar minus the {b} bar?",
-            "By how much does {a} exceed {b}?",
+            "What is the value of the {a} bar minus the value of the {b} bar?",
+            "By how much does the {a} bar exceed the {b} bar?",
         ),
         "sum": (
             "What do the {a} bar and the {b} bar add up to?",
-            "What is the total of {a} and {b}?",
-            "How much are {a} and {b} together?",
+            "What is the total of the {a} bar and the {b} bar?",
+            "What is the combined height of the {a} bar and the {b} bar?",
         ),
     }
 

@@ -115,7 +115,8 @@ class Family(ABC):
     """
 
     name: ClassVar[str]  # in CamelCase; the environment is mstar/{name}-v{version}
-    version: ClassVar[int] = 0  # raise it when the problems of a seed change
+    version: ClassVar[int] = 0  # raise it when the problems of a seed change, or their words
+    reworded: ClassVar[int] = 0  # how many versions changed words alone: they draw the same
     size: ClassVar[int | None] = None  # the number of problems: unlimited
     topic: ClassVar[str]
     wordings: ClassVar[Mapping[str, tuple[str, ...]]]  # by template; str.format fields
@@ -197,7 +198,7 @@ class Family(ABC):
         entropy = [
             ROOT_SEED,
             _hash(f"{self.name}/{self.level}"),
-            self.version,
+            self.version - self.reworded,
             SPLITS.index(split),
             seed,
             index,

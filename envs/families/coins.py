@@ -24,6 +24,8 @@ class Coins(Family):
     """Three to nine coins of two or three values; from level 2 on square tokens don't count."""
 
     name: ClassVar[str] = "Coins"
+    version: ClassVar[int] = 1
+    reworded: ClassVar[int] = 1
     topic: ClassVar[str] = "money"
     wordings: ClassVar[Mapping[str, tuple[str, ...]]] = {
         "total": (
@@ -33,17 +35,17 @@ class Coins(Family):
         ),
         "change": (
             "You pay the price on the tag with all the round coins. How much change do you get?",
-            "How much of the round coins' value is left after paying the price on the tag?",
-            "All the round coins are handed over for the price on the tag. What comes back?",
+            "How much is left of the round coins after you pay the price on the tag?",
+            "All the round coins are used to pay the price on the tag. How much change is due?",
         ),
         "afford": (
             "Are the round coins enough to pay the price on the tag?",
             "Can the price on the tag be paid with the round coins?",
-            "Is the value of the round coins as high as the price on the tag?",
+            "Is the value of the round coins at least the price on the tag?",
         ),
         "missing": (
-            "How much more than the round coins is needed to pay the price on the tag?",
-            "How much is missing if the round coins are to pay the price on the tag?",
+            "The round coins do not cover the price on the tag. How much is missing?",
+            "How much more is needed to pay the price on the tag with the round coins?",
             "By how much does the price on the tag exceed the value of the round coins?",
         ),
     }

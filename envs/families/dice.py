@@ -34,6 +34,8 @@ class Dice(Family):
     """Three or four dice seen from above; opposite faces of a die add up to seven."""
 
     name: ClassVar[str] = "Dice"
+    version: ClassVar[int] = 1
+    reworded: ClassVar[int] = 1
     topic: ClassVar[str] = "counting"
     wordings: ClassVar[Mapping[str, tuple[str, ...]]] = {
         "total": (
@@ -42,18 +44,18 @@ class Dice(Family):
             "What do the dice add up to?",
         ),
         "difference": (
-            "How many more pips has the {a} die than the {b} die?",
-            "What is the {a} die minus the {b} die?",
+            "How many more pips does the {a} die have than the {b} die?",
+            "What is the number on the {a} die minus the number on the {b} die?",
             "By how much does the {a} die exceed the {b} die?",
         ),
         "product": (
-            "What is the {a} die times the {b} die?",
-            "Multiply the {a} die by the {b} die.",
-            "What is the product of the {a} die and the {b} die?",
+            "What is the number on the {a} die times the number on the {b} die?",
+            "Multiply the number on the {a} die by the number on the {b} die.",
+            "What is the product of the numbers on the {a} die and the {b} die?",
         ),
         "hidden": (
-            "What do the faces under the {a} die and the {b} die add up to?",
-            "How many pips are on the hidden bottoms of the {a} die and the {b} die together?",
+            "What do the bottom faces of the {a} die and the {b} die add up to?",
+            "How many pips are on the bottom faces of the {a} die and the {b} die in all?",
             "The {a} die and the {b} die are turned upside down. What is their total then?",
         ),
     }

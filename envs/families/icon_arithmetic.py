@@ -40,17 +40,19 @@ class IconArithmetic(Family):
     """Two or three equations, each of which determines one more shape; maybe a row with a gap."""
 
     name: ClassVar[str] = "IconArithmetic"
+    version: ClassVar[int] = 1
+    reworded: ClassVar[int] = 1
     topic: ClassVar[str] = "algebra"
     wordings: ClassVar[Mapping[str, tuple[str, ...]]] = {
         "value": (
             "Equal shapes stand for equal numbers. What number does the {a} stand for?",
-            "Each shape is a number. How much is the {a}?",
-            "Every shape hides a number. Find the number of the {a}.",
+            "Each shape stands for a number. What number is the {a}?",
+            "Every shape hides a number. Find the number that the {a} hides.",
         ),
         "evaluate": (
             "Equal shapes stand for equal numbers. What belongs in place of the question mark?",
-            "Each shape is a number. Which number replaces the question mark?",
-            "Every shape hides a number. Work out the question mark.",
+            "Each shape stands for a number. Which number replaces the question mark?",
+            "Every shape hides a number. Find the number that belongs at the question mark.",
         ),
     }
 

@@ -34,7 +34,8 @@ class LineChart(Family):
     """One or two lines over five to seven points; a horizontal line at every second unit."""
 
     name: ClassVar[str] = "LineChart"
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
+    reworded: ClassVar[int] = 1
     topic: ClassVar[str] = "charts"
     wordings: ClassVar[Mapping[str, tuple[str, ...]]] = {
         "value": (
@@ -44,7 +45,7 @@ class LineChart(Family):
         ),
         "rise": (
             "What is the largest increase of the {line} line from one point to the next?",
-            "By how much does the {line} line rise where it rises most between neighboring points?",
+            "What is the largest rise of the {line} line between neighboring points?",
             "What is the most that the {line} line rises from one point to the next?",
         ),
         "above": (

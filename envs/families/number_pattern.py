@@ -26,7 +26,8 @@ class NumberPattern(Family):
     """A ring with a constant step, a ring of equal sums, or three rows with the same rule."""
 
     name: ClassVar[str] = "NumberPattern"
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
+    reworded: ClassVar[int] = 1
     topic: ClassVar[str] = "patterns"
     wordings: ClassVar[Mapping[str, tuple[str, ...]]] = {
         "ring": (
@@ -41,14 +42,15 @@ class NumberPattern(Family):
             "missing?",
             "Opposite circles always add up to the same number. What belongs in place of the "
             "question mark?",
-            "Every two opposite circles have the same sum. What number is hidden?",
+            "Every pair of opposite circles has the same sum. What number is hidden?",
         ),
         "rows": (
             "In each row, the last number follows from the other two by the same rule. What is the "
             "missing number?",
             "In every row, one rule gives the right number from the left and the middle one. "
             "Which number belongs in place of the question mark?",
-            "Left and middle give right, by the same rule in all rows. What number is hidden?",
+            "The left and the middle number of each row give the right one, always by the same "
+            "rule. What number is hidden?",
         ),
     }
 

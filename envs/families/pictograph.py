@@ -22,20 +22,22 @@ class Pictograph(Family):
     """Rows of icons, one colour each; the key below gives the worth of an icon."""
 
     name: ClassVar[str] = "Pictograph"
+    version: ClassVar[int] = 1
+    reworded: ClassVar[int] = 1
     topic: ClassVar[str] = "charts"
     wordings: ClassVar[Mapping[str, tuple[str, ...]]] = {
         "value": (
-            "How many does the {a} row stand for?",
+            "What number does the {a} row stand for?",
             "What is the {a} row worth?",
             "What is the value of the {a} row?",
         ),
         "difference": (
             "How many more does the {a} row stand for than the {b} row?",
-            "What is the {a} row worth more than the {b} row?",
+            "How much more is the {a} row worth than the {b} row?",
             "By how much does the {a} row exceed the {b} row?",
         ),
         "sum": (
-            "How many do the {a} row and the {b} row stand for together?",
+            "What number do the {a} row and the {b} row stand for together?",
             "What are the {a} row and the {b} row worth in all?",
             "What is the total of the {a} row and the {b} row?",
         ),

@@ -25,7 +25,8 @@ class PieChart(Family):
     """Three to five sectors that sum to 100 percent; the middle may show the whole."""
 
     name: ClassVar[str] = "PieChart"
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
+    reworded: ClassVar[int] = 1
     topic: ClassVar[str] = "charts"
     wordings: ClassVar[Mapping[str, tuple[str, ...]]] = {
         "share": (
@@ -42,7 +43,7 @@ class PieChart(Family):
             "the {b} part stand for together?",
         ),
         "combined": (
-            "What percent of the pie are {a} and {b} together?",
+            "What percent of the pie do {a} and {b} make up together?",
             "What percentage of the pie is {a} or {b}?",
             "What do the {a} part and the {b} part add up to, in percent?",
         ),

@@ -24,6 +24,8 @@ class Ruler(Family):
     """Two or three bars over a section of a ruler; thin lines connect their ends with it."""
 
     name: ClassVar[str] = "Ruler"
+    version: ClassVar[int] = 1
+    reworded: ClassVar[int] = 1
     topic: ClassVar[str] = "measures"
     wordings: ClassVar[Mapping[str, tuple[str, ...]]] = {
         "length": (
@@ -39,7 +41,7 @@ class Ruler(Family):
         "total": (
             "How long are the {a} and the {b} bar end to end, in {unit}?",
             "How many {unit} do the {a} bar and the {b} bar measure together?",
-            "What is the length of {a} and {b} in all, in {unit}?",
+            "What is the total length of the {a} bar and the {b} bar, in {unit}?",
         ),
     }
 

@@ -36,7 +36,8 @@ class ShapeMatrix(Family):
     """Each attribute is constant in a row, or every row has the same three values in some order."""
 
     name: ClassVar[str] = "ShapeMatrix"
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
+    reworded: ClassVar[int] = 1
     topic: ClassVar[str] = "patterns"
     wordings: ClassVar[Mapping[str, tuple[str, ...]]] = {
         "color": (
@@ -56,7 +57,7 @@ class ShapeMatrix(Family):
         ),
         "both": (
             "All rows follow one rule. Which color and shape belong in the empty cell?",
-            "What is missing, if all rows follow the same rule? Say color and shape.",
+            "What is missing, if all rows follow the same rule? Give its color and its shape.",
             "According to the rule of the rows, which color and shape belong at the question mark?",
         ),
     }

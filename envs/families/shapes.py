@@ -27,12 +27,14 @@ class Shapes(Family):
     """One or two labelled figures, to scale as far as the labels leave room."""
 
     name: ClassVar[str] = "Shapes"
+    version: ClassVar[int] = 1
+    reworded: ClassVar[int] = 1
     topic: ClassVar[str] = "geometry"
     wordings: ClassVar[Mapping[str, tuple[str, ...]]] = {
         "perimeter": (
             "What is the perimeter of the {color} {kind}?",
-            "How long is the way around the {color} {kind}?",
-            "The sides of the {color} {kind} add up to what?",
+            "How far is it around the {color} {kind}?",
+            "What do the sides of the {color} {kind} add up to?",
         ),
         "area": (
             "What is the area of the {color} {kind}?",
@@ -41,7 +43,7 @@ class Shapes(Family):
         ),
         "angle": (
             "What is the missing angle of the {color} triangle in degrees?",
-            "How many degrees has the angle marked x in the {color} triangle?",
+            "How many degrees is the angle marked x in the {color} triangle?",
             "Find x in the {color} triangle.",
         ),
     }

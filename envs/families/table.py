@@ -23,23 +23,24 @@ class Table(Family):
     """Whole numbers in cells; a row is a person, a column is a day."""
 
     name: ClassVar[str] = "Table"
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
+    reworded: ClassVar[int] = 1
     topic: ClassVar[str] = "tables"
     wordings: ClassVar[Mapping[str, tuple[str, ...]]] = {
         "row total": (
-            "What is the total of {a}?",
+            "What is the total for {a}?",
             "What do the numbers for {a} add up to?",
-            "How many does {a} have over all days together?",
+            "How many does {a} have on all days together?",
         ),
         "column total": (
-            "What is the total of {a}?",
+            "What is the total for {a}?",
             "What do the numbers for {a} add up to?",
             "How many do they all have together on {a}?",
         ),
         "difference": (
             "How many more does {a} have than {b} on {day}?",
-            "By how much does {a} exceed {b} on {day}?",
-            "On {day}, what is {a} minus {b}?",
+            "How much higher is the number for {a} than for {b} on {day}?",
+            "On {day}, what is the number for {a} minus the number for {b}?",
         ),
     }
 

@@ -42,17 +42,19 @@ class Venn(Family):
     """Circles of named colours in a frame; a tag of a circle's colour shows its total."""
 
     name: ClassVar[str] = "Venn"
+    version: ClassVar[int] = 1
+    reworded: ClassVar[int] = 1
     topic: ClassVar[str] = "sets"
     wordings: ClassVar[Mapping[str, tuple[str, ...]]] = {
         "only": (
             "What number is in the {a} circle and in no other?",
-            "How many are in {a} only?",
+            "How many are in the {a} circle only?",
             "How many are inside the {a} circle alone?",
         ),
         "both": (
-            "How many are in {a} and also in {b}?",
+            "How many are in the {a} circle and also in the {b} circle?",
             "How many lie inside both the {a} and the {b} circle?",
-            "What is the number of those in the {a} and in the {b} circle at once?",
+            "How many are in both the {a} circle and the {b} circle?",
         ),
         "whole": (
             "How many are in the {a} circle in all?",
@@ -60,24 +62,24 @@ class Venn(Family):
             "How many does the whole {a} circle hold?",
         ),
         "union": (
-            "How many are in {a} or {b} or both?",
+            "How many are in the {a} circle, the {b} circle or both?",
             "How many lie inside at least one circle?",
             "How many are inside the circles in all?",
         ),
         "once": (
             "How many are in exactly one circle?",
             "How many lie inside a single circle and no other?",
-            "What is the number of those that are in just one of the circles?",
+            "How many are in just one of the circles?",
         ),
         "twice": (
             "How many are in exactly two circles?",
             "How many lie inside two of the circles but not inside the third?",
-            "What is the number of those that are in just two of the circles?",
+            "How many are in just two of the circles?",
         ),
         "missing": (
             "The tag says how many are in the {a} circle in all. What is the hidden number?",
             "The tag counts the whole {a} circle. What belongs in place of the question mark?",
-            "If the {a} circle holds as many as the tag says, what is the question mark?",
+            "The {a} circle holds as many as the tag says. What number is the question mark?",
         ),
     }
 

@@ -13,9 +13,9 @@ import numpy as np
 
 from mstar.envs.datasets.options import LETTERS
 from mstar.envs.families.base import Family, Style
-from mstar.envs.families.catalog import FAMILIES
+from mstar.envs.families.catalog import FAMILIES, family_called
 from mstar.envs.problem import Problem
-from mstar.envs.source import MappedSource, ProblemSource
+from mstar.envs.source import FAMILY_PROBLEM_ID, MappedSource, ProblemSource
 from mstar.envs.variants.option_layout import QuestionParts, join_question, layout_for
 from mstar.rewards.base import Answer
 from mstar.rewards.verifier.verify import equivalent
@@ -71,9 +71,11 @@ def as_choice(problem: Problem, seed: int = 0, options: int = OPTIONS) -> Proble
 
 
 def family_of(problem: Problem) -> Family | None:
-    """The family that generated a problem, at its level; None for a problem of a data set."""
-    family = FAMILIES.get(problem.tags.get("family", ""))
-    return family(int(problem.tags["level"])) if family and problem.latent else None
+    """The family that generated a problem, as it was then; None for a problem of a data set."""
+    parts = FAMILY_PROBLEM_ID.fullmatch(problem.id)
+    if parts is None or parts[1] not in FAMILIES or not problem.latent:
+        return None
+    return family_called(parts[1], int(parts[2]))(int(parts[4]))
 
 
 def problem_rng(problem_id: str, seed: int) -> np.random.Generator:

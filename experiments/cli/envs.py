@@ -16,7 +16,7 @@ from mstar.agents.config import Recipe
 from mstar.agents.model_names import check_model
 from mstar.agents.registry import unknown
 from mstar.envs.families.base import Family
-from mstar.envs.families.catalog import FAMILIES
+from mstar.envs.families.catalog import FAMILIES, FORMER
 from mstar.envs.registry import open_source
 from mstar.envs.task import SIZES
 from mstar.experiments.cli.gallery import write_gallery, write_page
@@ -139,10 +139,13 @@ def run(arguments: list[str]) -> None:
 
 
 def listing() -> list[str]:
-    """One line per family: its id, topic and templates."""
+    """One line per family: its id, topic and templates; one more for former versions."""
     return [
-        f"{f'mstar/{name}-v{family.version}':26} {family.topic:12} {', '.join(family.wordings)}"
-        for name, family in FAMILIES.items()
+        *(
+            f"{f'mstar/{name}-v{family.version}':26} {family.topic:12} {', '.join(family.wordings)}"
+            for name, family in FAMILIES.items()
+        ),
+        f"The same problems in former words: {', '.join(f'mstar/{version}' for version in FORMER)}",
     ]
 
 

@@ -56,7 +56,7 @@ class JudgeExamples:
 
     model: str = "embedded"
     env: str = Recipe().data.env
-    families: tuple[str, ...] = Recipe().data.families
+    families: tuple[str, ...] = Recipe().families
     levels: tuple[int, ...] = (1,)
     target: Target = "process"
     problems: int = 32

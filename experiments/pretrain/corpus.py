@@ -12,8 +12,8 @@ from transformers import LlavaProcessor
 
 from mstar.agents.policy.embedded import ASSISTANT, END, IMAGE, IMAGE_SIZE, USER
 from mstar.envs.families.base import Latent
-from mstar.envs.families.catalog import FAMILIES
 from mstar.envs.problem import Problem
+from mstar.envs.registry import open_source
 from mstar.envs.task import INSTRUCTION
 from mstar.envs.variants.corruptions import corrupt_solution
 from mstar.envs.variants.instructions import INSTRUCTIONS
@@ -115,7 +115,7 @@ def draw(config: CorpusConfig, seed: int, index: int, rng: np.random.Generator) 
     """A problem of the train split, in some form and phrasing."""
     name = config.families[index % len(config.families)]
     level = 1 + int(rng.choice(3, p=config.levels))
-    problem = FAMILIES[name](level).problem("train", seed, index)
+    problem = open_source(name, level).problem("train", seed, index)
     if rng.random() < config.choice:
         problem = as_choice(problem)
     if rng.random() < config.phrased:

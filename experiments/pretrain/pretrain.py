@@ -28,8 +28,8 @@ from mstar.experiments.pretrain.corpus import Corpus, CorpusConfig, corpus_texts
 
 # The first six are those of the default recipe: four that self-evolution practises, two to test on.
 READ = (
-    *("BarChart", "Counting", "Counting", "Dice", "Clock", "Ruler", "Shapes"),
-    *("Pictograph", "Venn", "Coins", "IconArithmetic"),
+    *("BarChart-v0", "Counting-v0", "Counting-v0", "Dice-v0", "Clock-v0", "Ruler-v0"),
+    *("Shapes-v0", "Pictograph-v0", "Venn-v0", "Coins-v0", "IconArithmetic-v0"),
 )
 FLOOR = 0.05  # of the peak learning rate, at the end of stage 1
 

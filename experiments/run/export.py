@@ -180,7 +180,7 @@ def _curve(rounds: list[Row]) -> str:
 
 def _data(recipe: Recipe, rounds: list[Row]) -> str:
     data = recipe.data
-    names = f" ({', '.join(data.families)})" if data.env == MIXTURE else ""
+    names = f" ({', '.join(recipe.families)})" if data.env == MIXTURE else ""
     stored = data.env.startswith("hub:") or Path(data.env).exists()
     level = "" if stored else f"level {data.level}, "
     asked = sum(row["problems"] for row in rounds)

@@ -54,7 +54,7 @@ def open_task(
     curriculum = recipe.mixing.rule == "curriculum" and split == "train"
     levels = LEVELS if curriculum else (recipe.data.level,)
     if (recipe.data.env == MIXTURE and not recipe.data.fields) or families:
-        names = families or recipe.data.families
+        names = families or recipe.families
         source: ProblemSource = Mixture(
             [open_source(name, level) for level in levels for name in names]
         )
@@ -105,8 +105,8 @@ def evaluation_sets(recipe: Recipe, scoring: Scoring = "verifier") -> list[Evalu
     asked: list[tuple[str, Recipe, tuple[str, ...], int]] = [
         ("trained", recipe, (), recipe.evaluation.test_problems)
     ]
-    if recipe.data.env == MIXTURE and recipe.evaluation.extra_families:
-        asked.append(("not trained", recipe, recipe.evaluation.extra_families, half))
+    if recipe.data.env == MIXTURE and recipe.extra_families:
+        asked.append(("not trained", recipe, recipe.extra_families, half))
     if recipe.data.env == MIXTURE and recipe.evaluation.test_harder:
         above = recipe.replace(level=recipe.data.level + 1, test_harder=False)
         asked.append(("harder", above, (), half))

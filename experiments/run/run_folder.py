@@ -24,6 +24,7 @@ import pyarrow.parquet as pq
 
 from mstar.agents.config import SETTINGS, Recipe, deciding, spanning, stored_settings
 from mstar.agents.types import Rollout, Round
+from mstar.envs.families.catalog import FIRST
 from mstar.envs.variants.unlabelled import is_right
 from mstar.experiments.rows import Row, add_row, read_lines, read_rows, write_whole
 from mstar.experiments.run.checksums import checksums, damage
@@ -31,6 +32,7 @@ from mstar.experiments.run.environment_info import environment_info
 from mstar.experiments.run.lock import cannot_write
 from mstar.experiments.run.round_row import describe
 
+OF_FAMILIES = ("env", "families", "extra_families", "test_env")  # settings that name families
 # Adam's moments as each launch writes them; FSDP has the weights beside them once more.
 MOMENTS = ("optimizer.pt", "optimizer.bin", "pytorch_model_fsdp.bin")
 
@@ -345,12 +347,21 @@ def recipe_of(stored: Row, where: Path) -> Recipe:
         ValueError: this version has no such recipe.
     """
     try:
-        return Recipe.from_stored(stored)
+        settings = stored_settings(stored)
+        families = {name: _as_meant(settings[name]) for name in OF_FAMILIES if settings.get(name)}
+        return Recipe.of(**settings | families)
     except (TypeError, ValueError) as error:
         raise ValueError(
             f"{where} holds a run of another version of mstar ({error}); see its recipe.json for "
             "which"
         ) from None
+
+
+def _as_meant(value: str | tuple[str, ...]) -> str | tuple[str, ...]:
+    """Families as the recipe of a run means them: without a version, one of before they had any."""
+    return (
+        FIRST.get(value, value) if isinstance(value, str) else tuple(FIRST.get(v, v) for v in value)
+    )
 
 
 def write_rollouts(path: Path, rollouts: Sequence[Rollout], kept: set[int]) -> None:

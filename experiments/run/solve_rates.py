@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from mstar.agents.config import Recipe
+from mstar.envs.families.catalog import with_version
 from mstar.envs.problem import Problem, Split
 from mstar.envs.source import Listed, ProblemSource, find_problem
 from mstar.experiments.rows import Row, read_rows
@@ -95,7 +96,7 @@ def solve_rates_path(recipe: Recipe) -> Path:
     data, model = Path(recipe.data.env), _words(recipe.model.name)
     if data.exists():
         return data.resolve().parent / f"{data.resolve().name}.solve-rates" / f"{model}.jsonl"
-    return FOLDER / f"{_words(recipe.data.env)}--{model}.jsonl"
+    return FOLDER / f"{_words(with_version(recipe.data.env))}--{model}.jsonl"
 
 
 def chosen_problems(source: ProblemSource, split: Split, recipe: Recipe) -> Listed:

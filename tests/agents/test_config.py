@@ -160,8 +160,19 @@ def test_format_rewards_the_form_that_is_asked_for() -> None:
     assert rewarded("thinking") == {"thinking"}
 
 
+def test_the_embedded_model_is_asked_in_the_words_it_has_read_and_others_in_the_newest() -> None:
+    assert Recipe().families == ("Counting-v0", "Dice-v0", "Ruler-v0", "Shapes-v0")
+    other = Recipe.of(model="some/model")
+    assert other.families == ("Counting", "Dice", "Ruler", "Shapes")
+    assert other.resolved().data.families == ("Counting-v0", "Dice-v1", "Ruler-v1", "Shapes-v1")
+    assert other.resolved().evaluation.extra_families == ("BarChart-v1", "Clock-v0")
+    named = Recipe.of(env="Dice", families=("Dice", "Dice-v0"), extra_families=())
+    assert (named.families, named.extra_families) == (("Dice", "Dice-v0"), ())
+    assert named.resolved().data.env == "Dice-v1"  # so that the run keeps its problems
+
+
 def test_a_recipe_with_the_former_mixture_means_the_present_one() -> None:
     stored = {"data": {"env": "mstar/Mixture-v0", "families": ["Clock"]}}
     data = Recipe.from_stored(stored).data
-    assert (data.env, data.families) == ("mstar/Mixture-v1", ("Clock",))
-    assert Recipe.of(env="mstar/Mixture-v0").data.env == "mstar/Mixture-v1"
+    assert (data.env, data.families) == ("mstar/Mixture-v2", ("Clock",))
+    assert Recipe.of(env="mstar/Mixture-v0").data.env == "mstar/Mixture-v2"

@@ -114,7 +114,7 @@ def test_too_few_or_too_many_options_are_refused() -> None:
 
 
 def test_an_environment_poses_multiple_choice_and_finds_its_problems_by_id() -> None:
-    env = gymnasium.make("mstar/BarChart-v0", form="choice", size=96)
+    env = gymnasium.make("mstar/BarChart-v1", form="choice", size=96)
     observation, info = env.reset(seed=4)
     posed: Problem = env.get_wrapper_attr("problem")
     assert posed.answer is not None
@@ -126,4 +126,4 @@ def test_an_environment_poses_multiple_choice_and_finds_its_problems_by_id() -> 
     assert env.step(f"Answer: {letter}")[1] > 0.9
     assert verify(f"Answer: {posed.answer.value}", posed.answer).correct
     with pytest.raises(ValueError, match="form must be"):
-        gymnasium.make("mstar/BarChart-v0", form="closed")
+        gymnasium.make("mstar/BarChart-v1", form="closed")

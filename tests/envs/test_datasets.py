@@ -726,7 +726,7 @@ def test_registering_refuses_missing_paths_and_values_other_than_json(tmp_path: 
     assert "me/None-v0" not in gymnasium.registry
 
 
-@pytest.mark.parametrize("name", ["BarChart", "mstar/BarChart-v0", "mstar/Mixture-v1"])
+@pytest.mark.parametrize("name", ["BarChart", "mstar/BarChart-v1", "mstar/Mixture-v2"])
 def test_families_are_opened_by_name_and_by_id(name: str) -> None:
     assert open_source(name, level=2).problem("train", 0, 0).tags["level"] == "2"
 
@@ -735,7 +735,7 @@ def test_families_are_opened_by_name_and_by_id(name: str) -> None:
     ("name", "words"),
     [
         ("Barchart", r"did you mean .*BarChart.*Known: .*mstar/Clock-v0.*or hub:NAME"),
-        ("mstar/BarChart-v7", "BarChart is at version 0"),
+        ("mstar/BarChart-v7", "BarChart is at version 1"),
         ("nowhere/problems.jsonl", "no such file or folder"),
         ("CartPole-v1", "not one of this package's environments"),
     ],

@@ -31,7 +31,7 @@ from mstar.envs import (
 
 def test_linear_reward_of_mo_gymnasium_accepts_the_reward_vector() -> None:
     wrappers = pytest.importorskip("mo_gymnasium.wrappers")
-    inner = VectorReward(gymnasium.make("mstar/BarChart-v0", panel=LIGHT))
+    inner = VectorReward(gymnasium.make("mstar/BarChart-v1", panel=LIGHT))
     inner.reset(seed=1)
     reward = inner.step("a b c")[1]
     assert reward.dtype == np.float32
@@ -47,7 +47,7 @@ def test_linear_reward_of_mo_gymnasium_accepts_the_reward_vector() -> None:
 def test_a_wrapped_environment_can_be_made_again_from_its_spec(
     wrapper: Callable[[Any], Any],
 ) -> None:
-    wrapped = wrapper(gymnasium.make("mstar/BarChart-v0", panel=LIGHT))
+    wrapped = wrapper(gymnasium.make("mstar/BarChart-v1", panel=LIGHT))
     assert wrapped.spec is not None
     again = gymnasium.make(EnvSpec.from_json(wrapped.spec.to_json()))
     assert again.reset(seed=1)[0]["prompt"] == wrapped.reset(seed=1)[0]["prompt"]
@@ -144,7 +144,7 @@ def test_trl_takes_a_grpo_step_on_problem_environments(
     template = template.replace("{% if message['content'] is string %}",
         "{% if not message['content'] %}{% elif message['content'] is string %}")  # fmt: skip
     processor.chat_template = processor.tokenizer.chat_template = template
-    problems = [f"BarChart-v0/train/L1/0/{index}" for index in range(2)]
+    problems = [f"BarChart-v1/train/L1/0/{index}" for index in range(2)]
     asked = [{"role": "user", "content": ""}]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the trainer's own deprecations

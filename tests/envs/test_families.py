@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
+from dataclasses import replace
 from fractions import Fraction
 from functools import cache
 from typing import Any
@@ -15,10 +16,11 @@ import pytest
 from mstar.envs import Knob
 from mstar.envs.families.bar_chart import BarChart
 from mstar.envs.families.base import LEVELS, SPLITS, Difficulty, Style
-from mstar.envs.families.catalog import FAMILIES
+from mstar.envs.families.catalog import FAMILIES, FORMER
 from mstar.envs.families.clock import Clock
 from mstar.envs.families.counting import Counting
 from mstar.envs.families.dice import Dice
+from mstar.envs.families.former_wordings import FORMER_WORDINGS
 from mstar.envs.families.function_graph import FunctionGraph
 from mstar.envs.families.parts.drawing import Drawing, text_width
 from mstar.envs.families.parts.icons import ICONS, icon
@@ -26,6 +28,8 @@ from mstar.envs.families.pictograph import Pictograph
 from mstar.envs.families.shapes import Shapes
 from mstar.envs.families.table import Table
 from mstar.envs.problem import Problem
+from mstar.envs.source import find_problem
+from mstar.envs.variants.phrasing import Phrasing, phrase
 
 EIGHT = [BarChart, Clock, Counting, Dice, FunctionGraph, Pictograph, Shapes, Table]
 DRAWN = 24  # problems of each family and level
@@ -243,6 +247,24 @@ def test_level_one_has_more_than_two_thousand_latents(name: str) -> None:
 def test_each_template_has_three_wordings_that_differ(name: str) -> None:
     for wordings in FAMILIES[name].wordings.values():
         assert len(set(wordings)) == len(wordings) >= 3
+
+
+@pytest.mark.parametrize("version", FORMER)
+def test_a_former_version_asks_the_same_problems_in_its_own_words(version: str) -> None:
+    name, asked = FORMER[version].name, set()
+    for level in LEVELS:
+        former = FORMER[version](level)
+        for index, newest in enumerate(problems(name, level)):
+            problem = former.problem("train", 3, index)
+            assert problem.id == f"{version}/train/L{level}/3/{index}"
+            assert replace(
+                problem, id=newest.id, question=newest.question, counterfactual=None
+            ) == (replace(newest, counterfactual=None))
+            assert find_problem(former, "train", problem.id).question == problem.question
+            asked |= {phrase(problem, Phrasing(wording=w)).question for w in range(3)}
+    for sentence in FORMER_WORDINGS[version].values():
+        shape = re.sub(r"\\\{\w+\\\}", ".+", re.escape(sentence))
+        assert any(re.fullmatch(shape, question) for question in asked), sentence
 
 
 @every_family

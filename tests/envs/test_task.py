@@ -16,8 +16,8 @@ def test_draw_continues_after_the_last_problem_and_a_state_restores_the_position
     first = drawn.draw(3)
     state = json.loads(json.dumps(drawn.state()))
     following = [problem.id for problem in drawn.draw(2)]
-    assert [problem.id for problem in first] == [f"BarChart-v0/train/L1/9/{i}" for i in range(3)]
-    assert following == ["BarChart-v0/train/L1/9/3", "BarChart-v0/train/L1/9/4"]
+    assert [problem.id for problem in first] == [f"BarChart-v1/train/L1/9/{i}" for i in range(3)]
+    assert following == ["BarChart-v1/train/L1/9/3", "BarChart-v1/train/L1/9/4"]
     other = task()
     other.restore(state)
     assert [problem.id for problem in other.draw(2)] == following
@@ -25,7 +25,7 @@ def test_draw_continues_after_the_last_problem_and_a_state_restores_the_position
 
 def test_problem_and_find_leave_the_position_unchanged() -> None:
     drawn = task(seed=9)
-    assert drawn.find(drawn.problem(9, 5).id).id == "BarChart-v0/train/L1/9/5"
+    assert drawn.find(drawn.problem(9, 5).id).id == "BarChart-v1/train/L1/9/5"
     assert drawn.state() == {"seed": 9, "index": 0}
     drawn.start_at(index=7)
     assert drawn.draw(1)[0].id.endswith("/9/7")
@@ -69,7 +69,7 @@ def test_a_prompt_shows_the_image_a_description_both_or_neither() -> None:
 
 
 def test_an_observation_without_an_image_has_a_white_canvas() -> None:
-    shown = gymnasium.make("mstar/BarChart-v0", show="caption")
+    shown = gymnasium.make("mstar/BarChart-v1", show="caption")
     observation, info = shown.reset(seed=1)
     assert observation["prompt"].startswith("The picture shows: ")
     assert np.unique(observation["image"]).tolist() == [255]
@@ -142,7 +142,7 @@ def test_the_old_name_still_works() -> None:
 
 
 def test_the_shipped_step_judge_can_be_named_in_the_panel_of_an_environment() -> None:
-    env = gymnasium.make("mstar/BarChart-v0", panel=["correctness", "process"])
+    env = gymnasium.make("mstar/BarChart-v1", panel=["correctness", "process"])
     env.reset(seed=0)
     info = env.step(env.get_wrapper_attr("problem").solution)[4]
     assert list(info["rewards"]) == ["correctness", "process"]
@@ -153,7 +153,7 @@ def test_the_shipped_step_judge_can_be_named_in_the_panel_of_an_environment() ->
 def test_only_a_panel_that_names_the_step_judge_loads_torch() -> None:
     code = (
         "import sys, gymnasium, mstar.envs; "
-        "gymnasium.make('mstar/BarChart-v0', panel=['correctness']).reset(); "
+        "gymnasium.make('mstar/BarChart-v1', panel=['correctness']).reset(); "
         "sys.exit('torch' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -41,8 +41,8 @@ def test_no_part_of_the_label_reaches_an_attempt(name: str) -> None:
 
 
 def test_observation_and_info_equal_those_of_the_labelled_problem() -> None:
-    env = gymnasium.make("mstar/Dice-v0", unlabelled=1.0, size=96, panel=PANEL)
-    labelled = gymnasium.make("mstar/Dice-v0", size=96, panel=PANEL)
+    env = gymnasium.make("mstar/Dice-v1", unlabelled=1.0, size=96, panel=PANEL)
+    labelled = gymnasium.make("mstar/Dice-v1", size=96, panel=PANEL)
     (seen, info), (other, told) = env.reset(seed=3), labelled.reset(seed=3)
     assert seen["prompt"] == other["prompt"]
     assert {k: v for k, v in info.items() if k != "images"} == {

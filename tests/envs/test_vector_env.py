@@ -61,7 +61,7 @@ def test_a_pickled_space_is_small_and_samples_the_same_from_a_seed() -> None:
 )
 def test_every_vectorization_mode_resets_in_the_same_step(kwargs: dict[str, Any]) -> None:
     envs = gymnasium.make_vec(
-        "mstar/Mixture-v1", 2, panel=LIGHT, size=96, instruction="Réponds ≤ 3 mots.", **kwargs
+        "mstar/Mixture-v2", 2, panel=LIGHT, size=96, instruction="Réponds ≤ 3 mots.", **kwargs
     )
     observations, infos = envs.reset(seed=4)
     assert observations in envs.observation_space
@@ -91,9 +91,9 @@ def test_every_vectorization_mode_resets_in_the_same_step(kwargs: dict[str, Any]
 
 
 def test_native_and_sync_infos_have_the_same_keys() -> None:
-    native = gymnasium.make_vec("mstar/BarChart-v0", 2, panel=LIGHT)
+    native = gymnasium.make_vec("mstar/BarChart-v1", 2, panel=LIGHT)
     sync = gymnasium.make_vec(
-        "mstar/BarChart-v0",
+        "mstar/BarChart-v1",
         2,
         vectorization_mode="sync",
         vector_kwargs={"autoreset_mode": AutoresetMode.SAME_STEP},
@@ -131,9 +131,9 @@ def test_a_task_can_be_used_through_either_environment() -> None:
     shared = task(seed=9)
     (first,) = shared.draw(1)
     infos = ProblemVectorEnv(2, task=shared).reset()[1]
-    assert first.id == "BarChart-v0/train/L1/9/0"
-    assert list(infos["problem_id"]) == [f"BarChart-v0/train/L1/9/{i}" for i in (1, 2)]
-    assert ProblemEnv(task=shared).reset()[1]["problem_id"] == "BarChart-v0/train/L1/9/3"
+    assert first.id == "BarChart-v1/train/L1/9/0"
+    assert list(infos["problem_id"]) == [f"BarChart-v1/train/L1/9/{i}" for i in (1, 2)]
+    assert ProblemEnv(task=shared).reset()[1]["problem_id"] == "BarChart-v1/train/L1/9/3"
     with pytest.raises(TypeError, match=r"not both; got \['level', 'split'\]"):
         ProblemVectorEnv(2, task=shared, split="test", level=2)
 

@@ -143,7 +143,7 @@ def test_equal_responses_are_shown_once_and_counted(run: Path) -> None:
 
 
 def test_problems_of_a_data_set_are_shown_without_a_response(tmp_path: Path) -> None:
-    subject = open_subject("mstar/BarChart-v0", tmp_path / FILE, (), "train", 5)
+    subject = open_subject("mstar/BarChart-v1", tmp_path / FILE, (), "train", 5)
     shown = Session(subject, "ann", 5)
     item = shown.shown()
     assert item is not None

@@ -220,7 +220,7 @@ def test_a_length_term_that_pays_for_wrong_answers_is_warned_about() -> None:
     [
         (["trian"], ["unknown command 'trian'", "did you mean 'train'"]),
         (["train", "smok"], ["unknown recipe 'smok'", "did you mean 'smoke'"]),
-        (["train", "--env", "mstar/BarChar-v0"], ["mstar/BarChart-v0"]),
+        (["train", "--env", "mstar/BarChar-v0"], ["mstar/BarChart-v1"]),
         (["train", "--families", "BarChart", "Clok"], ["'Clok'", "Clock"]),
         (["train", "--extra-families", "Rulr"], ["'Rulr'", "Ruler"]),
         (["train", "--env", "no/such/problems.jsonl"], ["no/such/problems.jsonl", "no such file"]),
@@ -449,7 +449,7 @@ def finished(model: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_a_run_leaves_its_folder_behind(finished: Path) -> None:
     described = json.loads((finished / "recipe.json").read_text())
-    assert described["recipe"]["data"]["families"] == ["BarChart"]
+    assert described["recipe"]["data"]["families"] == ["BarChart-v1"]
     assert {"torch", "mstar-rl", "trl"} <= described["versions"].keys()
     assert [row["number"] for row in read_rows(finished / "rounds.jsonl")] == [0, 1]
     assert len(read_rollouts(finished / "rollouts" / "round-0001.parquet")) == 8
@@ -686,7 +686,7 @@ def test_evaluate_honours_or_refuses_what_it_is_told(
     assert say("evaluate", finished, "--rounds", 3).code == 2
     for words, expected in (
         (["--env", "Dice", "--families", "Clock"], "--families is for the families"),
-        (["--env", "mstar/Mixture-v1", "--test-harder"], "--test-harder adds to the test of a run"),
+        (["--env", "mstar/Mixture-v2", "--test-harder"], "--test-harder adds to the test of a run"),
         (["--fields", "answer=gold"], "give one --env"),
         (["--phrasings", "wording"], "give the number of phrasings"),
         (["--variants", 2, "--env", "Dice", "--env", "Clock"], "one --env at most"),
@@ -778,7 +778,7 @@ def test_a_benchmark_cannot_be_trained_on(say: Say, tmp_path: Path) -> None:
 def test_envs_are_listed_shown_and_drawn(say: Say, tmp_path: Path) -> None:
     listed = say("envs", "list")
     assert listed.code == 0
-    assert len(listed.out.splitlines()) == len(FAMILIES)
+    assert len(listed.out.splitlines()) == len(FAMILIES) + 1  # former versions in the last
     shown = say("envs", "show", "mstar/Clock-v0", "--count", 2, "--level", 2, "--out", tmp_path)
     assert shown.code == 0
     assert shown.out.count("\nAnswer: ") == 2

@@ -34,7 +34,7 @@ from tiny_runs import TINY
 from mstar.agents import self_evolving
 from mstar.experiments.cli.main import main
 from mstar.experiments.run import disk_space
-from mstar.experiments.run.run_folder import RunFolder
+from mstar.experiments.run.run_folder import RunFolder, recipe_of
 from mstar.experiments.run.train import load_policy
 
 TESTS = Path(__file__).parents[1]
@@ -110,6 +110,15 @@ def test_a_run_of_an_older_version_goes_on_with_the_defaults_and_says_so(
         ValueError, match=r"another version of mstar \(unknown setting 'from_later'"
     ):
         run(recipe, tmp_path)
+
+
+def test_families_of_an_older_run_are_in_the_versions_of_its_time() -> None:
+    stored = {"data": {"env": "mstar/Mixture-v1", "families": ["Dice", "Clock", "Shapes-v1"]}}
+    assert recipe_of(stored, Path("run")).data.families == ("Dice-v0", "Clock", "Shapes-v1")
+    older = recipe_of({"env": "Table", "test_env": ["BarChart", "problems.jsonl"]}, Path("run"))
+    assert older.data.env == "Table-v1"
+    assert older.evaluation.test_envs == ("BarChart-v0", "problems.jsonl")
+    assert recipe_of({"env": "Tree"}, Path("run")).resolved().data.env == "Tree-v1"
 
 
 def test_a_finished_run_is_not_run_again(model: str, tmp_path: Path) -> None:
