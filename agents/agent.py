@@ -336,10 +336,18 @@ class Agent(ABC):
     def _token_budget(self) -> float:
         return self.recipe.run.token_budget or inf
 
+    @property
+    def progress(self) -> float:
+        """Share of the run that is over, by its rounds or its token budget, whichever is further.
+
+        0 in the first round; 1 or more in the last.
+        """
+        rounds = self.rounds_done / max(1, self.recipe.run.rounds - 1)
+        return max(0.0, rounds, self.cost.training_tokens / self._token_budget)
+
     def _distortion(self) -> float:
         """Strength of the distortion in the present round."""
-        progress = self.rounds_done / max(1, self.recipe.run.rounds - 1)
-        return fading(self.recipe.sampling.distortion, progress)
+        return fading(self.recipe.sampling.distortion, self.progress)
 
     def _start_clock(self) -> None:
         self._clock, self._seconds = time.monotonic(), {}

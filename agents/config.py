@@ -224,7 +224,7 @@ class SamplingConfig:
     as responses to the clean one (NoisyRollout), in [0, 1)."""
     distortion: float = 0.25
     """Strength of that distortion at the start, in (0, 1]: the share of noise in the image's
-    variance. It fades out over the rounds of the run."""
+    variance. It fades out over the run, by its rounds or its token budget, whichever ends first."""
     max_new_tokens: int | None = None
     """Longest response, in tokens; None: 64 for the embedded model, 1,024 for any other. What it
     cuts off is not right and not learned from; see ``unfinished``."""

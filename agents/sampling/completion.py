@@ -9,6 +9,7 @@ import torch
 from mstar.agents.policy.turns import padded
 from mstar.agents.sampling.base import Response
 from mstar.agents.sampling.decoding import Prefill, extend
+from mstar.agents.sampling.fixed_decoding import Room
 from mstar.agents.sampling.local import Draw, LocalSampler
 from mstar.envs.problem import Prompt
 
@@ -56,7 +57,9 @@ def complete(
                 for key in (f"{prompts[i].key}\n{prefixes[i][place]}",)
                 for sample in range(samples)
             ]
-            for draw, response in zip(draws, sampler.decode(start, draws), strict=True):
+            room = Room.of([[(draw.owner, draw.temperature) for draw in draws]], sampler.batch_rows)
+            (responses,) = sampler.decode([(start, draws)], room)
+            for draw, response in zip(draws, responses, strict=True):
                 i, place = texts[draw.owner]
                 results[i][place].append(response)
     return results

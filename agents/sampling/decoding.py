@@ -73,6 +73,18 @@ class Decoded:
     sums: torch.Tensor
     finished: torch.Tensor
 
+    @classmethod
+    def empty(cls, draws: Draws) -> Decoded:
+        """Responses without a token."""
+        (count, limit), device = draws.uniforms.shape, draws.uniforms.device
+        statistics = 4 + len(draws.ladder) if draws.ladder else 3
+        return cls(
+            tokens=torch.zeros(count, limit, dtype=torch.int64, device=device),
+            lengths=torch.zeros(count, dtype=torch.int64, device=device),
+            sums=torch.zeros(statistics, count, device=device),
+            finished=torch.zeros(count, dtype=torch.bool, device=device),
+        )
+
 
 def prefill(network: Any, encoded: BatchFeature) -> Prefill:
     """Run one forward pass over left-padded prompts, including their images."""
@@ -183,14 +195,10 @@ def decode(network: Any, start: Prefill, draws: Draws) -> Decoded:
     """
     batch, logits = DecodingBatch(network, start, draws.owners), start.logits[draws.owners]
     count, limit = draws.uniforms.shape
-    device, ladder = logits.device, draws.ladder
-    out = Decoded(
-        tokens=torch.zeros(count, limit, dtype=torch.int64, device=device),
-        lengths=torch.zeros(count, dtype=torch.int64, device=device),
-        sums=torch.zeros(4 + len(ladder) if ladder else 3, count, device=device),
-        finished=torch.zeros(count, dtype=torch.bool, device=device),
-    )
-    active = torch.arange(count, device=device)  # the response that each row of the batch holds
+    ladder, out = draws.ladder, Decoded.empty(draws)
+    active = torch.arange(
+        count, device=logits.device
+    )  # the response that each row of the batch holds
     done = out.finished.clone()
     for step in range(limit):
         tokens, statistics = sample_tokens(

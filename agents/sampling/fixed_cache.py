@@ -18,7 +18,7 @@ class FixedLayer(DynamicLayer):
         layer: of prompts, whose number of heads, head size and precision count.
         prompts: (P, T), the number of prompts and their length.
         responses: (R, C), the number of responses and their length.
-        place: (1,) int64, where the next token of all responses is written.
+        places: (R,) int64, where the next token of each response is written.
 
     Attributes:
         keys: (rows, heads, length, size), of the responses that are decoded now.
@@ -35,7 +35,7 @@ class FixedLayer(DynamicLayer):
         layer: Any,
         prompts: tuple[int, int],
         responses: tuple[int, int],
-        place: torch.Tensor,
+        places: torch.Tensor,
     ) -> None:
         super().__init__()
         self.lazy_initialization(layer.keys, layer.values)
@@ -44,18 +44,18 @@ class FixedLayer(DynamicLayer):
         self.prompt_values = _zeros(layer.values, *prompts)
         self.key_buffer = _zeros(layer.keys, *responses)
         self.value_buffer = _zeros(layer.values, *responses)
-        self.place = place
+        self.places = places
 
     def narrow(self, rows: int, length: int) -> None:
         """Have the next steps read only the first rows and tokens."""
         self.keys = self.key_buffer[:rows, :, :length]
         self.values = self.value_buffer[:rows, :, :length]
 
-    def read(self, layer: Any) -> None:
-        """Copy the keys and values of prompts."""
-        prompts, _, length, _ = layer.keys.shape
-        self.prompt_keys[:prompts, :, :length] = layer.keys
-        self.prompt_values[:prompts, :, :length] = layer.values
+    def read(self, layer: Any, prompts: torch.Tensor, places: torch.Tensor) -> None:
+        """Copy the keys and values of some prompts of a layer to places for prompts."""
+        length = layer.keys.shape[2]
+        self.prompt_keys[places, :, :length] = layer.keys[prompts]
+        self.prompt_values[places, :, :length] = layer.values[prompts]
 
     def select(self, rows: torch.Tensor, used: int) -> None:
         """Move the responses `rows` (n,), of `used` tokens, to the first n places."""
@@ -66,8 +66,9 @@ class FixedLayer(DynamicLayer):
         self, key_states: torch.Tensor, value_states: torch.Tensor, *args: Any, **kwargs: Any
     ) -> tuple[torch.Tensor, torch.Tensor]:
         """Write (rows, heads, 1, size) to each, and return all that is read."""
-        self.keys.index_copy_(2, self.place, key_states)
-        self.values.index_copy_(2, self.place, value_states)
+        places = self.places[: len(key_states), None, None, None].expand_as(key_states)
+        self.keys.scatter_(2, places, key_states)
+        self.values.scatter_(2, places, value_states)
         return self.keys, self.values
 
     def get_seq_length(self) -> int:
@@ -76,7 +77,7 @@ class FixedLayer(DynamicLayer):
 
 
 class FixedCache:
-    """The cache of up to R responses to P prompts, and the attention that reads it.
+    """The cache of up to R responses to up to P prompts, and the attention that reads it.
 
     Attention is the softmax over a prompt and a response together, so it is exact: each part gives
     what it attends to and the normalizer of its softmax, and the normalizers weigh the two parts.
@@ -90,7 +91,7 @@ class FixedCache:
 
     Attributes:
         cache: what the model is given as its cache.
-        place: (1,) int64, where the next token of all responses is written.
+        places: (R,) int64, where the next token of each response is written.
     """
 
     def __init__(
@@ -98,54 +99,60 @@ class FixedCache:
     ) -> None:
         states = cache.layers[0].keys
         self.prompts, self.width, self.rows = prompts[0], width, responses[0]
-        self.place = torch.zeros(1, dtype=torch.int64, device=states.device)
+        self.places = torch.zeros(responses[0], dtype=torch.int64, device=states.device)
         self.cache = copy.copy(cache)
         self.cache.layers = [
-            FixedLayer(layer, prompts, responses, self.place) for layer in cache.layers
+            FixedLayer(layer, prompts, responses, self.places) for layer in cache.layers
         ]
         self._prompt_bias = states.new_zeros(prompts[0], 1, 1, prompts[1])
-        self._own_bias = states.new_zeros(1, 1, 1, responses[1])
+        self._own_bias = states.new_zeros(responses[0], 1, 1, responses[1])
         self._steps = torch.arange(responses[1], device=states.device)
         # Row r is entry (owners[r], ranks[r]) of a table of prompts and responses to each.
-        self.owners = torch.zeros(responses[0], dtype=torch.int64, device=states.device)
-        self._ranks = torch.zeros_like(self.owners)
-        self._table = self.owners.new_zeros(prompts[0] * width)
+        self._owners = torch.zeros_like(self.places)
+        self._ranks = torch.zeros_like(self.places)
+        self._table = self.places.new_zeros(prompts[0] * width)
 
-    def read(self, cache: Any, mask: torch.Tensor, owners: torch.Tensor) -> None:
-        """Start with prompts and no tokens of responses.
+    def read(
+        self, cache: Any, mask: torch.Tensor, prompts: torch.Tensor, places: torch.Tensor
+    ) -> None:
+        """Read prompts, to places of prompts that no row needs any more.
 
         Args:
-            cache: of the prompts.
-            mask: (P, T), 0 on padding.
-            owners: (n,) index of each response's prompt, in rising order.
+            cache: of prompts.
+            mask: of these, 0 on padding; no longer than there is room for.
+            prompts: (n,) int64, which of them are read.
+            places: (n,) int64, below P.
         """
         for own, layer in zip(self.cache.layers, cache.layers, strict=True):
-            own.read(layer)
-        prompts, length = mask.shape
-        self._prompt_bias.fill_(float("-inf"))
-        self._prompt_bias[prompts:] = 0  # of no prompt, but a softmax needs a number
-        self._prompt_bias[:prompts, 0, 0, :length].masked_fill_(mask != 0, 0)
-        self.place.zero_()
-        counts = torch.bincount(owners, minlength=self.prompts)
-        self.owners[: len(owners)] = owners
-        self._ranks[: len(owners)] = (
-            torch.arange(len(owners), device=owners.device) - (counts.cumsum(0) - counts)[owners]
-        )
-        self._place_rows(len(owners))
+            own.read(layer, prompts, places)
+        bias = torch.full_like(self._prompt_bias[: len(prompts)], float("-inf"))
+        bias[:, 0, 0, : mask.shape[1]].masked_fill_(mask[prompts] != 0, 0)
+        self._prompt_bias[places] = bias
+
+    def begin(self, rows: torch.Tensor, owners: torch.Tensor, ranks: torch.Tensor) -> None:
+        """Have rows (n,) hold responses without a token.
+
+        Args:
+            rows: that no response needs any more.
+            owners: (n,), the places of their prompts.
+            ranks: (n,), their numbers among the responses to these, below the width.
+        """
+        self.places[rows] = 0
+        self._owners[rows], self._ranks[rows] = owners, ranks
+        self._table[owners * self.width + ranks] = rows
 
     def select(self, rows: torch.Tensor, used: int) -> None:
-        """Move the responses `rows` (n,), of `used` tokens, to the first n places."""
+        """Move the responses `rows` (n,), of up to `used` tokens, to the first n rows."""
+        count = len(rows)
         for layer in self.cache.layers:
             layer.select(rows, used)
-        for index in (self.owners, self._ranks):
-            index[: len(rows)] = index[rows]
-        self._place_rows(len(rows))
-
-    def _place_rows(self, count: int) -> None:
-        """Have the table name the first rows; a place of no row names any."""
-        places = self.owners[:count] * self.width + self._ranks[:count]
-        self._table.zero_()
-        self._table[places] = torch.arange(count, device=places.device)
+        for index in (self.places, self._owners, self._ranks):
+            index[:count] = index[rows]
+        self.places[count:] = 0
+        self._table.zero_()  # an entry must name one of the rows that are still decoded
+        self._table[self._owners[:count] * self.width + self._ranks[:count]] = torch.arange(
+            count, device=rows.device
+        )
 
     def narrow(self, rows: int, length: int) -> None:
         """Have the next steps decode the first rows, of fewer than `length` tokens each."""
@@ -154,8 +161,12 @@ class FixedCache:
             layer.narrow(rows, length)
 
     def forward(self, network: Any, tokens: torch.Tensor, positions: torch.Tensor) -> torch.Tensor:
-        """Append one token (rows,) to each row; returns the logits (rows, V) of the next one."""
-        self._own_bias.zero_().masked_fill_(self._steps > self.place, float("-inf"))
+        """Append one token (rows,) to each row; returns the logits (rows, V) of the next one.
+
+        ``places`` stay as they are, so that a response that has ended needs no more room.
+        """
+        unwritten = self._steps > self.places[: self.rows, None, None, None]
+        self._own_bias[: self.rows].zero_().masked_fill_(unwritten, float("-inf"))
         with replaced_attention(self.cache, self._attend):
             out = network(
                 input_ids=tokens[:, None],
@@ -164,7 +175,6 @@ class FixedCache:
                 use_cache=True,
                 logits_to_keep=1,
             )
-        self.place += 1
         logits: torch.Tensor = out.logits[:, -1]
         return logits
 
@@ -181,14 +191,14 @@ class FixedCache:
         query = query.reshape(rows, key_heads, group, size)
         table = query.transpose(1, 2).index_select(0, self._table)  # (P x k, g, h, size)
         table = table.view(self.prompts, self.width * group, key_heads, size).transpose(1, 2)
-        by_row = self.owners[: self.rows], slice(None), self._ranks[: self.rows]
+        by_row = self._owners[: self.rows], slice(None), self._ranks[: self.rows]
         from_prompt, prompt_normalizer = (
             part.unflatten(2, (self.width, group))[by_row]
             for part in attention_part(
                 table, layer.prompt_keys, layer.prompt_values, self._prompt_bias, scaling
             )
         )
-        own_bias = self._own_bias[..., : layer.keys.shape[2]]
+        own_bias = self._own_bias[:rows, ..., : layer.keys.shape[2]]
         own, normalizer = attention_part(query, layer.keys, layer.values, own_bias, scaling)
         share = torch.sigmoid(prompt_normalizer - normalizer)[..., None].to(own.dtype)
         return torch.lerp(own, from_prompt, share).reshape(rows, 1, heads, size)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import chain
 
 import numpy as np
 import torch
@@ -17,7 +19,7 @@ from mstar.agents.policy.policy import Policy
 from mstar.agents.policy.sharding import gathered, is_sharded
 from mstar.agents.sampling.base import Response, RolloutEngine, unique_prompts
 from mstar.agents.sampling.decoding import Decoded, Draws, Prefill, decode, prefill
-from mstar.agents.sampling.fixed_decoding import FixedDecoder
+from mstar.agents.sampling.fixed_decoding import FixedDecoder, Room
 from mstar.agents.sampling.prefix_cache import can_share
 from mstar.agents.seeds import named
 from mstar.envs.problem import Prompt
@@ -89,23 +91,36 @@ class LocalSampler(RolloutEngine):
             places[owner].append(place)
         counts = [sum(len(temperatures[place]) for place in each) for each in places]
         with torch.no_grad(), self.ready():
-            for batch in self.batches(unique, counts):
-                start = self.prefill([unique[i] for i in batch])
-                asked = [
+            batches = list(self.batches(unique, counts))
+            asked = [
+                [
                     (owner, place, sample)
                     for owner, i in enumerate(batch)
                     for place in places[i]
                     for sample in range(len(temperatures[place]))
                 ]
-                draws = [
-                    Draw(
-                        owner,
-                        temperatures[place][sample],
-                        self.uniforms(seed, prompts[place].key, sample),
-                    )
-                    for owner, place, sample in asked
-                ]
-                for (_, place, _), response in zip(asked, self.decode(start, draws), strict=True):
+                for batch in batches
+            ]
+            groups = (
+                (
+                    self.prefill([unique[i] for i in batch]),
+                    [
+                        Draw(
+                            owner,
+                            temperatures[place][sample],
+                            self.uniforms(seed, prompts[place].key, sample),
+                        )
+                        for owner, place, sample in group
+                    ],
+                )
+                for batch, group in zip(batches, asked, strict=True)
+            )
+            room = Room.of(
+                [[(owner, temperatures[i][k]) for owner, i, k in group] for group in asked],
+                self.batch_rows,
+            )
+            for group, responses in zip(asked, self.decode(groups, room), strict=True):
+                for (_, place, _), response in zip(group, responses, strict=True):
                     results[place].append(response)
         return results
 
@@ -137,7 +152,12 @@ class LocalSampler(RolloutEngine):
         lengths = [len(ids) for ids in self.policy.processor.tokenizer(texts)["input_ids"]]
         sampled = [i for i, count in enumerate(counts) if count > 0]
         batch: list[int] = []
-        for i in sorted(sampled, key=lambda i: (len(prompts[i].images), lengths[i])):
+        # In fixed buffers the longest first, so that they have room for all that follow.
+        for i in sorted(
+            sampled,
+            key=lambda i: (len(prompts[i].images), lengths[i]),
+            reverse=self.fixed_buffers,
+        ):
             if batch and sum(counts[j] for j in batch) + counts[i] > self.batch_rows:
                 yield batch
                 batch = []
@@ -156,39 +176,63 @@ class LocalSampler(RolloutEngine):
         sequence = np.random.SeedSequence([seed, named(key), sample])
         return np.random.default_rng(sequence).random(self.max_new_tokens)
 
-    def decode(self, start: Prefill, draws: Sequence[Draw]) -> list[Response]:
-        """Generate a response for each draw, whose owners rise, and count them."""
-        responses: list[Response] = []
-        device = start.logits.device
+    def decode(
+        self, groups: Iterable[tuple[Prefill, Sequence[Draw]]], room: Room
+    ) -> Iterator[list[Response]]:
+        """Generate the responses of each group in turn, and count them.
+
+        Args:
+            groups: prompts that were prefilled together, and what to draw, whose owners rise. A
+                group is asked for when its turn comes.
+            room: that suffices for all of them.
+        """
+        model, groups = self.policy.model, iter(groups)
+        for start, draws in groups:
+            if self.fixed_buffers and can_share(model, start.cache) and not is_sharded(model):
+                groups = chain([(start, draws)], groups)
+                del start  # what the first prompts need in memory is freed when they have rows
+                yield from self._decode_in_fixed_buffers(groups, room)
+                return
+            responses: list[Response] = []
+            for first in range(0, len(draws), self.batch_rows):
+                chunk = draws[first : first + self.batch_rows]
+                responses += self._responses(decode(model, start, self._tensors(chunk)), chunk)
+            yield responses
+
+    def _decode_in_fixed_buffers(
+        self, groups: Iterable[tuple[Prefill, Sequence[Draw]]], room: Room
+    ) -> Iterator[list[Response]]:
+        begun: deque[Sequence[Draw]] = deque()
+
+        def tensors(group: tuple[Prefill, Sequence[Draw]]) -> tuple[Prefill, Draws]:
+            start, draws = group
+            begun.append(draws)
+            return start, self._tensors(draws)
+
+        for decoded in self._fixed.decode(self.policy.model, map(tensors, groups), room):
+            yield self._responses(decoded, begun.popleft())
+
+    def _tensors(self, draws: Sequence[Draw]) -> Draws:
+        device = self.policy.device
         # MPS has no float64.
         real = torch.float32 if device.type == "mps" else torch.float64
-        for first in range(0, len(draws), self.batch_rows):
-            chunk = draws[first : first + self.batch_rows]
-            uniforms = np.stack([draw.uniforms for draw in chunk])
-            tensors = Draws(
-                owners=torch.tensor([draw.owner for draw in chunk], device=device),
-                temperatures=torch.tensor([draw.temperature for draw in chunk], device=device),
-                uniforms=torch.tensor(uniforms, dtype=real, device=device),
-                ends=torch.tensor(self.policy.end_tokens, dtype=torch.int64, device=device),
-                ladder=self.ladder,
-            )
-            responses += self._responses(self._decode(start, tensors), chunk)
-        self._count_responses(responses)
-        return responses
-
-    def _decode(self, start: Prefill, draws: Draws) -> Decoded:
-        model = self.policy.model
-        if self.fixed_buffers and can_share(model, start.cache) and not is_sharded(model):
-            return self._fixed.decode(model, start, draws)
-        return decode(model, start, draws)
+        uniforms = np.stack([draw.uniforms for draw in draws])
+        return Draws(
+            owners=torch.tensor([draw.owner for draw in draws], device=device),
+            temperatures=torch.tensor([draw.temperature for draw in draws], device=device),
+            uniforms=torch.tensor(uniforms, dtype=real, device=device),
+            ends=torch.tensor(self.policy.end_tokens, dtype=torch.int64, device=device),
+            ladder=self.ladder,
+        )
 
     def _responses(self, decoded: Decoded, draws: Sequence[Draw]) -> list[Response]:
+        """What was decoded, as responses, which are counted."""
         tokens = [
             tuple(row[:length])
             for row, length in zip(decoded.tokens.tolist(), decoded.lengths.tolist(), strict=True)
         ]
         texts = self.policy.processor.tokenizer.batch_decode(tokens, skip_special_tokens=True)
-        return [
+        responses = [
             Response(
                 text,
                 ids,
@@ -207,6 +251,8 @@ class LocalSampler(RolloutEngine):
                 strict=True,
             )
         ]
+        self._count_responses(responses)
+        return responses
 
     def _ladder_of(self, draw: Draw, sums: Sequence[float]) -> dict[float, float]:
         """The log-probabilities of a response by temperature, from those of the whole ladder."""

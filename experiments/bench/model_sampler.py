@@ -16,6 +16,7 @@ from PIL import Image
 from mstar.agents.policy.image_tower import IMAGE_TOWER
 from mstar.agents.policy.policy import Policy, Precision
 from mstar.agents.sampling import local
+from mstar.agents.sampling.fixed_decoding import FixedBatch
 from mstar.agents.sampling.graphs import StepGraphs
 from mstar.agents.sampling.local import LocalSampler
 from mstar.envs.problem import Prompt
@@ -31,7 +32,8 @@ WARM_UP = 4  # tokens
 PARTS = (
     ("encode", Policy, "encode"),
     ("prefill", local, "prefill"),
-    ("decode", LocalSampler, "_decode"),
+    ("decode", local, "decode"),
+    ("decode", FixedBatch, "_steps"),
     ("capture", StepGraphs, "_captured"),
 )
 
@@ -49,6 +51,10 @@ class SamplerBench(Bench):
         size: side of the images, in pixels.
         shapes: prompts x samples x tokens, such as 16x16x128.
         beside: shapes that ``generate`` samples as well.
+        rows: responses decoded together, of which a shape then has more: as responses end, others
+            take their rows. 0: all.
+        mean_length: tokens of a response; each token ends it by a chance of 1 in as many. 0: none
+            ends before the limit.
 
     Raises:
         ValueError: a shape is not three numbers above 0.
@@ -60,6 +66,8 @@ class SamplerBench(Bench):
     size: int = 112
     shapes: tuple[str, ...] = ("16x16x128", "64x16x128", "16x16x512")
     beside: tuple[str, ...] = ("16x16x128", "64x16x128")
+    rows: int = 0
+    mean_length: int = 0
 
     def __post_init__(self) -> None:
         for shape in (*self.shapes, *self.beside):
@@ -71,7 +79,7 @@ class SamplerBench(Bench):
 
 
 def bench_model(bench: SamplerBench, policy: Policy | None = None) -> Iterator[dict[str, Any]]:
-    """Sample random prompts, each with one image, at temperature 1 and with no end token.
+    """Sample random prompts, each with one image, at temperature 1.
 
     Every shape is sampled with a few tokens first, by which all that is loaded once is loaded.
 
@@ -82,8 +90,9 @@ def bench_model(bench: SamplerBench, policy: Policy | None = None) -> Iterator[d
     Yields:
         A row for each shape and sampler. ``seconds`` has the wall time of the parts: reading the
         prompts on the CPU (in the warm-up), prefilling them, decoding, and capturing CUDA graphs.
-        ``step_ms`` is the time of a token of all rows in decoding, with that of the captures;
-        ``tokens_per_second`` counts all that was timed. ``peak_share`` is the share of the device's
+        ``step_ms`` is the time of a token of all rows in decoding, with that of the captures, where
+        all rows are decoded together and to the limit; ``tokens_per_second`` counts all that was
+        timed. ``peak_share`` is the share of the device's
         bfloat16 rate while decoding, by 2 operations a weight of the text model and token, None
         where the rate is not known; ``peak_gigabytes`` the most memory of a GPU. ``generate`` is
         timed as a whole, so that its ``step_ms`` holds its prefilling.
@@ -91,7 +100,9 @@ def bench_model(bench: SamplerBench, policy: Policy | None = None) -> Iterator[d
     policy = policy or Policy.load(bench.model, dtype=bench.dtype)
     vocabulary = policy.network.config.get_text_config().vocab_size
     ends = policy.network.generation_config.eos_token_id
-    policy.network.generation_config.eos_token_id = [vocabulary]
+    policy.network.generation_config.eos_token_id = (
+        list(range(0, vocabulary, bench.mean_length)) if bench.mean_length else [vocabulary]
+    )
     try:
         for shape in bench.shapes:
             yield _timed(bench, policy, shape, "sampler")
@@ -111,26 +122,26 @@ def _timed(bench: SamplerBench, policy: Policy, shape: str, how: str) -> dict[st
     with ExitStack() as parts:
         for part in PARTS:
             parts.enter_context(watch.calls(*part))
-        _run(policy, asked, samples, WARM_UP, how)
+        _run(bench, policy, asked, samples, WARM_UP, how)
         encode = watch.seconds["encode"]
         watch.seconds.clear()
         with watch.part("rest"):
             start = perf_counter()
-            _run(policy, asked, samples, limit, how)
+            tokens = _run(bench, policy, asked, samples, limit, how)
         seconds = perf_counter() - start
     if how == "generate":
         watch.seconds["decode"] = seconds
     watch.seconds["encode"] = encode
     decoding = watch.seconds["decode"] + watch.seconds["capture"]
     device = torch.cuda.get_device_name() if policy.device.type == "cuda" else policy.device.type
-    peak, tokens = peak_of(device), prompts * samples * limit
+    peak, even = peak_of(device), not (bench.rows or bench.mean_length)
     operations = 2 * text_weights(policy) * tokens
     return {
         "sampler": how,
         "shape": shape,
         "device": device,
         "weights": policy.size,
-        "step_ms": round(1000 * decoding / limit, 2),
+        "step_ms": round(1000 * decoding / limit, 2) if even else None,
         "tokens_per_second": round(tokens / seconds),
         "peak_share": None if peak is None else round(operations / decoding / peak, 3),
         "peak_gigabytes": peak_memory(policy.device),
@@ -141,14 +152,25 @@ def _timed(bench: SamplerBench, policy: Policy, shape: str, how: str) -> dict[st
     }
 
 
-def _run(policy: Policy, prompts: Sequence[Prompt], samples: int, limit: int, how: str) -> None:
+def _run(
+    bench: SamplerBench,
+    policy: Policy,
+    prompts: Sequence[Prompt],
+    samples: int,
+    limit: int,
+    how: str,
+) -> int:
+    """Sample, and return the number of generated tokens."""
     if how == "generate":
         with torch.no_grad():
-            generate(policy, prompts, samples, limit)
+            tokens = generate(policy, prompts, samples, limit)
     else:
-        LocalSampler(policy, limit, len(prompts) * samples).sample(prompts, samples, 1.0, seed=0)
+        sampler = LocalSampler(policy, limit, bench.rows or len(prompts) * samples)
+        sampler.sample(prompts, samples, 1.0, seed=0)
+        tokens = sampler.tokens_generated
     if policy.device.type == "cuda":
         torch.cuda.synchronize()
+    return tokens
 
 
 def sizes(shape: str) -> tuple[int, int, int]:

@@ -90,16 +90,20 @@ def bench_case(
     }
 
 
-def generate(policy: Policy, prompts: Sequence[Prompt], samples: int, limit: int) -> None:
-    """The same work with transformers' ``generate``."""
-    policy.network.generate(
-        **policy.encode(prompts),
+def generate(policy: Policy, prompts: Sequence[Prompt], samples: int, limit: int) -> int:
+    """The same work with transformers' ``generate``; returns the number of generated tokens."""
+    encoded = policy.encode(prompts)
+    texts = policy.network.generate(
+        **encoded,
         max_new_tokens=limit,
         num_return_sequences=samples,
         do_sample=True,
         temperature=1.0,
         top_k=0,
     )
+    responses = texts[:, encoded["input_ids"].shape[1] :]
+    ends = torch.isin(responses, torch.tensor(policy.end_tokens, device=texts.device))
+    return int((ends.cumsum(-1) - ends.int() == 0).sum())  # up to the first that ends a response
 
 
 @contextmanager

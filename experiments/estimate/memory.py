@@ -228,15 +228,18 @@ def _cached_tokens(recipe: Recipe, prompt: PromptShape, together: int, device: s
     """Tokens whose keys and values are there at the same time.
 
     Responses share those of their prompt, unless attention is eager. On GPUs, buffers that keep
-    their place hold those of the prompts once more, of rounded lengths.
+    their place hold those of the prompts once more, of rounded lengths, and where responses wait
+    for a row, of twice as many prompts.
     """
     new, samples = recipe.max_new_tokens, recipe.sampling.samples
     prompts = min(recipe.sampling.prompts, -(-together // samples))
     if recipe.model.attention == "eager":
         return together * (prompt.tokens + new) + prompts * prompt.tokens
     if device == "cuda":
-        rounded = rounded_up(prompt.tokens, 64)
-        return prompts * (prompt.tokens + rounded) + rounded_up(together, 8) * rounded_up(new, 16)
+        waiting = together < recipe.sampling.prompts * samples
+        places = min(2 * prompts, together) if waiting else prompts
+        read = prompts * prompt.tokens + places * rounded_up(prompt.tokens, 64)
+        return read + rounded_up(together, 8) * rounded_up(new, 16)
     return prompts * prompt.tokens + together * new
 
 

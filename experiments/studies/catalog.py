@@ -197,6 +197,15 @@ HINTS = Study(
     baseline="rest-em",
 )
 
+COOL_GRPO = {
+    "agent": "grpo",
+    "temperature": 0.6,
+    "panel": CONTINUOUS.rewards.panel,
+    "rank": CONTINUOUS.selection.rank,
+    "selection": CONTINUOUS.selection.rule,
+    **ONLINE_BATCHES,
+}
+
 EXPLORATION = Study(
     question="Does adapting the sampling temperature help, at equal cost?",
     design=(
@@ -205,7 +214,8 @@ EXPLORATION = Study(
         "controller that probes more trains less. In the paper the sweep takes 4 % of the tokens; "
         "here it takes far more, because rounds are small. fixed stays at temperature 1.0, cool "
         "at 0.6. by-prompt is paired with more samples for problems that lack correct responses. "
-        "free and tampo probe nothing. grpo-cool is GRPO at temperature 0.6. "
+        "free and tampo probe nothing. grpo-cool is GRPO at temperature 0.6. noisy and grpo-noisy "
+        "are cool and grpo-cool with half of the responses sampled from distorted images. "
         "The learning rate is the one that the study online chose for mstar, constant, without "
         "warm-up."
     ),
@@ -222,17 +232,15 @@ EXPLORATION = Study(
         **{name: {"controller": name} for name in CONTROLLERS},
         "cool": {"temperature": 0.6},
         "by-prompt": {"controller": "paired", "allocation": "by-prompt"},
-        "grpo-cool": {
-            "agent": "grpo",
-            "temperature": 0.6,
-            "panel": CONTINUOUS.rewards.panel,
-            "rank": CONTINUOUS.selection.rank,
-            "selection": CONTINUOUS.selection.rule,
-            **ONLINE_BATCHES,
-        },
+        "grpo-cool": COOL_GRPO,
+        "noisy": {"temperature": 0.6, "distorted": 0.5},
+        "grpo-noisy": {**COOL_GRPO, "distorted": 0.5},
     },
     baseline="fixed",
-    optional=("schedule", "pass@k", "balance", "entropy", "free", "tampo", "grpo-cool"),
+    optional=(
+        *("schedule", "pass@k", "balance", "entropy", "free", "tampo"),
+        *("grpo-cool", "noisy", "grpo-noisy"),
+    ),
 )
 
 LABELS = 128  # number of labelled problems, unless the arm says otherwise

@@ -92,6 +92,17 @@ def test_the_noise_fades_out_over_the_run() -> None:
     assert strengths[-1] < 1e-4
 
 
+def test_a_token_budget_that_ends_a_run_fades_the_noise_out_as_its_rounds_do(
+    policy: Policy, tmp_path: Path
+) -> None:
+    agent = tiny_agent(policy, tmp_path, samples=4, rounds=1000, token_budget=1, distorted=0.5)
+    assert agent.progress == 0
+    base, _ = agent.learn()  # the budget allows one round
+    agent.close()
+    assert base.number == 0
+    assert agent.progress >= 1
+
+
 def test_what_is_learned_is_the_response_as_one_to_the_clean_image(
     policy: Policy, tmp_path: Path
 ) -> None:

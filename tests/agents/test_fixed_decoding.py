@@ -18,8 +18,9 @@ from mstar.agents.policy.policy import Policy
 from mstar.agents.sampling import fixed_decoding
 from mstar.agents.sampling.base import Response
 from mstar.agents.sampling.drawing import BLOCK, draw_tokens, inverse_of_cumulative
+from mstar.agents.sampling.fixed_decoding import Room
 from mstar.agents.sampling.graphs import StepGraphs
-from mstar.agents.sampling.local import LocalSampler
+from mstar.agents.sampling.local import Draw, LocalSampler
 from mstar.envs.problem import Prompt
 
 NEW = 28  # tokens
@@ -159,12 +160,56 @@ def test_buffers_are_used_again_and_freed_at_the_end(
     )
     sampler = LocalSampler(load("llava"), NEW, batch_rows=8)
     sampler.fixed_buffers = True
-    prompts = [questions(2)[1]] + [Prompt("how many?", (), f"{i}") for i in range(4)]
+    long = Prompt("how many? " * 40, (), "long")
+    prompts = [questions(2)[1], long] + [Prompt("how many?", (), f"{i}") for i in range(4)]
     found = sampler.sample(prompts, 4, 1.0, seed=3)
     plain = LocalSampler(sampler.policy, NEW, batch_rows=8).sample(prompts, 4, 1.0, seed=3)
     assert_same(plain, found)
-    assert len(made) == 2  # two batches of two short prompts, and one of the prompt with images
+    (used,) = made  # the first group has the prompt with an image and the long one
+    assert used.shape.prompt_length > 64
     assert sampler._fixed._batch is None
+
+
+@pytest.mark.parametrize("samples", [1, 4, [2, 5, 1, 0]])
+def test_responses_that_wait_take_the_rows_of_those_that_ended(
+    load: Load, short_buckets: list[tuple[int, int]], monkeypatch: pytest.MonkeyPatch, samples: Any
+) -> None:
+    monkeypatch.setattr(fixed_decoding, "ASK_EVERY", 2)
+    prompts = questions(12)
+    counts = samples * 3 if isinstance(samples, list) else [samples] * 12
+    sampler = LocalSampler(load("llava"), NEW, batch_rows=8)
+    expected = sampler.sample(prompts, counts, 1.0, seed=3)
+    sampler.reset_counts()
+    sampler.fixed_buffers = True
+    for batch in sampler.batches(prompts, counts):  # each on its own
+        sampler.sample([prompts[i] for i in batch], [counts[i] for i in batch], 1.0, seed=3)
+    alone, responses = len(short_buckets), sampler.responses
+    found = sampler.sample(prompts, counts, 1.0, seed=3)
+    assert_same(expected, found)
+    assert sampler.responses == 2 * responses
+    assert responses == sum(counts)
+    assert {rows for rows, _ in short_buckets} == {8}
+    assert len(short_buckets) - alone < 0.8 * alone
+
+
+def test_a_group_that_is_too_long_for_the_buffers_waits_for_its_own(load: Load) -> None:
+    policy = load("llava")
+    sampler = LocalSampler(policy, NEW, batch_rows=8)
+    prompts = [Prompt("how many? " * count, (), str(count)) for count in (1, 2, 60, 3)]
+    expected = sampler.sample(prompts, 4, 1.0, seed=3)
+    sampler.fixed_buffers = True
+    draws = [
+        Draw(0, 1.0, sampler.uniforms(3, prompt.key, sample))
+        for prompt in prompts
+        for sample in range(4)
+    ]
+    with torch.no_grad(), sampler.ready():
+        groups = (
+            (sampler.prefill([prompt]), draws[4 * i : 4 * i + 4])
+            for i, prompt in enumerate(prompts)
+        )
+        found = list(sampler.decode(groups, Room.of([[(0, 1.0)] * 4] * 4, 8)))
+    assert_same(expected, found)
 
 
 def test_layers_that_forget_are_decoded_in_growing_buffers(

@@ -35,6 +35,21 @@ def test_a_model_is_sampled_in_every_shape_beside_generate_and_with_lora(tmp_pat
         assert row["peak_share"] is row["peak_gigabytes"] is None  # not known of this processor
 
 
+def test_responses_may_end_and_wait_for_rows(tmp_path: Path) -> None:
+    bench = SamplerBench(
+        model=str(save_tiny_model("llava", tmp_path)),
+        size=32,
+        shapes=("4x4x12",),
+        beside=("4x4x12",),
+        rows=8,
+        mean_length=4,
+    )
+    for row in bench_model(bench):
+        assert row["step_ms"] is None
+        seconds = sum(row["seconds"][part] for part in ("prefill", "decode"))
+        assert row["tokens_per_second"] * seconds < 4 * 4 * 12  # some have ended before the limit
+
+
 @pytest.mark.parametrize("shape", ["16x16", "16x0x8", "16 x 16 x 128", "ax1x1"])
 def test_a_shape_that_is_not_three_numbers_is_refused(shape: str) -> None:
     with pytest.raises(ValueError, match="is not prompts x samples x tokens"):
