@@ -154,7 +154,7 @@ def infer_answer(
     inferred = answer
     if declared is not None:
         inferred = infer_answer(text, None, unit, tolerance, question)
-    elif answer_type != "equation" or re.search(r"[A-Za-z]{4}", value):
+    elif answer_type != "equation" or re.search(r"[A-Za-z]{3}", value):
         inferred = Answer("text", text.strip(), unit=unit)
     return answer if declared and inferred.type == "text" else inferred
 

@@ -14,7 +14,7 @@ from mstar.envs.datasets.field_map import AnswerForm, FieldMap, look_up
 from mstar.envs.datasets.images import ImageInfo, option_images, row_images
 from mstar.envs.datasets.options import index_base_is_unclear, infer_answer_form
 from mstar.envs.datasets.parse_row import ParsedRow, parse_row
-from mstar.envs.datasets.readers import RawRow, RowsOrPath, read_rows
+from mstar.envs.datasets.readers import RawRow, RowsOrPath, file_stamps, read_rows
 from mstar.envs.datasets.schemas import choose_fields
 from mstar.envs.datasets.splits import Content
 from mstar.rewards.base import Answer
@@ -99,12 +99,12 @@ def audit_dataset(
         ValueError: nothing to read, a broken line, or columns whose meaning can't be told.
     """
     name = dataset_name(source)
-    where = source if isinstance(source, str) else name
     stream = iter(read_rows(source, image_folder))
     head = _head(stream)
     if not head:
-        raise ValueError(f"{where} is empty: it has no rows")
+        raise ValueError(f"{source if isinstance(source, str) else name} is empty: it has no rows")
     columns = list(dict.fromkeys(chain.from_iterable(row.cells for row in head)))
+    where = _origin(source, str(head[0].cells.get("_file"))) if isinstance(source, str) else name
     chosen = choose_fields(fields, [c for c in columns if c != "_file"], where)
     parsed, errors = _parse(chain(head, stream), chosen)
     form, base_unclear = chosen.answer_form, False
@@ -139,6 +139,17 @@ def dataset_name(source: RowsOrPath) -> str:
     path = Path(source)
     stem = path.stem if path.suffix else path.resolve().name
     return path.resolve().parent.name or stem if stem.lower() in GENERIC_NAMES else stem
+
+
+def _origin(source: str, first: str) -> str:
+    """A source for messages; if it is a folder of several files, with the first and another one."""
+    files = [Path(path) for path, _, _ in file_stamps(source)]
+    if len(files) < 2:
+        return source
+    other = next((path for path in files if path.stem != first), files[-1])
+    return (
+        f"{source} ({len(files)} files, {first!r} first; to read another alone, name it: {other})"
+    )
 
 
 def _head(stream: Iterator[RawRow]) -> list[RawRow]:

@@ -29,6 +29,7 @@ PLACEHOLDER = re.compile(
 WRITTEN_NUMBER = re.compile(r"\d+(?=[|>\]])")  # of a placeholder
 MOST_IMAGES = 99  # a larger number in a placeholder is the name of a file
 OTHER_MEDIA = re.compile(r"<\|?(?:video|audio)(?:_?pad|_?placeholder)?\|?>", re.I)
+ESCAPED_BREAK = re.compile(r"(?<!\\)\\n(?![a-z])")  # a line break that was escaped twice; not \nu
 HINT = re.compile(r"Hint: Please answer[^\n]{0,200}\nQuestion:\s*")  # from MathVista
 LEAD_IN = re.compile(r"\A(?:the\s+)?(?:final\s+|correct\s+)?answer(?:\s+is\b\s*:?|\s*:)\s*", re.I)
 WRAPPED = re.compile(r"\$\$?([^$]+)\$\$?|\\boxed\{(.+)\}|<answer>(.*)</answer>", re.S)
@@ -207,7 +208,7 @@ def clean_question(text: str, images: int, numbers: Iterator[int]) -> PlacedText
         images: how many the problem has.
         numbers: given to unnumbered placeholders in reading order.
     """
-    text = HINT.sub("", text).strip()
+    text = HINT.sub("", ESCAPED_BREAK.sub("\n", text)).strip()
     kept, position, marks = "", 0, list(PLACEHOLDER.finditer(text))
     several = _are_several(text, images)
     places: dict[int, Span] = {}

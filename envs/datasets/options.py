@@ -26,6 +26,7 @@ MARKS = tuple(
 FIRST_MARK = re.compile(r"[Aa][)）.．:：、]")
 # What may stand before the first mark: not a word, as in "Point A: (1, 2)".
 BEFORE_FIRST = "\n.,;:?!。，；：？！>)]}）】"
+MARKED_LETTER = re.compile(r"[A-Za-z]")  # in a mark
 LETTER = re.compile(r"(?:option\s+)?[(\[（]?([A-Za-z])[)\].:）]?", re.I)
 LETTER_IN_BRACKETS = re.compile(r"[(\[（]([A-Za-z])[)\]）]")
 SEVERAL_LETTERS = re.compile(r"[A-Z]{2,8}|[A-Za-z](?:\s*(?:[,;&、，]|\band\b)\s*[A-Za-z]){1,7}")
@@ -247,11 +248,17 @@ def _comes_later(run: _Run, best: _Run, question: str) -> bool:
 
 
 def _between_marks(text: str, marks: Sequence[tuple[int, int]]) -> tuple[str, ...]:
-    """The texts after the marks; () if one is empty, or the marks are not at the text's end."""
+    """The texts after the marks; () if one is empty, or the marks are not at the text's end.
+
+    If there is no text after any of them, the letters are the options.
+    """
     ends = [start for start, _ in marks[1:]] + [len(text)]
     parts = [text[s:e].strip() for (_, s), e in zip(marks, ends, strict=True)]
     if len(parts) < 2:
         return ()
+    letters = [found[0] for s, e in marks if (found := MARKED_LETTER.search(text, s, e))]
+    if all(part in ("", letter) for part, letter in zip(parts, letters, strict=True)):
+        return tuple(letters)  # "(A) (B) (C)": the image shows what they stand for
     rest = ""
     if not any("\n" in part for part in parts[:-1]):
         parts[-1], _, rest = parts[-1].partition("\n")

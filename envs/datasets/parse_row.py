@@ -131,6 +131,8 @@ def parse_row(
     written = question_text(look_up(row.cells, fields.question))
     given = () if option_images else _option_texts(row, fields)
     written, *texts = counted_from_one([written, *given])
+    if not written:
+        raise ValueError(f"there is no question in {fields.question!r}")
     _check_question(written, len(all_images))
     numbers = count(1)
     asked = clean_question(written, len(all_images), numbers)

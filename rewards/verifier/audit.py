@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from fractions import Fraction
 
 from mstar.rewards.base import Answer
 from mstar.rewards.verifier.answer_types import COMPARATORS
 from mstar.rewards.verifier.base import AnswerComparator
+from mstar.rewards.verifier.choice import spelled
 from mstar.rewards.verifier.parsing.quantities import Quantity
-from mstar.rewards.verifier.text import words
 from mstar.rewards.verifier.verify import verify
 
 _CLOCK = re.compile(r"\d{1,2}:\d\b(?!\d)")
@@ -49,15 +50,14 @@ def _choices_fault(answer: Answer, comparator: AnswerComparator, shown: str) -> 
     options = answer.choices or ()
     if len(options) < 2:
         return f"{shown} is of type choice with {len(options)} options; give two or more"
-    spellings = [words(option) for option in options]
-    repeated = sorted(
-        {options[i] for i, spelling in enumerate(spellings) if spellings.index(spelling) < i}
-    )
-    if repeated:
-        return f"the options of {shown} repeat {repeated}; make each option distinct"
+    repeated = {option for option, count in Counter(map(spelled, options)).items() if count > 1}
+    if spelled(answer.value) in repeated:
+        return f"the options of {shown} repeat it; make each option distinct"
     if comparator.read(answer.value, answer) is None:
         return f"{shown} is not among its options {list(options)}; give an option's text or letter"
     for index, option in enumerate(options):
+        if spelled(option) in repeated:
+            continue  # wrong twice, and no response with its text is right
         if comparator.read(option, answer) != index:
             return f"option {option!r} of {shown} is read as another option; word it differently"
     return None

@@ -112,6 +112,11 @@ def same_choice(reference: int, predicted: int, answer: Answer) -> MatchResult:
     )
 
 
+def spelled(option: str) -> str:
+    """The text of an option, by which it is recognised first: without markup and white space."""
+    return re.sub(r"[{}\s]", "", _tidy(plain(option))).rstrip(".")
+
+
 def _letter(match: re.Match[str] | None, count: int) -> int | None:
     if match is None:
         return None
@@ -121,7 +126,7 @@ def _letter(match: re.Match[str] | None, count: int) -> int | None:
 
 
 def _tidy(plain_text: str) -> str:
-    return plain_text.strip(" *'\"\t\n")
+    return plain_text.strip(" *'\"\t\n") or plain_text.strip()  # the sign * itself
 
 
 def _says_otherwise(text: str, option: str) -> bool:
@@ -139,19 +144,15 @@ def _names_several(text: str, count: int) -> bool:
 
 
 def _as_text(text: str, options: tuple[str, ...]) -> int | None:
-    bare = _squeezed(text)
-    exact = [i for i, option in enumerate(options) if _squeezed(_tidy(plain(option))) == bare]
+    written = spelled(text)
+    exact = [i for i, option in enumerate(options) if spelled(option) == written]
     if len(exact) == 1:
         return exact[0]
-    for spelled in dict.fromkeys((words(text), essence(words(text)))):
-        indices = [i for i, option in enumerate(options) if spelled and words(option) == spelled]
+    for tokens in dict.fromkeys((words(text), essence(words(text)))):
+        indices = [i for i, option in enumerate(options) if tokens and words(option) == tokens]
         if len(indices) == 1:
             return indices[0]
     return None
-
-
-def _squeezed(text: str) -> str:
-    return re.sub(r"[{}\s]", "", text).rstrip(".")
 
 
 def _as_value(text: str, options: tuple[str, ...]) -> int | None:

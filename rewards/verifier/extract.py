@@ -84,6 +84,7 @@ _BARE = re.compile(r"(?:[^=:?;\[\]]|(?<=\d):(?=\d)){1,60}")
 _MARKUP = re.compile(r"</?[a-zA-Z][^<>\n]{0,40}>")
 _PROGRAM = re.compile(r"^[ \t]{0,8}(?:def \w+\(|import \w|from \w+ import|print\(|return\b)", re.M)
 _TITLE_MARK = re.compile(r"#{1,6}[ \t]{1,3}")
+_ENDS = re.compile(r"[.!]{0,3}(?:\s|\Z)")
 _CLOSERS = re.compile(r"[\s.,;!$*_`)\]}\\\"']*")
 # All but the line or the sentence that holds the answer.
 _BEFORE_ANSWER = re.compile(r".*(?:[.!?]\s|[\n。])", re.DOTALL)
@@ -97,12 +98,15 @@ class Reader(NamedTuple):
         same: whether two texts are the same answer.
         is_text: whether any words at all are an answer of the type.
         is_list: whether an answer has several parts, each of which may stand in its own box.
+        own: a reference answer that looks like several sentences, such as ``Ext. Motion``; "" if it
+            does not.
     """
 
     reads: Callable[[str], bool]
     same: Callable[[str, str], bool]
     is_text: bool
     is_list: bool = False
+    own: str = ""
 
 
 WORDS = Reader(reads=bool, same=lambda one, other: _spelled(one) == _spelled(other), is_text=True)
@@ -246,6 +250,9 @@ def _first_sentence(each: Commitment, reader: Reader) -> Commitment:
 
 def _sentences(text: str, reader: Reader) -> list[str]:
     """The sentences and lines of an answer; the items of a list, after ``;``, are one sentence."""
+    behind = text[len(reader.own) :]
+    if reader.own and text.startswith(reader.own) and _ENDS.match(behind):
+        return [reader.own, *sentences(behind.lstrip(" .!"))]
     parts: list[str] = []
     for part in sentences(text):
         if reader.is_list and parts and parts[-1].endswith(";") and _is_bare(part, text):

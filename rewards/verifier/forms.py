@@ -279,7 +279,8 @@ _ANSWERED = (_TAG, _BOX, _HEADING, _LINE, _PHRASE)
 
 def stripped(text: str) -> str:
     """The answer without the white space, emphasis and boxes around it."""
-    text = _HOPE.sub("", _EMPHASIS.sub("", _BOX.sub("{", text)).strip(_MARKS))
+    bare = _HOPE.sub("", _EMPHASIS.sub("", _BOX.sub("{", text)).strip(_MARKS))
+    text = bare or text.strip()  # the sign * itself
     text = _CLOSING_MARKS.sub("", text)
     if opened := _IN_TEXT.match(text):
         whole = _matching_braces(text).get(opened.end()) == len(text) - 1

@@ -21,6 +21,7 @@ from mstar.rewards.verifier.parsing.discourse import (
     is_refusal,
     names_another,
 )
+from mstar.rewards.verifier.parsing.prose import sentences
 
 _CONFIDENCE: dict[Form, float] = {
     "tag": 1.0, "box": 1.0, "heading": 1.0, "line": 1.0, "phrase": 0.9, "conclusion": 0.7,
@@ -159,6 +160,7 @@ def _evades(committed: Commitment, answer: Answer, reference: object) -> str | N
 
 def _reader(answer: Answer) -> Reader:
     comparator = COMPARATORS[answer.type]
+    value = answer.value.strip()
     return Reader(
         reads=cache(
             lambda text: len(text) <= LONGEST and comparator.read(text, answer) is not None
@@ -166,4 +168,5 @@ def _reader(answer: Answer) -> Reader:
         same=lambda one, other: equivalent(one, other, answer),
         is_text=answer.type == "text",
         is_list=answer.type in ("list", "set", "tuple"),
+        own=value if len(sentences(value)) > 1 else "",
     )

@@ -78,6 +78,9 @@ def kinds(rows: list[dict[str, Any]], fields: Any = None) -> dict[str, int]:
         ("Which, (a) or (b), is higher?", ()),
         ("求角（A）30°（B）40°。请一步一步推理", ("30°", "40°")),
         ("Who spoke? (A) Never (B) What is it?", ("Never", "What is it?")),
+        ("Which do we see? choice: (A) (B) (C)", ("A", "B", "C")),
+        ("Which point? (A) A (B) B (C)", ("A", "B", "C")),
+        ("Which point? (A) P (B) Q (C)", ()),
     ],
 )
 def test_options_are_the_last_letters_at_the_end_of_a_question(
@@ -178,6 +181,7 @@ def test_several_answers_that_all_are_options_are_a_set(answer: Any) -> None:
         ("1 hour 30 minutes", "duration", "1 hour 30 minutes", None),
         ("50 percent", "percent", "50 percent", None),
         ("May 2023", "date", "May 2023", None),
+        ("FHP, 6 bit/s, b = 0.05", "text", "FHP, 6 bit/s, b = 0.05", None),
     ],
 )
 def test_a_gold_has_the_type_that_a_reader_gives_it(
@@ -404,6 +408,15 @@ def test_images_in_a_folder_above_the_problems_are_named_in_the_error(tmp_path: 
     assert len(loaded.problems["train"]) == 1
 
 
+def test_the_file_of_a_folder_whose_columns_say_nothing_is_named_with_another_one(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "areas.json").write_text(json.dumps({"areas": [{"name": "a", "size": 3}]}))
+    (tmp_path / "problems.json").write_text(json.dumps([{"ask": "2 + 2?", "answer": "4"}]))
+    with pytest.raises(ValueError, match=r"'areas' first; .*name it: .*problems\.json"):
+        validate_dataset(str(tmp_path))
+
+
 def test_packed_files_utf_16_and_semicolons_are_read(tmp_path: Path) -> None:
     (tmp_path / "1.png").write_bytes(drawing(1))
     packed, wide, local = (tmp_path / name for name in ("a.jsonl.gz", "b.csv", "c.csv"))
@@ -550,6 +563,11 @@ def test_a_sentence_right_behind_an_image_is_not_glued_to_its_name() -> None:
     asked = clean_question("Be brief.\n<image>Is it red?", 1, iter([1]))
     assert asked.text == "Be brief.\nthe picture Is it red?"
     assert asked.places == {0: (10, 21)}
+
+
+def test_line_breaks_that_were_escaped_twice_are_line_breaks() -> None:
+    asked = clean_question(r"Add $\nu$ to $x \neq 1$.\n\nWhich?\n<image1>", 1, iter([]))
+    assert asked.text == "Add $\\nu$ to $x \\neq 1$.\n\nWhich?"
 
 
 def test_images_stand_where_their_placeholders_stood() -> None:

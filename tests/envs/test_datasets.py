@@ -663,7 +663,7 @@ def test_up_to_five_faulty_rows_are_listed_or_all_are_skipped() -> None:
 @pytest.mark.parametrize(
     ("row", "words"),
     [
-        (chart(1, question=""), "the question has 0 characters"),
+        (chart(1, question=""), "there is no question in 'question'"),
         (chart(1, question="x" * 9000), "the question has 9000 characters"),
         (chart(1, question="x" * 7000, choices=["y" * 900, "z"], answer="z"), "with its options"),
         (chart(1, answer="x" * 3000), "the answer has 3000 characters"),
@@ -769,7 +769,7 @@ def test_the_report_counts_problems_and_finds_errors() -> None:
     rows += [chart(3, split="test", id="leak"), chart(30, split="test")]
     rows += [chart(5, split="train", answer=6, id="torn")]
     rows += [chart(41, split="test", image=png(41)[:40])]
-    rows += [chart(42, split="test", choices=["6", "7", "7"], answer="6")]
+    rows += [chart(42, split="test", choices=["6", "7", "7"], answer="7")]
     rows += [chart(43, split="test", choices=["B", "A"], answer="A", id="c30")]
     rows += [chart(44, split="test", answer=None, image=png(9))]
     report = validate_dataset(rows)
@@ -781,7 +781,7 @@ def test_the_report_counts_problems_and_finds_errors() -> None:
     assert "is not an image" in found["error", "pictures"].examples[0]
     assert found["error", "leakage"].count == 1
     assert found["error", "choices"].count == 1
-    assert "repeat ['7']" in found["error", "golds"].examples[0]
+    assert "repeat it" in found["error", "golds"].examples[0]
     assert found["warning", "leakage"].count == 2
     assert found["warning", "ids"].examples == ("id 'c30' 2 times",)
     assert found["warning", "labels"].count == 1

@@ -277,6 +277,43 @@ def test_equivalence_does_not_use_the_reference_answer(
 # The audit of reference answers
 
 
+@pytest.mark.parametrize(
+    "options",
+    [
+        ("+", "-", "*", "/"),
+        ("↗", "↖", "↘"),
+        ("A ⊂ B", "A ⊃ B", "A ∪ B"),
+        ("$H=L S$", "$H=L-S$"),
+        ("9 m", "6 m", "5 m", "5 m"),  # wrong twice
+        ("Inst. High", "No. 5"),
+    ],
+)
+def test_options_that_differ_in_signs_only_are_told_apart(options: tuple[str, ...]) -> None:
+    for index, option in enumerate(options[:2]):
+        answer = choice(option, *options)
+        assert audit(answer) is None
+        right, wrong = f"Answer: {'ABCD'[index]}", f"Answer: {'ABCD'[1 - index]}"
+        assert [verify(text, answer).correct for text in (right, wrong)] == [True, False]
+        others = [each for each in options if each != option]
+        assert not any(verify(f"<answer>{each}</answer>", answer).correct for each in others)
+
+
+@pytest.mark.parametrize(
+    "name", ["LH2 C.B. Ext. Motion", "Inst. High", "2x2. Perfect estimation", "No. 5"]
+)
+def test_a_name_with_full_stops_is_one_answer(name: str) -> None:
+    answer = Answer("text", name)
+    assert audit(answer) is None
+    for response in (
+        f"Answer: {name}",
+        rf"\boxed{{{name}}}",
+        f"**Answer:** {name}. It is longest.",
+    ):
+        assert verify(response, answer).correct
+    assert not verify(f"Answer: {name}. Wait, it is red.", answer).correct
+    assert not verify(f"Answer: {name.split('. ')[0]}", answer).correct
+
+
 @pytest.mark.parametrize("answer", [answer for answer, _, _ in CASES], ids=str)
 def test_a_sound_reference_answer_passes_the_audit_and_verifies(answer: Answer) -> None:
     assert audit(answer) is None
