@@ -78,9 +78,8 @@ class DataConfig:
     """How a data set is read, ``KEY=COLUMN`` each, such as ``answer=gold``, ``type=number``,
     ``unit==cm`` or ``on_error=skip``; see ``envs/datasets/field_map.py``."""
     families: tuple[str, ...] | None = None
-    """Families of ``mstar/Mixture-v2``, in their newest versions unless named like ``Dice-v0``;
-    None: Counting, Dice, Ruler and Shapes, for the embedded model as it was pretrained on them
-    (``-v0``)."""
+    """Families of ``mstar/Mixture-v2``; None: Counting, Dice, Ruler, Shapes, the newest versions,
+    or the ``-v0`` that the embedded model has read. A name without a version means the newest."""
     level: int = 1
     """Difficulty of generated problems, 1 to 3."""
     form: Form = "open"

@@ -42,7 +42,8 @@ def first_page(recipe: Recipe, out: str) -> str:
     for title, names in BASIC.items():
         lines += ["", f"{title}:"]
         for name in names:
-            text = f"{setting_doc(name).partition('. ')[0].rstrip('.')} ({_shown(values[name])})"
+            text = setting_doc(name).partition(". ")[0].rstrip(".")
+            text += "" if values[name] is None else f" ({_shown(values[name])})"
             lines += _entry(_flag(name), text, width)
     lines += ["", "this command:"]
     for name, text in OTHER.items():
