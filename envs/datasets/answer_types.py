@@ -41,6 +41,7 @@ VARIABLES = re.compile(r"(?<![A-Za-z\\])[a-zA-Z]{1,2}(?![A-Za-z])")
 WEEKDAYS = "monday|tuesday|wednesday|thursday|friday|saturday|sunday"
 MONTH = r"(?:jan|feb|mar|apr|may|june?|july?|aug|sept?|oct|nov|dec)[a-z]*\.?"
 HOUR = r"(?:\d{1,2}|[a-z]{3,6})"
+HOURS = r"\d{1,2}(?::[0-5]\d)?\s*(?:[ap]\.?m\.?)?"
 HALF_OR_QUARTER = r"half past|quarter (?:past|to|after|before)"
 AMOUNT_OF_TIME = r"\d+(?:\.\d+)?\s*(?:d(?:ays?)?|h(?:ours?|rs?)?|min(?:ute)?s?|s(?:ec(?:ond)?s?)?)"
 LENGTH = r"\d+(?:\.\d+)?\s*(?:ft|feet|foot|'|in|inch|inches|\")"
@@ -56,6 +57,7 @@ PATTERNS: tuple[tuple[AnswerType, re.Pattern[str]], ...] = (  # the first that m
     ("time", re.compile(r"\d{1,2}:[0-5]\d(?::[0-5]\d)?\s*(?:[ap]\.?m\.?)?", re.I)),
     ("time", re.compile(r"\d{1,2}\s*[ap]\.?m\.?|noon|midnight", re.I)),
     ("time", re.compile(rf"(?:{HALF_OR_QUARTER}) {HOUR}|{HOUR} o'clock", re.I)),
+    ("text", re.compile(rf"(?=.*(?:m|:)){HOURS}\s*(?:-|\u2013|to)\s*{HOURS}", re.I)),  # from, to
     ("duration", re.compile(rf"{AMOUNT_OF_TIME}(?:,? (?:and )?{AMOUNT_OF_TIME}){{1,3}}", re.I)),
     ("number", re.compile(rf"{LENGTH}(?:,? (?:and )?|){LENGTH}", re.I)),
     ("date", re.compile(r"\d{4}-\d{1,2}-\d{1,2}|" + WEEKDAYS, re.I)),

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import math
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from typing import Any, NamedTuple
 
 from mstar.envs.datasets.field_map import fields_example
-from mstar.envs.datasets.options import as_text, parse_options
+from mstar.envs.datasets.options import as_text, options_in_question, parse_options
 from mstar.envs.problem import Span
 from mstar.rewards.verifier.verify import extract
 
@@ -34,6 +36,7 @@ HINT = re.compile(r"Hint: Please answer[^\n]{0,200}\nQuestion:\s*")  # from Math
 LEAD_IN = re.compile(r"\A(?:the\s+)?(?:final\s+|correct\s+)?answer(?:\s+is\b\s*:?|\s*:)\s*", re.I)
 WRAPPED = re.compile(r"\$\$?([^$]+)\$\$?|\\boxed\{(.+)\}|<answer>(.*)</answer>", re.S)
 SHORT_LINE = 12  # characters; lines up to this length are values, not a solution
+IN_JSON = re.compile(r"\s*\[\s*\{\s*\"(?:role|from|content|value|user|system)\"")  # a conversation
 QUOTED = re.compile(r"\[\s*(['\"]).{0,2000}\1\s*,?\s*\]", re.S)  # a list of texts written as text
 USER_ROLES, ASSISTANT_ROLES = ("user", "human"), ("assistant", "gpt")
 
@@ -76,6 +79,7 @@ def single_turns(value: Any) -> list[list[dict[str, Any]]]:
     Returns:
         Conversations of one or two messages; [] if the value is not a conversation.
     """
+    value = unpacked(value)
     if not (isinstance(value, list) and value and all(isinstance(t, dict) for t in value)):
         return []
     messages = [pair for item in value for pair in _roles_and_contents(item)]
@@ -95,6 +99,18 @@ def single_turns(value: Any) -> list[list[dict[str, Any]]]:
     if not turns or messages[-1][0] in USER_ROLES:
         turns.append([{**asked_by, "content": before}])
     return turns
+
+
+def unpacked(value: Any) -> Any:
+    """The conversation in a cell that holds it as JSON text; any other value as it is.
+
+    >>> unpacked('[{"role": "user", "content": "Why?"}]')
+    [{'role': 'user', 'content': 'Why?'}]
+    """
+    if isinstance(value, str) and IN_JSON.match(value):
+        with suppress(ValueError, RecursionError):
+            return json.loads(value)
+    return value
 
 
 def system_prompt(value: Any) -> str:
@@ -181,7 +197,8 @@ def counted_from_one(texts: Sequence[str]) -> tuple[str, ...]:
     ('<image_1> or <image_2>?', '<image_2>')
     """
     marks = [mark for text in texts for mark in PLACEHOLDER.finditer(text)]
-    if not any((mark["number"] or mark["listed"]) == "0" for mark in marks):
+    numbers = [mark["number"] or mark["listed"] or "1" for mark in marks]
+    if not any(int(number) == 0 for number in numbers):
         return tuple(texts)
 
     def one_more(mark: re.Match[str]) -> str:
@@ -220,7 +237,8 @@ def clean_question(text: str, images: int, numbers: Iterator[int]) -> PlacedText
         position, start = mark.end(), len(kept)
         number = _number(mark, numbers)
         at_start = not kept.strip() and not re.match(r"[ \t]*[a-z]", text[position:])
-        at_end = position >= last_words and not re.search(r"[\w,;]\s?\Z", kept.rstrip(" \t"))
+        goes_on = re.search(r"[\w,;][ \t]*\Z", kept) and not options_in_question(kept)
+        at_end = position >= last_words and not goes_on
         if not (at_start or at_end):
             kept += _name(number, several)
         if number <= images:

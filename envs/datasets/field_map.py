@@ -44,6 +44,10 @@ class FieldMap:
         split: the column with train, validation or test; None takes it from the file names.
         topic: the column with the kind of problem.
         caption: the column with a description of the images, for ``show="caption"``.
+        system: the column with the system prompt that the question begins with, of sets that do
+            not have it among the messages of a conversation.
+        history: the column with earlier turns, as pairs of question and answer, which stand in
+            front of the question.
         answer_form: how the answer to a problem with options names one of them: by its text, its
             letter, its index from 0, its number from 1, or ``auto`` for the form that fits the
             rows best.
@@ -63,6 +67,8 @@ class FieldMap:
     split: str | None = None
     topic: str | None = None
     caption: str | None = None
+    system: str | None = None
+    history: str | None = None
     answer_form: AnswerForm = "auto"
 
 

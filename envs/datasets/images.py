@@ -20,7 +20,7 @@ from typing import Any
 
 from PIL import Image, ImageOps
 
-from mstar.envs.datasets.cell_texts import named_images
+from mstar.envs.datasets.cell_texts import PLACEHOLDER, named_images, unpacked
 from mstar.envs.datasets.field_map import look_up
 from mstar.envs.datasets.options import parse_options
 from mstar.envs.datasets.readers import RawRow
@@ -262,7 +262,13 @@ def _stored_image(value: Any, row: RawRow) -> StoredImage:
 
 
 def _flattened(value: Any) -> Any:
-    """The list in a text such as ``['1.png', '2.png']`` or ``1.png, 2.png``, or in messages."""
+    """The list in a text such as ``['1.png', '2.png']`` or ``1.png, 2.png``, or in messages.
+
+    Also the files of ``{"<image_00>": "1.png"}``.
+    """
+    value = unpacked(value)
+    if isinstance(value, Mapping) and all(PLACEHOLDER.fullmatch(str(key)) for key in value):
+        return list(value.values())
     if isinstance(value, str) and value[:1] == "[" and value[-1:] == "]":
         return list(parse_options(value))
     if isinstance(value, str) and len(value) <= LONGEST_PATH and SEVERAL_FILES.fullmatch(value):

@@ -128,7 +128,7 @@ def parse_row(
             be read.
     """
     all_images = images + option_images
-    written = question_text(look_up(row.cells, fields.question))
+    system, written = _system_and_question(row, fields)
     given = () if option_images else _option_texts(row, fields)
     written, *texts = counted_from_one([written, *given])
     if not written:
@@ -155,7 +155,7 @@ def parse_row(
         where=row.where,
         id=_cell_text(row, fields.id)[:LONGEST_NAME],
         question=asked.text,
-        system=system_prompt(look_up(row.cells, fields.question)),
+        system=system,
         images=all_images,
         image_places=_image_places(asked, options, len(all_images)),
         answer=answer,
@@ -167,8 +167,24 @@ def parse_row(
         topic=_cell_text(row, fields.topic)[:LONGEST_NAME],
         caption=_cell_text(row, fields.caption),
     )
+    if not parsed.full_question:
+        raise ValueError("the question has no words beside its image")
     _check_length("the question with its options", parsed.full_question)
     return parsed
+
+
+def _system_and_question(row: RawRow, fields: FieldMap) -> tuple[str, str]:
+    """The system prompt, and the question with it and with earlier turns in front."""
+    cell = look_up(row.cells, fields.question)
+    question = question_text(cell)
+    if system := system_prompt(cell):
+        return system, question
+    turns = (look_up(row.cells, fields.history) if fields.history else None) or []
+    if not all(isinstance(turn, list) for turn in turns):
+        raise ValueError(f"{fields.history!r} must hold pairs of question and answer")
+    system = _cell_text(row, fields.system)
+    before = (as_text(text) for turn in turns for text in turn)
+    return system, "\n".join(part for part in (system, *before, question) if part)
 
 
 def _check_question(written: str, images: int) -> None:

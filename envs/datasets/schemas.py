@@ -18,7 +18,7 @@ from mstar.envs.datasets.field_map import REQUIRED, FieldMap, override, require_
 COLUMN_NAMES: Mapping[str, str] = {
     "question": (
         "question query problem questiontext questionstring prompt sentence problemtext"
-        " instruction input conversations messages conversation texts text"
+        " instruction input conversations messages conversation message texts text"
     ),
     "image": (
         "decodedimage image images img picture pictures imagepath imgpath picturepath figurepath"
@@ -44,8 +44,16 @@ COLUMN_NAMES: Mapping[str, str] = {
     "split": "split datasplit",
     "topic": "task category topic subject subtask subfield knowledgeconcept",
     "caption": "caption imagecaption imagedescription",
+    "system": "system systemprompt",
+    "history": "history",
 }
-CONVERSATIONS = ("conversations", "messages", "conversation", "texts")  # question and answer
+CONVERSATIONS = (
+    "conversations",
+    "messages",
+    "conversation",
+    "message",
+    "texts",
+)  # question and answer
 NUMBERED = re.compile(r"(image|img|picture)_?\d+|(left|right)_image", re.I)
 OPTION_COLUMN = re.compile(  # of one option: A, choice_b, "Option 3"
     r"(?:option|choice|opt|choice[ _-]?image)[ _-]?([a-h]|\d{1,2})|([A-H])",
@@ -356,6 +364,8 @@ SCHEMAS: dict[str, Schema] = {
         question="{instruction}\n{input}",
         image=("images|image",),
         answer="output",
+        system="system",
+        history="history",
     ),
     "r1": _schema(  # a worked solution that ends in <answer>...</answer>
         "problem solution",

@@ -114,7 +114,7 @@ def same_choice(reference: int, predicted: int, answer: Answer) -> MatchResult:
 
 def spelled(option: str) -> str:
     """The text of an option, by which it is recognised first: without markup and white space."""
-    return re.sub(r"[{}\s]", "", _tidy(plain(option))).rstrip(".")
+    return _squeezed(_tidy(plain(option)))
 
 
 def _letter(match: re.Match[str] | None, count: int) -> int | None:
@@ -143,8 +143,12 @@ def _names_several(text: str, count: int) -> bool:
     return len(set(letters)) > 1 and max(letters) < count
 
 
+def _squeezed(plain_text: str) -> str:
+    return re.sub(r"[{}\s]", "", plain_text).rstrip(".")
+
+
 def _as_text(text: str, options: tuple[str, ...]) -> int | None:
-    written = spelled(text)
+    written = _squeezed(text)
     exact = [i for i, option in enumerate(options) if spelled(option) == written]
     if len(exact) == 1:
         return exact[0]

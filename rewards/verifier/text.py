@@ -29,6 +29,7 @@ Words = tuple[str, ...]
 _LONGEST = 2_000  # characters of a text that are read
 _DOTTED = re.compile(r"\b[a-zA-Z]\.(?:\s?[a-zA-Z]\.)+")
 _RATIO = re.compile(r"(?<=\d)\s*:\s*(?=\d)")
+_RANGE = re.compile(r"(?<=\d)(?:-| - | to )(?=\d)")
 _FRACTION = re.compile(r"\\[dt]?frac\{(\d{1,9})\}\{(\d{1,9})\}")
 _PREPOSITION = re.compile(r"^(?:in|on|at|by)\s+(?=\S)", re.IGNORECASE)
 _TOKEN = re.compile(
@@ -62,13 +63,13 @@ def words(text: str) -> Words:
 
     >>> words("The Reardon Corporation.")
     ('reardon', 'corporation')
-    >>> words("twenty-one")
-    ('21',)
+    >>> words("twenty-one"), words("20-30")
+    (('21',), ('20', 'to', '30'))
     """
     bare = plain(_without_accents(_FRACTION.sub(r" \1/\2", text[:_LONGEST])))
     bare = bare.replace("{", "").replace("}", "").replace("'", "").replace("&", " and ")
     bare = _DOTTED.sub(lambda letters: re.sub(r"[.\s]", "", letters[0]), bare)
-    bare = _RATIO.sub(":", bare.strip(" *.").casefold())
+    bare = _RANGE.sub(" to ", _RATIO.sub(":", bare.strip(" *.").casefold()))
     bare = _ARTICLE.sub("", bare)
     tokens = [ALIASES.get(token, token) for token in _TOKEN.findall(bare)]
     spoken = (

@@ -182,6 +182,8 @@ def test_several_answers_that_all_are_options_are_a_set(answer: Any) -> None:
         ("50 percent", "percent", "50 percent", None),
         ("May 2023", "date", "May 2023", None),
         ("FHP, 6 bit/s, b = 0.05", "text", "FHP, 6 bit/s, b = 0.05", None),
+        ("0am - 4am", "text", "0am - 4am", None),
+        ("8-10pm", "text", "8-10pm", None),
     ],
 )
 def test_a_gold_has_the_type_that_a_reader_gives_it(
@@ -295,6 +297,9 @@ def test_no_placeholder_is_left_and_no_word_is_cut(mark: str) -> None:
     assert clean_question(f"{mark}\nHow many?", 1, iter([1])).text == "How many?"
     assert clean_question(f"What does {mark}", 1, iter([1])).text == "What does the picture"
     assert clean_question(f"{mark} shows bars.", 1, iter([1])).text == "the picture shows bars."
+    assert clean_question(f"Then x is\n{mark}", 1, iter([1])).text == "Then x is"
+    options = "Is it red? (A) Yes (B) No"
+    assert clean_question(f"{options} {mark}", 1, iter([1])).text == options
 
 
 def test_the_file_that_a_placeholder_names_is_shown(tmp_path: Path) -> None:
@@ -337,6 +342,42 @@ def test_videos_and_sounds_are_refused() -> None:
         asked = {"messages": [{"role": "user", "content": content}]}
         with pytest.raises(ValueError, match="a video or a sound"):
             only([row(answer="no") | asked], {"question": "messages"})
+
+
+def test_a_system_prompt_and_earlier_turns_in_columns_stand_in_front() -> None:
+    more = {"system": "Be brief.", "history": [["Is it red?", "No"]]}
+    asked = {"query": "<image>How many?", "response": "3", "images": [drawing(1)]}
+    alpaca = {"instruction": "How many?", "input": "", "output": "3", "images": [drawing(1)]}
+    for given in (asked, alpaca):
+        problem = only([given | more])
+        assert problem.question.startswith("Be brief.\nIs it red?\nNo\n")
+        assert (problem.system, problem.question[-9:]) == ("Be brief.", "How many?")
+    with pytest.raises(ValueError, match="pairs of question and answer"):
+        only([asked | {"history": ["Is it red?"]}])
+
+
+def test_a_conversation_may_be_json_text_and_its_files_named_by_placeholders(
+    tmp_path: Path,
+) -> None:
+    for name in ("1.png", "2.png"):
+        (tmp_path / name).write_bytes(drawing(int(name[0])))
+    parts = [{"type": "image", "image": "1.png"}, {"type": "text", "text": "How many?"}]
+    in_text = {"message": json.dumps([{"role": "user", "content": parts}]), "answer": "3"}
+    named = {
+        "image": {"<image_00>": "1.png", "<image_01>": "2.png"},
+        "conversations": [
+            {"role": "user", "content": "<image_00>\nIs it like <image_01>?"},
+            {"role": "assistant", "content": "no"},
+        ],
+    }
+    for given, question, count in (
+        (in_text, "How many?", 1),
+        (named, "Is it like picture 2?", 2),
+    ):
+        path = tmp_path / "rows.jsonl"
+        path.write_text(json.dumps(given))
+        problem = only(str(path))
+        assert (problem.question, len(problem.images)) == (question, count)
 
 
 def test_what_trainers_write_is_read(tmp_path: Path) -> None:

@@ -285,6 +285,7 @@ def test_equivalence_does_not_use_the_reference_answer(
         ("A ⊂ B", "A ⊃ B", "A ∪ B"),
         ("$H=L S$", "$H=L-S$"),
         ("9 m", "6 m", "5 m", "5 m"),  # wrong twice
+        (r"$x=3y \\$", r"$x=2y \\$"),
         ("Inst. High", "No. 5"),
     ],
 )
