@@ -131,8 +131,6 @@ def parse_row(
     system, written = _system_and_question(row, fields)
     given = () if option_images else _option_texts(row, fields)
     written, *texts = counted_from_one([written, *given])
-    if not written:
-        raise ValueError(f"there is no question in {fields.question!r}")
     _check_question(written, len(all_images))
     numbers = count(1)
     asked = clean_question(written, len(all_images), numbers)
@@ -167,8 +165,6 @@ def parse_row(
         topic=_cell_text(row, fields.topic)[:LONGEST_NAME],
         caption=_cell_text(row, fields.caption),
     )
-    if not parsed.full_question:
-        raise ValueError("the question has no words beside its image")
     _check_length("the question with its options", parsed.full_question)
     return parsed
 
@@ -177,6 +173,8 @@ def _system_and_question(row: RawRow, fields: FieldMap) -> tuple[str, str]:
     """The system prompt, and the question with it and with earlier turns in front."""
     cell = look_up(row.cells, fields.question)
     question = question_text(cell)
+    if not question:
+        raise ValueError(f"there is no question in {fields.question!r}")
     if system := system_prompt(cell):
         return system, question
     turns = (look_up(row.cells, fields.history) if fields.history else None) or []
@@ -230,8 +228,10 @@ def _resolve_leniently(answer: str, choices: Sequence[str], form: AnswerForm) ->
 
 
 def _check_length(what: str, text: str) -> None:
-    if not 0 < len(text) <= LONGEST_QUESTION:
-        raise ValueError(f"{what} has {len(text)} characters; it must have 1 to {LONGEST_QUESTION}")
+    if not text:
+        raise ValueError(f"{what} has no words beside its image")
+    if len(text) > LONGEST_QUESTION:
+        raise ValueError(f"{what} has {len(text)} characters; the limit is {LONGEST_QUESTION}")
 
 
 def _check_open_answer(answer: str) -> None:
