@@ -28,7 +28,7 @@ from mstar.rewards.verifier.parsing.prose import (
 )
 from mstar.rewards.verifier.parsing.quantities import Quantity, read_quantity
 from mstar.rewards.verifier.sequence import read_sequence, same_sequence
-from mstar.rewards.verifier.text import essence, read_truth, words
+from mstar.rewards.verifier.text import Words, essence, read_truth, words
 from mstar.rewards.verifier.time import read_clock, same_clock
 
 _LETTER = re.compile(r"[(\[]?([A-Za-z])[)\]]?[.:)]?")
@@ -45,7 +45,9 @@ _SEVERAL = re.compile(  # "(A) or b", "A/b/c"; the article in "A, a square" is n
     r"[(\[]?(?!a [a-z])([A-Za-z])(?![\w'])"
 )
 _NOT_OTHER = re.compile(
-    r"^([(\[]?[A-Za-z][)\].]?),? \(?(?:and |but )?not [(\[]?[A-Za-z][)\].]{0,2}$"
+    r"^([(\[]?[A-Za-z][)\].]?),? (?:only"
+    r"|\(?(?:(?:and |but )?not|rather than|instead of) [(\[]?[A-Za-z][)\].]{0,2})$",
+    re.IGNORECASE,
 )
 _RATIO = re.compile(r"([^:]{1,20}):([^:]{1,20})")
 _DIGITAL_CLOCK = re.compile(r"\s*\d{1,2}:\d\d\s*")
@@ -54,11 +56,14 @@ _ANOTHER_LABEL = re.compile(r"(?<![\w(])[A-Z]\)\s")
 _BRACKETED = re.compile(r"\([^()]{1,100}\)")
 _STATES = re.compile(r"\b(?:is|are|was|were|equals|=|:)\s")
 _LABEL_WORDS = 3  # words of the longest text beside a letter that must be the option's own
-_OPERATOR = re.compile(r"[a-zA-Z]\s?[-+*/^]|[-+*/^]\s?[a-zA-Z]|\d[a-zA-Z]")
+_FORMULA = re.compile(
+    r"[a-zA-Z]\s?[-+*/^]|[-+*/^]\s?[a-zA-Z]|\d[a-zA-Z]|\\(?:frac|sqrt|root)|^-?[\d.]+$|^[a-z]$"
+)
 _LABELLED = re.compile(r"[(\[]?([A-Z])[)\].:]{1,2}\s[^A-Z]*")
 _LISTED = re.compile(r"^[ \t*(]{0,4}([A-Za-z])[).:]", re.MULTILINE)
 _LETTER_LAST = re.compile(
-    r"(.*[^\s,(\[])\s?[,(\[]\s?(?:option |choice |which is )?\(?([A-Z])[)\]]{0,2}"
+    r"(.*[^\s,(\[])\s?[,(\[]\s?(?:which is |corresponding to |i\.e\.,? |namely )?"
+    r"(?:the )?(?:option |choice )?\(?([A-Z])[)\]]{0,2}\.?"
 )
 
 
@@ -73,6 +78,9 @@ def read_choice(text: str, answer: Answer) -> int | None:
     bare = whole.replace("{", "").replace("}", "").strip()
     options = answer.choices or ()
     is_question = bare.endswith("?") and not any(each.rstrip().endswith("?") for each in options)
+    given = [i for i, option in enumerate(options) if option.strip() == text.strip()]
+    if len(given) == 1 and not BIDI.search(text):  # even a sign, such as "*"
+        return given[0]
     if not bare or BIDI.search(text) or is_question:
         return None
     if len({mark.upper() for mark in _LISTED.findall(text)}) > 1:  # the options are repeated
@@ -84,7 +92,8 @@ def read_choice(text: str, answer: Answer) -> int | None:
     if first and _letter(first, len(options)) is None:  # "(C) no", of two options
         return read_choice(first[3], answer)
     applies = any(map(is_not_applicable, options)) or not is_not_applicable(bare)
-    if not applies or _names_several(bare, len(options) or 26):
+    several = _names_several(bare, len(options) or 26)
+    if not applies or (several and not _as_formula(whole, options)):  # "(a+b)/2" is a formula
         return None
     bare = _NOT_OTHER.sub(r"\1", bare)
     letter = _LETTER.fullmatch(bare) or _NAMED.fullmatch(bare)
@@ -156,7 +165,22 @@ def _as_text(text: str, options: tuple[str, ...]) -> int | None:
         indices = [i for i, option in enumerate(options) if tokens and words(option) == tokens]
         if len(indices) == 1:
             return indices[0]
-    return None
+    return _as_own_words(words(text), options)
+
+
+def _as_own_words(spelled: Words, options: tuple[str, ...]) -> int | None:
+    """The option of which a text is all that the others do not share: ``P`` of ``point P``."""
+    known = [words(option) for option in options]
+    shortest = min(map(len, known), default=0)
+    start = next((i for i in range(shortest) if len({each[i] for each in known}) > 1), shortest)
+    stop = next((i for i in range(shortest) if len({each[-1 - i] for each in known}) > 1), shortest)
+    own = [each[start : len(each) - stop] for each in known]
+    is_letter = (
+        len(spelled) == 1 and _letter(_LETTER.fullmatch(spelled[0]), len(options)) is not None
+    )
+    if not (start or stop) or not spelled or is_letter or own.count(spelled) != 1:
+        return None
+    return own.index(spelled)
 
 
 def _as_value(text: str, options: tuple[str, ...]) -> int | None:
@@ -215,7 +239,7 @@ def _as_formula(text: str, options: tuple[str, ...]) -> list[int]:
         pair = read_sequence(text, point)
         pairs = [read_sequence(o, point) if o[:1] in "([" else None for o in map(plain, options)]
         return [i for i, o in enumerate(pairs) if o and pair and same_sequence(o, pair, point).same]
-    if not _OPERATOR.search(text) or not all(map(_OPERATOR.search, map(plain, options))):
+    if not _FORMULA.search(text) or not all(map(_FORMULA.search, map(plain, options))):
         return []
     spec = Answer("expression", "")
     formula = read_formula(text, spec)
@@ -240,7 +264,8 @@ def _lettered(text: str, options: tuple[str, ...]) -> int | None:
     first, last = _LETTER_FIRST.fullmatch(text), _LETTER_LAST.fullmatch(text)
     if first is not None:
         index, rest = _letter(first, len(options)), first[3]
-        bare = first[2] is not None and text[first.end(2) : first.start(3)] == " "
+        between = text[first.end(2) : first.start(3)] if first[2] else ""
+        bare = between == " " or (between.strip() == "=" and text[0].islower())  # a = 30
     elif last is not None:
         index, rest, bare = ord(last[2]) - ord("A"), last[1], True
         index = index if index < len(options) else None

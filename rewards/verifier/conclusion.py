@@ -46,6 +46,7 @@ _NAME = re.compile(r"\W{0,3}(?<!\()[A-Za-z](?!\))\W{0,3}")  # of a bar as well a
 _OPTION = re.compile(r"\b(?:option|choice|answer|letter)\b", re.IGNORECASE)
 _BOLD = re.compile(r"\*\*[^*\n]{1,40}\*\*")
 _YES_OR_NO = re.compile(r"(yes|no)[,.] (?!(?:yes|no|wait|maybe)\b)(?=(?:[^\s,.;]+ ){3})", re.I)
+_SO_YES = re.compile(r"(yes|no), (?=(?:it|they|he|she|the|this|that|there|both|all)\b)", re.I)
 _GREETING = re.compile(
     r"\s*(?:(?:sure|okay|ok|certainly|of course|i (?:see|understand|can))\b[^.!,\n]{0,80}"
     r"[.!,]\s+)*",
@@ -161,6 +162,8 @@ def _statements(sentence: str, is_text: bool) -> Iterator[str]:
     rest = sentence[opening.end() :] if opening else sentence
     if _TWO_STATEMENTS.search(rest):
         return
+    if opening and (verdict := _SO_YES.match(rest)):
+        yield verdict[1]
     said = _said(rest)
     if said and (opening or not is_text):
         yield said

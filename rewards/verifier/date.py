@@ -39,7 +39,10 @@ class Day:
 
 
 def read_day(text: str, answer: Answer) -> Day | None:
-    """The one date, weekday or month in a text; ``1/5/2020`` has the month first."""
+    """The one date, weekday or month in a text.
+
+    ``1/5/2020`` has the month first, ``1.5.2020`` the day.
+    """
     plain_text = plain(without_denial(without_reason(text))).casefold().strip(" .{}")
     if (REFUSED | _SIDES) & set(plain_text.split()) or BIDI.search(text):
         return None
@@ -73,7 +76,8 @@ def _numeric(date: re.Match[str]) -> Day:
     if date[12] is None:
         return Day(*parts)
     first, second, year = parts
-    return Day(year, second, first) if first > 12 else Day(year, first, second)
+    day_first = first > 12 or (date[0].count(".") == 2 and second <= 12)
+    return Day(year, second, first) if day_first else Day(year, first, second)
 
 
 def _part(short: re.Match[str]) -> Day:

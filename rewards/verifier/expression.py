@@ -25,6 +25,7 @@ from mstar.rewards.verifier.parsing.latex import plain
 from mstar.rewards.verifier.parsing.prose import stated_quantity
 from mstar.rewards.verifier.parsing.quantities import Quantity, read_quantity
 from mstar.rewards.verifier.parsing.symbolic import WORKER, same_symbolically
+from mstar.rewards.verifier.sequence import read_sequence, same_sequence
 
 LONGEST, LETTERS = 300, 8  # characters; distinct variables
 NEEDED = 3  # points at which both sides are defined
@@ -51,6 +52,9 @@ _VALUE = re.compile(  # one value, or one of each name
     r"\s*(?:[a-zA-Z](?:\([a-zA-Z]\))?|\([a-zA-Z](?: ?, ?[a-zA-Z]){1,3}\))\s*=\s*([-+\d\s.,/()]+)"
 )
 _LABEL = re.compile(r"^\s*[a-zA-Z](?:_\{?\\?\w{1,8} {0,2}\}?|'|\([a-zA-Z]\))?\s*=\s*(?!=)")
+
+
+_OTHER_SIGNS = MatchResult(False, "other signs")
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +115,9 @@ def same_formula(reference: Formula, predicted: Formula, answer: Answer) -> Matc
     """Compare as text, as amounts, at fixed points, or by computer algebra, in that order."""
     if reference.text.replace(" ", "") == predicted.text.replace(" ", ""):
         return MatchResult(True, "as written")
+    signs = [each.text.count("±") for each in (reference, predicted)]
+    if any(signs):
+        return _same_signs(reference, predicted, answer) if signs == [1, 1] else _OTHER_SIGNS
     if reference.intervals or predicted.intervals:
         return same_interval(reference.intervals, predicted.intervals, answer)
     if reference.amount is not None and not (reference.sides and letters(reference.sides[0])):
@@ -121,6 +128,8 @@ def same_formula(reference: Formula, predicted: Formula, answer: Answer) -> Matc
         return same_amount(reference.amount, predicted.amount, answer)
     if reference.text.count("=") != predicted.text.count("="):
         value = _VALUE.fullmatch(plain(answer.value))
+        if value and answer.type == "equation" and "," in value[0]:  # (3, 2) or p = 3, q = 2
+            return _same_point(plain(answer.value), predicted.text)
         if value and answer.type == "equation":  # 1 for f(x) = 1
             return _same_value(value[1], predicted.text, replace(answer, type="expression"))
         return MatchResult(False, "an equation is no expression")
@@ -133,6 +142,27 @@ def same_formula(reference: Formula, predicted: Formula, answer: Answer) -> Matc
     decided = same_symbolically(reference.text, predicted.text)
     reason = {True: "equal by algebra", False: "not equal by algebra", None: "undecided"}[decided]
     return MatchResult(decided, reason)
+
+
+def _same_signs(reference: Formula, predicted: Formula, answer: Answer) -> MatchResult:
+    """Compare two formulas with ``±`` once with each sign."""
+    for sign in "+-":
+        left = read_formula(reference.text.replace("±", sign), answer)
+        right = read_formula(predicted.text.replace("±", sign), answer)
+        if left is None or right is None:
+            return _OTHER_SIGNS
+        result = same_formula(left, right, answer)
+        if not result.same:
+            return result
+    return MatchResult(True, "equal with each sign")
+
+
+def _same_point(reference: str, predicted: str) -> MatchResult:
+    point = Answer("tuple", reference)
+    left, right = read_sequence(reference, point), read_sequence(predicted, point)
+    if left is None or right is None:
+        return MatchResult(False, "no formula")
+    return same_sequence(left, right, point)
 
 
 def _same_value(reference: str, predicted: str, answer: Answer) -> MatchResult:

@@ -25,6 +25,7 @@ from mstar.rewards.verifier.forms import (
     without_courtesy,
 )
 from mstar.rewards.verifier.parsing.discourse import (
+    goes_on_with_condition,
     is_unfinished,
     opens_with_condition,
     takes_back,
@@ -59,7 +60,7 @@ _HEDGE = re.compile(
 )
 _RETRACTED = re.compile(
     r"^.*[.,;!?\s-](?:wait[,.!:\s-]{1,3}(?:no|actually)\b|wait[,.!:-]"
-    r"|(?<!\bis )(?<!\bare )(?<!\bwas )actually\b|correction:|oops\b|(?<=\.\. )no,"
+    r"|(?<!\bis )(?<!\bare )(?<!\bwas )actually\b|correction:|oops\b|(?:(?<=\.\. )|(?<=\? ))no,"
     r"|scratch that\b|sorry[,.]|i mean\b)[\s,:.]{0,3}(?:(?:no|rather|i mean)\b[\s,:]{1,3}){0,2}",
     re.IGNORECASE | re.DOTALL,
 )
@@ -73,8 +74,9 @@ _NOT_BUT = re.compile(r"\W{0,3}(?:not .{1,30}? but|no,) (.{1,60})", re.IGNORECAS
 _LOWER_WORD = re.compile(r"\b[a-z]{2,}")
 _TITLE = re.compile(
     r"[\s\d.*#_()-]{0,12}(?:step \d+[\s.:*-]{1,6})?"
-    r"(?:to |(?:now,? )?(?:let's |let us |we (?:can |must |need to |have to )?))?"
-    r"(?:[a-z]+ing|compute|calculate|find|determine|select|choose|pick|identify|verify|check)"
+    r"(?:to |(?:now,? )?(?:let's |let us |let me |we (?:can |must |need to |have to )?))?"
+    r"(?:[a-z]+ing|compute|calculate|find|determine|select|choose|pick|identify|verify|check"
+    r"|(?:work|figure) out|get|obtain|derive)"
     r"(?: and [a-z]+)? (?:the|our|my|your) (?:[a-z]+ ){0,2}",
     re.IGNORECASE,
 )
@@ -83,6 +85,7 @@ _OFFERS = re.compile(r"\d|\b(?:or|and)\b", re.IGNORECASE)
 _BARE = re.compile(r"(?:[^=:?;\[\]]|(?<=\d):(?=\d)){1,60}")
 _MARKUP = re.compile(r"</?[a-zA-Z][^<>\n]{0,40}>")
 _PROGRAM = re.compile(r"^[ \t]{0,8}(?:def \w+\(|import \w|from \w+ import|print\(|return\b)", re.M)
+_BULLET = re.compile(r"^(?:[-*•]|\d\.)[ \t]{1,3}(?=\D)")
 _TITLE_MARK = re.compile(r"#{1,6}[ \t]{1,3}")
 _ENDS = re.compile(r"[.!]{0,3}(?:\s|\Z)")
 _CLOSERS = re.compile(r"[\s.,;!$*_`)\]}\\\"']*")
@@ -148,8 +151,14 @@ def commit(response: str, reader: Reader = WORDS, *, strict: bool = False) -> Co
     if not explicit or (strict and max(ranks) == 0):
         return "no commitment" if strict else _unmarked(text, reader)
     chosen = [each for each in explicit if RANK[each.form] == max(ranks)][-1]
+    last = explicit[-1]
+    gap = text[chosen.end : last.start]
+    if takes_back(gap) and not _HEDGE.search(gap):  # "Answer: 7. Correction: the answer is 8"
+        chosen = last
     said = _without_retraction(chosen.text + chosen.remark)
-    chosen = _first_sentence(replace(chosen, text=said, remark=""), reader)
+    found, chosen = chosen, _first_sentence(replace(chosen, text=said, remark=""), reader)
+    if reader.reads(chosen.text):  # "12. Wait, no: 13"
+        explicit = [chosen if each is found else each for each in explicit]
     if not chosen.text:
         return "empty commitment"
     if len(chosen.text) > LONGEST:
@@ -207,7 +216,7 @@ def _whole(text: str, reader: Reader) -> Commitment | str:
     if len(text) > LONGEST:
         return "no commitment"
     asks = text.endswith("?") and (reader.is_text or not reader.reads(text))
-    if _MARKUP.search(text) or _PROGRAM.search(text) or asks:
+    if _MARKUP.search(stripped(text)) or _PROGRAM.search(text) or asks:
         return "no commitment"
     if is_unfinished(text):
         return "unfinished"
@@ -263,7 +272,9 @@ def _sentences(text: str, reader: Reader) -> list[str]:
 
 
 def _under_condition(text: str, each: Commitment) -> bool:
-    return each.form in ("line", "phrase") and opens_with_condition(text[: each.start])
+    if each.form in ("line", "phrase"):
+        return opens_with_condition(text[: each.start])
+    return each.form in ("tag", "box") and goes_on_with_condition(text[each.end :])
 
 
 def _announces(each: Commitment, reader: Reader) -> bool:
@@ -314,7 +325,7 @@ def _retracts(gap: str) -> bool:
         return False
     if _CORRECTION.search(gap):
         return True
-    return not _HEDGE.search(gap) and re.search(r"[.!?;\n]", gap) is not None
+    return not _HEDGE.search(gap) and (takes_back(gap) or re.search(r"[.!?;\n]", gap) is not None)
 
 
 def _fault_after(
@@ -323,7 +334,7 @@ def _fault_after(
     """What the text after a commitment does to it, in a few words; None if it lets it stand."""
     last = [each for each in every if each.end >= chosen.end][-1]  # says the same again
     after = f"{last.remark}\n{text[last.end :]}"
-    if takes_back(after):
+    if takes_back(after) or takes_back(_later_sentences(chosen.text)):
         return "taken back"
     if chosen.form in ("line", "phrase") and is_unfinished(chosen.text):
         return "unfinished"
@@ -333,8 +344,14 @@ def _fault_after(
     return None
 
 
+def _later_sentences(answer: str) -> str:
+    """What an answer says after its first sentence, or after its letter: ``A. Hold on, ...``."""
+    return (*re.split(r"[.!?;:]\s", answer, maxsplit=1), "")[1]
+
+
 def _is_other(sentence: str, chosen: Commitment, reader: Reader, beside: str) -> bool:
     """Whether a sentence is nothing but another answer; words, only on the answer's lines."""
+    sentence = _BULLET.sub("", sentence, count=1)
     corrected = _NOT_BUT.fullmatch(sentence)
     sentence = corrected[1] if corrected else sentence
     bare = stripped(sentence).rstrip(".!,; ")

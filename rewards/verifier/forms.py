@@ -38,7 +38,8 @@ _IN_OTHER_LANGUAGES = (
     "|الجواب|الإجابة|پاسخ|جواب|תשובה|उत्तर|คำตอบ"
 )
 _LINE = re.compile(
-    r"\banswer[ \t]{0,3}[*_`\"']{0,4}[ \t]{0,3}(?::|=(?![ \t]{0,3}[\"']))[ \t]{0,3}[*_`]{0,4}"
+    r"(?<![a-zA-Z\d])answer[ \t]{0,3}[*_`\"']{0,4}[ \t]{0,3}"
+    r"(?::|=(?![ \t]{0,3}[\"']))[ \t]{0,3}[*_`]{0,4}"
     r"|^[ \t*_]{0,4}(?:the )?(?:final )?answer[ \t]{0,3}(?:->|[-→⇒])[ \t]{1,3}"
     r"|^[ \t*_>]{0,4}(?:ans[.:]{1,2}|(?:correct|right|best) (?:option|choice):)[ \t]{0,3}[*_`]{0,4}"
     r"|^[ \t*_]{0,4}final(?: result| value| choice)?[*_]{0,3}:[ \t]{0,3}[*_`]{0,4}"
@@ -46,7 +47,7 @@ _LINE = re.compile(
     r"|答案(?!选项|[ \t]{0,3}[.\n]|[ \t]{0,3}$)[ \t]{0,3}:?[ \t]{0,3}"
     r"|(?:选项|选择)[ \t]{0,3}:[ \t]{0,3}"
     r"|选项[ \t]{0,3}(?=[(]?[A-Z][)]?[^.\n]{0,40}[是为]正确|[(]?[A-Z][)]?[ \t]{0,3}正确)"
-    r"|(?:^|[故应以此])选择?[ \t]{0,3}:?[ \t]{0,3}(?=[(]?[A-H](?![\w]))"
+    r"|(?:^|[故应以此])选择?[ \t]{0,3}:?[ \t]{0,3}(?=[(]?[A-H](?![A-Za-z\d]))"
     rf"|^[ \t*_#]{{0,6}}(?:{_IN_OTHER_LANGUAGES})[ \t*_]{{0,4}}:[ \t]{{0,3}}[*_`]{{0,4}}",
     re.IGNORECASE | re.MULTILINE,
 )
@@ -72,11 +73,13 @@ _PHRASE = re.compile(
 _ENVIRONMENT = re.compile(
     r"\\(begin|end)\{(?:equation|align|aligned|gather|gathered|displaymath|math|center)\*?\}"
 )
+_RULE = re.compile(r"^[ \t]*(?:-{3,}|={3,}|\*{3,}|_{3,})[ \t]*$\n?", re.MULTILINE)
 _BULLET = re.compile(r"(?:[-*•>]|\d\.)[ \t]{1,3}(?=\S)")
 _DISPLAYS = (  # where each block of its own lines begins and ends
     (re.compile(r"\$\$"), "$$"),
     (re.compile(r"\\\["), "\\]"),
     (re.compile(r"```[a-z]{0,12}(?=\s)"), "```"),
+    (re.compile(r"~~~[a-z]{0,12}(?=\s)"), "~~~"),
 )
 _ANOTHER_QUESTION = re.compile(
     r"\n[ \t*#_]{0,4}(?:question|problem|q|hint|user|human|exercise|example)[ \t]{0,2}\d{0,3}"
@@ -105,7 +108,7 @@ _COURTESY = re.compile(
     r"\b(?:else|other|another|more|further|questions?|help)\b[^.!?\n]{0,60}\?)\s*$",
     re.IGNORECASE,
 )
-_CHINESE_VERDICT = re.compile(r"(?<=[A-Za-z0-9)])\s?[是为]?正确.{0,20}$")
+_CHINESE_VERDICT = re.compile(r"(?<=[A-Za-z0-9)])\s?(?:选项|[是为]?正确.{0,20})[.\s]*$")
 _MARKS = " \t\n*_`✓✔✅☑"
 
 
@@ -138,7 +141,7 @@ def visible(response: str) -> str | None:
         return None
     text = response[last.end() if last else 0 :]
     text = _BOX_TOKENS.sub(r"\\boxed{\1}", normalise(text[-SEARCHED:]))
-    text = _ENVIRONMENT.sub(_as_display, text).replace("&=", "=").strip()
+    text = _RULE.sub("", _ENVIRONMENT.sub(_as_display, text)).replace("&=", "=").strip()
     while ending := _END_TOKEN.search(text[-80:]):
         text = text[: len(text) - len(text[-80:]) + ending.start()].rstrip()
     return text

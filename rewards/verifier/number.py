@@ -131,6 +131,9 @@ def _in_reference_unit(reference: Quantity, predicted: Quantity, answer: Answer)
         return predicted.value if _is_bare(predicted) else None
     value = convert(predicted.value, given, wanted)
     numerator = parse_unit(_PER.split(unit)[0]) if given.dimensions[0][0] in CURRENCIES else None
+    if value is None and unit != (answer.unit or ""):  # "$6 per year", for "$, per year"
+        whole = parse_unit(plain(answer.unit or "").replace(",", " "))
+        value = convert(predicted.value, given, whole) if whole else None
     if value is None and numerator is not None:  # $8, for "$ per pound"
         return convert(predicted.value, given, numerator)
     if value is None and _is_degrees_of(given, wanted):

@@ -24,7 +24,7 @@ _SOLUTIONS = re.compile(
     r"([a-zA-Z]) ?= ?[^=,]{1,40}(?: or (?:\1 ?= ?)?(?:(?! or )[^=,]){1,40}){1,7}"
 )
 _SIGN = re.compile(r"\s*±\s*")
-_NUMBERS = re.compile(r"-?[\d./]{1,20}(?:,? or -?[\d./]{1,20}){1,7}")
+_NUMBERS = re.compile(r"-?[\d./]{1,20}(?:(?:,|,? or) -?[\d./]{1,20}){1,7}")
 _LABEL = re.compile(
     r"^[A-Z](?=\([^()]*,)|^[a-zA-Z][a-zA-Z ]{0,40}[:=]\s*(?=[(\[{])"
     r"|^(?:they|these|the [a-z]+) are:? "

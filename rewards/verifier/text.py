@@ -45,13 +45,21 @@ _STEP = re.compile(r"\bright(?= \d)", re.IGNORECASE)  # "right 1, down 2" is a p
 
 _NO_NOUN = re.compile(  # "No image was given" refuses, "No, it is red" and "No it is not" answer
     r"\W*no (?!(?:it|they|he|she|the|this|that|there|because|since|as|i|we|you|these|those|not|its"
-    r"|their|his|her|way|a|an)\b)[a-z]",
+    r"|their|his|her|a|an|way(?! to\b))\b)[a-z]|\W*no\.? (?:\d+\W*$|of\b)",
     re.IGNORECASE,
 )
 _FIRST = re.compile(r"\W*(?:true|correct|right|false|wrong|incorrect)[,.;:!]", re.I)
 _CHINESE = {"是": "yes", "是的": "yes", "对": "yes", "正确": "yes", "能": "yes", "有": "yes",
             "否": "no", "不是": "no", "不对": "no", "错误": "no", "错": "no", "不能": "no",
             "没有": "no"}  # fmt: skip
+_COPULAS = listed(
+    """is are was were be been it's that's isn't aren't wasn't remains seems sounds looks holds
+    stays answer statement claim"""
+)
+_BEFORE_VERDICT = listed(
+    "not never n't cannot hardly indeed definitely clearly really also entirely fully always"
+)
+_ASKING = listed("which whether what who how why where when is are does do")
 _PREDICATIVE = listed(", and but because since that as for in if when here or about to so by")
 
 _SECOND_VERDICT = re.compile(r",\s*(?:yes|no|true|false|maybe)\s*(?:,|$)", re.IGNORECASE)
@@ -149,6 +157,10 @@ def read_truth(text: str, answer: Answer) -> bool | None:
     if not parts:
         return None
     first = parts[0][0]
+    if first in _ASKING:
+        return None
+    if parts[0][-1] == "not" and 1 < len(parts[0]) < 5 and not (UNDECIDED | YES) & set(parts[0]):
+        return False  # "It is not."
     if is_spray(without_reason(text)) and not (first in YES | NO and _goes_on(text)):
         return None
     if len(parts) == 1 and len(parts[0]) == 1 and first in _LETTERS:
@@ -189,6 +201,15 @@ def _is_attributive(tokens: list[str], index: int) -> bool:
     return tokens[index] in YES | NO and bool(after) and after[0] not in _PREDICATIVE
 
 
+def _is_predicate(tokens: list[str], index: int) -> bool:
+    """Whether a verdict is said of something, as in ``it is not true``; not a side or a noun."""
+    before = index - 1
+    while before >= 0 and tokens[before] in _BEFORE_VERDICT:
+        before -= 1
+    said = before < 0 or tokens[before] in _COPULAS | {","}
+    return said and not _is_attributive(tokens, index)
+
+
 def _ends_in_verdict(tokens: list[str]) -> bool:
     """Whether the last word of a sentence is a verdict."""
     return tokens[-1:] != [] and tokens[-1] in YES | NO
@@ -208,7 +229,7 @@ def _verdict(tokens: list[str]) -> bool | None:
         if (
             word in YES | NO
             and not bare_no
-            and (word == "yes" or not _is_attributive(tokens, index))
+            and (word in ("yes", "no") or _is_predicate(tokens, index))
         ):
             before = tokens[max(0, index - 3) : index]
             clause = before[len(before) - before[::-1].index(",") :] if "," in before else before

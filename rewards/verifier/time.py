@@ -119,7 +119,7 @@ def _spoken(text: str) -> Clock | None:
     for ending, meaning in _HALVES:
         if text.endswith(ending):
             text, half = text.removesuffix(ending), meaning
-    text = text.removesuffix(" o'clock") if text.endswith(" o'clock") else text
+    text = text.removesuffix(" o'clock")
     match = _SPOKEN.fullmatch(text)
     if match:
         minutes = _PARTS.get(match[1], _whole(match[1]))
@@ -143,7 +143,7 @@ def _spoken(text: str) -> Clock | None:
 def _whole(text: str) -> int | None:
     if text.isascii() and text.isdigit() and len(text) < 4:
         return int(text)
-    value = number_words(text)
+    value = number_words(text) if text not in ("a", "an") else None
     return int(value) if value is not None and value.denominator == 1 and value < 1000 else None
 
 

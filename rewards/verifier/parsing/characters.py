@@ -34,7 +34,8 @@ def _table() -> dict[int, str]:
     table |= {0x1D400 + i: chr((65, 71)[i % 52 > 25] + i % 52) for i in range(676)}  # and letters
     table |= {ord(c): text for c, text in _ONE_SIGN.items()}
     table |= {ord(c): f" {text} " for c, text in _VULGAR.items()}
-    table |= {ord("。"): ". ", ord("、"): ", "}
+    table |= {ord("。"): ". ", ord("।"): ". ", ord("、"): ", ", ord("∴"): " "}
+    table |= {ord(c): '"' for c in "«»„「」"}
     table |= {ord(c): "-" for c in "‐‑‒–−﹣"}
     table |= {ord(c): text for c, text in zip("×⋅·∙÷⁄∕º˚≤≥⩽⩾≦≧π𝜋∼≃≅“”‘’′", [
         "*", "*", "*", "*", "/", "/", "/", "°", "°", "<=", ">=", "<=", ">=", "<=", ">=",

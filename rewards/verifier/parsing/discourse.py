@@ -14,13 +14,16 @@ LONGEST_REASON = 300  # characters
 READ = 4_000  # characters after an answer in which it can be taken back
 _OPENS = r"(?:^|[.!?;:\n)\]}>*$]|[-,—]\s?)[\s*_\"'(-]{0,4}"  # the start of a sentence
 _ANOTHER_POSSIBLE = (
-    r"(?:but|however|though|or),? (?:[a-zA-Z\d.]+ ){1,4}(?:is|are|may be|might be|could be) (?:"
-    r"(?:also |equally )?(?:possible|plausible)|(?:also|equally) (?:right|correct))\b"
+    r"(?:but|however|(?:al)?though|or),? (?:[a-zA-Z\d.]+ ){1,4}(?:"
+    r"(?:is|are|may be|might be|could be) (?:(?:also |equally )?(?:possible|plausible)"
+    r"|(?:also|equally) (?:right|correct))"
+    r"|(?:also |equally )?(?:works?|fits?|applies|matches)(?: too| as well| also))\b"
 )
 _TAKES_BACK = re.compile(
     _OPENS + r"(?:(?:oh,? |but |no,? |hold on,? )?wait\b(?! (?:for|time))"
-    r"|h+m+\b|actually\b|oops\b|correction\b|scratch that\b|hold on\b|never ?mind\b|strike that\b"
-    r"|(?:i'm |i am |my apologies|apologies|oh )?sorry\b|my (?:mistake|bad|error)\b|i mean\b"
+    r"|h+m+\b|actually\b|oops\b|correction\b|hold on\b|never ?mind\b"
+    r"|(?:scratch|strike|forget|ignore|disregard) (?:that|this|it|my|the (?:above|previous))\b"
+    r"|(?:i'm |i am |oh )?sorry\b|(?:my )?apologies\b|my (?:mistake|bad|error)\b|i mean\b"
     r"|(?:on|upon|after|with) (?:a )?(?:second|further|more|closer|another|re)?-?\s?"
     r"(?:thoughts?|reflection|consideration|inspection|look|review|examination|checking)\b"
     r"|(?:non|nein|no),? (?:attendez|warte|espera)\b|attendez\b|en fait\b|pardon\b|moment,"
@@ -35,12 +38,14 @@ _TAKES_BACK = re.compile(
     r"|(?:edit(?:ed)?|update[d]?|revis(?:ion|ed)|amended|corrected)\b[^.:\n]{0,20}:"
     r"|(?:i think |i believe |i see )?i (?:have |just |now |then |may have |might have )?"
     r"(?:made a mistake|made an error|miscounted|misread|misjudged"
-    r"|miscalculated|forgot|missed|overlooked|was wrong|take (?:it|that) back|change my)"
+    r"|miscalculated|forgot|missed|overlooked|was wrong|take (?:it|that) back|retract|withdraw)"
+    r"|(?:i(?:'d| would) like to |i (?:want|need|have) to |i(?:'ll| will| must)? ?|let me )"
+    r"(?:change|revise|correct|amend|redo)\b"
     r"|"
     + _ANOTHER_POSSIBLE
     + r"|(?:but|however),? (?:\(?[A-H]\)?|-?\d[\d.]*) is (?:right|correct)\b"
-    r"|(?:but |however,? |though,? |or |then again,? )(?:maybe |perhaps )?(?:it|that|this|i|we"
-    r"|the (?:right |correct |real )?answer)(?:'s| is)?"
+    r"|(?:but |however,? |(?:al)?though,? |or |then again,? )(?:maybe |perhaps )?"
+    r"(?:it|that|this|i|we|the (?:right |correct |real )?answer)(?:'s| is)?"
     r" (?:also |well )?(?:may|might|could|possibly|probably|am not|not sure)\b"
     r"|(?:but|or) (?:maybe|perhaps|possibly|rather|actually)\b"
     r"|(?:maybe|perhaps|alternatively|or rather|instead),? (?:it\b|that\b|the (?:right |correct )?"
@@ -80,27 +85,34 @@ _CONFIRMED = re.compile(
     r"\b(?:correct|confirm\w*|match\w*|verified|consistent|agrees?|holds|checks out|right|yes)\b",
     re.I,
 )
+_IF = (
+    r"(?:if(?! any\b)|unless|assuming|suppos(?:e|ing)|as long as|in case"
+    r"|provided (?:that|the|it|they|you|we|all|no|none)|on condition)\b"
+)
 _CONDITION = re.compile(
-    r"(?:^|[\s,(])(?:if(?! any\b)|unless|otherwise|assuming|supposing|provided that|depending"
-    r"|depends|whichever|in case)\b",
-    re.IGNORECASE,
+    rf"(?:^|[\s,(])(?:{_IF}|(?:otherwise|depending|depends|whichever)\b)", re.IGNORECASE
 )
 _DEPENDS = re.compile(
-    r"\b(?:unless|otherwise|depending|depends|whichever)\b"
-    r"|^\W{0,4}(?:yes|no|true|false|\(?[a-z]\)?|-?[\d.,/]{1,12}%?),? (?:only |but only )?if\b",
+    r"\b(?:unless|otherwise|depending|depends|whichever)\b|^\W{0,4}if (?:i|you|we) had to\b"
+    r"|^\W{0,4}(?:yes|no|true|false|\(?[a-z]\)?|-?[\d.,/]{1,12}%?)[ ,(]{1,3}(?:but )?(?:only )?"
+    + _IF,
     re.IGNORECASE,
 )
 _OPTION_AND_CLAUSE = re.compile(  # "(A), the stock will drop if otters rise"
-    r"\W{0,3}[A-H][).,:;]{1,3}\s(?:[^\s,;.:]+ ){3,30}if\b[^,;.]{1,200}\.?", re.IGNORECASE
+    r"\W{0,3}[A-H][).,:;]{1,3}\s"
+    r"(?:(?:[^\s,;.:]+ ){3,30}if\b[^,;.]{1,200}|[Ii]f [^,;.]{5,200},(?: [a-z']+){3,30})\.?"
 )
 _CONDITION_FIRST = re.compile(
     r"[\W_]{0,4}(?:and |but |so |then |or |else,? )?"
-    r"(?:in the (?:first|second|other|one|former|latter) case|if|unless|otherwise|assuming|suppose"
-    r"|supposing|in case|else|it depends|that depends|depending|when(?:ever)? (?:it|we|you))\b",
+    rf"(?:{_IF}|(?:in the (?:first|second|other|one|former|latter) case|case \d|otherwise|else|if"
+    r"|let(?:'s| us)? (?:suppose|assume|say)|assume|it depends|that depends|depending"
+    r"|when(?:ever)? (?:it|we|you)|(?:should|were|had) (?:it|they|this|that|we|you|i|the))\b)",
     re.IGNORECASE,
 )
 _IF_THEN = re.compile(r"\bif\b[^.;!?\n]{1,200}\bthen\s?(?:the|my|our|its)?\s*$", re.IGNORECASE)
-_FOLLOWS = re.compile(r",? (?:so|hence|thus|therefore),? (?:the|my|our)\s*$", re.IGNORECASE)
+_FOLLOWS = re.compile(
+    r"(?<!\bif),? (?:so|hence|thus|therefore),? (?:the|my|our)\s*$", re.IGNORECASE
+)
 _LAST_SENTENCE = re.compile(r".*(?:[.!?;]\s|\n)", re.DOTALL)
 _REFUSAL = re.compile(
     r"\b(?:can(?:not|'t|\s?not)|could ?n(?:o|')t|unable to|impossible to|not possible to"
@@ -127,6 +139,9 @@ _NOT_APPLICABLE = re.compile(
     r"n\.? ?/ ?a\.?\b|none\b|null\b|nil\b|not applicable\b|nothing\b", re.I
 )
 _REASON_WORDS = listed("because since")
+_STARTS_CONDITION = re.compile(
+    rf"[^\S\n]{{0,3}}\(?(?:{_IF}|is what (?:i|one|we|you) (?:would|might|could)\b)", re.IGNORECASE
+)
 _UNFINISHED = listed("the a an of because since and but which to with from than where if makes or")
 _REASON_BREAKS_OFF = re.compile(
     r"\b(?:because|since)\b.*\b(?:is|are|was|were|that)$", re.IGNORECASE
@@ -165,6 +180,11 @@ def opens_with_condition(before: str) -> bool:
     return bool(_CONDITION_FIRST.match(sentence) or _IF_THEN.search(sentence))
 
 
+def goes_on_with_condition(after: str) -> bool:
+    r"""Whether the sentence of a tag or a box goes on: ``\boxed{7} if the border counts``."""
+    return _STARTS_CONDITION.match(after) is not None
+
+
 def is_conditional(text: str) -> bool:
     """Whether an answer holds under a condition only: ``8 if we count the legend``.
 
@@ -198,7 +218,7 @@ def is_refusal(text: str) -> bool:
     >>> is_refusal("There is not enough information."), is_refusal("There are no birds.")
     (True, False)
     """
-    return _SAYS_SO.match(text) is None and _REFUSAL.search(text) is not None
+    return _SAYS_SO.match(text) is None and bool(_REFUSAL.search(without_relative_clause(text)))
 
 
 def is_not_applicable(text: str) -> bool:
@@ -210,7 +230,7 @@ def is_unfinished(text: str) -> bool:
     """Whether a text was cut off: its last word never ends a sentence."""
     *before, last = text.split(" ") if text else [""]
     reason = bool(_REASON_WORDS & {last, *before})
-    cut = last in _UNFINISHED and bool(before) and (len(before) > 3 or reason)
+    cut = last in _UNFINISHED and bool(before) and (len(before) > 3 or reason or last == "the")
     return cut or _REASON_BREAKS_OFF.search(text[-LONGEST_REASON:]) is not None
 
 

@@ -19,7 +19,7 @@ _A_THING = re.compile(  # a point, a person or a place that has a letter for its
     r"(?:\b(?:angles?|points?|triangles?|vertex|vertices|lines?|segments?|sides?|circles?|arc|rays?"
     r"|rectangle|square|quadrilateral|at|from|through|person|city|town|cars?|teams?|player"
     r"|set|matrix|plane|node|edge|station|school|store|country|box|bag|machine|group|ship|island"
-    r"|of)\s|[∠△⊙])$",
+    r"|of|from \S{1,12} to)\s|[∠△⊙])$",
     re.IGNORECASE,
 )
 _OF_A_NOUN = re.compile(r"\b(?!is |are |be |was |say |with )[a-z]{3,}\s$", re.IGNORECASE)
@@ -34,7 +34,7 @@ _SELECTED = re.compile(
     r"|option|most)\b|(?:fits|matches|works)\b)",
     re.IGNORECASE,
 )
-_CLOCK = re.compile(r"\d{1,2}:\d\d")
+_CLOCK = re.compile(r"\d{1,2}:[0-5]\d")
 _DENIED = re.compile(
     r"\b(?:not|isn't|never|than|unlikely(?: to)?|less likely(?: to)?|instead of|neither|nor"
     r"|except|other than"
@@ -57,8 +57,8 @@ _HEDGED = re.compile(
 )
 _LEADS_TO = listed(
     """is are was were be the a an equals it it's this that will definitely clearly choose pick
-    select called named becomes say think believe has have shows to of in at by on for with and or
-    answer option choice color so therefore thus hence would likely also"""
+    select both only just called named becomes say think believe has have shows to of in at by on
+    for with and or answer option choice color so therefore thus hence would likely also"""
 )
 _FOLLOWS = listed(
     """is are was were has have had will would can because since and or one won lost ran does did
@@ -77,9 +77,10 @@ def mentions(text: str, options: tuple[str, ...]) -> tuple[set[int], set[int]]:
     named: set[int] = set()
     firm: set[int] = set()
     for clause in _CLAUSE.split(plain_text):
-        for result in (_letters(clause, options), _texts(clause, options)):
-            named |= result[0]
-            firm |= result[1]
+        texts, firm_texts, rest = _texts(clause, options)
+        letters, firm_letters = _letters(clause, rest, options)
+        named |= letters | texts
+        firm |= firm_letters | firm_texts
     return named, firm
 
 
@@ -88,7 +89,8 @@ def denied_by(after: str) -> bool:
     return _DENIED_AFTER.match(f" {after}") is not None
 
 
-def _letters(clause: str, options: tuple[str, ...]) -> tuple[set[int], set[int]]:
+def _letters(clause: str, rest: str, options: tuple[str, ...]) -> tuple[set[int], set[int]]:
+    """The options named by a letter that is no part of an option's text (``#`` in the rest)."""
     named: set[int] = set()
     firm: set[int] = set()
     names = [option.strip(" ().").upper() for option in options]
@@ -100,7 +102,8 @@ def _letters(clause: str, options: tuple[str, ...]) -> tuple[set[int], set[int]]
         if lettered and mark[1] is None and _OF_A_NOUN.search(before):  # "image D" is "(d)"
             index = names.index(letter.upper()) if letter.upper() in names else index
         is_thing = not lettered and mark[1] is None and _A_THING.search(before)
-        if index >= len(options) or is_thing or _is_denied(clause, mark):
+        in_text = not lettered and rest[mark.start(mark.lastindex or 0) :][:1] == "#"
+        if index >= len(options) or in_text or is_thing or _is_denied(clause, mark):
             continue
         named.add(index)
         if mark[1] or mark[2] or lettered or (_SELECTS.search(before) and _SELECTED.match(after)):
@@ -113,7 +116,8 @@ def _is_denied(clause: str, mark: re.Match[str]) -> bool:
     return bool(_DENIED.search(before) or _DENIED_AFTER.match(after))
 
 
-def _texts(clause: str, options: tuple[str, ...]) -> tuple[set[int], set[int]]:
+def _texts(clause: str, options: tuple[str, ...]) -> tuple[set[int], set[int], str]:
+    """The options named by their text, those asserted, and the clause with ``#`` in their place."""
     named: set[int] = set()
     firm: set[int] = set()
     rest = clause.casefold()
@@ -131,9 +135,10 @@ def _texts(clause: str, options: tuple[str, ...]) -> tuple[set[int], set[int]]:
         for mark in whole.finditer(rest):
             if not _is_denied(rest, mark):
                 named.add(index)
-                firm |= {index} if _is_firm(rest[: mark.start()], rest[mark.end() :]) else set()
+                is_firm = _is_firm(rest[: mark.start()], rest[mark.end() :], key)
+                firm |= {index} if is_firm else set()
         rest = whole.sub(lambda mark: "#" * len(mark[0]), rest)
-    return named, set() if _HEDGED.search(rest) else firm
+    return named, set() if _HEDGED.search(rest) else firm, rest
 
 
 def _spelled(key: str, keys: set[str]) -> str:
@@ -145,9 +150,14 @@ def _spelled(key: str, keys: set[str]) -> str:
     return f"{spelled}s?" if either else spelled
 
 
-def _is_firm(before: str, after: str) -> bool:
+def _is_firm(before: str, after: str, key: str) -> bool:
     words = before.split()
     if words:
         return words[-1] in _LEADS_TO or not words[-1][-1].isalnum()
     following = after.split()
-    return not following or not after[0].isspace() or following[0] in _FOLLOWS
+    return (
+        not following
+        or not after[0].isspace()
+        or following[0].strip(".,;:!") in _FOLLOWS
+        or len(key.split()) > 2
+    )

@@ -23,7 +23,7 @@ from mstar.rewards.verifier.parsing.vocabulary import (
 
 WORDS = 60  # in the longest sentence that is read
 _SENTENCE_END = re.compile(
-    r"(?<=[a-zA-Z]{2}[.!?;])\s+|(?<=\w[.!?;])\s+(?=(?:So|Thus|Hence|Therefore)\b)|(?<=\w[.!?][\"'])\s+|(?<=[^\sa-zA-Z.,;:!?\\][.!?;])\s+|\n+"
+    r"(?<=[a-zA-Z]{2}[.!?;])\s+|(?<=\d[a-z][.!?;])\s+|(?<=\w[.!?;])\s+(?=(?:So|Thus|Hence|Therefore)\b)|(?<=\w[.!?][\"'])\s+|(?<=[^\sa-zA-Z.,;:!?\\][.!?;])\s+|\n+"
 )
 _FIRST_STEP = re.compile(r"^[ \t]{0,4}1\. [A-Z][a-z]", re.MULTILINE)
 _SECOND_STEP = re.compile(r"^[ \t]{0,4}2\. [A-Z][a-z]", re.MULTILINE)
@@ -34,22 +34,29 @@ _ABBREVIATION = re.compile(
     r"|jan|feb|mar|apr|jun|jul|aug|sept?|oct|nov|dec|tues?|thurs?|fri)\.$",
     re.IGNORECASE,
 )
+_NUMBER_FIVE = re.compile(r"(?:.*\s)?No\. \d+\W{0,3}")
 _REASON = re.compile(
-    r"[,;.]?\s+(?!(?-i:Since|As|Because) [^.\n]{1,150}, )(?:because|since|so that|due to"
-    r"|given that|which (?:is|means|gives)|as (?:the|there|they|it|we))\b"
+    r"[,;.]?\s+(?!(?-i:Since|As|Because) [^.\n]{1,150}, )(?:because|since|so that|(?:due|thanks) to"
+    r"|given that|as (?:the|there|they|it|we)"
+    r"|(?:(?<=, )which|which(?! [^.;]*\b(?:is|are|was)\b[^.;]*\b(?:is|are|was)\b))"
+    r" (?:is|means|gives))\b"
     r"|(?:,|\band)\s+(?:not|rather than|instead of)\b",
     re.IGNORECASE,
 )
 _DENIED = re.compile(
-    r"\b(?:not|isn't) [^,;.]{1,40}(?:[,;] ?(?:but |it is |it's |rather |instead )?"
-    r"|\.\s(?:it is |it's )| but (?:it is |it's |rather )?)",
+    r"\b(?:not|isn't) (?:[^;.]{1,60}[,;] ?(?:but |it is |it's |rather |instead )"
+    r"|[^,;.]{1,40}[,;] ?"
+    r"|[^,;.]{1,40}(?:\.\s(?:it is |it's )| but (?:it is |it's |rather )?))",
     re.IGNORECASE,
 )
 _CONCLUDES = re.compile(
     r"[,;] ?(?:and )?(?:so|thus|hence|therefore|which makes|making|giving|for a total of)\b,? ?"
 )
 _BOUND = re.compile(
-    r"\bat (?:least|most)\b|\bpercentage points?\b|\bmay (?:also |well )?be\b", re.IGNORECASE
+    r"\bat (?:the )?(?:very )?(?:least|most)\b|\bpercentage points?\b|\bmay (?:also |well )?be\b"
+    r"|\bto the (?:power|second|third|fourth|fifth)\b|\band counting\b|\b(?:quarter|half) past\b"
+    r"|\bo'clock\b",
+    re.IGNORECASE,
 )
 _NOT_ANOTHER = re.compile(r"\s\((?:and |but )?not [^()]{1,30}\)(?=\W*$)", re.IGNORECASE)
 _WORKING = re.compile(r"\d[^=]{0,40}[-+*/x×][^=]{0,40}=|^[A-Za-z][^=\d]{2,60}= ?[$\d]")
@@ -64,12 +71,13 @@ _NUMBER = re.compile(r"\d[\d.:/]*(?:,\d{3})*")
 _PLAIN_WORD = re.compile(r"[\"'(]?[∠△⊙▱□]?[a-zA-Z][a-zA-Z'-]*[\"')]?[.,;:!]?")
 _OPENING = re.compile(
     r"\W*(?:first|firstly|at first|initially|originally|step|to begin|to start)\b"
-    r"|.*\b(?:for now|at the moment|up to now|until now|thus far|as yet)\b",
+    r"|.*\b(?:for now|at the moment|(?:up to|until) (?:now|here|(?:this|that) point)|thus far"
+    r"|so far|as yet)\b",
     re.I,
 )
 _GOES_ON = re.compile(  # what is said of the things that were counted
     r",? (?:with|having|have|that|which|who|whose|where|when|after|before|i\.e\.)(?=\s)"
-    r"(?!.*\b(?:and|or|but)\b.*\d|.*(?:\b(?:is|are|equals)|=) [^,;.]{0,20}\d)",
+    r"(?!.*\b(?:and|or|but)\b.*\d|.*\bwithout\b|.*(?:\b(?:is|are|equals)|=) [^,;.]{0,20}\d)",
     re.I,
 )
 _OUT_OF = re.compile(  # "3 of the 8 bars are red" counts three
@@ -95,7 +103,8 @@ def sentences(text: str) -> list[str]:
     for part in _SENTENCE_END.split(text):
         last = parts[-1] if parts else ""
         in_brackets = last.endswith(";") and last.count("(") > last.count(")")
-        if _ABBREVIATION.search(last[-8:]) or in_brackets:
+        numbered = _NUMBER_FIVE.fullmatch(f"{last} {part}"[-40:])
+        if _ABBREVIATION.search(last[-8:]) or in_brackets or numbered:
             parts[-1] += f" {part}"
         elif part.strip():
             parts.append(part)

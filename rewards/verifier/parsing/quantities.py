@@ -63,6 +63,7 @@ _VERBS = listed(
 )
 _EACH = re.compile(r"per\b|an?\b|each\b|/")
 _RANKS = listed("st nd rd th")  # 9th is no 9
+_GOES_ON = listed("and or but past o'clock")  # 7 and counting; a quarter past
 _SUFFIXES = {"k": 10**3, "K": 10**3, "M": 10**6, "B": 10**9}
 
 
@@ -242,6 +243,8 @@ def _in_words(text: str) -> Quantity | None:
     if match and match[1].casefold() not in NUMBER_WORDS:  # an hour and a half
         text = f"{text[: match.start()]}and {match[2]} {match[1]}"
     words = text.split()
+    if [word.casefold() for word in words[:2]] == ["one", "of"]:  # "one of them" counts nothing
+        return None
     for count in range(min(len(words), 12), 0, -1):
         value = number_words(" ".join(words[:count]))
         if value is not None and text.casefold() not in ("a", "an"):
@@ -268,7 +271,7 @@ def _with_tail(quantity: Quantity, tail: str) -> Quantity | None:
         part = quantity.value / DIGIT_PARTS[first.casefold()]
         quantity, tail = replace(quantity, value=part, decimals=None), rest.removeprefix("of ")
         return _with_tail(replace(quantity, writing="fraction"), tail)
-    if "percentage point" in tail or tail in _RANKS:
+    if "percentage point" in tail or first in _RANKS | _GOES_ON:
         return None
     if tail.casefold() in ("percent", "per cent", "pct", "percentage"):
         return None if quantity.percent else replace(quantity, percent=True)

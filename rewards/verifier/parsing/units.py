@@ -102,6 +102,7 @@ _CHINESE_POWERS = {"平方": "^2", "立方": "^3"}
 _CHINESE_UNIT = re.compile(
     rf"({'|'.join(_CHINESE_POWERS)})?({'|'.join(_CHINESE)})(?![\u4e00-\u9fff])"
 )
+_CHINESE_COUNT = re.compile(r"(?<=\d)\s?[个只条张本件位颗根块人][.\s]*$")  # words that count things
 CURRENCIES = "$€£¥₹"
 _POWERS = {"square": 2, "sq": 2, "cubic": 3, "cu": 3, "squared": 2, "cubed": 3}
 _SPLIT = re.compile(
@@ -121,7 +122,8 @@ def _named() -> Iterator[tuple[str, Unit]]:
                 yield word + name + "s", unit
             for name in symbols.split():
                 yield symbol + name, unit
-    yield "cms", Unit(Fraction(1, 100), (("m", 1),))
+                if symbol and name in ("m", "g", "l"):  # kgs
+                    yield f"{symbol}{name}s", unit
     for words, factor, dimension in _OTHERS:
         value = factor if isinstance(factor, Decimal) else Fraction(factor)
         dimensions = (("m", 3),) if dimension == "m3" else ((dimension, 1),)
@@ -139,7 +141,8 @@ def from_chinese(text: str) -> str:
     '9 cm^2'
     """
     return _CHINESE_UNIT.sub(
-        lambda unit: f" {_CHINESE[unit[2]]}{_CHINESE_POWERS.get(unit[1], '')}", text
+        lambda unit: f" {_CHINESE[unit[2]]}{_CHINESE_POWERS.get(unit[1], '')}",
+        _CHINESE_COUNT.sub("", text),
     )
 
 
