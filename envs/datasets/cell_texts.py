@@ -18,14 +18,18 @@ from mstar.rewards.verifier.verify import extract
 LONGEST_ANSWER_TEXT = 2_000  # characters
 # <image>  <|image_1|>  <img_3362>  <img>1.png</img>  <img src="1.png">  [IMG]  ![](1.png)
 PLACEHOLDER = re.compile(
-    r"<\|vision_start\|>\s*(?:<\|image_pad\|>)*\s*<\|vision_end\|>"
+    r"(?:<\|?(?:begin_of_image|im_start|image_start)\|?>\s*)?(?:"
+    r"<\|media_(?:start|begin)\|>image<\|media_content\|>(?:<\|media_pad\|>)*<\|media_end\|>"
+    r"|<\|vision_start\|>\s*(?:<\|image_pad\|>)*\s*<\|vision_end\|>"
     r"|<img>\s*(?:<IMG_CONTEXT>\s*)*</img>|<IMG_CONTEXT>|\(?<image>\./</image>\)?"
     r"|(?:(?:picture|image) \d{1,2}: ?(?=<img>))?"
-    r"<\|?(?:image|img|imagehere|image_?pad|image_?placeholder|start_of_image)[\s_-]?"
+    r"<\|?(?:image|img|imagehere|image_?pad|image_?placeholder|image_?soft_?token|start_of_image"
+    r"|picture)[\s_-]?"
     r"(?P<number>\d{0,6})\|?>(?:(?P<tagged>[^<>\n]{1,300})</(?:img|image)>)?"
     r"|<img\s[^<>]{0,300}?src=[\"']?(?P<source>[^<>\"'\s]{1,300})[^<>]{0,300}>"
     r"|\[(?:image|img|picture)[\s_-]?(?P<listed>\d{0,3})\]"
-    r"|!\[[^\]\n]{0,200}\]\((?P<linked>[^()\s]{0,300})\)",
+    r"|!\[[^\]\n]{0,200}\]\((?P<linked>[^()\s]{0,300})\)"
+    r")(?:\s*<\|?(?:end_of_image|im_end|image_end)\|?>|\[IMG_(?:END|BREAK)\])*",
     re.I,
 )
 WRITTEN_NUMBER = re.compile(r"\d+(?=[|>\]])")  # of a placeholder
@@ -33,6 +37,7 @@ MOST_IMAGES = 99  # a larger number in a placeholder is the name of a file
 OTHER_MEDIA = re.compile(r"<\|?(?:video|audio)(?:_?pad|_?placeholder)?\|?>", re.I)
 ESCAPED_BREAK = re.compile(r"(?<!\\)\\n(?![a-z])")  # a line break that was escaped twice; not \nu
 HINT = re.compile(r"Hint: Please answer[^\n]{0,200}\nQuestion:\s*")  # from MathVista
+THINKING = re.compile(r"\A\s*<think>.*?</think>\s*", re.S)
 LEAD_IN = re.compile(r"\A(?:the\s+)?(?:final\s+|correct\s+)?answer(?:\s+is\b\s*:?|\s*:)\s*", re.I)
 WRAPPED = re.compile(r"\$\$?([^$]+)\$\$?|\\boxed\{(.+)\}|<answer>(.*)</answer>", re.S)
 SHORT_LINE = 12  # characters; lines up to this length are values, not a solution
@@ -154,7 +159,7 @@ def answer_text(value: Any, list_is_one_answer: bool = False) -> str:
         ValueError: alternatives of which none is most frequent, an object, an infinite number, a
             text that is too long, or a worked solution without a final answer.
     """
-    if turns := single_turns(value):
+    if turns := single_turns([value] if isinstance(value, dict) else value):  # or one message
         value = _text_of(turns[-1][1]["content"]) if len(turns[-1]) > 1 else None
     if isinstance(value, str) and not list_is_one_answer and QUOTED.fullmatch(value.strip()):
         value = list(parse_options(value))
@@ -169,7 +174,7 @@ def answer_text(value: Any, list_is_one_answer: bool = False) -> str:
         )
     if isinstance(value, float) and math.isinf(value):
         raise ValueError(f"the answer {value} is not a finite number")
-    text = as_text(value).strip()
+    text = THINKING.sub("", as_text(value)).strip()
     if "\n" in text or "<answer>" in text or "\\boxed" in text or "####" in text:
         committed = extract(text, strict=True)
         lines = [line.strip() for line in text.splitlines() if line.strip()]

@@ -17,6 +17,7 @@ from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 from PIL import Image, ImageOps
 
@@ -309,6 +310,8 @@ def _path_inside(text: str, row: RawRow) -> Path:
     root = _real_path(os.path.abspath(row.root))
     if "\\" in text and not os.path.lexists(Path(row.folder, text)):
         text = text.replace("\\", "/")  # written on Windows
+    if "%" in text and not os.path.lexists(Path(row.folder, text)):
+        text = unquote(text)  # as in an address
     folders = (os.path.join(root, ""), *_blobs_of(root))
     usual = _real_file(os.path.join(row.folder, text))
     if usual is not None and usual.startswith(folders):

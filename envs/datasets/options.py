@@ -8,6 +8,7 @@ import re
 import string
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, time
+from html import unescape
 from itertools import product
 from typing import Any, NamedTuple
 
@@ -16,14 +17,25 @@ from mstar.envs.datasets.field_map import AnswerForm
 LETTERS = string.ascii_uppercase
 LONGEST_LIST = 20_000  # characters of a list written as text
 # (A)  (A):  A)  A.  A:  A、  also of full width
-MARK_PATTERNS = (r"[(（]{}[)）][:：]?", r"(?<![(（]){}[)）]", r"{}[.．]", r"{}[:：]", r"{}、")
+MARK_PATTERNS = (
+    r"[(（]{}[)）][:：]?",
+    r"\[{}\][:：]?",
+    r"(?<![(（]){}[)）]",
+    r"{}[.．]",
+    r"{}[:：]",
+    r"{}、",
+)
 # Each kind of mark, first at the start of lines only; it may follow Chinese directly.
 MARKS = tuple(
     re.compile(before + mark.format("([A-Za-z])"))
     for mark in MARK_PATTERNS
-    for before in (r"(?m:^)[ \t]*", r"(?<![A-Za-z_])(?<!\d(?![(（]))")
+    for before in (r"(?m:^)[ \t]*(?:[-*•] )?", r"(?<![A-Za-z_])(?<!\d(?![(（]))")
 )
-FIRST_MARK = re.compile(r"[Aa][)）.．:：、]")
+FIRST_MARK = re.compile(r"[Aa][)）\].．:：、]")
+BOLD_MARK = re.compile(r"\*\*([(\[]?[A-Za-z][)\].:]{0,2})\*\*([).:]?)")
+ENTITY = re.compile(r"&(?:lt|gt|le|ge|amp|quot|apos|nbsp|deg|times|#\d{1,5}|#x[\da-fA-F]{1,4});")
+CIRCLED = "①②③④⑤⑥⑦⑧⑨"
+NUMBER_MARKS = ((r"{}[.)、:]\s", "123456789"), (r"{}", CIRCLED))  # of options in a list
 # What may stand before the first mark: not a word, as in "Point A: (1, 2)".
 BEFORE_FIRST = "\n.,;:?!。，；：？！>)]}）】"
 MARKED_LETTER = re.compile(r"[A-Za-z]")  # in a mark
@@ -36,7 +48,7 @@ FORMS: tuple[AnswerForm, ...] = ("text", "letter", "index", "number")
 
 # Where an instruction may start behind the last option, and what makes it one.
 INSTRUCTION = re.compile(
-    r"[.!?。]\s+(?=[A-Z])|[.!?。]?\s*(?=请)|\s+(?=(?:Please|First|Answer|Think|Reason|Solve|Choose"
+    r"[.!?。]\s+(?=[A-Z])|[.!?。]?\s*(?=请)|\s+(?=[(\[]?(?:Please|First|Answer|Think|Reason|Solve|Choose"
     r"|Select|Pick|Put|Give|Write|Return|Respond|You|Your|Output|Provide|Explain|Show|Hint|Directly"
     r"|Only|Do not|Don't|In your|Let's|Use|Carefully|Before|After|Then|Finally|State|Report|Box"
     r"|Enclose|Make sure|Remember|Based on|The (?:final )?(?:answer|response|reasoning))\b)"
@@ -92,6 +104,7 @@ def options_in_question(question: str) -> tuple[str, ...]:
     >>> options_in_question("A: (0, 1) B: (2, 3). How far? (a) 1 (b) 2 Please reason step by step.")
     ('1', '2')
     """
+    question = BOLD_MARK.sub(r"\1\2", question)
     best: _Run | None = None
     for run in _runs(question):
         if best is None or _comes_later(run, best, question):
@@ -132,6 +145,7 @@ def resolve_option(answer: str, choices: Sequence[str], form: AnswerForm) -> int
         alone = LETTER.fullmatch(answer)
         index = LETTERS.index(alone[1].upper()) if alone else len(choices)
     else:
+        answer = str(CIRCLED.find(answer) + 1) if answer in CIRCLED else answer
         is_number = answer.isascii() and answer.isdigit() and len(answer) < 4
         index = int(answer) - (form == "number") if is_number else len(choices)
     return index if 0 <= index < len(choices) else None
@@ -177,7 +191,7 @@ def letters_are_ambiguous(choices: Sequence[str]) -> bool:
 
 
 def as_text(value: Any) -> str:
-    """A cell as text: 3 for 3.0, true for True, "" for None, a day without its midnight.
+    """A cell as text: 3 for 3.0, true for True, "" for None, a day without its midnight, < for &lt;.
 
     >>> as_text(8.20), as_text(3.0), as_text(True)
     ('8.2', '3', 'true')
@@ -188,7 +202,8 @@ def as_text(value: Any) -> str:
         return f"{value:.12g}"
     if isinstance(value, datetime) and value.time() == time():
         return value.date().isoformat()
-    return "" if value is None else str(value)
+    text = "" if value is None else str(value)
+    return ENTITY.sub(lambda entity: unescape(entity[0]), text) if "&" in text else text
 
 
 def _parse_text(text: str) -> Any:
@@ -291,7 +306,8 @@ def _text_of_option(option: dict[str, Any]) -> Any:
 
 def _without_marks(choices: tuple[str, ...]) -> tuple[str, ...]:
     """Options without their letters, if every one begins with its own letter."""
-    for mark, letters in product(MARK_PATTERNS, (LETTERS, LETTERS.lower())):
+    lettered = product(MARK_PATTERNS, (LETTERS, LETTERS.lower()))
+    for mark, letters in (*lettered, *NUMBER_MARKS):
         stripped = [
             re.sub(rf"^{mark.format(letter)}\s*", "", choice)
             for letter, choice in zip(letters, choices, strict=False)

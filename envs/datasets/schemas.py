@@ -22,14 +22,14 @@ COLUMN_NAMES: Mapping[str, str] = {
     ),
     "image": (
         "decodedimage image images img picture pictures imagepath imgpath picturepath figurepath"
-        " imagefile filename imgname imagename imagefilename imagelist imagepaths imageurls"
+        " imagefile filename imgname imagename imagefilename imagelist imagepaths imageurls imageurl"
         " queryimage figure imageid imgid"
     ),
     "answer": (
         "answer gold groundtruth gtanswer correctanswer correctoption correctchoice"
         " correctchoiceidx correctidx correctindex correct answerkey answeridx answerindex"
         " answerlabel finalanswer answertext multiplechoiceanswer label target gt answers"
-        " completion solution output response"
+        " completion solution output response chosen"
     ),
     "choices": (
         "choices options option candidates multiplechoices multichoiceoptions answerchoices"

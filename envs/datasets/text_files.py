@@ -91,20 +91,28 @@ def csv_rows(path: Path, delimiter: str = ",") -> Iterator[LocatedCells]:
 def _separator(path: Path) -> str:
     """What separates the columns in the header of a file that is called CSV."""
     _, header = next(_lines(path), (0, ""))
-    return max(",;\t", key=header.count)
+    return max(",;\t|", key=header.count)
 
 
 def _starts_array(path: Path) -> bool:
-    with _open_text(path) as file:
-        return file.read(4096).lstrip().startswith("[")
+    try:
+        with _open_text(path) as file:
+            return file.read(4096).lstrip().startswith("[")
+    except (OSError, EOFError, zlib.error) as error:
+        raise ValueError(f"{path} can't be read: {error}") from None
 
 
 def _open_text(path: Path) -> TextIO:
-    """A text file, unpacked if its name ends in ``.gz``: UTF-8, or UTF-16 if it begins so."""
+    """A text file, unpacked if its name ends in ``.gz``: UTF-8, or UTF-16 if it begins so.
+
+    UTF-16 without its mark is told by the zero byte beside the first character.
+    """
     opened = gzip.open if path.suffix.lower() == ".gz" else Path.open
     with opened(path, "rb") as file:
         start = file.read(2)
-    encoding = "utf-16" if start in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE) else "utf-8-sig"
+    marked = start in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+    unmarked = {0: "utf-16-be", 1: "utf-16-le"}.get(start.find(b"\0"), "utf-8-sig")
+    encoding = "utf-16" if marked else unmarked
     return io.TextIOWrapper(opened(path, "rb"), encoding, "surrogateescape", newline="")
 
 

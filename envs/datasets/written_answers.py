@@ -8,7 +8,7 @@ from mstar.rewards.verifier.parsing.units import from_chinese, parse_unit
 
 UNITS = re.compile(  # after a number; with any other word the answer is text
     r"(?:[mck]?m|in|ft|yd|mi|inch|inches|feet)(?:\^[23]|[²³])?|[mk]?g|lb|oz|m?l|cl|s|sec|min|h|hr"
-    r"|minutes|hours|seconds|days|degrees?|°[CF]?|K|N|J|k?W|Hz|V|A|Ω|Pa|mol|km/h|m/s|mph|dollars"
+    r"|minutes|hours|seconds|days|degrees?|°[CF]?|K|N|J|C|k?W|Hz|V|A|[kM]?Ω|μ[mgsCFAV]|Pa|mol|km/h|m/s|mph|dollars"
     r"|cents|USD|EUR|[¢€£]"
 )
 NO_UNITS = {  # after a number, these words change it
@@ -20,15 +20,19 @@ NUMBER = re.compile(r"[-+\u2212]?(?:\d{1,3}(?:,\d{3})+|\d+)?(?:\.\d*)?(?:[eE][-+
 CONSTANT = (  # no digit is left for a second try, which would take for ever in a long list
     r"[-+\u2212]?(?:\d[\d,]*+(?:\.\d*+)?(?:[eE][-+]?\d{1,3}(?!\w))?|\.\d++"
     r"|\\[dt]?frac\{[^{}a-zA-Z]*(?:\\(?:pi|sqrt)[^a-zA-Z]*)?\}\{[^{}a-zA-Z]*\}"
-    r"|\\?sqrt\{[^{}a-zA-Z]*\}|\\pi(?![a-zA-Z])|√\d++|π|[-+*/(){}^ ])+"
+    r"|\\(?:times|cdot)(?![a-zA-Z])|×|\\?sqrt\{[^{}a-zA-Z]*\}|\\pi(?![a-zA-Z])|√\d++|π|[-+*/(){}^ ])+"
 )
 CONSTANT_AND_UNIT = re.compile(
-    rf"({CONSTANT}?)[ ~]*([A-Za-z°Ω¢€£\u4e00-\u9fff][^=<>,;]{{0,30}}|°.?|)"
+    rf"({CONSTANT}?)[ ~]*([A-Za-zμ°Ω¢€£\u4e00-\u9fff][^=<>,;]{{0,30}}|°.?|)"
 )
 LATEX_TEXT = re.compile(r"\\(?:mathrm|text|rm|mathbf|operatorname)\s*\{\s*([^{}]*?)\s*\}")
 NAME_AND_EQUALS = re.compile(
     r"\s*((?:\\angle|∠|△)?\s*[A-Za-z][\w.'\s]{0,60}?(?:_\{[^{}]{1,12}\})?|\(\w, ?\w\)|)"
     r"\s*=\s*([^=]+)"
+)
+SENTENCE = re.compile(  # The length of AB is 12 cm.
+    r"(?:(There) (?:is|are|were)|[A-Z][A-Za-z' ]{1,60}? (?:is|are|was|were|equals))"
+    r" (?:about |approximately |exactly )?([^.]*(?:\.\d[^.]*)?)\.?"
 )
 WORD = re.compile(r"[A-Za-z]{3,}|[A-Za-z]\.[A-Za-z]\.|[A-Z]{2,}")
 ABOUT_EQUATIONS = re.compile(r"\b(?:equations?|asymptotes?|lines?|rule|function)\b", re.I)
@@ -58,9 +62,12 @@ def plain_math(text: str) -> str:
     text = re.sub(r"^\\\[|\\\]\.?$|\\[()](?![a-z])", "", text)
     text = LATEX_TEXT.sub(lambda found: " " + found[1].strip("~ ") + " ", text)
     text = re.sub(r"\s*\^\s*\{?\s*\\circ\s*\}?|\s*\\circ\b|掳", "°", text).replace("\\%", "%")
+    text = re.sub(r"(?<=\d)\s*\\Omega(?![a-z])", " Ω", text)
+    text = re.sub(r"(?<=\d)\s*(?:\\mu\s?|µ)(?=[A-Za-z])", " μ", text)
     text = re.sub(r"√\{([^{}]*)\}", r"\\sqrt{\1}", text)
     text = re.sub(r"(?<=[A-Za-z])\s*\^\s*(?:\{([23])\}|([23])(?!\d))", r"^\1\2", text)
-    text = re.sub(r"\{,\}|,\\! ?", ",", text).replace("\\$", "$")
+    text = re.sub(r"\{,\}|,\\! ?|(?<=\d)\\,(?=\d{3}(?!\d))", ",", text).replace("\\$", "$")
+    text = re.sub(r"\\[,;:!](?!\w)|\\q?quad(?![a-z])", " ", text)
     return " ".join(text.replace("\\left", "").replace("\\right", "").split()).rstrip("。")
 
 
@@ -70,7 +77,7 @@ def value_and_unit(text: str, question: str) -> tuple[str, str | None]:
         return text[1:].strip(), text[0]
     if DECADE.fullmatch(text):
         return text, None
-    text = ABOUT.sub("", text)
+    text = _said(ABOUT.sub("", text))
     value = _without_name(text, question)
     constant, unit = _split_unit(value)
     if constant.endswith(".") and is_number(constant):
@@ -117,6 +124,18 @@ def is_constant(value: str) -> bool:
     return re.fullmatch(CONSTANT, value) is not None and any(c.isdigit() or c in "π" for c in value)
 
 
+def _said(text: str) -> str:
+    """The amount that a sentence states, such as ``The length is 12 cm.``; else the text."""
+    found = SENTENCE.fullmatch(text)
+    if not found:
+        return text
+    constant, unit = _split_unit(found[2])
+    if not is_constant(constant):
+        return text
+    has_noun = len(found[2].split()) > 1 and not unit
+    return text if has_noun and not found[1] else found[2]
+
+
 def _without_name(text: str, question: str) -> str:
     """The right side of ``Area = 9.4`` or ``x = 5``; an equation of a curve stays as it is."""
     found = NAME_AND_EQUALS.fullmatch(text)
@@ -140,6 +159,8 @@ def _split_unit(text: str) -> tuple[str, str | None]:
     if not unit:
         return constant, "" if is_number(constant) else None
     unit = from_chinese(unit).strip()
+    if not unit:  # a measure word, as in 5个
+        return constant, "" if is_number(constant) else None
     unit = "°" if unit == "°T" or unit == "° T" else unit
     blank = text[len(found[1].rstrip()) :][:1] in " ~"
     if UNITS.fullmatch(unit) or (

@@ -78,6 +78,10 @@ def kinds(rows: list[dict[str, Any]], fields: Any = None) -> dict[str, int]:
         ("Which, (a) or (b), is higher?", ()),
         ("求角（A）30°（B）40°。请一步一步推理", ("30°", "40°")),
         ("Who spoke? (A) Never (B) What is it?", ("Never", "What is it?")),
+        ("How long? [A] 3 cm [B] 4 cm", ("3 cm", "4 cm")),
+        ("Which?\n**A.** red\n**B.** blue", ("red", "blue")),
+        ("Which?\n- A. red\n- B. blue", ("red", "blue")),
+        ("Which? (A) red (B) blue (Choose one option.)", ("red", "blue")),
         ("Which do we see? choice: (A) (B) (C)", ("A", "B", "C")),
         ("Which point? (A) A (B) B (C)", ("A", "B", "C")),
         ("Which point? (A) P (B) Q (C)", ()),
@@ -109,11 +113,22 @@ def test_several_right_options_are_a_set() -> None:
         [{"id": "A", "content": "cat"}, {"id": "B", "content": "cow"}],
         '{"A": "cat", "B": "cow"}',
         "A. cat\nB. cow",
+        ["[A] cat", "[B] cow"],
     ],
 )
 def test_options_are_read_in_every_usual_form(options: Any) -> None:
     found = only([row(question="Which?", options=options, answer="B")]).answer
     assert (found.value, found.choices) == ("cow", ("cat", "cow"))  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize(
+    ("options", "answer"),
+    [("1. cat\n2. cow", "2"), (["① cat", "② cow"], "②"), (["1.5", "2.5"], "2.5")],
+)
+def test_options_may_be_numbered(options: Any, answer: str) -> None:
+    found = only([row(question="Which?", options=options, answer=answer)]).answer
+    assert found is not None
+    assert (found.type, found.value) == ("choice", "2.5" if answer == "2.5" else "cow")
 
 
 @pytest.mark.parametrize("answer", [["A", "C"], ["p", "r"], "A, C", "CA"])
@@ -183,6 +198,14 @@ def test_several_answers_that_all_are_options_are_a_set(answer: Any) -> None:
         ("May 2023", "date", "May 2023", None),
         ("FHP, 6 bit/s, b = 0.05", "text", "FHP, 6 bit/s, b = 0.05", None),
         ("0am - 4am", "text", "0am - 4am", None),
+        (r"$12.5\,\mathrm{cm}$", "number", "12.5", "cm"),
+        (r"2\,500", "number", "2,500", None),
+        ("The length of AB is 12.5 cm.", "number", "12.5", "cm"),
+        ("There are 12 apples.", "number", "12", None),
+        ("It is 3 times larger.", "text", "It is 3 times larger.", None),
+        (r"1.6 \times 10^{-19} C", "number", r"1.6 \times 10^{-19}", "C"),
+        (r"4 \Omega", "number", "4", "Ω"),
+        ("5个", "number", "5", None),
         ("8-10pm", "text", "8-10pm", None),
     ],
 )
@@ -290,7 +313,9 @@ def test_a_question_that_misses_its_image_is_an_error_and_a_set_without_images_i
     [
         "<image>", "<image1>", "<|image_1|>", "[IMG]", "<img>1.png</img>", "![](1.png)",
         "<|vision_start|><|image_pad|><|vision_end|>", "<img_3362>", '<img src="1.png">',
-        "<img><IMG_CONTEXT></img>", "(<image>./</image>)",
+        "<img><IMG_CONTEXT></img>", "(<image>./</image>)", "<im_start><image><im_end>",
+        "<|begin_of_image|><|image|><|end_of_image|>", "[IMG][IMG_BREAK][IMG_END]",
+        "<|media_start|>image<|media_content|><|media_pad|><|media_end|>", "<image_soft_token>",
     ],
 )  # fmt: skip
 def test_no_placeholder_is_left_and_no_word_is_cut(mark: str) -> None:
@@ -354,6 +379,20 @@ def test_a_system_prompt_and_earlier_turns_in_columns_stand_in_front() -> None:
         assert (problem.system, problem.question[-9:]) == ("Be brief.", "How many?")
     with pytest.raises(ValueError, match="pairs of question and answer"):
         only([asked | {"history": ["Is it red?"]}])
+
+
+def test_a_preferred_response_and_what_stands_behind_a_thought_are_answers() -> None:
+    chat = [{"from": "human", "value": "<image>How many?"}]
+    chosen = {
+        "conversations": chat,
+        "images": [drawing(1)],
+        "chosen": {"from": "gpt", "value": "3"},
+    }
+    thought = row(question="How many?", answer="<think>2 + 1</think>\nThe answer is 3.")
+    for given in (chosen, thought):
+        found = only([given]).answer
+        assert found is not None
+        assert (found.type, found.value) == ("number", "3")
 
 
 def test_a_conversation_may_be_json_text_and_its_files_named_by_placeholders(
@@ -464,7 +503,13 @@ def test_packed_files_utf_16_and_semicolons_are_read(tmp_path: Path) -> None:
     packed.write_bytes(gzip.compress(json.dumps(row(image="1.png", answer="3.5")).encode()))
     wide.write_text("image,question,answer\n1.png,Größe?,3.5\n", "utf-16")
     local.write_text("image;question;answer\n1.png;Größe?;3,5\n", "utf-8")
-    for path in (packed, wide, local):
+    unmarked, piped, entity = (tmp_path / name for name in ("d.jsonl", "e.csv", "f.csv"))
+    unmarked.write_text(json.dumps(row(image="1.png", answer="3.5")), "utf-16-le")
+    piped.write_text("image|question|answer\n1.png|Size?|3.5\n")
+    entity.write_text("image,question,answer\nmy%201.png,Is x &lt; 4?,3.5\n")
+    (tmp_path / "my 1.png").write_bytes(drawing(1))
+    assert only(str(entity)).question == "Is x < 4?"
+    for path in (packed, wide, local, unmarked, piped, entity):
         answer = only(str(path)).answer
         assert answer is not None
         assert (answer.type, answer.value) == ("number", "3.5")

@@ -108,6 +108,7 @@ _POWERS = {"square": 2, "sq": 2, "cubic": 3, "cu": 3, "squared": 2, "cubed": 3}
 _SPLIT = re.compile(
     r"\s*(?:(/|\bper\b)|([*·])|\^\{?(-?\d)\}?|([^\s/*·^\d{}]+)(-?[1-4](?![\d'\"]))?)"
 )
+_MEASURE_WORD = re.compile(r"(?<![^\d\s])[个只本支条张块棵辆朵名位件次匹颗](?![^\s.,。，])")
 _EACH = re.compile(r"(?<=[a-zA-Z])\s+(?:an?|each|every)\s+(?=[a-zA-Z])")
 _JOINED = re.compile(r"(?<=[a-zA-Z]{3})-(?=[a-zA-Z]{3})|(?<=\bsq)\.|(?<=\bcu)\.")
 
@@ -135,11 +136,12 @@ _UNITS = dict(_named())
 
 
 def from_chinese(text: str) -> str:
-    """The text with units in Latin letters.
+    """The text with units in Latin letters, and without the measure word after a number: ``5个``.
 
     >>> from_chinese("9平方厘米")
     '9 cm^2'
     """
+    text = _MEASURE_WORD.sub("", text)
     return _CHINESE_UNIT.sub(
         lambda unit: f" {_CHINESE[unit[2]]}{_CHINESE_POWERS.get(unit[1], '')}",
         _CHINESE_COUNT.sub("", text),
