@@ -191,7 +191,9 @@ def letters_are_ambiguous(choices: Sequence[str]) -> bool:
 
 
 def as_text(value: Any) -> str:
-    """A cell as text: 3 for 3.0, true for True, "" for None, a day without its midnight, < for &lt;.
+    """A cell as text: 3 for 3.0, true for True, "" for None, a day without its midnight.
+
+    Entities of HTML such as ``&lt;`` are resolved.
 
     >>> as_text(8.20), as_text(3.0), as_text(True)
     ('8.2', '3', 'true')

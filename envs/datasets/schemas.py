@@ -22,8 +22,8 @@ COLUMN_NAMES: Mapping[str, str] = {
     ),
     "image": (
         "decodedimage image images img picture pictures imagepath imgpath picturepath figurepath"
-        " imagefile filename imgname imagename imagefilename imagelist imagepaths imageurls imageurl"
-        " queryimage figure imageid imgid"
+        " imagefile filename imgname imagename imagefilename imagelist imagepaths imageurls"
+        " imageurl queryimage figure imageid imgid"
     ),
     "answer": (
         "answer gold groundtruth gtanswer correctanswer correctoption correctchoice"

@@ -20,7 +20,7 @@ NUMBER = re.compile(r"[-+\u2212]?(?:\d{1,3}(?:,\d{3})+|\d+)?(?:\.\d*)?(?:[eE][-+
 CONSTANT = (  # no digit is left for a second try, which would take for ever in a long list
     r"[-+\u2212]?(?:\d[\d,]*+(?:\.\d*+)?(?:[eE][-+]?\d{1,3}(?!\w))?|\.\d++"
     r"|\\[dt]?frac\{[^{}a-zA-Z]*(?:\\(?:pi|sqrt)[^a-zA-Z]*)?\}\{[^{}a-zA-Z]*\}"
-    r"|\\(?:times|cdot)(?![a-zA-Z])|×|\\?sqrt\{[^{}a-zA-Z]*\}|\\pi(?![a-zA-Z])|√\d++|π|[-+*/(){}^ ])+"
+    r"|\\(?:times|cdot|pi)(?![a-zA-Z])|×|\\?sqrt\{[^{}a-zA-Z]*\}|√\d++|π|[-+*/(){}^ ])+"
 )
 CONSTANT_AND_UNIT = re.compile(
     rf"({CONSTANT}?)[ ~]*([A-Za-zμ°Ω¢€£\u4e00-\u9fff][^=<>,;]{{0,30}}|°.?|)"
@@ -62,8 +62,8 @@ def plain_math(text: str) -> str:
     text = re.sub(r"^\\\[|\\\]\.?$|\\[()](?![a-z])", "", text)
     text = LATEX_TEXT.sub(lambda found: " " + found[1].strip("~ ") + " ", text)
     text = re.sub(r"\s*\^\s*\{?\s*\\circ\s*\}?|\s*\\circ\b|掳", "°", text).replace("\\%", "%")
-    text = re.sub(r"(?<=\d)\s*\\Omega(?![a-z])", " Ω", text)
-    text = re.sub(r"(?<=\d)\s*(?:\\mu\s?|µ)(?=[A-Za-z])", " μ", text)
+    text = re.sub(r"\A([-+.,\d]*\d)\s*\\Omega(?![a-z])", r"\1 Ω", text)
+    text = re.sub(r"\A([-+.,\d]*\d)\s*(?:\\mu\s?|µ)(?=[A-Za-z])", r"\1 μ", text)
     text = re.sub(r"√\{([^{}]*)\}", r"\\sqrt{\1}", text)
     text = re.sub(r"(?<=[A-Za-z])\s*\^\s*(?:\{([23])\}|([23])(?!\d))", r"^\1\2", text)
     text = re.sub(r"\{,\}|,\\! ?|(?<=\d)\\,(?=\d{3}(?!\d))", ",", text).replace("\\$", "$")
