@@ -35,7 +35,7 @@ class Coins(Family):
         ),
         "change": (
             "You pay the price on the tag with all the round coins. How much change do you get?",
-            "How much is left of the round coins after you pay the price on the tag?",
+            "How much money is left after you pay the price on the tag with the round coins?",
             "All the round coins are used to pay the price on the tag. How much change is due?",
         ),
         "afford": (
