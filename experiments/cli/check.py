@@ -52,6 +52,6 @@ def run(arguments: list[str]) -> None:
         print(json.dumps({"outcome": outcome, "limits": [asdict(each) for each in checked]}))
     else:
         for each in checked:
-            print(f"{each.outcome:12} {each.name:28} {each.rule:18} measured {each.measured}")
+            print(f"{each.outcome:12} {each.name:28} {each.measured:34} asked for {each.rule}")
         print(f"{outcome}; page: {options.run / 'check.html'}")
     raise SystemExit(STATUS[outcome])

@@ -1,4 +1,4 @@
-"""Where a run comes from, in one file: data, model, versions, seeds, who audited it."""
+"""Where a run comes from, in one file: when, data, model, versions, seeds, who audited it."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from typing import Any
 from mstar.agents.policy.embedded import EMBEDDED
 from mstar.experiments.rows import Row, read_rows, write_whole
 from mstar.experiments.run.checksums import checksum, checksums
+from mstar.experiments.run.launches import times
 from mstar.experiments.run.run_folder import RunFolder
 from mstar.experiments.verdicts import FILE as VERDICTS
 from mstar.experiments.verdicts import read_verdicts
@@ -68,6 +69,7 @@ def provenance(folder: RunFolder) -> dict[str, Any]:
     tested = read_rows(folder.path / "evaluation.jsonl")
     return {
         "run": folder.path.resolve().name,
+        **times(folder),
         "recipe": described["recipe"],
         "recipe_hash": _hash([json.dumps(described["recipe"], sort_keys=True)]),
         "settings_changed": described.get("changed", []),

@@ -6,6 +6,7 @@ rollouts/round-0003.parquet
 checkpoints/round-0003/  model, optimizer, schedule, controller and environment state
 evaluation.jsonl         base against evolved, one row a test problem
 out_of_domain.jsonl      accuracy on ``test_envs`` after every round
+launches.jsonl           when the run was started, resumed and ended
 tracking.json            what experiment trackers have been sent
 report.html
 """

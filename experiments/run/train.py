@@ -31,6 +31,7 @@ from mstar.experiments.rows import Row, read_rows, write_rows
 from mstar.experiments.run.canary_check import apply_check, check_run, stored_check
 from mstar.experiments.run.disk_space import check_disk
 from mstar.experiments.run.failures import explained
+from mstar.experiments.run.launches import noted
 from mstar.experiments.run.lock import locked
 from mstar.experiments.run.problems import EvaluationSet, evaluation_sets, how_chosen, open_task
 from mstar.experiments.run.progress import Progress
@@ -175,14 +176,16 @@ def length_warnings(recipe: Recipe) -> list[str]:
 def open_folder(out: Path, recipe: Recipe) -> Iterator[RunFolder]:
     """The run's folder, in which no other run can start until this one has ended.
 
-    The main process locks it, and creates or checks it before the others read it.
+    The main process locks it, creates or checks it before the others read it, and notes the launch.
     """
     main = distributed.is_main()
     with locked(out) if main else nullcontext():
         if main:
             RunFolder.create(out, recipe).empty_trainer()
         distributed.wait()
-        yield RunFolder(out)
+        folder = RunFolder(out)
+        with noted(folder) if main else nullcontext():
+            yield folder
 
 
 def main_console(console: Console) -> Console:

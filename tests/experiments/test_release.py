@@ -18,6 +18,8 @@ from mstar.experiments.release.limits import (
 )
 from mstar.experiments.release.provenance import without_paths
 from mstar.experiments.report.summary import Comparison, Summary
+from mstar.experiments.run.launches import times
+from mstar.experiments.run.run_folder import RunFolder
 from mstar.experiments.stats import Estimate
 
 
@@ -124,6 +126,10 @@ def test_limits_are_read(tmp_path: Path) -> None:
     path = tmp_path / "limits.yaml"
     path.write_text(json.dumps({"greedy_at_least": 0.8, "alarms_at_most": 0}))  # JSON is YAML
     assert read_limits(path) == {"greedy_at_least": 0.8, "alarms_at_most": 0.0}
+
+
+def test_a_run_of_an_older_version_tells_no_times(tmp_path: Path) -> None:
+    assert times(RunFolder(tmp_path)) == {"started": None, "ended": None, "resumed": []}
 
 
 def test_paths_of_this_machine_are_cut_wherever_they_stand(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from rich.console import Console
 from tiny_runs import TINY
 
 from mstar.experiments.audit.errors import AuditSummary, JudgeError, Share
+from mstar.experiments.page import TEMPLATES
 from mstar.experiments.report.beside import compare_policies, distinct_names
 from mstar.experiments.report.choices import reason
 from mstar.experiments.report.responses import LONGEST, image_address, shortened
@@ -136,3 +137,9 @@ def test_very_long_responses_and_photographs_stay_small() -> None:
     assert len(image_address([photograph])) < 60_000
     assert image_address([Image.new("RGB", (400, 300), "white")]).startswith("data:image/")
     assert image_address([]) == ""
+
+
+@pytest.mark.parametrize("template", [*TEMPLATES.list_templates(extensions=["jinja"])])
+def test_every_table_of_a_page_stands_in_a_box_that_a_phone_can_stack(template: str) -> None:
+    text = Path(str(TEMPLATES.get_template(template).filename)).read_text()
+    assert text.count("<table") == text.count('<div class="wide"><table')

@@ -34,6 +34,7 @@ from tiny_runs import TINY
 from mstar.agents import self_evolving
 from mstar.experiments.cli.main import main
 from mstar.experiments.run import disk_space
+from mstar.experiments.run.launches import times
 from mstar.experiments.run.run_folder import RunFolder, recipe_of
 from mstar.experiments.run.train import load_policy
 
@@ -83,6 +84,10 @@ def test_a_killed_run_goes_on_to_the_same_end(
     assert resumed["rollouts"] == expected["rollouts"]
     assert resumed["weights"] == expected["weights"]
     assert resumed["folder"] == expected["folder"]
+    noted = times(RunFolder(tmp_path))
+    assert [launch["after_round"] for launch in noted["resumed"]] == [n - 1 for *_, n in kills if n]
+    assert [launch["ended"] for launch in noted["resumed"][:-1]] == [None] * (len(kills) - 1)
+    assert noted["started"] <= noted["resumed"][-1]["started"] <= noted["ended"]
 
 
 def test_a_run_of_an_older_version_goes_on_with_the_defaults_and_says_so(
