@@ -89,6 +89,9 @@ class WritesBehind:
         self.writer.write(path, lambda: torch.save(copies, path))
         torch.save(trainer.lr_scheduler.state_dict(), Path(output_dir) / SCHEDULER_NAME)
 
+    def create_model_card(self, *_: Any, **__: Any) -> None:
+        """Write none, as TRL would into each checkpoint: ``mstar export`` writes a model's card."""
+
     def _behind(self) -> bool:
         trainer: Any = self
         adapted = isinstance(trainer.model, PeftModel)

@@ -54,8 +54,8 @@ def double_precision() -> Iterator[None]:
     """While this lasts, models that would be float32 are loaded as float64."""
     load = policies.load_weights
 
-    def doubled(name: str, dtype: Any, *others: Any) -> Any:
-        return load(name, "float64" if dtype == "float32" else dtype, *others)
+    def doubled(name: str, dtype: Any, *others: Any, **options: Any) -> Any:
+        return load(name, "float64" if dtype == "float32" else dtype, *others, **options)
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(policies, "load_weights", doubled)

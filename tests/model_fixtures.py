@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 import torch
+from accelerate.utils import imports
 from tiny_models import save_tiny_model
 
 from mstar.agents.policy.policy import Policy
@@ -17,6 +18,14 @@ from mstar.agents.policy.policy import Policy
 @pytest.fixture(autouse=True, scope="session")
 def one_thread() -> None:
     torch.set_num_threads(1)
+
+
+@pytest.fixture(autouse=True, scope="session")
+def known_packages() -> Iterator[None]:
+    """Look up once whether a package is installed: accelerate reads its metadata every time."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(imports, "_is_package_available", cache(imports._is_package_available))
+        yield
 
 
 @pytest.fixture(autouse=True, scope="session")

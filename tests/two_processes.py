@@ -1,12 +1,11 @@
-"""Two processes that accelerate has launched: several recipes in turn, some of them killed.
+"""Two processes that accelerate has launched, and one that is killed.
 
-python tests/two_processes.py MODEL OUT
-
-To import everything takes a process longer than any of these runs. So this process imports it once
-and launches ``launched.py``; for each of the two processes that come of it, one is forked from this
-one that goes on in its environment. One launch does for all: the command ``mstar train`` runs in it
-as well, and then, in the environment of a launch with fsdp2.yaml, the recipes of ``SHARDED`` with
-weights sharded over the two processes.
+To import everything takes a process longer than any of these runs. So ``run_processes`` is called
+in a process that imports it once and launches ``launched.py``; for each of the two processes that
+come of it, one is forked from that one and goes on in its environment. One launch does for several
+recipes in turn, some of them killed: the command ``mstar train`` runs in it as well, and then, in
+the environment of a launch with fsdp2.yaml, the recipes of ``SHARDED`` with weights sharded over
+the two processes. Each process writes what it says into a file of its own in ``LOGS``.
 """
 
 from __future__ import annotations
@@ -15,13 +14,16 @@ import gc
 import json
 import os
 import runpy
+import signal
 import socket
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from multiprocessing import get_context
 from multiprocessing.connection import wait
+from multiprocessing.context import ForkProcess
 from pathlib import Path
+from typing import Any
 
 import pytest
 from accelerate.commands.launch import (
@@ -33,6 +35,7 @@ from accelerate.state import AcceleratorState, PartialState
 from accelerate.utils import DistributedType
 from accelerate.utils.launch import prepare_multi_gpu_env
 from closeness import double_precision
+from huggingface_hub.utils._telemetry import _TELEMETRY_QUEUE
 from killed_runs import Killed, after_fine_tuning, run
 from tiny_runs import TINY
 from vllm_stand_in import StandIn, serving, wire
@@ -43,8 +46,11 @@ from mstar.agents.policy import distributed
 from mstar.agents.policy.policy import Policy
 from mstar.agents.sampling import server as server_engine
 from mstar.agents.sampling.vllm_client import Server
+from mstar.agents.types import Round
+from mstar.experiments.run.progress import Progress
 from mstar.experiments.run.run_folder import RunFolder
 
+LOGS = "logs"
 LAUNCHES = Path(next(iter(mstar.experiments.__path__))) / "accelerate"
 
 PAIR = TINY.replace(rounds=2, prompts=5, batch=4, held_out=3, test=3)  # shares of unequal size
@@ -88,11 +94,15 @@ def options(recipe: Recipe) -> list[str]:
     return found
 
 
+def command(recipe: Recipe, out: Path) -> list[str]:
+    """The words of ``mstar`` that train by a recipe."""
+    return ["train", "continuous", *options(recipe), "--out", str(out)]
+
+
 def run_command(recipe: Recipe, out: Path) -> None:
     """Run ``python -m mstar.experiments.cli train`` in this process."""
-    words = ["train", "continuous", *options(recipe), "--out", str(out)]
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(sys, "argv", ["mstar", *words])
+        patch.setattr(sys, "argv", ["mstar", *command(recipe, out)])
         with pytest.raises(SystemExit) as ended:
             runpy.run_module("mstar.experiments.cli", run_name="__main__")
     assert not ended.value.code
@@ -134,14 +144,7 @@ def run_all(recipes: dict[str, Recipe], model: str, out: Path) -> None:
         (run_served if recipe.sampling.server else run)(recipe, out / name)
 
 
-def launch(port: int) -> None:
-    """Do what the command ``accelerate launch`` does."""
-    words = ["--config_file", str(LAUNCHES / "cpu-2.yaml"), "--main_process_port", "0"]
-    script = str(Path(__file__).with_name("launched.py"))
-    launch_command(launch_command_parser().parse_args([*words, script, str(port)]))
-
-
-def run_here(environment: dict[str, str], model: str, out: Path) -> None:
+def run_launched(environment: dict[str, str], model: str, out: Path) -> None:
     """Be one of the two processes."""
     os.environ.update(environment)
     with double_precision():
@@ -151,31 +154,71 @@ def run_here(environment: dict[str, str], model: str, out: Path) -> None:
             run_all(SHARDED, model, out / "sharded")
 
 
-def run_in_two_processes(model: str, out: Path) -> None:
-    """Launch two processes and run all recipes in them."""
+def run_killed(model: str, out: Path) -> None:
+    """Be a process of its own that is killed once round 1 is committed."""
+
+    def finished(_: Progress, done: Round) -> None:
+        if done.number == 1:
+            _TELEMETRY_QUEUE.join()  # another thread would send it
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Progress, "finished", finished)
+        run_command(TINY.replace(model=model), out / "alone")
+
+
+def launch(port: int) -> None:
+    """Do what the command ``accelerate launch`` does, where nobody else can take its port.
+
+    accelerate looks for a free port and lets go of it, and its launcher binds it later. A launcher
+    that stands alone binds one itself.
+    """
+    words = ["--config_file", str(LAUNCHES / "cpu-2.yaml"), "--main_process_port", "0"]
+    script = str(Path(__file__).with_name("launched.py"))
+    arguments = launch_command_parser().parse_args([*words, script, str(port)])
+    arguments.standalone = True
+    launch_command(arguments)
+
+
+def logged(log: Path, target: Callable[..., None], *given: Any) -> None:
+    """Call a function in a process that writes all it says into a file."""
+    with log.open("wb") as file:
+        for descriptor in (1, 2):
+            os.dup2(file.fileno(), descriptor)
+    target(*given)
+
+
+def run_processes(model: str, out: Path) -> None:
+    """Run one process that is killed, and launch two processes and run all recipes in them."""
+    gc.freeze()  # as in conftest.py
     fork = get_context("fork")
+    logs = out / LOGS
+    logs.mkdir()
+
+    def start(name: str, target: Callable[..., None], *given: Any) -> ForkProcess:
+        process = fork.Process(target=logged, args=(logs / name, target, *given))
+        process.start()
+        return process
+
+    alone = start("alone", run_killed, model, out)
     links, processes = [], []
     with socket.create_server(("127.0.0.1", 0)) as door:
-        launcher = fork.Process(target=launch, args=door.getsockname()[1:])
-        launcher.start()
+        launcher = start("launcher", launch, *door.getsockname()[1:])
         for _ in range(2):
             if launcher.sentinel in wait([door, launcher.sentinel]):
                 sys.exit("the launch has failed")
             links.append(door.accept()[0].makefile("rw"))
-    for link in links:
-        given = (json.loads(link.readline()), model, out)
-        processes.append(fork.Process(target=run_here, args=given))
-        processes[-1].start()
+    for number, link in enumerate(links):
+        environment = json.loads(link.readline())
+        processes.append(start(f"process-{number}", run_launched, environment, model, out))
     wait([process.sentinel for process in processes])
     for process, link in zip(processes, links, strict=True):
         if any(each.exitcode for each in processes):
             process.terminate()  # it would wait for the other
         process.join()
         print(process.exitcode, file=link, flush=True)
-    launcher.join()
-    sys.exit(launcher.exitcode)
-
-
-if __name__ == "__main__":
-    gc.freeze()  # as in conftest.py
-    run_in_two_processes(sys.argv[1], Path(sys.argv[2]))
+    for each in (launcher, alone):
+        each.join()
+    codes = {"launcher": launcher.exitcode, "alone": alone.exitcode}
+    if codes != {"launcher": 0, "alone": -signal.SIGKILL}:
+        sys.exit(f"ended with {codes}")

@@ -127,7 +127,8 @@ class Policy:
         """
         if (Path(name) / "adapter_config.json").is_file():
             adapter, name = name, PeftConfig.from_pretrained(name).base_model_name_or_path
-        processor = load_processor(name, vision_language_config(name))
+        config = vision_language_config(name)
+        processor = load_processor(name, config)
         pixels.allow(processor.image_processor)
         place = pick_device(device)
         if quantize == "4bit":
@@ -135,12 +136,13 @@ class Policy:
                 name,
                 dtype,
                 attention,
+                config=config,
                 quantization_config=four_bits(getattr(torch, dtype), [NOT_ADAPTED, "lm_head"]),
                 device_map={"": place},
             )
             keep_trainable(model)
         else:
-            model = load_weights(name, dtype, attention).to(place)
+            model = load_weights(name, dtype, attention, config=config).to(place)
         if adapter is not None:
             model = with_adapter(model, adapter).to(place)
         return cls(model.eval(), processor, pixels)

@@ -22,10 +22,6 @@ from mstar.rewards.panel import RewardPanel
 
 Seen = set[tuple[bool, torch.dtype]]
 
-SETTINGS: list[dict[str, Any]] = [
-    {},
-    {"gradient_checkpointing": True},
-]
 HALF: list[dict[str, Any]] = [
     {"bf16": True},
     {"dtype": "bfloat16"},
@@ -44,7 +40,11 @@ def watch(policy: Policy) -> Seen:
 @pytest.mark.parametrize("agent", ["continuous", "grpo"])
 @pytest.mark.parametrize("lora_rank", [0, 2])
 @pytest.mark.parametrize(
-    "changes", [*SETTINGS, *(pytest.param(changes, marks=needs_bfloat16) for changes in HALF)]
+    "changes",
+    [
+        {"gradient_checkpointing": True},
+        *(pytest.param(changes, marks=needs_bfloat16) for changes in HALF),
+    ],
 )
 def test_every_memory_saving_option_trains_and_its_checkpoint_loads(
     model: str, tmp_path: Path, agent: str, lora_rank: int, changes: dict[str, Any]

@@ -2,25 +2,42 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
-import two_processes
 from accelerate.commands.config.config_args import ClusterConfig, load_config_from_file
 from closeness import assert_weights_agree, double_precision, within_rounding
-from killed_runs import run
+from connections import plain_environment
+from killed_runs import came_to, run, unbroken
 from safetensors.torch import load_file
-from two_processes import COMMAND, LAUNCHES, RECIPES, SHARDED, run_served
+from tiny_runs import TINY
+from two_processes import COMMAND, LAUNCHES, LOGS, RECIPES, SHARDED, command, run_served
 
 from mstar.agents.config import Recipe
 from mstar.agents.policy import distributed
+from mstar.experiments.cli.main import main
 from mstar.experiments.rows import Row
 from mstar.experiments.run.problems import open_task
 from mstar.experiments.run.run_folder import RunFolder, read_rollouts
+
+TESTS = Path(__file__).parents[1]
+# Recording begins before anything else is imported.
+RECORDED = """
+import sys
+
+from connections import record_connections
+
+record_connections(sys.argv[1])
+
+from pathlib import Path
+
+import two_processes
+
+two_processes.run_processes(sys.argv[2], Path(sys.argv[3]))
+"""
 
 
 @pytest.fixture(scope="module")
@@ -28,16 +45,29 @@ def pairs(model: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Runs of two processes that accelerate launched, by the name of their recipe."""
     out = tmp_path_factory.mktemp("pairs")
     done = subprocess.run(
-        [sys.executable, two_processes.__file__, model, str(out)],
-        env={**os.environ, "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""},
-        capture_output=True,
+        [sys.executable, "-c", RECORDED, str(out / "connections"), model, str(out)],
+        env={
+            **plain_environment(),
+            "OMP_NUM_THREADS": "1",
+            "CUDA_VISIBLE_DEVICES": "",
+            "PYTHONPATH": str(TESTS),
+        },
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
         text=True,
         check=False,
         timeout=1800,  # of a launch that hangs
     )
-    assert done.returncode == 0, done.stderr[:4000]
-    assert done.stderr.count("round  1") == 1  # one of the two speaks, of the command's only round
+    if done.returncode:
+        said = {"their parent": done.stdout} | logs(out)
+        ends = (f"--- the end of what {name} said\n{text[-4000:]}" for name, text in said.items())
+        pytest.fail("\n".join(("the processes failed", *ends)), pytrace=False)
     return out
+
+
+def logs(out: Path) -> dict[str, str]:
+    """What each process said, by its name."""
+    return {path.name: path.read_text(errors="replace") for path in (out / LOGS).glob("*")}
 
 
 def rollouts(folder: RunFolder, number: int) -> list[Row]:
@@ -104,12 +134,27 @@ def test_adaptive_sampling_works_with_two_processes(pairs: Path) -> None:
 def test_the_train_command_runs_in_two_processes(pairs: Path, model: str) -> None:
     recipe = COMMAND.replace(model=model)
     pair = RunFolder(pairs / "command")
+    said = [text for name, text in logs(pairs).items() if name.startswith("process-")]
+    assert sorted(text.count("round  1") for text in said) == [0, 1]  # one speaks for both
     assert (pair.path / "report.html").exists()
     assert '"processes": 2' in (pair.path / "recipe.json").read_text()
     assert pair.recipe() == recipe
     assert [row["number"] for row in pair.rounds()] == [0, 1]
     drawn = [problem.id for problem in open_task(recipe, "train").draw(5)]
     assert sorted({row["problem"] for row in rollouts(pair, 1)}) == sorted(drawn)
+
+
+def test_processes_connect_to_nobody(pairs: Path) -> None:
+    assert (pairs / "connections").read_text() == ""
+
+
+@pytest.mark.usefixtures("usual_rounding")
+def test_a_killed_process_goes_on_to_the_same_end(pairs: Path, model: str) -> None:
+    recipe, out = TINY.replace(model=model), pairs / "alone"
+    assert len(RunFolder(out).rounds()) == 2
+    assert main(command(recipe, out)) == 0
+    assert RunFolder(out).recipe() == recipe
+    assert came_to(RunFolder(out)) == unbroken(recipe)
 
 
 @pytest.mark.parametrize("path", sorted(LAUNCHES.glob("*.yaml")), ids=lambda path: path.stem)

@@ -35,6 +35,7 @@ from mstar.experiments.evaluation.evaluate import skill_of
 from mstar.experiments.evaluation.evaluate_subjects import unequal_settings
 from mstar.experiments.evaluation.subject import Subject
 from mstar.experiments.rows import read_rows, write_rows
+from mstar.experiments.run import train as training
 from mstar.experiments.run.lock import locked
 from mstar.experiments.run.problems import open_task
 from mstar.experiments.run.recipes import RECIPES
@@ -83,6 +84,12 @@ def untrained(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]
     monkeypatch.setattr(Policy, "load", reached)
     yield
     assert list(tmp_path.rglob("*.parquet")) == []
+
+
+@pytest.fixture
+def unreported(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Draw no report in this test, which looks at other files."""
+    monkeypatch.setattr(training, "write_report", lambda *_: None)
 
 
 def one_message(said: Said, *expected: str) -> None:
@@ -484,6 +491,7 @@ def test_runs_are_listed_with_their_state(say: Say, finished: Path, tmp_path: Pa
     assert rows[str(stopped)]["agent"] == "continuous"
 
 
+@pytest.mark.usefixtures("unreported")
 def test_the_same_command_again_prints_the_same_result(
     say: Say, finished: Path, model: Path
 ) -> None:
@@ -496,6 +504,7 @@ def test_the_same_command_again_prints_the_same_result(
     assert (finished / "evaluation.jsonl").read_text() == before
 
 
+@pytest.mark.usefixtures("unreported")
 def test_runs_share_the_test_of_their_base_where_it_is_the_same_test(
     say: Say, model: Path, tmp_path: Path
 ) -> None:
@@ -745,6 +754,7 @@ def test_compare_counts_no_run_twice(say: Say, finished: Path, tmp_path: Path) -
     one_message(say("compare", finished, copied), "same seed 0", "two copies are not two seeds")
 
 
+@pytest.mark.usefixtures("unreported")
 def test_a_small_data_set_is_asked_each_problem_once(say: Say, model: Path, tmp_path: Path) -> None:
     out, path = tmp_path / "run", problems(tmp_path)
     words = ["train", "smoke", "--model", model, "--out", out, *SMALL]

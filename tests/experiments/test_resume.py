@@ -5,15 +5,11 @@ from __future__ import annotations
 import io
 import json
 import shutil
-import signal
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
-from connections import plain_environment
 from failing_runs import MAJORITY
 from killed_runs import (
     Arm,
@@ -32,13 +28,11 @@ from rich.console import Console
 from tiny_runs import TINY
 
 from mstar.agents import self_evolving
-from mstar.experiments.cli.main import main
 from mstar.experiments.run import disk_space
 from mstar.experiments.run.launches import times
 from mstar.experiments.run.run_folder import RunFolder, recipe_of
 from mstar.experiments.run.train import load_policy
 
-TESTS = Path(__file__).parents[1]
 FOLLOWING = {
     "judge_refresh": 1,
     "panel": ("correctness", "random", "process"),
@@ -220,51 +214,3 @@ def test_a_run_that_does_not_fit_on_the_disk_says_so_before_it_starts(
     with pytest.raises(OSError, match=r"take up to 0\.0 GB.*--save-total-limit 1"):
         run(TINY.replace(model=model), tmp_path / "run")
     assert RunFolder(tmp_path / "run").rounds() == []
-
-
-KILLED_AFTER_ROUND_1 = """
-import os, signal, sys
-
-from connections import record_connections
-
-record_connections(sys.argv.pop(1))
-
-from mstar.experiments.cli.main import main
-from mstar.experiments.run.progress import Progress
-from huggingface_hub.utils._telemetry import _TELEMETRY_QUEUE
-
-
-def finished(self, done):
-    if done.number == 1:
-        _TELEMETRY_QUEUE.join()  # another thread would send it
-        os.kill(os.getpid(), signal.SIGKILL)
-
-
-Progress.finished = finished
-main(sys.argv[1:])
-"""
-
-
-@pytest.mark.usefixtures("usual_rounding")
-def test_a_killed_process_goes_on_to_the_same_end_and_connects_to_nobody(
-    model: str, tmp_path: Path
-) -> None:
-    out = tmp_path / "run"
-    recipe = TINY.replace(model=model)
-    command = ["train", "--out", str(out)]
-    for name, value in recipe.settings().items():
-        words = value if isinstance(value, tuple) else (value,)
-        if not isinstance(value, bool) and (name, value) != ("test_env", ()):
-            command += [f"--{name.replace('_', '-')}", *map(str, words)]
-    process = subprocess.run(
-        [sys.executable, "-c", KILLED_AFTER_ROUND_1, str(tmp_path / "connections"), *command],
-        capture_output=True,
-        env={**plain_environment(), "OMP_NUM_THREADS": "1", "PYTHONPATH": str(TESTS)},
-        check=False,
-    )
-    assert process.returncode == -signal.SIGKILL, process.stderr.decode()
-    assert (tmp_path / "connections").read_text() == ""
-    assert len(RunFolder(out).rounds()) == 2
-    assert main(command) == 0
-    assert json.loads((out / "recipe.json").read_text())["recipe"]["model"]["name"] == model
-    assert came_to(RunFolder(out)) == unbroken(recipe)

@@ -64,6 +64,7 @@ def sketches(rows: StudyRows, *_: Any) -> dict[str, str]:
 def use(monkeypatch: pytest.MonkeyPatch) -> Use:
     def used(doubles: Doubles) -> Doubles:
         monkeypatch.setattr(runner, "start", doubles.start)
+        monkeypatch.setattr(runner, "POLL", 0.01)
         return doubles
 
     return used
