@@ -138,7 +138,7 @@ def test_the_train_command_runs_in_two_processes(pairs: Path, model: str) -> Non
     assert sorted(text.count("round  1") for text in said) == [0, 1]  # one speaks for both
     assert (pair.path / "report.html").exists()
     assert '"processes": 2' in (pair.path / "recipe.json").read_text()
-    assert pair.recipe() == recipe
+    assert pair.recipe() == recipe.resolved()
     assert [row["number"] for row in pair.rounds()] == [0, 1]
     drawn = [problem.id for problem in open_task(recipe, "train").draw(5)]
     assert sorted({row["problem"] for row in rollouts(pair, 1)}) == sorted(drawn)
@@ -153,7 +153,7 @@ def test_a_killed_process_goes_on_to_the_same_end(pairs: Path, model: str) -> No
     recipe, out = TINY.replace(model=model), pairs / "alone"
     assert len(RunFolder(out).rounds()) == 2
     assert main(command(recipe, out)) == 0
-    assert RunFolder(out).recipe() == recipe
+    assert RunFolder(out).recipe() == recipe.resolved()
     assert came_to(RunFolder(out)) == unbroken(recipe)
 
 
