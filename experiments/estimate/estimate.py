@@ -100,7 +100,7 @@ class RunEstimate:
             return ["            (no pilot: time, tokens, disk and accuracy are not known)"]
         found = self.prediction
         lines = [
-            f"pilot       {found.rounds} rounds on this machine",
+            f"pilot       {found.rounds} rounds on this machine; the run has {found.expected}",
             f"tokens      {_span(found.tokens * 1e-6, '.2f')} million in the rounds",
             f"work        {_span(found.flops * 1e-15, '.3g')} PFLOP, estimated",
         ]
