@@ -127,7 +127,7 @@ def test_finished_runs_took_what_their_first_two_rounds_predict() -> None:
                 assert predicted.seconds.mean == pytest.approx(last["seconds"], rel=0.25), name
             inside.append(predicted.seconds.low < last["seconds"] < predicted.seconds.high)
             assert predicted.tokens.low < last["tokens"] < predicted.tokens.high, name
-    assert len(inside) == 82
+    assert len(inside) >= 82
     assert sum(inside) >= 0.95 * len(inside)
 
 
