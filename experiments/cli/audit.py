@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import threading
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import tyro
 
 from mstar.envs.problem import Split
+from mstar.experiments.cli.main import Terminated
 
 
 @dataclass(frozen=True)
@@ -79,7 +82,19 @@ def run(arguments: list[str]) -> None:
     session = Session(subject, options.user, options.samples, scores_shown=not options.blind)
     made, address = launch(session, options.port)
     print(f"{address}  (Ctrl-C ends it; verdicts are in {verdicts})", flush=True)
-    made.block_thread()
+    serve(made)
+
+
+def serve(page: Any) -> None:
+    """Keep a gradio page up until Ctrl-C, which is its usual end; SIGTERM is passed on."""
+    try:
+        threading.Event().wait()
+    except Terminated:
+        raise
+    except KeyboardInterrupt:
+        return
+    finally:
+        page.close(verbose=False)
 
 
 def default_file(subject: str) -> Path:

@@ -12,6 +12,7 @@ import numpy as np
 from mstar.agents.config import Recipe
 from mstar.envs.problem import Problem
 from mstar.envs.task import Task
+from mstar.experiments.rows import write_whole
 from mstar.rewards.base import Scores
 from mstar.rewards.diagnostics.canaries import CanaryReport, check_canaries
 from mstar.rewards.panel import RewardPanel
@@ -93,7 +94,7 @@ def apply_check(check: CanaryCheck, recipe: Recipe, folder: Path | None) -> list
         ValueError: the run would learn from junk, and the recipe does not allow it.
     """
     if folder is not None:
-        (folder / FILE).write_text(json.dumps(asdict(check), indent=2))
+        write_whole(folder / FILE, json.dumps(asdict(check), indent=2))  # other processes read it
     if check.fatal and recipe.run.canaries == "stop":
         raise ValueError(
             f"{check.fatal} (gate {recipe.selection.gate!r}, panel "

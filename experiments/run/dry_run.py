@@ -48,7 +48,8 @@ def describe_run(recipe: Recipe, out: Path) -> str:
     longest = recipe.max_new_tokens
     named = ", ".join(f"{count:,} {group}" for group, count in tests.items())
     lines = [
-        f"run         {recipe.run.agent}, {rounds} rounds, in {out}{_progress(recipe, out)}",
+        f"run         {recipe.run.agent}, {rounds} round{'s' if rounds > 1 else ''}, in {out}"
+        f"{_progress(recipe, out)}",
         f"problems    {asked:,} for training, {checked:,} for validation, tests: {named}",
         *([f"            {chosen}"] if (chosen := how_chosen(train)) else []),
         f"responses   {responses:,} for training, {checks:,} for validation, {tested:,} for tests",

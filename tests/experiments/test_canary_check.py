@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 from env_doubles import Stored
-from killed_runs import run
+from killed_runs import Killed, run
 from tiny_runs import TINY
 
 from mstar.agents.config import Recipe
@@ -116,6 +116,22 @@ def test_a_run_that_goes_on_is_not_checked_again(model: str, tmp_path: Path) -> 
     (folder.path / "canaries.json").write_text(told)
     run(recipe, tmp_path)
     assert json.loads((folder.path / "canaries.json").read_text()) == json.loads(told)
+
+
+def test_a_check_is_stored_as_a_whole_or_not_at_all(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second = (CanaryCheck(8, {}, (failure,), (), False) for failure in ("a", "b"))
+    apply_check(first, TINY, tmp_path)
+
+    def killed(*_: object) -> None:
+        raise Killed
+
+    # Another process of the run reads the file at any time, and this one is killed at any time.
+    monkeypatch.setattr(Path, "replace", killed)
+    with pytest.raises(Killed):
+        apply_check(second, TINY, tmp_path)
+    assert stored_warnings(tmp_path) == first.warnings() != second.warnings()
 
 
 def test_a_judge_that_likes_everything_is_told_of() -> None:

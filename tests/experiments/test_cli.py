@@ -191,12 +191,13 @@ def test_the_first_page_of_train_is_short_and_leads_to_the_rest(
 @pytest.mark.usefixtures("untrained")
 def test_a_dry_run_says_what_would_be_done_and_does_nothing(say: Say, tmp_path: Path) -> None:
     out = tmp_path / "run"
-    said = say("train", "smoke", "--dry-run", "--out", out)
+    said = say("train", "smoke", "--rounds", 1, "--dry-run", "--out", out)
     assert (said.code, said.err) == (0, "")
-    recipe = RECIPES["smoke"]
+    recipe = RECIPES["smoke"].replace(rounds=1)
     responses = recipe.run.rounds * recipe.sampling.prompts * recipe.sampling.samples
     assert f"{responses} for training" in said.out
     assert f"{responses * recipe.max_new_tokens:,} of them for training" in said.out
+    assert " 1 round, in " in said.out
     assert f"at most {recipe.run.rounds * recipe.optim.updates} of 8 responses" in said.out
     assert "24 trained, 12 not trained" in said.out
     for held in ("weights: ", "activations of 8 responses", "keys and values"):

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from mstar.experiments.cli import audit
 from mstar.experiments.cli import main as cli
 
 
@@ -44,3 +45,24 @@ def test_a_signal_ends_a_command_with_a_sentence(
         "mstar: stopped; the same command resumes after the last round\n"
     )
     assert signal.getsignal(signal.SIGTERM) == before
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 0)])
+def test_a_page_is_ended_by_ctrl_c_and_terminated_by_others(
+    monkeypatch: pytest.MonkeyPatch, number: signal.Signals, code: int
+) -> None:
+    closed = []
+
+    class Page:
+        def close(self, verbose: bool) -> None:
+            closed.append(verbose)
+
+    class Event:
+        def wait(self) -> None:
+            os.kill(os.getpid(), number)
+            time.sleep(30)  # as above
+
+    monkeypatch.setattr(audit.threading, "Event", Event)
+    monkeypatch.setattr(cli, "run_command", lambda *_: audit.serve(Page()))
+    assert cli.main(["audit"]) == code
+    assert closed == [False]
