@@ -2,7 +2,7 @@
 
 An `Agent` runs rounds, each of them evaluated on the same validation problems: `SelfEvolving`
 samples, judges, selects, fine-tunes, evaluates and adjusts; `star.py`, `sft.py` and `online/` are
-other ways to learn. ``types.py`` has the data that passes between the parts, ``config.py`` all
+other ways to learn. ``types.py`` has the data that passes between the parts, ``settings.py`` all
 settings of a run.
 
 What plugs in, each with one file and one line in a catalog: an agent (``catalog.AGENTS``), an

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from mstar.agents.config import SelectionRule
 from mstar.agents.rollout import by_problem
+from mstar.agents.settings import SelectionRule
 from mstar.agents.types import Rollout, Selection
 
 

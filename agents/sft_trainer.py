@@ -16,7 +16,6 @@ from transformers import PrinterCallback, TrainerCallback
 from trl import SFTConfig, SFTTrainer
 
 from mstar.agents.checkpoint_writer import CheckpointWriter, WritesBehind
-from mstar.agents.config import OptimConfig
 from mstar.agents.policy import distributed
 from mstar.agents.policy.forward import unwrap_forward
 from mstar.agents.policy.head_check import check_head
@@ -24,6 +23,7 @@ from mstar.agents.policy.image_tower import run_frozen_towers_without_gradients
 from mstar.agents.policy.policy import Policy
 from mstar.agents.policy.sharding import prune_no_split_modules
 from mstar.agents.policy.turns import continued
+from mstar.agents.settings import OptimConfig
 from mstar.agents.trainer_thread import RoundCallback, TrainerThread
 from mstar.agents.types import FinetuneResult, SFTExample
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from functools import lru_cache, partial
 from pathlib import Path
 
-from mstar.agents.config import ModelConfig, Recipe
+from mstar.agents.config import Recipe
 from mstar.agents.judges.image_ablation import ImageGap
 from mstar.agents.judges.step_judge import STEP_JUDGE, StepJudge, StepJudgeReward
 from mstar.agents.policy.embedded import EMBEDDED
@@ -15,6 +15,7 @@ from mstar.agents.policy.pixels import PixelBounds
 from mstar.agents.policy.policy import Policy
 from mstar.agents.registry import did_you_mean
 from mstar.agents.sampling.local import LocalSampler
+from mstar.agents.settings import ModelConfig
 from mstar.envs.problem import Prompt
 from mstar.rewards.base import LazyImage, RewardModel, Rule
 from mstar.rewards.models.endpoint import Endpoint

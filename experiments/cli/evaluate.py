@@ -11,8 +11,9 @@ from typing import Literal
 
 import tyro
 
-from mstar.agents.config import MIXTURE, Recipe
+from mstar.agents.config import Recipe
 from mstar.agents.model_names import check_model
+from mstar.agents.settings import MIXTURE
 from mstar.experiments.cli.options import current_names, given_settings, named, with_settings
 from mstar.experiments.terminal import printable
 from mstar.rewards.models.relaxed_accuracy import Scoring

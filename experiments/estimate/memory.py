@@ -10,13 +10,14 @@ from typing import Any
 import torch
 from transformers import AutoModelForImageTextToText
 
-from mstar.agents.config import Optimizer, Recipe
+from mstar.agents.config import Recipe
 from mstar.agents.policy.embedded import EMBEDDED
 from mstar.agents.policy.pixels import PixelBounds
 from mstar.agents.policy.policy import Policy, vision_language_config
 from mstar.agents.policy.processors import load_processor
 from mstar.agents.policy.quantization import numbers_in
 from mstar.agents.sampling.fixed_decoding import rounded_up
+from mstar.agents.settings import Optimizer
 from mstar.envs.problem import Prompt
 
 # Bytes of an optimizer's state beside each trained weight: fixed, or None for two numbers of the

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import tyro
 
-from mstar.agents.config import Recipe, SelectionRule
+from mstar.agents.config import Recipe
+from mstar.agents.settings import SelectionRule
 
 
 @dataclass(frozen=True)

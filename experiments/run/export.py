@@ -11,8 +11,9 @@ import yaml
 from huggingface_hub import HfApi, metadata_load, try_to_load_from_cache
 from peft import PeftModel
 
-from mstar.agents.config import MIXTURE, Recipe
+from mstar.agents.config import Recipe
 from mstar.agents.policy.embedded import EMBEDDED
+from mstar.agents.settings import MIXTURE
 from mstar.agents.types import Cost
 from mstar.experiments.evaluation.compare import gain_table
 from mstar.experiments.markdown import table

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from mstar.agents.config import MIXTURE, Recipe
+from mstar.agents.config import Recipe
 from mstar.agents.judges.catalog import panel_of
 from mstar.agents.rollout import unique_problems
+from mstar.agents.settings import MIXTURE
 from mstar.envs.datasets.field_map import dataset_description
 from mstar.envs.problem import Problem, Split
 from mstar.envs.registry import open_source

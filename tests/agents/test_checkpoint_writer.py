@@ -15,8 +15,8 @@ from tiny_runs import Even, agent_of, sft_examples, weights
 from mstar.agents import checkpoint_writer
 from mstar.agents.agent import Agent
 from mstar.agents.checkpoint_writer import CheckpointWriter
-from mstar.agents.config import OptimConfig
 from mstar.agents.policy.policy import Policy
+from mstar.agents.settings import OptimConfig
 from mstar.agents.sft_trainer import LiveTrainer
 from mstar.agents.types import Round
 from mstar.rewards.panel import RewardPanel

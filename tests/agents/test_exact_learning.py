@@ -17,7 +17,6 @@ from transformers import PreTrainedTokenizerFast
 from transformers.image_utils import make_flat_list_of_images
 from trl import SFTTrainer
 
-from mstar.agents.config import OptimConfig
 from mstar.agents.online.trl_bridge import TrlBridge
 from mstar.agents.policy.embedded import ASSISTANT, END, PAD, USER
 from mstar.agents.policy.encoding import EncodedPrompts, collated
@@ -26,6 +25,7 @@ from mstar.agents.policy.processors import KeptProcessor
 from mstar.agents.policy.turns import continued, whole_turns
 from mstar.agents.sampling.base import Response
 from mstar.agents.sampling.local import LocalSampler
+from mstar.agents.settings import OptimConfig
 from mstar.agents.sft_trainer import LiveTrainer
 from mstar.agents.types import SFTExample
 from mstar.envs.problem import Prompt

@@ -14,9 +14,9 @@ import torch
 from closeness import assert_weights_agree, same_weights
 from tiny_runs import noise, sft_examples, weights
 
-from mstar.agents.config import OptimConfig
 from mstar.agents.policy.policy import Policy
 from mstar.agents.policy.turns import whole_turns
+from mstar.agents.settings import OptimConfig
 from mstar.agents.sft_trainer import LiveTrainer
 from mstar.agents.types import SFTExample
 from mstar.envs.problem import Prompt

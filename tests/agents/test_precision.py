@@ -14,8 +14,8 @@ from killed_runs import after_fine_tuning, came_to, kill, run, unbroken
 from peft.tuners.lora import LoraLayer
 from tiny_runs import TINY, Even, agent_of, sft_examples, weights
 
-from mstar.agents.config import OptimConfig
 from mstar.agents.policy.policy import Policy
+from mstar.agents.settings import OptimConfig
 from mstar.agents.sft_trainer import LiveTrainer
 from mstar.experiments.run.train import load_policy
 from mstar.rewards.panel import RewardPanel

@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rollout_doubles import rollout
 
-from mstar.agents.config import SelectionRule
 from mstar.agents.selection import ranking_score, select
+from mstar.agents.settings import SelectionRule
 
 RULES: tuple[SelectionRule, ...] = ("all", "random-k", "top-k", "shortest-k", "threshold")
 
