@@ -8,7 +8,7 @@ from itertools import chain
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
-from mstar.envs.datasets.cell_texts import question_text, single_turns
+from mstar.envs.datasets.cell_texts import question_text, single_turns, unnumbered_places
 from mstar.envs.datasets.checked import Checked
 from mstar.envs.datasets.field_map import AnswerForm, FieldMap, look_up
 from mstar.envs.datasets.images import ImageInfo, option_images, row_images
@@ -176,10 +176,13 @@ def _length(value: Any) -> int:
 def _parse(rows: Iterable[RawRow], fields: FieldMap) -> tuple[list[ParsedRow], list[RowError]]:
     parsed: list[ParsedRow] = []
     errors: list[RowError] = []
-    for row in chain.from_iterable(_single_turns(row, fields) for row in rows):
+    turns = chain.from_iterable(_single_turns(row, fields) for row in rows)
+    for row, is_one_of_several in turns:
         try:
             question = question_text(look_up(row.cells, fields.question))
             images = row_images(row, fields.image, question)
+            if is_one_of_several:  # the images of later turns are not there yet
+                images = images[: unnumbered_places(question) or None]
             of_options = option_images(row, fields.choices)
         except ValueError as error:
             errors.append(RowError(row.where, "picture", str(error)))
@@ -191,13 +194,16 @@ def _parse(rows: Iterable[RawRow], fields: FieldMap) -> tuple[list[ParsedRow], l
     return parsed, errors
 
 
-def _single_turns(row: RawRow, fields: FieldMap) -> list[RawRow]:
-    """One row for each question of a conversation that holds its answers too."""
+def _single_turns(row: RawRow, fields: FieldMap) -> list[tuple[RawRow, bool]]:
+    """A row for each question of a conversation that holds its answers too, and if it has more."""
     turns = single_turns(row.cells.get(fields.question)) if fields.answer == fields.question else []
     if len(turns) < 2:
-        return [row]
+        return [(row, False)]
     return [
-        row._replace(where=f"{row.where} turn {n}", cells={**row.cells, fields.question: turn})
+        (
+            row._replace(where=f"{row.where} turn {n}", cells={**row.cells, fields.question: turn}),
+            True,
+        )
         for n, turn in enumerate(turns, 1)
     ]
 

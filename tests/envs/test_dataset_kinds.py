@@ -347,6 +347,18 @@ def test_every_turn_of_a_conversation_is_a_problem_with_what_was_said_before() -
     assert any(question.endswith("No\nHow many?") for question in asked)
 
 
+def test_a_turn_shows_no_image_of_a_later_one() -> None:
+    said = ["<image>How many?", "3", "And here?<image>", "4"]
+    messages = [
+        {"role": "user" if n % 2 == 0 else "assistant", "content": t} for n, t in enumerate(said)
+    ]
+    found = problems([{"messages": messages, "images": [drawing(1), drawing(2)]}])
+    assert sorted((len(p.images), p.answer and p.answer.value) for p in found) == [
+        (1, "3"),
+        (2, "4"),
+    ]
+
+
 def test_parts_with_a_value_and_other_ways_to_name_a_file_are_read(tmp_path: Path) -> None:
     (tmp_path / "sub").mkdir()
     (tmp_path / "sub" / "1.png").write_bytes(drawing(1))
