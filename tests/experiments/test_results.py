@@ -7,6 +7,7 @@ import pytest
 from stored_results import RESULTS, ROOT, packed
 
 from mstar.agents.catalog import AGENTS
+from mstar.agents.explore.data_mix import wilson
 from mstar.agents.judges.step_judge import STEP_JUDGE, StepJudge
 from mstar.experiments.bench.kills import kills_table
 from mstar.experiments.bench.memory import memory_table
@@ -88,6 +89,31 @@ def test_the_tables_of_memory_are_what_the_stored_rows_give() -> None:
     for row in rows["returned.jsonl"]:
         assert abs(row["error"]) < 0.1, row
         assert row["error"] == pytest.approx(row["estimated"] / row["peak"] - 1, abs=2e-3)
+
+
+def test_what_is_said_of_data_sets_is_in_the_stored_rows() -> None:
+    text, rows = (RESULTS / "data-sets" / "README.md").read_text(), packed("data-sets")
+    for row in rows["sets.jsonl"]:
+        (line,) = re.findall(rf"^\| {re.escape(row['set'])} \|.*$", text, re.M)
+        for code in ("before", "first", "now"):
+            right = [
+                r["right"]
+                for r in rows["read.jsonl"]
+                if (r["set"], r["code"]) == (row["set"], code)
+            ]
+            assert f"| {right.count(False)} of {len(right)} |" in line
+        low, high = wilson(right.count(False), len(right))
+        assert f"| [{100 * low:.1f}, {100 * high:.1f}] |" in line
+        assert f"| {row['refused_before']} | {row['refused_now']} |" in line
+    for row in rows["forms.jsonl"]:
+        counts = " | ".join(str(row[f"wrong_{code}"]) for code in ("before", "first", "now"))
+        assert f"| {row['form']} | {counts} |" in text
+    old, new, again = (row["cpu_seconds"] for row in rows["cost.jsonl"])
+    assert (
+        f"{old:.1f} CPU seconds before and {new:.1f} now ({new / old:.0%}".replace("%", " %")
+        in text
+    )
+    assert f"{again:.1f} once more" in text
 
 
 def test_the_tables_of_kills_and_soak_are_what_the_stored_rows_give() -> None:
