@@ -86,7 +86,8 @@ def help_page() -> Iterator[None]:
             yield
     finally:
         width = min(WIDEST, shutil.get_terminal_size().columns)
-        print(folded(page.getvalue(), width), end="", file=plain)
+        text = page.getvalue().replace("``", "")  # of docstrings
+        print(folded(text, width), end="", file=plain)
 
 
 def live(

@@ -72,7 +72,8 @@ class PanelFit:
         return (
             f"fitted to {self.n} items, {self.right} of them right\n"
             f"weights    {weights}\n"
-            f"threshold  {self.threshold:.3f}, from which {self.precision:.0%} are expected right\n"
+            f"threshold  {self.threshold:.3f}, from which {100 * self.precision:.0f} % are "
+            "expected right\n"
             f"ranks right above wrong: {self.ranking:.3f} on problems left out of the fit; the "
             f"run's own reward {self.before:.3f}"
         )

@@ -85,7 +85,8 @@ def bench_memory(bench: MemoryBench) -> Iterator[Row]:
 
     ``peak`` is the most that the whole run took, test and report included: on a GPU of its memory,
     on a CPU of the host's by all of the process. ``estimated`` was said before it, with
-    ``libraries``; ``error`` is relative to the peak.
+    ``libraries``, and that up to ``kept`` may come to it; ``error`` is how far the peak was from
+    that range, relative to the peak.
     """
     for model in bench.model or ("embedded",):
         here, there = multiprocessing.get_context("spawn").Pipe()
@@ -95,7 +96,7 @@ def bench_memory(bench: MemoryBench) -> Iterator[Row]:
         process.start()
         there.close()
         try:
-            estimated, libraries, peak = here.recv()
+            estimated, libraries, kept, peak = here.recv()
         except EOFError:
             raise RuntimeError(f"the run of {model} ended with an error; see above") from None
         process.join()
@@ -109,8 +110,9 @@ def bench_memory(bench: MemoryBench) -> Iterator[Row]:
             "new_tokens": bench.new_tokens,
             "libraries": round(libraries / 2**30, 3),
             "estimated": round(estimated / 2**30, 3),
+            "kept": round(kept / 2**30, 3),
             "peak": round(peak / 2**30, 3),
-            "error": round(estimated / peak - 1, 3),
+            "error": round(min(max(estimated, peak), estimated + kept) / peak - 1, 3),
         }
 
 
@@ -119,8 +121,9 @@ def memory_table(rows: Sequence[Row]) -> str:
     lines = []
     for row in rows:
         trained = f"LoRA of {row['lora_rank']}" if row["lora_rank"] else "all weights"
+        upto = f" to {row['estimated'] + row['kept']:.2f}" if row["kept"] else ""
         lines.append(
-            f"| {row['model']} | {trained} | {row['batch']} | {row['estimated']:.2f} "
+            f"| {row['model']} | {trained} | {row['batch']} | {row['estimated']:.2f}{upto} "
             f"| {row['peak']:.2f} | {100 * row['error']:+.1f} % |"
         )
     return table("| model | trained | batch | estimated, GiB | taken, GiB | error |", lines)
@@ -134,4 +137,4 @@ def _measure(recipe: Recipe, answer: Any) -> None:
     on_gpu = torch.cuda.is_available()
     peak = torch.cuda.max_memory_allocated() if on_gpu else resident_bytes()
     most = max(found.memory.training, found.memory.sampling)
-    answer.send((found.libraries + most, found.libraries, peak))
+    answer.send((found.libraries + most, found.libraries, found.kept, peak))

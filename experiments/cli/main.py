@@ -44,6 +44,7 @@ USAGE = """mstar: multimodal self-evolving training
 """
 
 
+RESUMED = ("train", "compare")
 # Each is the function ``run`` of the module of that name in this folder.
 COMMANDS = (
     *("train", "config", "estimate", "evaluate", "envs", "runs", "report", "check", "compare"),
@@ -114,6 +115,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except SystemExit as stopped:  # tyro has printed its help or an error
         return stopped.code if isinstance(stopped.code, int) else 1
     except KeyboardInterrupt as stopped:
-        print("mstar: stopped; the same command resumes after the last round", file=sys.stderr)
+        goes_on = "; the same command resumes after the last round" if words[0] in RESUMED else ""
+        print(f"mstar: stopped{goes_on}", file=sys.stderr)
         return 143 if isinstance(stopped, Terminated) else 130
     return 0

@@ -26,6 +26,7 @@ from mstar.experiments.rows import Row, write_rows
 from mstar.experiments.run.problems import open_task
 from mstar.experiments.run.run_folder import RunFolder, read_rollouts
 from mstar.experiments.run.stored_rollouts import attempt_of, rollouts_of
+from mstar.experiments.run.train import prepare_torch
 from mstar.rewards.base import Rule, ScoreTable
 from mstar.rewards.panel import RewardPanel, rescore
 from mstar.rewards.registry import REWARDS
@@ -109,6 +110,7 @@ def rescore_run(options: RescoreOptions) -> Summary:
         raise ValueError(f"no rule {options.rule!r}; known: {', '.join(RULES)}")
     folder = RunFolder(options.run)
     recipe = folder.recipe()
+    prepare_torch(recipe.run.threads)  # a judge may load a model
     rule = rule_of(options, recipe.selection.gate)
     panel = RewardPanel(
         reward_models(options.panel, recipe), _weights(options), rule, recipe.rewards.unfinished

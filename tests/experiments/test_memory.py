@@ -18,6 +18,7 @@ from mstar.agents.policy.policy import Policy
 from mstar.agents.policy.turns import continued
 from mstar.envs.problem import Prompt
 from mstar.experiments.bench import memory as bench
+from mstar.experiments.estimate import estimate as whole
 from mstar.experiments.estimate.memory import (
     Memory,
     PromptShape,
@@ -166,15 +167,30 @@ def qwen_3b(lora_rank: int) -> Policy:
 def test_what_a_run_took_stands_beside_what_was_estimated(
     qwen: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    sent: list[tuple[int, int, int]] = []
+    sent: list[tuple[int, int, int, int]] = []
     trained: list[Recipe] = []
     monkeypatch.setattr(bench, "train", lambda recipe, *_: trained.append(recipe))
     recipe = bench.MemoryBench(lora_rank=2, batch=4, new_tokens=NEW).recipe(str(qwen))
     bench._measure(recipe, SimpleNamespace(send=sent.append))
-    ((estimated, libraries, peak),) = sent
+    ((estimated, libraries, kept, peak),) = sent
     assert trained == [recipe]
     assert 0 < libraries < estimated
+    assert kept in (0, whole.kept_bytes(estimated - libraries))
     assert libraries <= peak
+
+
+def test_what_glibc_keeps_is_counted_unless_it_is_told_to_give_it_back(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("platform.libc_ver", lambda: ("glibc", "2.36"))
+    for name in whole.GIVING_BACK:
+        monkeypatch.delenv(name, raising=False)
+    assert whole.kept_bytes(1000) == int(whole.KEPT * 1000)
+    for name in whole.GIVING_BACK:
+        monkeypatch.setenv(name, "1048576")
+    assert whole.kept_bytes(1000) == 0
+    monkeypatch.setattr("platform.libc_ver", lambda: ("", ""))
+    assert whole.kept_bytes(1000) == 0
 
 
 @pytest.mark.skipif(not (RESULTS / "gpu").exists(), reason="results are no part of the wheel")

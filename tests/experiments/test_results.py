@@ -12,6 +12,7 @@ from mstar.agents.judges.step_judge import STEP_JUDGE, StepJudge
 from mstar.experiments.bench.kills import kills_table
 from mstar.experiments.bench.memory import memory_table
 from mstar.experiments.bench.soak import RUNS, flatness_table
+from mstar.experiments.estimate.estimate import KEPT
 from mstar.experiments.evaluation.compare import gain_table, policy_table
 from mstar.experiments.evaluation.evaluate import gain
 from mstar.experiments.judges.best_of import advantage, advantages, best_of_table
@@ -86,9 +87,12 @@ def test_the_tables_of_memory_are_what_the_stored_rows_give() -> None:
     rows = packed("memory")
     assert memory_table(rows["returned.jsonl"]) in written
     assert memory_table(rows["default.jsonl"]) in written
-    for row in rows["returned.jsonl"]:
+    for row in (*rows["returned.jsonl"], *rows["default.jsonl"]):
         assert abs(row["error"]) < 0.1, row
-        assert row["error"] == pytest.approx(row["estimated"] / row["peak"] - 1, abs=2e-3)
+        said = np.clip(row["peak"], row["estimated"], row["estimated"] + row["kept"])
+        assert row["error"] == pytest.approx(said / row["peak"] - 1, abs=2e-3)
+        kept = KEPT * (row["estimated"] - row["libraries"])
+        assert row["kept"] == pytest.approx(kept * (row in rows["default.jsonl"]), abs=2e-3)
 
 
 def test_what_is_said_of_data_sets_is_in_the_stored_rows() -> None:
