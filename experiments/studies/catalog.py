@@ -66,18 +66,21 @@ DEFAULT = Study(
     design=(
         "Every arm uses the model, the problems and the size of `make demo`: six rounds of 256 "
         "problems with 8 samples each. default is M-STaR with the controller paired and the "
-        "allocation by-prompt. continuous has no process reward and stays at temperature 1; cool "
-        "is the same at temperature 0.6, the best fixed value found afterwards on seed 0. grpo "
-        "learns from the same number of responses."
+        "allocation by-prompt; free is the same with the controller that probes nothing. "
+        "continuous has no process reward and stays at temperature 1; cool is the same at "
+        "temperature 0.6, the best fixed value found afterwards on seed 0. grpo learns from the "
+        "same number of responses."
     ),
     base=CONTINUOUS,
     arms={
         "default": apart("default"),
+        "free": {**apart("default"), "controller": "free"},
         "continuous": {},
         "cool": {"temperature": 0.6},
         "grpo": {"agent": "grpo"},
     },
     baseline="continuous",
+    optional=("free",),
 )
 
 
