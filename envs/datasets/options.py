@@ -32,7 +32,13 @@ MARKS = tuple(
     for before in (r"(?m:^)[ \t]*(?:[-*•] )?", r"(?<![A-Za-z_])(?<!\d(?![(（]))")
 )
 FIRST_MARK = re.compile(r"[Aa][)）\].．:：、]")
-BOLD_MARK = re.compile(r"\*\*([(\[]?[A-Za-z][)\].:]{0,2})\*\*([).:]?)")
+BOLD_MARK = re.compile(  # **A.**  **A**.  \textbf{(A)}
+    r"\*\*([(\[]?[A-Za-z][)\].:]{0,2})\*\*([).:]?)"
+    r"|\\(?:text(?:bf|rm|it)?|math(?:bf|rm)|bf)\s*\{\s*(\([A-Za-z]\)|[A-Za-z][.)])[\s~]*\}"
+)
+SPACING = r"(?:\\[ ,;]|\\q?quad(?![a-z])|~|\s)+"  # of LaTeX
+AROUND_OPTION = re.compile(rf"\A{SPACING}|{SPACING}\Z|[,;，；\s]+\Z")
+LAST_OF_SENTENCE = re.compile(r"[,;]?\s+(?:or|and)\Z")  # red, (B) blue, or
 ENTITY = re.compile(r"&(?:lt|gt|le|ge|amp|quot|apos|nbsp|deg|times|#\d{1,5}|#x[\da-fA-F]{1,4});")
 CIRCLED = "①②③④⑤⑥⑦⑧⑨"
 NUMBER_MARKS = ((r"{}[.)、:]\s", "123456789"), (r"{}", CIRCLED))  # of options in a list
@@ -104,7 +110,7 @@ def options_in_question(question: str) -> tuple[str, ...]:
     >>> options_in_question("A: (0, 1) B: (2, 3). How far? (a) 1 (b) 2 Please reason step by step.")
     ('1', '2')
     """
-    question = BOLD_MARK.sub(r"\1\2", question)
+    question = BOLD_MARK.sub(lambda mark: "".join(part for part in mark.groups() if part), question)
     best: _Run | None = None
     for run in _runs(question):
         if best is None or _comes_later(run, best, question):
@@ -283,7 +289,11 @@ def _between_marks(text: str, marks: Sequence[tuple[int, int]]) -> tuple[str, ..
         if ABOUT_ANSWERING.search(parts[-1], start.end()):
             parts[-1] = parts[-1][: start.start()]
             break
-    parts = [part.strip().rstrip(",;，；").strip() for part in parts]
+    parts = [AROUND_OPTION.sub("", AROUND_OPTION.sub("", part)) for part in parts]
+    if text[: marks[0][0]].rstrip().endswith("$") and parts[-1].count("$") == 1:
+        parts[-1] = parts[-1].removesuffix("$")  # all options are in one formula
+    if any(LAST_OF_SENTENCE.search(part) for part in parts[:-1]):
+        parts = [LAST_OF_SENTENCE.sub("", part) for part in parts[:-1]] + [parts[-1].rstrip("?？")]
     goes_on = rest.strip() and not ABOUT_ANSWERING.search(rest)
     if (
         not all(parts)

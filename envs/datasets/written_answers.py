@@ -30,6 +30,7 @@ NAME_AND_EQUALS = re.compile(
     r"\s*((?:\\angle|∠|△)?\s*[A-Za-z][\w.'\s]{0,60}?(?:_\{[^{}]{1,12}\})?|\(\w, ?\w\)|)"
     r"\s*=\s*([^=]+)"
 )
+IN_BRACKETS = re.compile(r"([-+.,\d]*\d)\s*\(\s*([^()\s]{1,12})\s*\)")  # 12 (cm)
 SENTENCE = re.compile(  # The length of AB is 12 cm.
     r"(?:(There) (?:is|are|were)|[A-Z][A-Za-z' ]{1,60}? (?:is|are|was|were|equals))"
     r" (?:about |approximately |exactly )?([^.]*(?:\.\d[^.]*)?)\.?"
@@ -78,6 +79,8 @@ def value_and_unit(text: str, question: str) -> tuple[str, str | None]:
     if DECADE.fullmatch(text):
         return text, None
     text = _said(ABOUT.sub("", text))
+    if (bracketed := IN_BRACKETS.fullmatch(text)) and parse_unit(bracketed[2]) is not None:
+        text = f"{bracketed[1]} {bracketed[2]}"
     value = _without_name(text, question)
     constant, unit = _split_unit(value)
     if constant.endswith(".") and is_number(constant):
