@@ -29,7 +29,9 @@ START = (
     "start it with\n  VLLM_SERVER_DEV_MODE=1 vllm serve MODEL --weight-transfer-config "
     '\'{"backend": "nccl"}\'\nand give its address, such as http://localhost:8000, as --server'
 )
-GROUP_PORT = 51216  # TRL's default port of the group that transfers weights
+# Of the group that transfers weights. TRL's 51216 may be taken by an outgoing connection of another
+# program: systems use 32768 and up for those.
+GROUP_PORT = 29600
 RETRIED = (500, 502, 503, 504)  # HTTP statuses that may pass
 PAUSES = (1.0, 2.0, 4.0, 8.0)  # seconds before each retry
 TIMEOUT = 1800.0  # seconds for a reply

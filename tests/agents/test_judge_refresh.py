@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 import torch
-from tiny_models import save_tiny_model
 
 from mstar.agents.config import Recipe
 from mstar.agents.judges.catalog import panel_of, step_judge_in
@@ -23,11 +22,9 @@ from mstar.experiments.run.problems import open_task
 
 
 @pytest.fixture
-def recipe(tmp_path: Path) -> Recipe:
+def recipe(model: str, tmp_path: Path) -> Recipe:
     torch.manual_seed(0)
-    StepJudge.fresh(Policy.load(str(save_tiny_model("llava", tmp_path / "llava")))).save(
-        tmp_path / "judge"
-    )
+    StepJudge.fresh(Policy.load(model)).save(tmp_path / "judge")
     following = Recipe().replace(panel=("correctness", "process"), rank="process", judge_refresh=2)
     return following.replace(step_judge=str(tmp_path / "judge"))
 

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
 from closeness import within_rounding
-from tiny_models import save_tiny_model
 
 from mstar.agents.config import Recipe
 from mstar.agents.judges.catalog import JUDGES, panel_of, reward_models
@@ -91,8 +89,7 @@ def test_an_outcome_judge_is_found_in_the_recipes_folder() -> None:
     assert judge.score([attempt])[0] == within_rounding(last)
 
 
-def test_the_base_model_judges_and_abstains_without_a_readable_verdict(tmp_path: Path) -> None:
-    model = str(save_tiny_model("llava", tmp_path / "tiny"))
+def test_the_base_model_judges_and_abstains_without_a_readable_verdict(model: str) -> None:
     panel = ("correctness", "self_judge")
     recipe = Recipe().replace(model=model, panel=panel, rank="self_judge")
     problem = clock(0)

@@ -15,7 +15,6 @@ import numpy as np
 import pytest
 import torch
 from closeness import rounding, within_rounding
-from tiny_models import save_tiny_model
 
 from mstar.agents.config import Recipe
 from mstar.agents.judges.catalog import panel_of
@@ -46,9 +45,9 @@ from mstar.rewards.models.process import ProcessReward, ReadingReward, Steps, fi
 
 
 @pytest.fixture
-def judge(tmp_path: Path) -> StepJudge:
+def judge(model: str) -> StepJudge:
     torch.manual_seed(0)
-    return StepJudge.fresh(Policy.load(str(save_tiny_model("llava", tmp_path / "llava"))))
+    return StepJudge.fresh(Policy.load(model))
 
 
 def dice(index: int = 0) -> Problem:

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
-from tiny_models import save_tiny_model
 
 from mstar.experiments.bench.model_sampler import SamplerBench, bench_model, sizes
 
 
-def test_a_model_is_sampled_in_every_shape_beside_generate_and_with_lora(tmp_path: Path) -> None:
+def test_a_model_is_sampled_in_every_shape_beside_generate_and_with_lora(model: str) -> None:
     bench = SamplerBench(
-        model=str(save_tiny_model("llava", tmp_path)),
+        model=model,
         dtype="float32",
         lora_rank=2,
         size=32,
@@ -35,9 +32,9 @@ def test_a_model_is_sampled_in_every_shape_beside_generate_and_with_lora(tmp_pat
         assert row["peak_share"] is row["peak_gigabytes"] is None  # not known of this processor
 
 
-def test_responses_may_end_and_wait_for_rows(tmp_path: Path) -> None:
+def test_responses_may_end_and_wait_for_rows(model: str) -> None:
     bench = SamplerBench(
-        model=str(save_tiny_model("llava", tmp_path)),
+        model=model,
         size=32,
         shapes=("4x4x12",),
         beside=("4x4x12",),

@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 import torch
 from tiny_architectures import save_architecture
-from tiny_models import save_tiny_model
 from torch.utils.flop_counter import FlopCounterMode
 
 from mstar.experiments.bench import stopwatch
@@ -39,9 +38,9 @@ def test_the_time_of_an_inner_part_is_not_that_of_the_outer_one(
     assert Worker.work is plain
 
 
-def test_training_is_timed_beside_a_plain_loop_over_the_same_tokens(tmp_path: Path) -> None:
+def test_training_is_timed_beside_a_plain_loop_over_the_same_tokens(model: str) -> None:
     bench = TrainBench(
-        model=str(save_tiny_model("llava", tmp_path)),
+        model=model,
         dtype="float32",
         lora_rank=2,
         gradient_checkpointing=False,
