@@ -58,7 +58,7 @@ def test_a_proxy_that_rises_alone_is_frozen(policy: Policy, tmp_path: Path) -> N
 
 
 def test_collapsing_answers_raise_the_temperature(policy: Policy, tmp_path: Path) -> None:
-    agent = sure_of_itself(policy, tmp_path, rounds=3, learning_rate=3e-2)
+    agent = sure_of_itself(policy, tmp_path, rounds=3, learning_rate=1.5e-2)
     rounds = list(agent.learn())
     agent.close()
     entropy = [done.metrics.by_temperature[1.0].entropy for done in rounds]
@@ -74,7 +74,7 @@ def test_collapsing_answers_raise_the_temperature(policy: Policy, tmp_path: Path
 def test_guards_that_only_watch_report_alarms_without_acting(
     policy: Policy, tmp_path: Path
 ) -> None:
-    agent = sure_of_itself(policy, tmp_path, rounds=3, learning_rate=3e-2, guards="watch")
+    agent = sure_of_itself(policy, tmp_path, rounds=3, learning_rate=1.5e-2, guards="watch")
     rounds = list(agent.learn())
     agent.close()
     (alarm,) = rounds[2].alarms
