@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import get_args
+from typing import Any, get_args
 
 import numpy as np
 import pytest
@@ -17,6 +17,8 @@ from rich.console import Console
 from rollout_doubles import rollout
 from tiny_runs import TINY, Even, agent_of, weights
 
+from mstar.agents import agent as agents
+from mstar.agents.monitor import evaluation
 from mstar.agents.monitor.alarms import REMEDIES
 from mstar.agents.monitor.guards import Guards
 from mstar.agents.policy.policy import Policy
@@ -55,6 +57,29 @@ def test_a_proxy_that_rises_alone_is_frozen(policy: Policy, tmp_path: Path) -> N
     }
     assert chosen is not None
     assert chosen.kept == kept["reward"] != kept["self_certainty"]
+
+
+def test_after_a_freeze_metrics_controller_and_mix_rank_by_the_same_score(
+    policy: Policy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    agent = sure_of_itself(policy, tmp_path, rounds=1, held_out=2)
+    agent.guards.rank = "reward"  # the recipe's is self_certainty
+    ranks: dict[str, str] = {}
+
+    def recorded(name: str, plain: Callable[..., Any], place: int) -> Callable[..., Any]:
+        def call(*given: Any) -> Any:
+            ranks[name] = given[place]
+            return plain(*given)
+
+        return call
+
+    monkeypatch.setattr(evaluation, "measure", recorded("metrics", evaluation.measure, 1))
+    monkeypatch.setattr(agents, "samples_of", recorded("controller", agents.samples_of, 1))
+    mixing = type(agent.mixing)
+    monkeypatch.setattr(mixing, "observe", recorded("mix", mixing.observe, 2))
+    next(agent.learn())
+    agent.close()
+    assert ranks == dict.fromkeys(("metrics", "controller", "mix"), "reward")
 
 
 def test_collapsing_answers_raise_the_temperature(policy: Policy, tmp_path: Path) -> None:
