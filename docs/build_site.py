@@ -89,12 +89,12 @@ def settings() -> str:
     recipe = Recipe()
     parts = [
         "# Settings",
-        "Every setting of a run, with its default. On the command line a setting is "
-        "`--its-name VALUE`, in a file it stands in its group: `mstar config` prints one. The "
-        "default recipe of `mstar train` and the other named recipes change some of them.",
+        "Every setting of a run, with its default for the embedded model. On the command line a "
+        "setting is `--its-name VALUE`, in a file it stands in its group: `mstar config` prints "
+        "one. The default recipe of `mstar train` and the other named recipes change some of them.",
     ]
     hints = get_type_hints(Recipe)
-    values = recipe.settings()
+    values = recipe.resolved().settings()
     for group in GROUPS:
         own = [name for name, (of, _) in SETTINGS.items() if of == group]
         rows = [(f"`{name}`", cell(values[name]), setting_doc(name)) for name in own]
