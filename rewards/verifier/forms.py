@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from mstar.rewards.verifier.parsing.characters import normalise
+from mstar.rewards.verifier.parsing.discourse import is_refusal
 
 Form = Literal["tag", "box", "heading", "line", "phrase", "conclusion", "whole"]
 
@@ -90,6 +91,7 @@ _ANOTHER_QUESTION = re.compile(
     re.IGNORECASE,
 )
 _ANOTHER_TURN = re.compile(r"(?<=\S)\n[ \t*_]{0,4}(?:user|human)[*_]{0,3}:", re.IGNORECASE)
+_CONCLUDED = re.compile(r"^(?:so|thus|hence|therefore)\b", re.IGNORECASE | re.MULTILINE)
 _OPTION_FIRST = re.compile(r"\A\W{0,3}[A-H][).:]")
 _ONE_WORD = re.compile(r"\W{0,3}[\w.]{1,12}\W{0,3}")
 _END_TOKEN = re.compile(
@@ -163,11 +165,15 @@ def _as_display(mark: re.Match[str]) -> str:
 
 
 def before_another_question(text: str) -> str:
-    """The text up to where, after its answer, the response asks itself or speaks for the user."""
+    """The text up to where, after its answer, the response asks itself or speaks for the user.
+
+    An answer is here what has an explicit form, a conclusion, or a refusal.
+    """
     question = _ANOTHER_QUESTION.search(text)
-    said = (*_ANSWERED, _OPTION_FIRST)
-    if question and any(pattern.search(text, 0, question.start()) for pattern in said):
-        return text[: question.start()]
+    before = text[: question.start()] if question else ""
+    said = (*_ANSWERED, _OPTION_FIRST, _CONCLUDED)
+    if any(pattern.search(before) for pattern in said) or is_refusal(before):
+        return before
     turn = _ANOTHER_TURN.search(text)
     alone = turn and _ONE_WORD.fullmatch(text, 0, turn.start())
     if turn and (alone or not any(p.search(text, turn.end()) for p in _ANSWERED)):

@@ -23,7 +23,7 @@ from mstar.rewards.verifier.parsing.vocabulary import (
 
 WORDS = 60  # in the longest sentence that is read
 _SENTENCE_END = re.compile(
-    r"(?<=[a-zA-Z]{2}[.!?;])\s+|(?<=\d[a-z][.!?;])\s+|(?<=\w[.!?;])\s+(?=(?:So|Thus|Hence|Therefore)\b)|(?<=\w[.!?][\"'])\s+|(?<=[^\sa-zA-Z.,;:!?\\][.!?;])\s+|\n+"
+    r"(?<=[a-zA-Z]{2}[.!?;])\s+|(?<=\d[a-z][.!?;])\s+|(?<=[.!?;])\s+(?=(?:So|Thus|Hence|Therefore)\b)|(?<=\w[.!?][\"'])\s+|(?<=[^\sa-zA-Z.,;:!?\\][.!?;])\s+|\n+"
 )
 _FIRST_STEP = re.compile(r"^[ \t]{0,4}1\. [A-Z][a-z]", re.MULTILINE)
 _SECOND_STEP = re.compile(r"^[ \t]{0,4}2\. [A-Z][a-z]", re.MULTILINE)
