@@ -15,7 +15,7 @@ What counts as an answer is a matter of policy in places. Ours:
   between them that move on, a box or a tag counts for more than ``The answer is ...``.
 - Without such a form, an option on the first or the last line commits, and so does a last sentence
   that concludes (``So the area is 7``) or a first one that says it in bold (``conclusion``).
-- Conditions, refusals, several options, and text that breaks off commit to nothing.
+- Conditions, doubts, refusals, several options, and text that breaks off commit to nothing.
 - A letter and the label beside it must agree; a sentence beside a letter is a reason, unless it
   states another option, or an amount that is no option.
 - ``about 7`` is 7, for a value read off an image is often said so, and ``about 2 hours`` is 2 h;

@@ -44,6 +44,7 @@ _SEVERAL = re.compile(  # "(A) or b", "A/b/c"; the article in "A, a square" is n
     r"[(\[]?([A-Za-z])[)\].]?\s?(?:,|/|&|;|\+|\||\band\b|\bor\b)\s?(?:and |or |also )?"
     r"[(\[]?(?!a [a-z])([A-Za-z])(?![\w'])"
 )
+_OR_LAST = re.compile(r"[(\[]?([A-Za-z])[)\].]?(?!\w).*\bor\s[(\[]?([A-Z])[)\].]{0,2}")
 _NOT_OTHER = re.compile(
     r"^([(\[]?[A-Za-z][)\].]?),? (?:only"
     r"|\(?(?:(?:and |but )?not|rather than|instead of) [(\[]?[A-Za-z][)\].]{0,2})$",
@@ -52,9 +53,14 @@ _NOT_OTHER = re.compile(
 _RATIO = re.compile(r"([^:]{1,20}):([^:]{1,20})")
 _DIGITAL_CLOCK = re.compile(r"\s*\d{1,2}:\d\d\s*")
 _MARKED = re.compile(r"(?:option |choice )?(?:\([A-J]\)|[A-J][.:)])", re.IGNORECASE)
-_ANOTHER_LABEL = re.compile(r"(?<![\w(])[A-Z]\)\s")
-_BRACKETED = re.compile(r"\([^()]{1,100}\)")
+_ANOTHER_LABEL = re.compile(
+    r"(?<![\w(])[A-Z]\)\s|[,;] ?\([A-Z]\) (?!(?:is|are|was|were|has|have|does|do|would|can)\b)"
+)
+_BRACKETED = re.compile(r"\([^()]{2,100}\)")
 _STATES = re.compile(r"\b(?:is|are|was|were|equals|=|:)\s")
+_JOINS = re.compile(  # "(B), but also (D)"
+    r"\W{0,3}(?:and|or|but|also|as well as|(?:al)?though|while|yet|nor|plus|alternatively)\b", re.I
+)
 _LABEL_WORDS = 3  # words of the longest text beside a letter that must be the option's own
 _FORMULA = re.compile(
     r"[a-zA-Z]\s?[-+*/^]|[-+*/^]\s?[a-zA-Z]|\d[a-zA-Z]|\\(?:frac|sqrt|root)|^-?[\d.]+$|^[a-z]$"
@@ -75,7 +81,7 @@ def read_choice(text: str, answer: Answer) -> int | None:
     similarity.
     """
     whole = _tidy(plain(text))
-    bare = whole.replace("{", "").replace("}", "").strip()
+    bare = " ".join(whole.replace("{", "").replace("}", "").split())
     options = answer.choices or ()
     is_question = bare.endswith("?") and not any(each.rstrip().endswith("?") for each in options)
     given = [i for i, option in enumerate(options) if option.strip() == text.strip()]
@@ -147,7 +153,7 @@ def _says_otherwise(text: str, option: str) -> bool:
 
 def _names_several(text: str, count: int) -> bool:
     """Whether a text begins with two letters of options: ``A and b``, ``A/b/c``."""
-    named = _SEVERAL.match(text)
+    named = _SEVERAL.match(text) or _OR_LAST.fullmatch(text)
     letters = [ord(each.upper()) - ord("A") for each in named.groups()] if named else []
     return len(set(letters)) > 1 and max(letters) < count
 
@@ -293,7 +299,7 @@ def _contradicts(rest: str, index: int, options: tuple[str, ...]) -> bool:
     A label of a few words must be the option's own text; a sentence gives a reason, which may name
     other options, but must not state another option, or an amount where all options are amounts.
     """
-    if denied_by(rest):
+    if denied_by(rest) or (_JOINS.match(rest) and mentions(rest, options)[0] - {index}):
         return True
     amounts = all(read_quantity(option) is not None for option in options)
     if amounts and stated_quantity(rest) is not None:

@@ -45,7 +45,9 @@ _TWO_STATEMENTS = re.compile(rf"\b{_IS}\b.*(?:;|\band) the\b.*\b{_IS}\b", re.IGN
 _NAME = re.compile(r"\W{0,3}(?<!\()[A-Za-z](?!\))\W{0,3}")  # of a bar as well as of an option
 _OPTION = re.compile(r"\b(?:option|choice|answer|letter)\b", re.IGNORECASE)
 _BOLD = re.compile(r"\*\*[^*\n]{1,40}\*\*")
-_YES_OR_NO = re.compile(r"(yes|no)[,.] (?!(?:yes|no|wait|maybe)\b)(?=(?:[^\s,.;]+ ){3})", re.I)
+_YES_OR_NO = re.compile(
+    r"(yes|no)[,.] (?!(?:yes|no|wait|maybe|or|and|but|though|as)\b)(?=(?:[^\s,.;]+ ){3})", re.I
+)
 _SO_YES = re.compile(r"(yes|no), (?=(?:it|they|he|she|the|this|that|there|both|all)\b)", re.I)
 _GREETING = re.compile(
     r"\s*(?:(?:sure|okay|ok|certainly|of course|i (?:see|understand|can))\b[^.!,\n]{0,80}"

@@ -205,7 +205,7 @@ def _unmarked(text: str, reader: Reader) -> Commitment | str:
     text = without_courtesy(text)
     whole = _whole(text, reader)
     if isinstance(whole, Commitment) and (reader.is_text or reader.reads(whole.text)):
-        return whole
+        return "taken back" if takes_back(_later_sentences(whole.text)) else whole
     if whole == "unfinished" or _PROGRAM.search(text):
         return whole
     stated = conclusion(text, reader.reads, reader.same, is_text=reader.is_text)

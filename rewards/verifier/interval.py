@@ -22,7 +22,7 @@ _TURNED = str.maketrans("<>", "><")
 _SINGLE = re.compile(r"\{([^{},]+)\}|[a-zA-Z]\s*=\s*([^=<>]+)")
 _UNION = re.compile(r"∪|\bor\b|\bU\b")
 _BOTH = re.compile(r"\band\b|∧|,")
-_SUCH_THAT = re.compile(r"\{\s*[a-zA-Z]\s*(?:∈\s*\{?R\}?\s*)?[|:]\s*(.+)\}")
+_SUCH_THAT = re.compile(r"^\{?\s*[a-zA-Z]\s*(?:∈\s*\{?R\}?\s*)?[|:]\s*([^|]+?)\}?$")
 _EVERYTHING = frozenset(("r", "{r}", "all real numbers", "all reals", "{all real numbers}"))
 _LEFT_OUT = re.compile(  # x ≠ 0   R - {0, 1}   all real numbers except 2
     r"(?:[a-zA-Z]\s*≠|(?:\{?R\}?|all real(?: number)?s),?\s*(?:[-\\∖]|except(?: for)?|but)"

@@ -63,6 +63,12 @@ _ASKING = listed("which whether what who how why where when is are does do")
 _PREDICATIVE = listed(", and but because since that as for in if when here or about to so by")
 
 _SECOND_VERDICT = re.compile(r",\s*(?:yes|no|true|false|maybe)\s*(?:,|$)", re.IGNORECASE)
+_SECOND_YES = re.compile(r"\byes\b", re.IGNORECASE)
+_SECOND_NO = re.compile(  # the verdict, not the "no" of "no bars"
+    r"\bno\b(?=\W*$|\W*[,;.:()]| (?:is|are|too|than|over|at|if|when|while|with|without|otherwise"
+    r"|today|tomorrow|also|either|in|on|for|to|and|or|but)\b)",
+    re.IGNORECASE,
+)
 _LETTERS = {"y": True, "t": True, "n": False, "f": False}
 
 
@@ -172,11 +178,13 @@ def read_truth(text: str, answer: Answer) -> bool | None:
         claim = plain(without_reason(text)).casefold()
         return _verdict(re.findall(r"[a-z']+|,", (sentences(claim) or [claim])[-1]))
     verdict = first in YES
+    if (_SECOND_NO if first == "yes" else _SECOND_YES).search(without_reason(text), len(first) + 1):
+        return None
     opposite = NO if verdict else YES
     rest = parts[0][1:4]
     if any(part[0] in opposite for part in parts[1:]) or rest[:1] == ["answer"]:
         return None
-    if set(rest[:1]) & (opposite | UNDECIDED):
+    if set(rest[:1]) & (opposite | UNDECIDED | NEGATIONS):
         return None
     if any(
         _verdict(part) is not verdict
@@ -223,6 +231,8 @@ def _verdict(tokens: list[str]) -> bool | None:
         if tokens[index : index + 3] == ["not", "the", "case"]:
             inner = _verdict(tokens[index + 3 :])
             return None if inner is None else not inner
+    if {"yes", "no"} <= set(tokens):  # "rather no than yes"
+        return None
     verdicts = set()
     for index, word in enumerate(tokens):
         bare_no = word == "no" and tokens[index + 1 : index + 2] not in ([], [","])

@@ -7,6 +7,7 @@ problem's record, never from the response. Nothing is evaluated as code.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from functools import cache
 from time import perf_counter
@@ -18,11 +19,14 @@ from mstar.rewards.verifier.extract import LONGEST, WORDS, Commitment, Form, Rea
 from mstar.rewards.verifier.parsing.discourse import (
     depends,
     is_conditional,
+    is_doubtful,
     is_refusal,
     names_another,
+    without_relative_clause,
 )
-from mstar.rewards.verifier.parsing.prose import sentences
+from mstar.rewards.verifier.parsing.prose import sentences, without_reason
 
+_FIRST_SENTENCE = re.compile(r"[.!?]\s|\n")
 _CONFIDENCE: dict[Form, float] = {
     "tag": 1.0, "box": 1.0, "heading": 1.0, "line": 1.0, "phrase": 0.9, "conclusion": 0.7,
     "whole": 0.7,
@@ -155,6 +159,10 @@ def _evades(committed: Commitment, answer: Answer, reference: object) -> str | N
         return "conditional"
     if is_refusal(text) and not any(map(is_refusal, known)):
         return "a refusal"
+    first = without_relative_clause(without_reason(_FIRST_SENTENCE.split(text, maxsplit=1)[0]))
+    first = first.rpartition(" but ")[2]  # "It could be A, but B is right."
+    if is_doubtful(first) and not any(map(is_doubtful, (*known, *(answer.choices or ())))):
+        return "in doubt"
     return None
 
 

@@ -70,6 +70,7 @@ KINDS: dict[str, tuple[list[tuple[Answer, str]], list[tuple[Answer, str]]]] = {
             (SEVEN, r"\boxed{7}. So the answer is 9."),
             (SEVEN, "Final answer: 7\nFinal: 9"),
             (SEVEN, "Answer: 7\nLet me recount: the first bar has"),
+            (SEVEN, "I can't see it.\nQuestion: What is 3 + 4?\nThe answer is 7."),
         ],
     ),
     "a condition commits to nothing": (
@@ -549,6 +550,10 @@ KINDS: dict[str, tuple[list[tuple[Answer, str]], list[tuple[Answer, str]]]] = {
             (SEVEN, r"\boxed{6} Strike that, \boxed{7}"),
             (SEVEN, "The answer is 6. Wait, no: 7."),
             (SEVEN, "6? No, 7."),
+            (SEVEN, "The bar is at N!. So the value of it is 7."),
+            (one("choice", "rise", "rise", "fall"), "It won't fall, it will rise."),
+            (one("choice", "mostly red", "mostly red", "mostly blue"), "Answer: mostly red"),
+            (one("interval", "[0, 1]"), "{x | 0 <= x <= 1}"),
         ],
         [
             (SEVEN, r"\boxed{7}, although it could also be 8"),
@@ -707,12 +712,18 @@ HEDGES = (
     "{g}?", "maybe {g}", "{g} ({w})", "{w} ({g})", "{g}, but maybe {w}", "{w}. {g}", "{g}. {w}.",
     "{g}\n{w}", "{w}\n{g}", "{g}; otherwise {w}", "not {g}", "anything but {g}", "{g} if so",
     "the opposite of {g}", "one of {g}, {w}", "{g} is wrong", "{g} = {w}",
+    "barely {g}", "mostly {g}", "my guess: {g}", "to be determined: {g}", "{g} (TBD)",
+    "at most {g}", "{g}. No: {w}", "{g}. I meant {w}", "{g}. Better: {w}",
+    "{g} today, {w} tomorrow",
+    "{g} when seen, {w} when not", "{g} before {w}", "{w} > {g}",
+    "{g}, as well as {w}",
 )  # fmt: skip
 FORMS = ("Answer: {t}", "\\boxed{{{t}}}", "<answer>{t}</answer>", "The answer is {t}.", "{t}")
 TWICE = (
     "Answer: {g}\nAnswer: {w}", "Answer: {w}\nAnswer: {g}", "\\boxed{{{w}}} \\boxed{{{g}}}",
     "<answer>{w}</answer><answer>{g}</answer>", "\\boxed{{{w}}}\nAnswer: {g}", "<think>{g}",
     "\\boxed{{{g}", "<answer>{g}", "\\boxed{{}} {g}", "\\boxed{{{g}}}. The answer is {w}.",
+    "Perhaps the answer is {g}.", "Answer: {g}\nSecond thought: {w}", "{g} assuming it holds",
 )  # fmt: skip
 GOLDS = (
     (SEVEN, "7", "8"), (one("percent", "40%"), "40%", "60%"), (one("year", "2005"), "2005", "2006"),

@@ -22,6 +22,9 @@ _ANOTHER_POSSIBLE = (
 _TAKES_BACK = re.compile(
     _OPENS + r"(?:(?:oh,? |but |no,? |hold on,? )?wait\b(?! (?:for|time))"
     r"|h+m+\b|actually\b|oops\b|correction\b|hold on\b|never ?mind\b"
+    r"|no[:;!]|oh,? no\b|nope\b|nah\b|(?:rather|better)[:,]|i meant\b"
+    r"|(?:second|new|better|another|updated|revised) (?:thought|answer|guess|option|choice)\b"
+    r"|alternatively,? (?:\S+ ?){1,3}(?=[.!\n]|$)"
     r"|(?:scratch|strike|forget|ignore|disregard) (?:that|this|it|my|the (?:above|previous))\b"
     r"|(?:i'm |i am |oh )?sorry\b|(?:my )?apologies\b|my (?:mistake|bad|error)\b|i mean\b"
     r"|(?:on|upon|after|with) (?:a )?(?:second|further|more|closer|another|re)?-?\s?"
@@ -67,6 +70,7 @@ _EVADES = re.compile(
     r" (?:it |that |this )?(?:maybe|perhaps|possibly|might|could|may)\b)"
     r"|\bother way (?:a?round|about)\b"
     r"|\b(?:rather than|instead of)\b.*\b(?:rather than|instead of)\b"
+    r"|\b(\S.{0,30}) (?:rather than|instead of) \1(?!\w)"
     r"|^\W{0,3}[A-H]\W{1,3}(?:but|however|though),? \W?[A-H]\W? is (?:right|correct)\b",
     re.IGNORECASE,
 )
@@ -93,7 +97,9 @@ _CONDITION = re.compile(
     rf"(?:^|[\s,(])(?:{_IF}|(?:otherwise|depending|depends|whichever)\b)", re.IGNORECASE
 )
 _DEPENDS = re.compile(
-    r"\b(?:unless|otherwise|depending|depends|whichever)\b|^\W{0,4}if (?:i|you|we) had to\b"
+    r"\b(?:unless|otherwise|depending|depends|whichever)\b"
+    r"|^.{1,40}\b(?:assuming|supposing|provided that|as long as|on condition)\b"
+    r"|^\W{0,4}if (?:not\b|(?:i|you|we) had to\b)"
     r"|^\W{0,4}(?:yes|no|true|false|\(?[a-z]\)?|-?[\d.,/]{1,12}%?)[ ,(]{1,3}(?:but )?(?:only )?"
     + _IF,
     re.IGNORECASE,
@@ -105,7 +111,8 @@ _OPTION_AND_CLAUSE = re.compile(  # "(A), the stock will drop if otters rise"
 _CONDITION_FIRST = re.compile(
     r"[\W_]{0,4}(?:and |but |so |then |or |else,? )?"
     rf"(?:{_IF}|(?:in the (?:first|second|other|one|former|latter) case|case \d|otherwise|else|if"
-    r"|let(?:'s| us)? (?:suppose|assume|say)|assume|it depends|that depends|depending"
+    r"|perhaps|maybe|possibly|probably|i guess|let(?:'s| us)? (?:suppose|assume|say)|assume"
+    r"|it depends|that depends|depending"
     r"|when(?:ever)? (?:it|we|you)|(?:should|were|had) (?:it|they|this|that|we|you|i|the))\b)",
     re.IGNORECASE,
 )
@@ -139,6 +146,13 @@ _NOT_APPLICABLE = re.compile(
     r"n\.? ?/ ?a\.?\b|none\b|null\b|nil\b|not applicable\b|nothing\b", re.I
 )
 _REASON_WORDS = listed("because since")
+_DOUBT = re.compile(
+    r"\b(?:maybe|perhaps|possibly|probably|presumably|might|could|may(?= (?:be|also|well|or)\b)"
+    r"|guess(?:es|ed|ing)?|unsure|uncertain|unverified|hardly|barely|scarcely|mostly|partly"
+    r"|partially|sometimes|usually|tbd|to be determined|n/a|unknown|unclear|undetermined"
+    r"|not (?:exactly|quite|really))\b|^\W*(?:also|at (?:least|most))\b",
+    re.IGNORECASE,
+)
 _STARTS_CONDITION = re.compile(
     rf"[^\S\n]{{0,3}}\(?(?:{_IF}|is what (?:i|one|we|you) (?:would|might|could)\b)", re.IGNORECASE
 )
@@ -210,6 +224,15 @@ def names_another(text: str) -> bool:
     (True, True, False)
     """
     return _EVADES.search(text) is not None or _OR_ELSE.search(text) is not None
+
+
+def is_doubtful(sentence: str) -> bool:
+    """Whether a sentence names an answer without standing by it: ``barely 7``, ``7 (TBD)``.
+
+    >>> is_doubtful("my guess: 7"), is_doubtful("7 on May 4")
+    (True, False)
+    """
+    return _DOUBT.search(sentence) is not None
 
 
 def is_refusal(text: str) -> bool:

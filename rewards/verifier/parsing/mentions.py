@@ -12,7 +12,8 @@ _LETTER = re.compile(  # not the article A, not the pronoun I
     r"\b(?:option|choice|answer|letter)(?: is)?:? \(?([A-Za-z])\)?(?![\w'])"
     r"|\(([A-Za-z])\)"
     r"|(?<![\w'.°])([B-HJ-Z])(?![\w']|\.?\s?M\b)"
-    r"|(?<![\w'.])([AI])(?!\.?\s?M\b)(?=[.,;:!)/\\→=&+|>]|$| [A-H]\b"
+    r"|(?<=[a-z\d,;:)>] )(A)(?![\w']|\.?\s?M\b)"
+    r"|(?<![\w'.])([AI])(?!\.?\s?M\b)(?=\s?[.,;:!)/\\→=&+|>]|$| [A-H]\b"
     r"| (?:or|and|nor|because|since|is|was|would|will)\b)"
 )
 _A_THING = re.compile(  # a point, a person or a place that has a letter for its name
@@ -36,7 +37,7 @@ _SELECTED = re.compile(
 )
 _CLOCK = re.compile(r"\d{1,2}:[0-5]\d")
 _DENIED = re.compile(
-    r"\b(?:not|isn't|never|than|unlikely(?: to)?|less likely(?: to)?|instead of|neither|nor"
+    r"\b(?:not|[a-z]+n't|never|than|unlikely(?: to)?|less likely(?: to)?|instead of|neither|nor"
     r"|except|other than"
     r"|(?:anything|everything|all|any(?: [a-z]{1,20})?) but"
     r"|(?:cannot|can't|could|might|may) be"
@@ -46,13 +47,14 @@ _DENIED = re.compile(
     re.IGNORECASE,
 )
 _DENIED_AFTER = re.compile(
-    r"\)?\s?(?:(?:is|are|was)(?:n't| not| wrong| incorrect| false| impossible| out| ruled out"
-    r"| excluded| eliminated)|(?:cannot|can't|doesn't|does not)) ?\b",
+    r"\)?\s?(?:(?:is|are|was|seems|looks|would be)(?:n't| not| wrong| incorrect| false| impossible"
+    r"| out| ruled out| excluded| eliminated)|(?:cannot|can't|doesn't|does not)) ?\b",
     re.IGNORECASE,
 )
 _CLAUSE = re.compile(r", (?:but|so|and so|however)\b|; ")
 _HEDGED = re.compile(
-    r"\b(?:or|maybe|perhaps|possibly|probably|might|could|may(?: also| well)? be|either|unsure)\b",
+    r"\b(?:or|nor|maybe|perhaps|possibly|probably|might|could|may(?: also| well)? be|either|unsure"
+    r"|else)\b",
     re.IGNORECASE,
 )
 _LEADS_TO = listed(

@@ -44,7 +44,7 @@ _REASON = re.compile(
     re.IGNORECASE,
 )
 _DENIED = re.compile(
-    r"\b(?:not|isn't) (?:[^;.]{1,60}[,;] ?(?:but |it is |it's |rather |instead )"
+    r"\b(?:not|[a-z]+n't) (?:[^;.]{1,60}[,;] ?(?:but |it is |it's |rather |instead )"
     r"|[^,;.]{1,40}[,;] ?"
     r"|[^,;.]{1,40}(?:\.\s(?:it is |it's )| but (?:it is |it's |rather )?))",
     re.IGNORECASE,
@@ -77,7 +77,8 @@ _OPENING = re.compile(
 )
 _GOES_ON = re.compile(  # what is said of the things that were counted
     r",? (?:with|having|have|that|which|who|whose|where|when|after|before|i\.e\.)(?=\s)"
-    r"(?!.*\b(?:and|or|but)\b.*\d|.*\bwithout\b|.*(?:\b(?:is|are|equals)|=) [^,;.]{0,20}\d)",
+    r"(?! \d|.*(?:, |\b(?:and|or|but)\b).*\d|.*\bwithout\b"
+    r"|.*(?:\b(?:is|are|equals)|=) [^,;.]{0,20}\d)",
     re.I,
 )
 _OUT_OF = re.compile(  # "3 of the 8 bars are red" counts three

@@ -73,5 +73,5 @@ NEGATIONS = listed("not isn't never n't wasn't cannot hardly")
 UNDECIDED = listed(
     """maybe perhaps possibly probably might could may half idea unclear unknown depends either
     partly partially unsure sometimes
-    uncertain undetermined impossible cannot can't or both neither nearly almost"""
+    else uncertain undetermined impossible cannot can't or both neither nearly almost"""
 )
