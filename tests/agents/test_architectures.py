@@ -203,9 +203,9 @@ def test_a_family_trains_online_on_the_log_probabilities_that_were_sampled(
 ) -> None:
     policy = Policy.load(saved(name), device="cpu")
     base = weights(policy)
-    learner = agent_of(
-        policy, tmp_path, RewardPanel([Parity()]), agent=agent, rounds=1, minibatches=1
-    )
+    # Of four responses to each of four problems some differ in parity, and so in their rewards.
+    changes = {"agent": agent, "rounds": 1, "samples": 4, "batch": 4, "minibatches": 1}
+    learner = agent_of(policy, tmp_path, RewardPanel([Parity()]), **changes)
     *_, done = learner.learn()
     learner.close()
     assert learner.trainer.compared
