@@ -16,6 +16,7 @@ from mstar.agents.explore.temperature_belief import Comparison, Floats, Prior, p
 from mstar.agents.types import RoundSamples, SamplingPlan
 
 PRIOR = Prior(height=0.08, width=0.65, memory=4.0)
+STEP = 2.0  # largest move in one round, as a factor of the temperature
 BARREN = 0.1  # a round that finds a smaller share of what there is to discover tells too little
 
 
@@ -32,7 +33,7 @@ class Free(Paired):
     temperature where those are too few for each problem. Importance weights make them speak for
     the temperatures of the ladder around theirs, and the posterior and the margin of ``Paired`` do
     the rest, with the noise that the weights really have. It moves within the range that the newest
-    samples speak of.
+    samples speak of, by a factor of ``STEP`` at most.
 
     Weights cannot tell of what was never drawn. They degenerate where responses are long, since
     hardly any is likely at two temperatures; and where a round finds less than ``BARREN`` of what
@@ -83,9 +84,14 @@ class Free(Paired):
         return START[int(np.argmax(improvement))]
 
     def _candidates(self) -> Floats:
-        """Those that the newest samples speak of: beyond them, the posterior follows its trend."""
-        reach = self._comparisons[-1].temperatures
-        low, high = min(reach), max(reach)
+        """Those that the newest samples speak of: beyond them, the posterior follows its trend.
+
+        None is further than ``STEP`` from the present one. Where nearly all responses to a problem
+        are the same, their weights are equal at any temperature, though hardly one of them says
+        what a far temperature would find.
+        """
+        reach, present = self._comparisons[-1].temperatures, self._plan.temperature
+        low, high = max(min(reach), present / STEP), min(max(reach), present * STEP)
         near = GRID[(low <= GRID) & (high >= GRID)]
         return near if len(near) else np.array([self._plan.temperature])
 
