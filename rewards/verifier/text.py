@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from functools import lru_cache
 
 from mstar.rewards.base import Answer
 from mstar.rewards.verifier.base import MatchResult
@@ -72,6 +73,7 @@ _SECOND_NO = re.compile(  # the verdict, not the "no" of "no bars"
 _LETTERS = {"y": True, "t": True, "n": False, "f": False}
 
 
+@lru_cache(maxsize=256)  # the options of a problem are compared with every part of a response
 def words(text: str) -> Words:
     """The words of a text in one spelling: lower case, no leading article, numbers in digits.
 

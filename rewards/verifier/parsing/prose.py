@@ -98,6 +98,11 @@ def sentences(text: str) -> list[str]:
     >>> sentences("There are 6 red. So 6.")
     ['There are 6 red.', 'So 6.']
     """
+    return list(_sentences(text))
+
+
+@lru_cache(maxsize=64)  # the rules ask several times for those of one answer
+def _sentences(text: str) -> tuple[str, ...]:
     if _FIRST_STEP.search(text) and _SECOND_STEP.search(text):  # the marks are no sentences
         text = _STEP.sub("", text)
     parts: list[str] = []
@@ -109,7 +114,7 @@ def sentences(text: str) -> list[str]:
             parts[-1] += f" {part}"
         elif part.strip():
             parts.append(part)
-    return [part.strip() for part in parts]
+    return tuple(part.strip() for part in parts)
 
 
 def without_reason(text: str) -> str:
