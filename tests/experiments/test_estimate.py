@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
@@ -61,7 +62,7 @@ def test_probes_come_again_but_not_after_the_last_round() -> None:
     temperatures = {str(t): {"pass_k": 0.9, "length": 5.0} for t in range(3)}
     probed = row(2, 42.0, 3500, 0.6)
     probed["dynamics"]["spread"] = temperatures
-    for each, measured in zip(rows := [*ROWS[:2], probed], (0.0, 5.0, 10.0), strict=True):
+    for each, measured in zip(rows := [*deepcopy(ROWS[:2]), probed], (0.0, 5.0, 10.0), strict=True):
         each["cost"] = each["cost"] | {"measured_seconds": measured}
     # 22 seconds, of which 5 s * 4 / 5 at each of two further temperatures; four of ten rounds more.
     assert predict(rows, TEN).seconds.mean == pytest.approx(10 + 10 + 9 * 14 + 4 * 8)
