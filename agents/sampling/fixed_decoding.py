@@ -221,7 +221,12 @@ class FixedBatch:
             self.cache.places[rows] = 0  # the next steps may read no further than others need
 
     def _refill(self, held: Rows, waiting: Waiting, begun: deque[Group], step: int) -> bool:
-        """Give free rows to waiting responses; returns whether none is left that could have one."""
+        """Give free rows to waiting responses.
+
+        Returns:
+            Whether the next free row has no response to take: none waits, or only groups whose
+            prompts are too long for these buffers.
+        """
         while len(held.free) >= REFILLED * len(held.held):
             group = waiting.first()
             if group is None or not self.shape.holds(
