@@ -52,6 +52,16 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def pytest_collection_finish() -> None:
-    """Let the collector of garbage pass over all that was imported; trainers call it often."""
+    pass_over_what_is_there()
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _what_earlier_files_left() -> None:
+    """Modules and caches; what a file itself makes is looked through, and goes when it is over."""
+    pass_over_what_is_there()
+
+
+def pass_over_what_is_there() -> None:
+    """Let the collector of garbage pass over it from now on; trainers call it in every round."""
     gc.collect()
     gc.freeze()
