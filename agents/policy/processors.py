@@ -114,8 +114,10 @@ def load_processor(name: str, config: Any) -> Any:
             raise
         raise ValueError(needs_torchvision(name, config)) from error
     # Where transformers does not trust the name of a tokenizer's class, we do not either.
-    tokenizers = TokenizersBackend if whole.__name__ == "PixtralProcessor" else AutoTokenizer
-    tokenizer = tokenizers.from_pretrained(name, trust_remote_code=False)
+    if whole.__name__ == "PixtralProcessor":
+        tokenizer = TokenizersBackend.from_pretrained(name, trust_remote_code=False)
+    else:
+        tokenizer = AutoTokenizer.from_pretrained(name, config=config, trust_remote_code=False)
     tokenizer.padding_side = "left"
     files |= read_files(name, tuple(tokenizer.vocab_files_names.values()))
     kept: Any = type(whole.__name__, (KeptProcessor, whole), {"files": files})
