@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
 from typing import Any
 
@@ -20,11 +21,17 @@ def one_thread() -> None:
     torch.set_num_threads(1)
 
 
-@pytest.fixture(autouse=True, scope="session")
-def known_packages() -> Iterator[None]:
+@contextmanager
+def packages_looked_up_once() -> Iterator[None]:
     """Look up once whether a package is installed: accelerate reads its metadata every time."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(imports, "_is_package_available", cache(imports._is_package_available))
+        yield
+
+
+@pytest.fixture(autouse=True, scope="session")
+def known_packages() -> Iterator[None]:
+    with packages_looked_up_once():
         yield
 
 

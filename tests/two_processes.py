@@ -3,9 +3,9 @@
 To import everything takes a process longer than any of these runs. So ``run_processes`` is called
 in a process that imports it once and launches ``launched.py``; for each of the two processes that
 come of it, one is forked from that one and goes on in its environment. One launch does for several
-recipes in turn, some of them killed: the command ``mstar train`` runs in it as well, and then, in
-the environment of a launch with fsdp2.yaml, the recipes of ``SHARDED`` with weights sharded over
-the two processes. Each process writes what it says into a file of its own in ``LOGS``.
+recipes in turn: one of them is killed, one run by the command ``mstar train``; then follow, in the
+environment of a launch with fsdp2.yaml, the recipes of ``SHARDED`` with weights sharded over the
+two processes. Each process writes what it says into a file of its own in ``LOGS``.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ import socket
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from importlib import import_module
 from multiprocessing import get_context
 from multiprocessing.connection import wait
 from multiprocessing.context import ForkProcess
@@ -37,6 +38,7 @@ from accelerate.utils.launch import prepare_multi_gpu_env
 from closeness import double_precision
 from huggingface_hub.utils._telemetry import _TELEMETRY_QUEUE
 from killed_runs import Killed, after_fine_tuning, run
+from model_fixtures import packages_looked_up_once
 from tiny_runs import TINY
 from vllm_stand_in import StandIn, serving, wire
 
@@ -53,15 +55,21 @@ from mstar.experiments.run.run_folder import RunFolder
 LOGS = "logs"
 LAUNCHES = Path(next(iter(mstar.experiments.__path__))) / "accelerate"
 
-PAIR = TINY.replace(rounds=2, prompts=5, batch=4, held_out=3, test=3)  # shares of unequal size
+# All processes import what they need to run the recipes; these are not imported above.
+IMPORTED_LATE = ("mstar.agents.online.agent", "mstar.experiments.cli.train")
+
+# Shares of unequal size.
+PAIR = TINY.replace(rounds=2, prompts=3, batch=2, held_out=3, test=3, max_new_tokens=4)
 RECIPES: dict[str, Recipe] = {
     # On-policy: of a larger batch each process would mix its own half. The losses are float32, and
     # so small a rate keeps what they round from reaching the tokens of the next round.
-    "dapo": PAIR.replace(agent="dapo", minibatches=1, prompts=4, online_learning_rate=1e-6),
-    "by-prompt": PAIR.replace(agent="iterative-rft", budget="by-prompt", first=2, samples=4),
+    "dapo": PAIR.replace(
+        agent="dapo", minibatches=1, prompts=4, batch=4, online_learning_rate=1e-6
+    ),
+    "command": PAIR.replace(agent="iterative-rft", budget="by-prompt", first=2, samples=4),
     "killed": PAIR.replace(lora_rank=2),
 }
-COMMAND = PAIR.replace(rounds=1)  # of ``mstar train``
+ALONE = TINY.replace(rounds=2)
 SHARDED: dict[str, Recipe] = {
     "killed": PAIR,
     "rest-em": PAIR.replace(agent="rest-em", batch_rows=2),  # some process samples once more
@@ -141,15 +149,15 @@ def run_all(recipes: dict[str, Recipe], model: str, out: Path) -> None:
                 after_fine_tuning(patch, 2)
                 with pytest.raises(Killed):
                     run(recipe, out / name)
-        (run_served if recipe.sampling.server else run)(recipe, out / name)
+        by = run_command if name == "command" else run_served if recipe.sampling.server else run
+        by(recipe, out / name)
 
 
 def run_launched(environment: dict[str, str], model: str, out: Path) -> None:
     """Be one of the two processes."""
     os.environ.update(environment)
-    with double_precision():
+    with double_precision(), packages_looked_up_once():
         run_all(RECIPES, model, out)
-        run_command(COMMAND.replace(model=model), out / "command")
         with sharding_on_cpus():
             run_all(SHARDED, model, out / "sharded")
 
@@ -164,7 +172,7 @@ def run_killed(model: str, out: Path) -> None:
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Progress, "finished", finished)
-        run_command(TINY.replace(model=model), out / "alone")
+        run_command(ALONE.replace(model=model), out / "alone")
 
 
 def launch(port: int) -> None:
@@ -190,6 +198,8 @@ def logged(log: Path, target: Callable[..., None], *given: Any) -> None:
 
 def run_processes(model: str, out: Path) -> None:
     """Run one process that is killed, and launch two processes and run all recipes in them."""
+    for late in IMPORTED_LATE:
+        import_module(late)
     gc.freeze()  # as in conftest.py
     fork = get_context("fork")
     logs = out / LOGS

@@ -78,6 +78,13 @@ class WeightTransfer(VLLMGeneration):
         else:
             yield from super()._iter_named_params()
 
+    def _iter_fsdp2_params(self, module: Any) -> Iterator[tuple[str, torch.Tensor]]:
+        """As TRL does, which looks through all modules for LoRA once more for every weight."""
+        adapted = isinstance(module, PeftModel)
+        for name, weight in merged_weights(module) if adapted else module.named_parameters():
+            shard: Any = weight.detach().to(self.accelerator.device)
+            yield self._fix_param_name_to_vllm(name), shard.full_tensor()
+
 
 class NcclTransfer(WeightTransfer):
     """Weights go to a server over NCCL, from GPU to GPU."""

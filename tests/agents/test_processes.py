@@ -13,8 +13,7 @@ from closeness import assert_weights_agree, double_precision, within_rounding
 from connections import plain_environment
 from killed_runs import came_to, run, unbroken
 from safetensors.torch import load_file
-from tiny_runs import TINY
-from two_processes import COMMAND, LAUNCHES, LOGS, RECIPES, SHARDED, command, run_served
+from two_processes import ALONE, LAUNCHES, LOGS, RECIPES, SHARDED, command, run_served
 
 from mstar.agents.config import Recipe
 from mstar.agents.policy import distributed
@@ -127,20 +126,20 @@ def test_two_processes_with_sharded_weights_produce_what_one_does(
 
 
 def test_adaptive_sampling_works_with_two_processes(pairs: Path) -> None:
-    extra = [row["extra"] for n in (1, 2) for row in rollouts(RunFolder(pairs / "by-prompt"), n)]
+    extra = [row["extra"] for n in (1, 2) for row in rollouts(RunFolder(pairs / "command"), n)]
     assert set(extra) == {False, True}
 
 
 def test_the_train_command_runs_in_two_processes(pairs: Path, model: str) -> None:
-    recipe = COMMAND.replace(model=model)
+    recipe = RECIPES["command"].replace(model=model)
     pair = RunFolder(pairs / "command")
     said = [text for name, text in logs(pairs).items() if name.startswith("process-")]
     assert sorted(text.count("round  1") for text in said) == [0, 1]  # one speaks for both
     assert (pair.path / "report.html").exists()
     assert '"processes": 2' in (pair.path / "recipe.json").read_text()
     assert pair.recipe() == recipe.resolved()
-    assert [row["number"] for row in pair.rounds()] == [0, 1]
-    drawn = [problem.id for problem in open_task(recipe, "train").draw(5)]
+    assert [row["number"] for row in pair.rounds()] == [0, 1, 2]
+    drawn = [problem.id for problem in open_task(recipe, "train").draw(3)]
     assert sorted({row["problem"] for row in rollouts(pair, 1)}) == sorted(drawn)
 
 
@@ -150,7 +149,7 @@ def test_processes_connect_to_nobody(pairs: Path) -> None:
 
 @pytest.mark.usefixtures("usual_rounding")
 def test_a_killed_process_goes_on_to_the_same_end(pairs: Path, model: str) -> None:
-    recipe, out = TINY.replace(model=model), pairs / "alone"
+    recipe, out = ALONE.replace(model=model), pairs / "alone"
     assert len(RunFolder(out).rounds()) == 2
     assert main(command(recipe, out)) == 0
     assert RunFolder(out).recipe() == recipe.resolved()
