@@ -36,6 +36,14 @@ class Estimate:
             f"n = {self.n}, {self.runs} seed{'s' if self.runs > 1 else ''}"
         )
 
+    @classmethod
+    def of(
+        cls, mean: float, drawn: NDArray[np.float64], runs: Sequence[NDArray[np.float64]]
+    ) -> Estimate:
+        """The mean of runs, with the percentile interval of its (RESAMPLES,) resampled means."""
+        low, high = np.quantile(drawn, [0.025, 0.975])
+        return cls(mean, float(low), float(high), sum(map(len, runs)), len(runs))
+
     @property
     def excludes_zero(self) -> bool:
         """Whether the interval lies on one side of 0."""
@@ -55,21 +63,30 @@ def estimate(runs: Sequence[NDArray[np.float64]], seed: int = 0) -> Estimate:
     Raises:
         ValueError: no run, or a run without values.
     """
-    means = stratified_means(runs, seed)
-    low, high = np.quantile(means, [0.025, 0.975])
-    n = sum(len(run) for run in runs)
-    mean = sum(float(np.sum(run)) for run in runs) / n
-    return Estimate(mean, float(low), float(high), n, len(runs))
+    drawn = stratified_means(runs, seed)
+    return Estimate.of(float(np.mean(np.concatenate(runs))), drawn, runs)
 
 
 def stratified_means(runs: Sequence[NDArray[np.float64]], seed: int = 0) -> NDArray[np.float64]:
-    """(RESAMPLES,) bootstrap means, as used by ``estimate``; raises the same errors."""
+    """Bootstrap means, as used by ``estimate``.
+
+    Args:
+        runs: one array per run, each (problems,), or (problems, columns) for several means of the
+            same problems: together they take little more time than one.
+        seed: of the resampling.
+
+    Returns:
+        (RESAMPLES,) or (RESAMPLES, columns).
+
+    Raises:
+        ValueError: no run, or a run without values.
+    """
     if not runs or any(len(run) == 0 for run in runs):
         raise ValueError("an estimate needs at least one run, and each at least one value")
-    totals = np.zeros(RESAMPLES)
-    for run, counts in zip(runs, resampled_counts(tuple(map(len, runs)), seed), strict=True):
-        totals += np.einsum("rp,p->r", counts, np.asarray(run, float))
-    return totals / sum(len(run) for run in runs)
+    drawn = resampled_counts(tuple(map(len, runs)), seed)
+    totals = sum(counts @ np.asarray(run, float) for run, counts in zip(runs, drawn, strict=True))
+    means: NDArray[np.float64] = totals / sum(map(len, runs))
+    return means
 
 
 @lru_cache(maxsize=8)  # a study resamples the same few numbers of problems hundreds of times
@@ -105,13 +122,14 @@ def estimate_over_runs(runs: Sequence[NDArray[np.float64]], seed: int = 0) -> Es
         ValueError: fewer than two runs, or a run without values.
     """
     drawn = hierarchical_means(runs, seed)
-    low, high = np.quantile(drawn, [0.025, 0.975])
-    mean = float(np.mean([np.mean(run) for run in runs]))
-    return Estimate(mean, float(low), float(high), sum(len(run) for run in runs), len(runs))
+    return Estimate.of(float(np.mean([np.mean(run) for run in runs])), drawn, runs)
 
 
 def hierarchical_means(runs: Sequence[NDArray[np.float64]], seed: int = 0) -> NDArray[np.float64]:
-    """(RESAMPLES,) bootstrap means, as used by ``estimate_over_runs``; raises the same errors."""
+    """Bootstrap means, as used by ``estimate_over_runs``, which raises the same errors.
+
+    Takes and returns arrays as ``stratified_means`` does.
+    """
     if len(runs) < 2 or any(len(run) == 0 for run in runs):
         raise ValueError("an interval over runs needs two runs or more, and values in each")
     rng = np.random.default_rng(seed)

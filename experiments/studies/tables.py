@@ -15,8 +15,6 @@ from mstar.experiments.rows import Row
 from mstar.experiments.stats import (
     Estimate,
     chance_of_zero,
-    estimate,
-    estimate_over_runs,
     hierarchical_means,
     holm,
     stratified_means,
@@ -96,10 +94,15 @@ def accuracies(rows: StudyRows) -> list[Accuracy]:
             }
             for arm in rows.arms:
                 sides[arm] = {seed: run.tested[group] for seed, run in rows.of(arm).items()}
-            for arm, seeds in sides.items():
-                means = {seed: values(tested, metric) for seed, tested in seeds.items()}
-                if means:
-                    found.append(Accuracy(arm, group, metric, *intervals(means)))
+            arms = {
+                arm: {seed: values(tested, metric) for seed, tested in seeds.items()}
+                for arm, seeds in sides.items()
+                if seeds
+            }
+            for arm, means in zip(arms, resampled(list(arms.values())), strict=True):
+                found.append(
+                    Accuracy(arm, group, metric, means.over_problems, means.over_seeds, means.seeds)
+                )
     return found
 
 
@@ -112,15 +115,15 @@ def differences(rows: StudyRows) -> list[Difference]:
         ValueError: two runs of a seed answered different problems.
     """
     baseline = rows.of(rows.plan.study.baseline)
-    others = [arm for arm in rows.arms if arm != rows.plan.study.baseline]
+    pairs = {
+        arm: {seed: (run, baseline[seed]) for seed, run in rows.of(arm).items() if seed in baseline}
+        for arm in rows.arms
+        if arm != rows.plan.study.baseline
+    }
     found = []
     for group in rows.groups:
         for metric in METRICS:
-            several = []
-            for arm in others:
-                pairs = {s: (run, baseline[s]) for s, run in rows.of(arm).items() if s in baseline}
-                if pairs:
-                    several.append(difference(arm, group, metric, pairs))
+            several = compared(group, metric, {arm: both for arm, both in pairs.items() if both})
             corrected = holm([each.chance for each in several])
             found += [
                 Difference(**{**vars(each), "corrected": chance})
@@ -129,44 +132,86 @@ def differences(rows: StudyRows) -> list[Difference]:
     return found
 
 
-def difference(
-    arm: str, group: str, metric: str, pairs: Mapping[int, tuple[RunRows, RunRows]]
-) -> Difference:
-    """One arm minus the baseline, paired by seed; p is not corrected yet."""
-    apart, wins = {}, []
-    for seed, (run, other) in pairs.items():
-        ours, theirs = run.tested[group], other.tested[group]
-        if [row["id"] for row in ours] != [row["id"] for row in theirs]:
-            raise ValueError(
-                f"{run.arm} and {other.arm} answered different problems with seed {seed}: they "
-                "cannot be paired; run both with the same test problems"
+def compared(
+    group: str, metric: str, pairs: Mapping[str, Mapping[int, tuple[RunRows, RunRows]]]
+) -> list[Difference]:
+    """Each arm minus another, paired by seed and problem; p is not corrected yet.
+
+    Args:
+        group: of test problems.
+        metric: see ``METRICS``.
+        pairs: for each arm and seed its run, and the other's.
+
+    Raises:
+        ValueError: two runs of a seed answered different problems.
+    """
+    apart: dict[str, dict[int, Values]] = {}
+    wins: dict[str, list[float]] = {}
+    for arm, seeds in pairs.items():
+        for seed, (run, other) in seeds.items():
+            ours, theirs = run.tested[group], other.tested[group]
+            if [row["id"] for row in ours] != [row["id"] for row in theirs]:
+                raise ValueError(
+                    f"{run.arm} and {other.arm} answered different problems with seed {seed}: they "
+                    "cannot be paired; run both with the same test problems"
+                )
+            minus = values(ours, metric) - values(theirs, metric)
+            apart.setdefault(arm, {})[seed] = minus
+            families = np.array([row["family"] for row in ours])
+            for family in dict.fromkeys(families):
+                won = 0.5 + 0.5 * float(np.sign(minus[families == family].mean()))
+                wins.setdefault(arm, []).append(won)
+    return [
+        Difference(
+            arm,
+            group,
+            metric,
+            means.over_problems,
+            means.over_seeds,
+            means.seeds,
+            float(np.mean(wins[arm])),
+            means.chance,
+            means.chance,
+        )
+        for arm, means in zip(apart, resampled(list(apart.values())), strict=True)
+    ]
+
+
+@dataclass(frozen=True)
+class Means:
+    """What ``Accuracy`` and ``Difference`` have in common: their fields of these names."""
+
+    over_problems: Estimate
+    over_seeds: Estimate | None
+    seeds: Mapping[int, float]
+    chance: float
+
+
+def resampled(several: Sequence[Mapping[int, Values]]) -> list[Means]:
+    """The intervals of several means, each of runs by seed.
+
+    Those of as many runs and problems are resampled together, which is many times as fast.
+    """
+    alike: dict[tuple[int, ...], list[int]] = {}
+    for place, runs in enumerate(several):
+        alike.setdefault(tuple(map(len, runs.values())), []).append(place)
+    found: dict[int, Means] = {}
+    for lengths, places in alike.items():
+        by_run = zip(*(several[place].values() for place in places), strict=True)
+        columns = [np.stack(each, axis=1) for each in by_run]
+        within = stratified_means(columns)
+        over = hierarchical_means(columns) if len(lengths) >= ENOUGH else None
+        for column, place in enumerate(places):
+            arrays = list(several[place].values())
+            means = [float(np.mean(run)) for run in arrays]
+            mean, mean_of_runs = float(np.mean(np.concatenate(arrays))), float(np.mean(means))
+            found[place] = Means(
+                Estimate.of(mean, within[:, column], arrays),
+                None if over is None else Estimate.of(mean_of_runs, over[:, column], arrays),
+                dict(zip(several[place], means, strict=True)),
+                chance_of_zero((within if over is None else over)[:, column]),
             )
-        apart[seed] = values(ours, metric) - values(theirs, metric)
-        families = np.array([row["family"] for row in ours])
-        for family in dict.fromkeys(families):
-            wins.append(0.5 + 0.5 * float(np.sign(apart[seed][families == family].mean())))
-    over_problems, over_seeds, means = intervals(apart)
-    resampled = stratified_means if over_seeds is None else hierarchical_means
-    chance = chance_of_zero(resampled(list(apart.values())))
-    return Difference(
-        arm,
-        group,
-        metric,
-        over_problems,
-        over_seeds,
-        means,
-        float(np.mean(wins)),
-        chance,
-        chance,
-    )
-
-
-def intervals(runs: Mapping[int, Values]) -> tuple[Estimate, Estimate | None, dict[int, float]]:
-    """The interval over problems, that over seeds, and the mean of each seed."""
-    arrays = list(runs.values())
-    means = {seed: float(np.mean(run)) for seed, run in runs.items()}
-    over_seeds = estimate_over_runs(arrays) if len(arrays) >= ENOUGH else None
-    return estimate(arrays), over_seeds, means
+    return [found[place] for place in range(len(several))]
 
 
 def verdicts(found: Sequence[Difference], baseline: str) -> list[str]:

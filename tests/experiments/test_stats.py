@@ -13,6 +13,7 @@ from mstar.experiments.stats import (
     chance_of_zero,
     estimate,
     estimate_over_runs,
+    hierarchical_means,
     holm,
     stratified_means,
 )
@@ -51,6 +52,14 @@ def test_the_same_seed_gives_the_same_interval() -> None:
     draws = np.random.default_rng(0).random(30)
     assert estimate([draws], seed=5) == estimate([draws], seed=5)
     assert estimate([draws], seed=5) != estimate([draws], seed=6)
+
+
+@pytest.mark.parametrize("means", [stratified_means, hierarchical_means])
+def test_several_columns_are_resampled_as_each_would_be_alone(means: Any) -> None:
+    rng = np.random.default_rng(0)
+    runs = [rng.integers(0, 9, (length, 3)) / 8 for length in (30, 20)]
+    alone = [means([run[:, column] for run in runs]) for column in range(3)]
+    assert np.array_equal(means(runs), np.stack(alone, axis=1))
 
 
 @pytest.mark.parametrize("runs", [[], [np.zeros(0)], [np.ones(3), np.zeros(0)]])

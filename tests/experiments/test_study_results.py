@@ -24,7 +24,7 @@ from mstar.experiments.studies.page import TABLES, markdown, missing
 from mstar.experiments.studies.plan import PLAN, saved_plan
 from mstar.experiments.studies.rows import StudyRows, load
 from mstar.experiments.studies.selection_headroom import headroom, sentence
-from mstar.experiments.studies.tables import accuracies, costs, difference, differences
+from mstar.experiments.studies.tables import accuracies, compared, costs, differences
 
 STORED = sorted(path.parent for path in RESULTS.glob(f"*/{TABLES}"))
 
@@ -306,7 +306,8 @@ def test_differences_of_arms_with_few_seeds_are_told_as_the_rows_have_them(
 ) -> None:
     rows = stored(RESULTS / study)
     pairs = {s: (run, rows.of(other)[s]) for s, run in rows.of(arm).items()}
-    apart = difference(arm, group, metric, pairs).over_problems
+    (found,) = compared(group, metric, {arm: pairs})
+    apart = found.over_problems
     told = f"{100 * apart.mean:+.1f} [{100 * apart.low:+.1f}, {100 * apart.high:+.1f}]"
     assert told in flat(RESULTS / "README.md")
 
