@@ -11,7 +11,7 @@ from mstar.envs.families.base import Difficulty, Family, Latent, Style
 from mstar.envs.families.parts.axes import DIGITS
 from mstar.envs.families.parts.boxes import Box
 from mstar.envs.families.parts.drawing import COLORS, INK, Color, Drawing
-from mstar.envs.families.parts.sampling import choose
+from mstar.envs.families.parts.sampling import choose, choose_several
 from mstar.envs.families.solution import Solution, compute, perceive
 from mstar.envs.problem import Step
 
@@ -47,7 +47,7 @@ class Balance(Family):
         """The load of each scale, the arrangement of the scales, and the box that is asked for."""
         template = choose(self.templates, rng)
         needed = (1 if template in ("one", "sides") else 2) + self.extra
-        colors = [str(c) for c in rng.choice(list(COLORS), size=needed, replace=False)]
+        colors = choose_several(COLORS, needed, rng)
         ask = {"template": template, "a": colors[0]}
         return self.vary({"colors": colors, "ask": ask}, rng)
 

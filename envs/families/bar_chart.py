@@ -10,6 +10,7 @@ import numpy as np
 from mstar.envs.families.base import Difficulty, Family, Latent, Style
 from mstar.envs.families.parts.boxes import Box
 from mstar.envs.families.parts.drawing import COLORS, INK, Drawing
+from mstar.envs.families.parts.sampling import choose, choose_several
 from mstar.envs.families.solution import Solution, compute, perceive
 
 FLOOR, TOP, LEFT = 0.86, 0.08, 0.16  # of the plot, as fractions of the side
@@ -44,8 +45,8 @@ class BarChart(Family):
         """Colours, their values and what is asked; no two bars are equal."""
         colors = [str(c) for c in rng.permutation(list(COLORS)[: self.palette])[: self.bars]]
         values = [int(v) for v in rng.permutation(np.arange(1, self.top + 1))[: self.bars]]
-        first, second = (int(i) for i in rng.choice(self.bars, size=2, replace=False))
-        template = str(rng.choice(self.templates))
+        first, second = choose_several(range(self.bars), 2, rng)
+        template = choose(self.templates, rng)
         if template == "difference" and values[first] < values[second]:
             first, second = second, first
         ask = {"template": template, "a": colors[first], "b": colors[second]}

@@ -7,6 +7,7 @@ import json
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Any, ClassVar, Generic, Literal, TypeVar, final
 
 import numpy as np
@@ -94,8 +95,13 @@ class Style:
 
     def color(self, name: str) -> Color:
         """A named colour with this style's tint."""
-        r, g, b = (min(255, max(0, c + t)) for c, t in zip(COLORS[name], self.tint, strict=True))
-        return (r, g, b)
+        return _tinted(name, self.tint)
+
+
+@lru_cache(maxsize=64)  # a drawing asks for the same few colours mark by mark
+def _tinted(name: str, tint: tuple[int, int, int]) -> Color:
+    r, g, b = (min(255, max(0, c + t)) for c, t in zip(COLORS[name], tint, strict=True))
+    return (r, g, b)
 
 
 class Family(ABC):
@@ -172,7 +178,10 @@ class Family(ABC):
     @final
     def build(self, latent: Latent, style: Style) -> Problem:
         """Assemble the problem of a latent state in a style, without id and counterfactual."""
-        solution, drawn = self.solve(latent, style), self.draw(latent, style)
+        return self._draw(latent, style, self.solve(latent, style))
+
+    def _draw(self, latent: Latent, style: Style, solution: Solution) -> Problem:
+        drawn = self.draw(latent, style)
         return Problem(
             id="",
             images=drawn if isinstance(drawn, tuple) else (drawn,),
@@ -228,9 +237,10 @@ class Family(ABC):
     ) -> Problem | None:
         """The same question about another image with another answer; None if 8 tries find none."""
         for _ in range(8):
-            other = self.build(self.vary(dict(problem.latent), rng), style)
-            if other.question == problem.question and other.answer != problem.answer:
-                return other
+            latent = self.vary(dict(problem.latent), rng)
+            question, solution = self.question(latent, style.wording), self.solve(latent, style)
+            if question == problem.question and solution.answer != problem.answer:
+                return self._draw(latent, style, solution)
         return None
 
 

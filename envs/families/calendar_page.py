@@ -10,7 +10,7 @@ import numpy as np
 from mstar.envs.families.base import Difficulty, Family, Latent, Style
 from mstar.envs.families.parts.boxes import Box, around
 from mstar.envs.families.parts.drawing import COLORS, INK, Drawing
-from mstar.envs.families.parts.sampling import choose
+from mstar.envs.families.parts.sampling import choose, choose_several
 from mstar.envs.families.solution import Solution, compute, conclude, perceive
 from mstar.envs.problem import Step
 
@@ -71,7 +71,7 @@ class Calendar(Family):
         """The month, its length, its first weekday (0: Monday), the framed days, what is asked."""
         month = list(MONTHS)[rng.integers(12)]
         days = choose(MONTHS[month], rng)
-        chosen = [str(c) for c in rng.choice(list(COLORS), size=self.marks, replace=False)]
+        chosen = choose_several(COLORS, self.marks, rng)
         ask: dict[str, Any] = {"template": choose(self.templates, rng)}
         if ask["template"] == "weekday":
             ask["date"] = int(rng.integers(8, days + 1))  # larger than any column number
@@ -80,7 +80,7 @@ class Calendar(Family):
         elif ask["template"] == "between":
             ask |= {"a": chosen[0], "b": chosen[1]}
         elif ask["template"] == "ahead":
-            ask["count"] = int(rng.choice([8, 9, 10, 11, 12, 13, 15, 16, 17, 18, 19, 20]))
+            ask["count"] = choose([8, 9, 10, 11, 12, 13, 15, 16, 17, 18, 19, 20], rng)
         else:
             ask |= {"a": chosen[0], "date": int(rng.integers(4, 13))}
         first = choose(self.first, rng)

@@ -72,7 +72,7 @@ class Coins(Family):
         while sum(counts) > self.coins or len(set(counts)) == 1:
             counts = [int(n) for n in rng.integers(1, MOST + 1, size=self.kinds)]
         coins = [value for value, n in zip(kinds, counts, strict=True) for _ in range(n)]
-        tokens = [int(v) for v in rng.choice(self.values, size=self.tokens)]
+        tokens = [choose(self.values, rng) for _ in range(self.tokens)]
         cells = [int(c) for c in rng.permutation(CELLS)[: len(coins) + len(tokens)]]
         total = sum(coins)
         if template == "total":

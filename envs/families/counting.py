@@ -50,7 +50,7 @@ class Counting(Family):
 
     def latent(self, rng: np.random.Generator) -> Latent:
         """What is asked, and one word per cell of the grid, row by row; "" for an empty cell."""
-        template = str(rng.choice(list(self.wordings)))
+        template = choose(list(self.wordings), rng)
         colors = rng.permutation(list(COLORS)[: self.palette])[:2]
         shapes = [ICONS[int(i)] for i in rng.integers(0, self.shapes, size=2)]
         only_color = rng.random() < (self.plain if template == "count" else self.plain_pairs)

@@ -21,7 +21,7 @@ from mstar.envs.families.parts.axes import (
     upward,
 )
 from mstar.envs.families.parts.drawing import COLORS, Drawing
-from mstar.envs.families.parts.sampling import choose
+from mstar.envs.families.parts.sampling import choose, choose_several
 from mstar.envs.families.solution import Solution, add_ones, compute, conclude, perceive
 from mstar.envs.problem import Step
 
@@ -72,7 +72,7 @@ class LineChart(Family):
 
     def latent(self, rng: np.random.Generator) -> Latent:
         """Colours, heights in units, the unit and what is asked about the first line."""
-        colors = [str(c) for c in rng.choice(list(COLORS), size=self.lines, replace=False)]
+        colors = choose_several(COLORS, self.lines, rng)
         unit = choose(self.units, rng)
         ask: dict[str, Any] = {"template": choose(self.templates, rng)}
         if ask["template"] == "value":

@@ -10,7 +10,7 @@ import numpy as np
 from mstar.envs.families.base import Difficulty, Family, Latent, Style
 from mstar.envs.families.parts.boxes import Box
 from mstar.envs.families.parts.drawing import COLORS, INK, WHITE, Drawing
-from mstar.envs.families.parts.sampling import choose
+from mstar.envs.families.parts.sampling import choose, choose_several
 from mstar.envs.families.solution import Solution, conclude, perceive
 from mstar.envs.problem import Step
 
@@ -52,7 +52,7 @@ class LogicGates(Family):
 
     def latent(self, rng: np.random.Generator) -> Latent:
         """The lamps' colours, what is asked, and the rows."""
-        colors = [str(c) for c in rng.choice(list(COLORS), size=self.lamps, replace=False)]
+        colors = choose_several(COLORS, self.lamps, rng)
         ask = {"template": choose(self.templates, rng), "colors": colors}
         return self.vary({"ask": {**ask, "a": colors[rng.integers(self.lamps)]}}, rng)
 
@@ -68,7 +68,7 @@ class LogicGates(Family):
 
     def _row(self, color: str, lit: bool, rng: np.random.Generator) -> Row:
         while True:
-            gates = [str(g) for g in rng.choice(self.known, size=self.chain)]
+            gates = [choose(self.known, rng) for _ in range(self.chain)]
             inputs = [int(i) for i in rng.integers(2, size=self.chain + (gates[0] != "NOT"))]
             row = {"color": color, "gates": gates, "inputs": inputs}
             if _outputs(row)[-1] == lit:

@@ -12,7 +12,7 @@ from mstar.envs.families.base import Difficulty, Family, Latent, Style
 from mstar.envs.families.parts.axes import DIGITS
 from mstar.envs.families.parts.boxes import around
 from mstar.envs.families.parts.drawing import COLORS, INK, WHITE, Color, Drawing, Point
-from mstar.envs.families.parts.sampling import choose
+from mstar.envs.families.parts.sampling import choose, choose_several
 from mstar.envs.families.solution import Solution, compute, perceive
 from mstar.envs.problem import Step
 
@@ -67,7 +67,7 @@ class PieChart(Family):
 
     def latent(self, rng: np.random.Generator) -> Latent:
         """Colours, their percentages, the whole (0: not shown) and what is asked."""
-        colors = [str(c) for c in rng.choice(list(COLORS), size=self.sectors, replace=False)]
+        colors = choose_several(COLORS, self.sectors, rng)
         template = choose(self.templates, rng)
         first, second = rng.permutation(self.sectors)[:2].tolist()
         ask = {"template": template, "a": colors[first], "b": colors[second]}

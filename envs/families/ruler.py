@@ -11,7 +11,7 @@ from mstar.envs.families.base import Difficulty, Family, Latent, Style
 from mstar.envs.families.parts.axes import DIGITS, RULE
 from mstar.envs.families.parts.boxes import Box
 from mstar.envs.families.parts.drawing import COLORS, INK, Color, Drawing
-from mstar.envs.families.parts.sampling import choose
+from mstar.envs.families.parts.sampling import choose, choose_several
 from mstar.envs.families.solution import Solution, compute, perceive
 
 EDGE, LOWER = 0.6, 0.92  # top and bottom of the ruler, as fractions of the side
@@ -60,7 +60,7 @@ class Ruler(Family):
 
     def latent(self, rng: np.random.Generator) -> Latent:
         """Colours, both ends of each bar in ticks, the number at the left end, what is asked."""
-        colors = [str(c) for c in rng.choice(list(COLORS), size=self.bars, replace=False)]
+        colors = choose_several(COLORS, self.bars, rng)
         ask: dict[str, Any] = {"template": choose(self.templates, rng)}
         asked = 1 if ask["template"] == "length" else 2
         ask |= dict(

@@ -11,7 +11,7 @@ from mstar.envs.families.base import Difficulty, Family, Latent, Style
 from mstar.envs.families.parts.axes import FLOOR, LEFT, TOP, Scale, frame, rightward, upward
 from mstar.envs.families.parts.boxes import Box, around, enclosing
 from mstar.envs.families.parts.drawing import WHITE, Drawing
-from mstar.envs.families.parts.sampling import choose
+from mstar.envs.families.parts.sampling import choose, choose_several
 from mstar.envs.families.solution import Solution, add_ones, compute, conclude, perceive
 
 LETTERS = "BCDEFHKLMNPRST"
@@ -55,8 +55,8 @@ class Scatter(Family):
 
     def latent(self, rng: np.random.Generator) -> Latent:
         """Letters, places and colours of the dots, and what is asked."""
-        names = sorted(str(n) for n in rng.choice(list(LETTERS), size=self.dots, replace=False))
-        palette = [str(c) for c in rng.choice(DARK, size=self.colors, replace=False)]
+        names = sorted(choose_several(LETTERS, self.dots, rng))
+        palette = choose_several(DARK, self.colors, rng)
         ask: dict[str, Any] = {"template": choose(self.templates, rng)}
         if ask["template"] == "nearest":
             ask["dot"] = names[rng.integers(self.dots)]
@@ -122,7 +122,7 @@ class Scatter(Family):
         self, ask: Mapping[str, Any], cells: list[Dot], rng: np.random.Generator
     ) -> tuple[list[Dot], int]:
         """All but the first on a rising or a falling line."""
-        slope, shift = int(rng.choice([-1, 1])), int(rng.integers(-1, 2))
+        slope, shift = choose([-1, 1], rng), int(rng.integers(-1, 2))
         line = {x: (x if slope > 0 else 10 - x) + shift for x in range(1, 10)}
         fitting = [(x, y) for x, y in cells if line[x] == y]
         far = [(x, y) for x, y in cells if abs(line[x] - y) >= self.offset]

@@ -57,7 +57,7 @@ class Table(Family):
         """Names, cells row by row, and what is asked; the compared cells are never equal."""
         people = shuffled(PEOPLE, rng)[: self.rows]
         days = [DAYS[int(i)] for i in sorted(rng.permutation(len(DAYS))[: self.columns])]
-        template = str(rng.choice(list(self.wordings)))
+        template = choose(list(self.wordings), rng)
         ask: Latent = {"template": template}
         if template == "difference":
             first, second = (int(i) for i in rng.permutation(self.rows)[:2])

@@ -11,7 +11,7 @@ import numpy as np
 from mstar.envs.families.base import Difficulty, Family, Latent, Style
 from mstar.envs.families.parts.axes import DIGITS
 from mstar.envs.families.parts.drawing import COLORS, INK, Drawing
-from mstar.envs.families.parts.sampling import choose
+from mstar.envs.families.parts.sampling import choose, choose_several
 from mstar.envs.families.solution import Solution, compute, conclude, perceive
 from mstar.envs.problem import Step
 from mstar.rewards.base import Answer
@@ -58,7 +58,7 @@ class Timetable(Family):
 
     def latent(self, rng: np.random.Generator) -> Latent:
         """Colours, times in minutes since midnight, and what is asked about the first bus."""
-        colors = [str(c) for c in rng.choice(list(COLORS), size=self.lines, replace=False)]
+        colors = choose_several(COLORS, self.lines, rng)
         template = choose(self.templates, rng)
         ask: dict[str, Any] = {"template": template, "line": colors[0]}
         if template != "gap":

@@ -15,6 +15,14 @@ def choose(options: Sequence[Option], rng: np.random.Generator) -> Option:
     return options[int(rng.integers(len(options)))]
 
 
+def choose_several(
+    options: Collection[Option], count: int, rng: np.random.Generator
+) -> list[Option]:
+    """`count` different options in random order, each selection equally likely."""
+    listed = list(options)
+    return [listed[i] for i in rng.choice(len(listed), size=count, replace=False)]
+
+
 def shuffled(options: Collection[Option], rng: np.random.Generator) -> list[Option]:
     """The options in random order, each order equally likely."""
     listed = list(options)
