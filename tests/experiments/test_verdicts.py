@@ -3,30 +3,22 @@
 from __future__ import annotations
 
 import json
-import multiprocessing
-import os
-import signal
-import threading
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from mstar.experiments.bench.verdicts import Case, read_verdicts
 from mstar.experiments.bench.verifier import bench_verifier
-from mstar.rewards.base import ANSWER_TYPES, Answer, Attempt
-from mstar.rewards.models.correctness import Correctness
-from mstar.rewards.verifier.parsing.symbolic import WORKER, Worker
+from mstar.rewards.base import ANSWER_TYPES, Answer
 from mstar.rewards.verifier.verify import equivalent, verify
 
 CASES = read_verdicts()
-SEEN_BY_ALGEBRA = Answer("expression", r"\sinh x + 1")
 
 
 @pytest.mark.parametrize("kind", ANSWER_TYPES)
@@ -148,7 +140,7 @@ def test_any_text_at_all_gets_a_verdict_with_sound_fields(text: str, case: Case)
     assert verdict.valid or not verdict.correct
 
 
-# Threads and processes
+# Threads
 
 
 def test_threads_get_the_verdicts_that_one_thread_gets() -> None:
@@ -157,56 +149,3 @@ def test_threads_get_the_verdicts_that_one_thread_gets() -> None:
     with ThreadPoolExecutor(8) as pool:
         together = pool.map(lambda case: verify(case.response, case.answer).correct, cases)
         assert list(together) == alone
-
-
-def _verdicts(queue: Any) -> None:
-    said = [r"\boxed{\sinh(x) + 1}", r"\boxed{1 + \sinh x}", r"\boxed{\cosh x + 1}"]
-    queue.put([verify(each, SEEN_BY_ALGEBRA).correct for each in said])
-
-
-@pytest.mark.parametrize("method", ["fork", "spawn"])
-@pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
-def test_processes_that_a_thread_starts_while_algebra_is_busy_are_not_stuck(method: str) -> None:
-    busy = threading.Thread(target=WORKER.ask, args=(r"\sinh x", r"\sinh(x) + 0"))
-    busy.start()  # holds the lock while the process is made
-    context = multiprocessing.get_context(method)
-    queue = context.SimpleQueue()
-    process = context.Process(target=_verdicts, args=(queue,))
-    process.start()
-    assert queue.get() == [True, True, False]
-    process.join()
-    busy.join()
-
-
-def test_items_after_a_slow_one_are_not_scored_zero() -> None:
-    worker = Worker()
-    try:
-        assert worker.ask("9^{9^{9^{9}}}", "18") is None
-        right = [worker.ask(r"\sinh x", rf"\sinh(x) + {turn} - {turn}") for turn in range(1, 5)]
-        assert right == [True] * 4
-    finally:
-        worker.stop()
-
-
-def test_an_algebra_worker_that_keeps_dying_abstains_and_never_says_wrong(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    ask = WORKER.ask
-
-    def killed(gold: str, said: str) -> bool | None:
-        WORKER.stop()
-        WORKER._running()
-        os.kill(WORKER.process_id or 0, signal.SIGKILL)
-        return ask(gold, said, deadline=0.0)
-
-    monkeypatch.setattr(WORKER, "ask", killed)
-    response = r"\boxed{\sinh(x) + 2 - 1}"
-    verdict = verify(response, SEEN_BY_ALGEBRA)
-    assert (verdict.correct, verdict.valid, verdict.confidence) == (False, False, 0.0)
-    attempts = [
-        Attempt("?", response, SEEN_BY_ALGEBRA),
-        Attempt("?", "Answer: 7", Answer("number", "7")),
-    ]
-    np.testing.assert_array_equal(Correctness().score(attempts), np.array([np.nan, 1], np.float32))
-    monkeypatch.undo()
-    assert verify(response, SEEN_BY_ALGEBRA).correct  # it was not remembered as wrong

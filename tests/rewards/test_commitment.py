@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
 import sys
 
 import pytest
 
 from mstar.rewards.base import Answer, AnswerType
-from mstar.rewards.verifier.parsing.symbolic import Worker
 from mstar.rewards.verifier.verify import verify
 
 SEVEN = Answer("number", "7")
@@ -670,39 +667,6 @@ def test_the_reason_says_why_there_is_no_commitment() -> None:
         "Answer: 7 because the": "unfinished",
     }
     assert {text: verify(text, SEVEN).reason for text in said} == said
-
-
-# The child process of computer algebra is started ahead of need
-
-
-def test_a_formula_starts_the_algebra_child_and_a_number_does_not() -> None:
-    program = (
-        "from mstar.rewards.base import Answer\n"
-        "from mstar.rewards.verifier.verify import verify\n"
-        "from mstar.rewards.verifier.parsing.symbolic import WORKER\n"
-        "verify('Answer: 7', Answer('number', '7'))\n"
-        "print(WORKER.process_id)\n"
-        "verify('Answer: x', Answer('expression', 'x'))\n"
-        "print(WORKER.process_id)\n"
-    )
-    said = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
-    before, after = said.stdout.split()
-    assert before == "None"
-    with pytest.raises(ProcessLookupError):  # it was started, and ended with its parent
-        os.kill(int(after), 0)
-
-
-def test_a_child_that_is_there_is_not_started_again() -> None:
-    worker = Worker()
-    try:
-        worker.prepare()
-        first = worker.process_id
-        worker.prepare()
-        assert first is not None
-        assert worker.process_id == first
-        assert worker.ask("x", "x") is True
-    finally:
-        worker.stop()
 
 
 # A policy that drifts: what it may try, and what each must be worth.
