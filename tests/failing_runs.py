@@ -35,7 +35,7 @@ MAJORITY: dict[str, Any] = {
     "rank": "self_certainty",
     "unlabelled": 1.0,
     "pseudo": "vote",
-    "rounds": 4,
+    "rounds": 3,
 }
 
 

@@ -30,6 +30,7 @@ from mstar.envs.task import Task
 from mstar.experiments.run.round_row import describe
 from mstar.rewards.diagnostics.calibration import calibration
 
+DRAWS = 20  # of each prompt
 Group = list[tuple[bool, float]]  # of one problem: whether each sample is right, and its reward
 
 
@@ -255,13 +256,13 @@ def test_drift_estimates_the_divergence_of_what_the_base_would_say(
     task = Task(source="BarChart", size=96, seed=0)
     asked = task.draw(RESPONSES)
     sampler = LocalSampler(loaded, max_new_tokens=1)
-    base = collect(sampler, task, asked, [1.0] * 40, seed=1, version=0)
+    base = collect(sampler, task, asked, [1.0] * DRAWS, seed=1, version=0)
     with torch.no_grad():
         policy.network.lm_head.weight.mul_(1.5)
     exact = [divergence(loaded, policy, task.prompt(problem)) for problem in asked]
     sampled = []
-    for start in range(40):
-        drop = [base[i * 40 + start] for i in range(len(asked))]
+    for start in range(DRAWS):
+        drop = [base[i * DRAWS + start] for i in range(len(asked))]
         anchor = BaseResponses.of(loaded, drop, 1.0)
         sampled.append(anchor.drift(policy, drop))
     error = np.std(sampled) / np.sqrt(len(sampled))

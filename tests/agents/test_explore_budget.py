@@ -174,12 +174,12 @@ def test_warming_without_samples_by_prompt_is_refused() -> None:
     "settings",
     [
         {"budget": "by-prompt", "prompts": AGAIN, "samples": 4, "first": 2, "warming": 1.3},
-        {"controller": "free", "samples": 4, "held_out_samples": 4},
-        {"controller": "tampo", "samples": 4},
-        {"controller": "paired", "samples": 3, "held_out_samples": 3, "held_out": 4},
-        {"controller": "balance"},
-        {"controller": "entropy"},
-        {"controller": "schedule"},
+        {"controller": "free", "samples": 4, "held_out_samples": 4, "rounds": 2},
+        {"controller": "tampo", "samples": 4, "rounds": 2},
+        {"controller": "paired", "samples": 3, "held_out_samples": 3, "held_out": 4, "rounds": 2},
+        {"controller": "balance", "rounds": 2},
+        {"controller": "entropy", "rounds": 2},
+        {"controller": "schedule", "rounds": 2},
     ],
     ids=str,
 )
@@ -191,12 +191,12 @@ def test_a_run_goes_on_from_its_state(
         return policy, tiny_agent(policy, tmp_path / name, agent="rest-em", **settings)
 
     policy, evolving = fresh("whole")
-    _, first, second, last = evolving.learn()
+    *_, before, last = evolving.learn()
     evolving.close()
     assert last.plan
     again, resumed = fresh("again")
-    tuned = second.finetuned or first.finetuned
-    resumed.restore(json.loads(json.dumps(second.state)), Path(tuned.checkpoint) if tuned else None)
+    assert before.finetuned
+    resumed.restore(json.loads(json.dumps(before.state)), before.finetuned.checkpoint)
     (repeated,) = resumed.learn()
     resumed.close()
     for one, other in zip(last.rollouts, repeated.rollouts, strict=True):

@@ -175,7 +175,7 @@ def test_every_agent_can_go_back(policy: Policy, tmp_path: Path, agent: str) -> 
 
 def test_the_best_round_is_not_left_for_a_worse_one(policy: Policy, tmp_path: Path) -> None:
     agent = wrong_majority(policy, tmp_path, rounds=3, guards="watch")
-    base, *_, last = agent.learn()
+    base, *_, last = agent.learn(2)
     agent.close()
     guards = Guards(agent.recipe.replace(guards="act"), [agent.validation.panel])
     table = score_table([rollout("p", right=0.0, self_certainty=0.5)])

@@ -41,8 +41,9 @@ def test_a_killed_run_resumes_to_the_same_result(
     model: str, tmp_path: Path, agent: str, lora_rank: int
 ) -> None:
     # The pull to the base is there, so that a resumed run must know the base and not itself.
-    recipe = TINY.replace(model=model, agent=agent, minibatches=4, beta=0.1, lora_rank=lora_rank)
-    recipe = recipe.replace(rounds=2, online_learning_rate=1e-2, warmup=0)  # far from it at once
+    recipe = TINY.replace(model=model, agent=agent, beta=0.1, lora_rank=lora_rank)
+    recipe = recipe.replace(rounds=2, prompts=2, minibatches=2, max_new_tokens=3)
+    recipe = recipe.replace(online_learning_rate=1e-2, warmup=0)  # far from it at once
     for arm in (while_sampling, before_the_commit):
         kill(recipe, tmp_path, arm, 2)
         assert len(RunFolder(tmp_path).rounds()) == 2

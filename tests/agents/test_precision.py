@@ -54,6 +54,7 @@ def test_every_memory_saving_option_trains_and_its_checkpoint_loads(
     before, seen = weights(policy), watch(policy)
     rates = {"learning_rate": 1e-2, "online_learning_rate": 1e-2, "warmup": 0}
     settings = {"agent": agent, "rounds": 1, "prompts": 2, "samples": 4, **changes, **rates}
+    settings |= {"held_out": 1, "held_out_samples": 1}
     learner = agent_of(policy, tmp_path, RewardPanel([Even()]), **settings)
     _, done = learner.learn()
     learner.close()
@@ -98,14 +99,14 @@ def test_gradient_checkpointing_computes_every_layer_once_more(
     "changes",
     [
         {"bf16": True},
-        {"bf16": True, "agent": "grpo", "minibatches": 4},
+        {"bf16": True, "agent": "grpo", "minibatches": 4, "samples": 4},
         {"bf16": True, "lora_rank": 2, "agent": "iterative-rft"},
     ],
 )
 def test_a_killed_run_in_bf16_resumes_to_the_same_result(
     model: str, tmp_path: Path, changes: dict[str, Any]
 ) -> None:
-    recipe = TINY.replace(model=model, rounds=2, **changes)
+    recipe = TINY.replace(model=model, rounds=2, prompts=2, max_new_tokens=3, **changes)
     kill(recipe, tmp_path, after_fine_tuning, 2)
     assert came_to(run(recipe, tmp_path)) == unbroken(recipe)
 

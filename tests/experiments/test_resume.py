@@ -10,7 +10,6 @@ from typing import Any
 
 import pytest
 import torch
-from failing_runs import MAJORITY
 from killed_runs import (
     Arm,
     after_fine_tuning,
@@ -28,10 +27,15 @@ from rich.console import Console
 from tiny_runs import TINY
 
 from mstar.agents import self_evolving
+from mstar.agents.config import Recipe
+from mstar.agents.monitor import guards
+from mstar.agents.types import Alarm
 from mstar.experiments.run import disk_space
 from mstar.experiments.run.launches import times
 from mstar.experiments.run.run_folder import RunFolder, recipe_of
 from mstar.experiments.run.train import load_policy
+
+SHORT = TINY.replace(prompts=3, max_new_tokens=3)  # of which several runs are compared
 
 FOLLOWING = {
     "judge_refresh": 1,
@@ -40,54 +44,75 @@ FOLLOWING = {
     "selection": "top-k",
 }
 
-KILLS: list[tuple[dict[str, Any], list[tuple[Arm, int, int]]]] = [
-    # changes to the recipe; where it is killed, in which round, how many rows are committed by then
+# Where a run is killed, in which round, and how many rows are committed by then.
+Kills = list[tuple[Arm, int, int]]
+
+AROUND_ROUND_2: Kills = [(before_the_rename, 2, 2), (after_the_commit, 2, 3)]
+KILLS: list[tuple[dict[str, Any], Kills]] = [
     (
         {},
         [
             (after_sampling, 1, 1),
+            (before_the_rename, 1, 1),
+            (after_sampling, 2, 2),
             (after_fine_tuning, 2, 2),
             (in_the_middle_of_the_commit, 3, 3),
         ],
     ),
-    ({}, [(before_the_rename, 1, 1), (after_sampling, 2, 2)]),
     ({"agent": "iterative-rft", "rounds": 2}, [(after_fine_tuning, 2, 2)]),
-    (
-        {"agent": "rest-em", "controller": "reward-pass@2", "rounds": 2},
-        [(before_the_rename, 2, 2)],
-    ),
-    ({"lora_rank": 2, "rounds": 2}, [(before_the_rename, 2, 2)]),
+    # The controller tries other temperatures after round 2.
+    ({"controller": "reward-pass@2", "lora_rank": 2}, AROUND_ROUND_2),
+    ({"controller": "reward-pass@2", "lora_rank": 2, "agent": "rest-em"}, AROUND_ROUND_2),
     ({**FOLLOWING, "rounds": 2}, [(after_sampling, 2, 2)]),
-    ({"controller": "reward-pass@2"}, [(after_the_commit, 2, 3)]),
-    ({"agent": "rest-em", "lora_rank": 2}, [(after_the_commit, 2, 3)]),
-    # The guards take this run back after round 2 and after round 4.
-    (MAJORITY, [(after_the_commit, 2, 3), (before_the_rename, 4, 4)]),
 ]
 
 
 @pytest.mark.parametrize(("changes", "kills"), KILLS)
 def test_a_killed_run_goes_on_to_the_same_end(
-    model: str, tmp_path: Path, changes: dict[str, Any], kills: list[tuple[Arm, int, int]]
+    model: str, tmp_path: Path, changes: dict[str, Any], kills: Kills
 ) -> None:
-    recipe = TINY.replace(model=model, **changes)
+    assert_goes_on(SHORT.replace(model=model, **changes), tmp_path, kills)
+
+
+def test_a_killed_run_that_the_guards_take_back_goes_on_to_the_same_end(
+    model: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plain = guards.Guards.observe
+
+    def observe(own: guards.Guards, number: int, *given: Any) -> tuple[Alarm, ...]:
+        """As it is, with over-confidence in round 2 alone."""
+        found = {"over-confidence": "as rigged."} if number == 2 else {}
+        monkeypatch.setattr(guards, "signs", lambda *_: dict(found))
+        return plain(own, number, *given)
+
+    monkeypatch.setattr(guards.Guards, "observe", observe)
+    recipe = SHORT.replace(model=model, guards="act", unlabelled=1.0, pseudo="vote")
+    folder = assert_goes_on(recipe, tmp_path, AROUND_ROUND_2)
+    assert [row["back_to"] for row in folder.rounds()] == [None, None, 1, None]
+    assert folder.checkpoint_after(2) == folder.checkpoint(1)
+
+
+def assert_goes_on(recipe: Recipe, out: Path, kills: Kills) -> RunFolder:
+    """Kill a run where it is said, and check that it comes to what an unbroken one does."""
     for arm, number, committed in kills:
-        kill(recipe, tmp_path, arm, number)
-        assert len(RunFolder(tmp_path).rounds()) == committed
-    resumed, expected = came_to(run(recipe, tmp_path)), unbroken(recipe)
+        kill(recipe, out, arm, number)
+        assert len(RunFolder(out).rounds()) == committed
+    resumed, expected = came_to(run(recipe, out)), unbroken(recipe)
     assert resumed["rows"] == expected["rows"]
     assert resumed["rollouts"] == expected["rollouts"]
     assert resumed["weights"] == expected["weights"]
     assert resumed["folder"] == expected["folder"]
-    noted = times(RunFolder(tmp_path))
+    noted = times(RunFolder(out))
     assert [launch["after_round"] for launch in noted["resumed"]] == [n - 1 for *_, n in kills if n]
     assert [launch["ended"] for launch in noted["resumed"][:-1]] == [None] * (len(kills) - 1)
     assert noted["started"] <= noted["resumed"][-1]["started"] <= noted["ended"]
+    return RunFolder(out)
 
 
 def test_a_run_of_an_older_version_goes_on_with_the_defaults_and_says_so(
     model: str, tmp_path: Path
 ) -> None:
-    recipe = TINY.replace(model=model)
+    recipe = SHORT.replace(model=model)
     kill(recipe, tmp_path, after_sampling, 2)
     stored = json.loads((tmp_path / "recipe.json").read_text())
     del stored["recipe"]["data"]["training_problems"]
