@@ -220,8 +220,8 @@ def test_learning_its_own_greedy_answers_leaves_them_as_they_are(
     first.close()
     assert [r.tokens for r in drawn(form, asked, 0.0, limit=16)] == solutions  # known by heart
     # A small rate: where next to nothing is left to learn, Adam makes whole steps of rounding.
-    live = trainer_of(form, tmp_path / "second", updates=2, batch=4, rounds=4, learning_rate=1e-4)
-    for _ in range(4):
+    live = trainer_of(form, tmp_path / "second", updates=2, batch=4, rounds=6, learning_rate=1e-4)
+    for _ in range(6):
         own = [*drawn(form, asked, 0.0, limit=16), *drawn(form, asked, 0.0, limit=4)]
         assert [response.finished for response in own] == [True, True, False, False]
         live.fine_tune(

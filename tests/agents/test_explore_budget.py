@@ -196,7 +196,9 @@ def test_a_run_goes_on_from_its_state(
     assert last.plan
     again, resumed = fresh("again")
     assert before.finetuned
-    resumed.restore(json.loads(json.dumps(before.state)), before.finetuned.checkpoint)
+    state = json.dumps(before.state)
+    resumed.restore(json.loads(state), before.finetuned.checkpoint)
+    assert json.dumps(resumed.state()) == state
     (repeated,) = resumed.learn()
     resumed.close()
     for one, other in zip(last.rollouts, repeated.rollouts, strict=True):

@@ -99,7 +99,7 @@ def test_gradient_checkpointing_computes_every_layer_once_more(
     "changes",
     [
         {"bf16": True},
-        {"bf16": True, "agent": "grpo", "minibatches": 4, "samples": 4},
+        {"bf16": True, "agent": "grpo", "minibatches": 2},
         {"bf16": True, "lora_rank": 2, "agent": "iterative-rft"},
     ],
 )
