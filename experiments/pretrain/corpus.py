@@ -151,7 +151,7 @@ def solution(config: CorpusConfig, problem: Problem, rng: np.random.Generator) -
     return f"Answer: {guess}"
 
 
-def corpus_texts(config: CorpusConfig, seed: int, count: int = 6000) -> Iterator[str]:
+def corpus_texts(config: CorpusConfig, seed: int, count: int) -> Iterator[str]:
     """Texts of conversations to train the tokenizer on."""
     rng = np.random.default_rng([seed, count])
     for index in range(count):

@@ -44,6 +44,7 @@ class Pretraining:
         levels: shares of the levels 1, 2 and 3.
         choice: share of the problems that are multiple choice.
         phrased: share of the problems in another wording, instruction or language.
+        tokenizer_texts: conversations that the tokenizer is trained on.
         reading_steps: updates of stage 1.
         batch: problems per update of stage 1.
         learning_rate: peak of stage 1, reached after `warmup` updates, then a cosine.
@@ -68,6 +69,7 @@ class Pretraining:
     levels: tuple[float, float, float] = (0.7, 0.2, 0.1)
     choice: float = 0.15
     phrased: float = 0.5
+    tokenizer_texts: int = 6000
     reading_steps: int = 5000
     batch: int = 256
     learning_rate: float = 3e-3
@@ -192,7 +194,8 @@ def pretrain(settings: Pretraining) -> None:
     torch.manual_seed(settings.seed)
     console = Console()
     if settings.start is None:
-        tokenizer = train_tokenizer(corpus_texts(settings.reading_corpus, settings.seed))
+        texts = corpus_texts(settings.reading_corpus, settings.seed, settings.tokenizer_texts)
+        tokenizer = train_tokenizer(texts)
         model, processor = build_model(tokenizer), build_processor(tokenizer)
     else:
         processor = LlavaProcessor.from_pretrained(settings.start)

@@ -106,7 +106,7 @@ def test_the_trained_model_loads_like_any_other(
 ) -> None:
     settings = replace(
         SETTINGS, out=tmp_path / "model", families=("Dice",), reading_steps=2, mixture_steps=1,
-        mixture_batch=2,
+        mixture_batch=2, tokenizer_texts=300,
     )  # fmt: skip
     pretrain(settings)
     card = json.loads((tmp_path / "model" / "pretraining.json").read_text())
