@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ast
 import textwrap
+from functools import cache
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
@@ -60,13 +61,19 @@ LETTER = 6  # width of a letter of a purpose, on average
 FLOOR, ROOM, ARC = 172, 64, 50  # heights of a floor, a room, and the space for its arrows
 
 
+@cache
+def tree(path: Path) -> ast.Module:
+    """The syntax tree of a file."""
+    return ast.parse(path.read_text(encoding="utf-8"))
+
+
 def imports() -> set[tuple[str, str]]:
     """Pairs of rooms of one floor, (importing, imported), such as agents/online, agents/policy."""
     found = set()
     for floor, rooms in FLOORS.items():
         for room in rooms:
             for path in (ROOT / floor / room).rglob("*.py"):
-                for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+                for node in ast.walk(tree(path)):
                     if isinstance(node, ast.ImportFrom) and node.module:
                         parts = node.module.split(".")
                         if parts[:2] == ["mstar", floor] and parts[2:3] != [room]:

@@ -8,13 +8,14 @@ import re
 import subprocess
 import sys
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import cache
 from graphlib import TopologicalSorter
 from pathlib import Path
 from typing import Any
 
 import pytest
+from architecture import tree
 
 ROOT = Path(__file__).parents[2]
 FLOORS = ("rewards", "envs", "agents", "experiments")  # each may import those before it
@@ -24,7 +25,7 @@ VAGUE = {"utils", "common", "helpers", "misc", "manager", "factory"}
 
 # Addresses that mean something in one workplace only. Written so that they don't match themselves.
 ELSEWHERE = re.compile(
-    rb"(?<![\w.}])/(?:wor[k]|roo[t]|hom[e]|Use[r]s|op[t]|mn[t]|tm[p]|privat[e])/\w"
+    rb"/(?<![\w.}]/)(?:wor[k]|roo[t]|hom[e]|Use[r]s|op[t]|mn[t]|tm[p]|privat[e])/\w"
     rb"|pyp[i]\.|pythonhoste[d]|inde[x]-url"
 )
 
@@ -38,8 +39,9 @@ def sources(*folders: str) -> list[Path]:
 
 
 @cache
-def tree(path: Path) -> ast.Module:
-    return ast.parse(path.read_text(encoding="utf-8"))
+def nodes(path: Path) -> tuple[ast.AST, ...]:
+    """All nodes of a file, the file itself first."""
+    return tuple(ast.walk(tree(path)))
 
 
 def at(path: Path, node: ast.AST | None = None) -> str:
@@ -47,14 +49,15 @@ def at(path: Path, node: ast.AST | None = None) -> str:
     return f"{path.relative_to(ROOT)}{line}"
 
 
-def imported(path: Path) -> Iterator[tuple[str, ast.AST]]:
+@cache
+def imported(path: Path) -> tuple[tuple[str, ast.AST], ...]:
     """Every module that a file names in an import, inside functions and TYPE_CHECKING too."""
-    return imports_in(tree(path))
+    return tuple(imports_among(nodes(path)))
 
 
-def imports_in(part: ast.AST) -> Iterator[tuple[str, ast.AST]]:
-    """Every module that is named in an import in a part of a file."""
-    for node in ast.walk(part):
+def imports_among(nodes: Iterable[ast.AST]) -> Iterator[tuple[str, ast.AST]]:
+    """Every module that is named in an import among these nodes."""
+    for node in nodes:
         if isinstance(node, ast.Import):
             yield from ((alias.name, node) for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
@@ -63,9 +66,9 @@ def imports_in(part: ast.AST) -> Iterator[tuple[str, ast.AST]]:
             yield from ((name, node) for name in (inside if module == "mstar" else [module]))
 
 
-def public(nodes: list[ast.stmt], owner: str = "") -> Iterator[tuple[str, Function | ast.ClassDef]]:
+def public(body: list[ast.stmt], owner: str = "") -> Iterator[tuple[str, Function | ast.ClassDef]]:
     """Public classes, functions and methods by dotted name."""
-    for node in nodes:
+    for node in body:
         if isinstance(node, Function | ast.ClassDef) and not node.name.startswith("_"):
             yield owner + node.name, node
             if isinstance(node, ast.ClassDef):
@@ -112,7 +115,7 @@ def test_no_files_import_one_another_in_a_circle() -> None:
     uses: dict[str, set[str]] = {}
     for module, path in modules.items():
         uses[module] = {name for name, _ in imported(path) if name in modules}
-        for node in ast.walk(tree(path)):
+        for node in nodes(path):
             if isinstance(node, ast.ImportFrom) and node.module:
                 inside = {f"{node.module}.{alias.name}" for alias in node.names}
                 named = inside & set(modules)
@@ -127,9 +130,9 @@ def test_no_file_of_ours_is_imported_for_its_types_alone() -> None:
     wrong = [
         f"{at(path, node)} imports {name}"
         for path in sources(*FLOORS)
-        for branch in ast.walk(tree(path))
+        for branch in nodes(path)
         if isinstance(branch, ast.If) and "TYPE_CHECKING" in ast.unparse(branch.test)
-        for name, node in imports_in(branch)
+        for name, node in imports_among(ast.walk(branch))
         if name.split(".")[0] == "mstar"
     ]
     assert wrong == []
@@ -218,7 +221,7 @@ def test_every_function_can_be_seen_at_once() -> None:
     wrong = [
         f"{at(path, node)} {node.name}: {length} lines"
         for path in sources(*FLOORS)
-        for node in ast.walk(tree(path))
+        for node in nodes(path)
         if isinstance(node, Function)
         and (length := (node.end_lineno or node.lineno) - node.lineno + 1) > LONGEST_FUNCTION
     ]
@@ -228,8 +231,8 @@ def test_every_function_can_be_seen_at_once() -> None:
 def test_every_file_and_everything_public_says_what_it_is() -> None:
     wrong = []
     for path in sources(*FLOORS):
-        nodes: list[tuple[str, Any]] = [("the file", tree(path)), *public(tree(path).body)]
-        wrong += [f"{at(path)} {name}" for name, node in nodes if not ast.get_docstring(node)]
+        named: list[tuple[str, Any]] = [("the file", tree(path)), *public(tree(path).body)]
+        wrong += [f"{at(path)} {name}" for name, node in named if not ast.get_docstring(node)]
     assert wrong == []
 
 
