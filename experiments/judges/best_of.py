@@ -141,10 +141,9 @@ def best_of_table(rows: Sequence[Row]) -> str:
 
 def best_of_estimates(rows: Sequence[Row]) -> dict[int, dict[str, Estimate]]:
     """The accuracy of each way to select, by N and way."""
-    runs = [[row for row in rows if row["seed"] == seed] for seed in _seeds(rows)]
     found: dict[int, dict[str, Estimate]] = {}
     for size in SIZES:
-        right = [[picked(row, size) for row in run] for run in runs]
+        right = _picked_by_seed(rows, size)
         found[size] = {
             way: estimate([np.array([row[way] for row in run]) for run in right])
             for way in right[0][0]
@@ -154,14 +153,7 @@ def best_of_estimates(rows: Sequence[Row]) -> dict[int, dict[str, Estimate]]:
 
 def advantage(rows: Sequence[Row], way: str, other: str, size: int = max(SIZES)) -> Estimate:
     """The accuracy of one way to select minus that of another, on the same problems."""
-    return estimate(
-        [
-            np.array(
-                [picked(r, size)[way] - picked(r, size)[other] for r in rows if r["seed"] == seed]
-            )
-            for seed in _seeds(rows)
-        ]
-    )
+    return _difference(_picked_by_seed(rows, size), way, other)
 
 
 def advantages(rows: Sequence[Row]) -> str:
@@ -171,13 +163,22 @@ def advantages(rows: Sequence[Row]) -> str:
     """
     ways = picked(rows[0], 1)
     votes = [vote for vote in ("majority", "weighted vote, number of lines") if vote in ways]
+    runs = _picked_by_seed(rows, max(SIZES))
     lines = [
-        f"| {way} | {' | '.join(percent(advantage(rows, way, vote), '+') for vote in votes)} |"
+        f"| {way} | {' | '.join(percent(_difference(runs, way, vote), '+') for vote in votes)} |"
         for way in ways
         if way not in ("mean", "any", *votes)
     ]
     than = " | ".join(f"than {vote}" for vote in votes)
     return table(f"| N = {max(SIZES)}, in points | {than} |", lines)
+
+
+def _difference(runs: Sequence[Sequence[dict[str, float]]], way: str, other: str) -> Estimate:
+    return estimate([np.array([row[way] - row[other] for row in run]) for run in runs])
+
+
+def _picked_by_seed(rows: Sequence[Row], size: int) -> list[list[dict[str, float]]]:
+    return [[picked(row, size) for row in rows if row["seed"] == seed] for seed in _seeds(rows)]
 
 
 def _seeds(rows: Sequence[Row]) -> list[int]:

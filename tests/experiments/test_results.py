@@ -1,6 +1,7 @@
 """The numbers that README and cards give come from rows that are stored."""
 
 import re
+from functools import cache
 
 import numpy as np
 import pytest
@@ -19,19 +20,28 @@ from mstar.experiments.judges.best_of import advantage, advantages, best_of_tabl
 from mstar.experiments.judges.errors import error_table, family_table
 from mstar.experiments.judges.label_agreement import agreement_table
 from mstar.experiments.markdown import percent
+from mstar.experiments.rows import Row
 from mstar.experiments.stats import estimate
 
-TESTED = [packed("demo")[f"demo-seed-{seed}/evaluation.jsonl"] for seed in range(3)]
+
+@cache
+def evaluated() -> list[list[Row]]:
+    """The test rows of each seed of the demo."""
+    return [packed("demo")[f"demo-seed-{seed}/evaluation.jsonl"] for seed in range(3)]
 
 
-@pytest.mark.parametrize("line", gain_table(TESTED).splitlines())
-def test_the_table_of_the_demo_is_what_the_stored_rows_give(line: str) -> None:
-    assert line in (RESULTS / "README.md").read_text()
+@cache
+def demo_table() -> str:
+    return gain_table(evaluated())
+
+
+def test_the_table_of_the_demo_is_what_the_stored_rows_give() -> None:
+    assert demo_table() in (RESULTS / "README.md").read_text()
 
 
 def test_what_the_front_page_says_of_the_demo_stands_in_that_table() -> None:
     (row,) = re.findall(r"^\| What does `make demo` .*$", (ROOT / "README.md").read_text(), re.M)
-    table = gain_table(TESTED)
+    table = demo_table()
     estimates = re.findall(r"[+-]?\d+\.\d \[[^]]+\]", row)
     assert len(estimates) == 4
     assert [estimate for estimate in estimates if f"| {estimate} |" not in table] == []
@@ -39,14 +49,14 @@ def test_what_the_front_page_says_of_the_demo_stands_in_that_table() -> None:
 
 def test_the_table_of_the_embedded_model_is_what_the_stored_rows_give() -> None:
     card = (ROOT / "agents" / "policy" / "embedded_model" / "README.md").read_text()
-    assert policy_table(TESTED, "base") in card
+    assert policy_table(evaluated(), "base") in card
 
 
 def test_what_is_said_of_guesses_and_reasoning_is_in_the_stored_rows() -> None:
     text = " ".join((RESULTS / "README.md").read_text().split())
     shares = []
     for policy in ("base", "evolved"):
-        rows = [row for run in TESTED for row in run if row["policy"] == policy]
+        rows = [row for run in evaluated() for row in run if row["policy"] == policy]
         reasoned = [row for row in rows if not row["response"].startswith("Answer")]
         right = sum(row["greedy"] for row in reasoned) / len(reasoned)
         shares.append((len(rows), 1 - len(reasoned) / len(rows), right))
@@ -60,7 +70,7 @@ def test_what_is_said_of_guesses_and_reasoning_is_in_the_stored_rows() -> None:
 @pytest.mark.parametrize("metric", ["greedy", "pass@1"])
 @pytest.mark.parametrize("seed", range(3))
 def test_every_seed_gains_ten_points_on_unseen_problems(seed: int, metric: str) -> None:
-    rows = [row for row in TESTED[seed] if row["group"] == "trained"]
+    rows = [row for row in evaluated()[seed] if row["group"] == "trained"]
     base = [row for row in rows if row["policy"] == "base"]
     evolved = [row for row in rows if row["policy"] == "evolved"]
     assert len(base) >= 500
