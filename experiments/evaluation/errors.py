@@ -16,6 +16,7 @@ from rich.console import Console
 
 from mstar.agents.judges.step_labels import label_response
 from mstar.envs.families.catalog import FAMILIES
+from mstar.envs.problem import Problem
 from mstar.envs.source import find_problem
 from mstar.envs.variants.corruptions import evaluate_arithmetic
 from mstar.experiments.markdown import percent, table
@@ -49,13 +50,14 @@ class WrongResponse:
 def wrong_responses(rows: Sequence[Row]) -> list[WrongResponse]:
     """The wrong greedy responses among the rows of evaluations, of problems that are families'."""
     found = []
+    problems: dict[str, Problem] = {}  # both policies answer the same ones
     for row in rows:
         if row["greedy"] is not False or row["family"] not in FAMILIES or not row.get("response"):
             continue
         response: str = row["response"]
-        labelled = label_response(
-            find_problem(FAMILIES[row["family"]](1), "test", row["id"]), response
-        )
+        if row["id"] not in problems:
+            problems[row["id"]] = find_problem(FAMILIES[row["family"]](1), "test", row["id"])
+        labelled = label_response(problems[row["id"]], response)
         if labelled is None:
             continue
         kind = KIND_OF[labelled.kind] if has_reasoning(response) else "guessed"

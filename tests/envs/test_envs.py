@@ -1,6 +1,5 @@
 import hashlib
 import json
-import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -77,18 +76,12 @@ def golden_hash(id_: str, level: str) -> str:
     total = hashlib.sha256()
     for seed in (0, 7):
         asked.reset(seed=seed)
-        for _ in range(24 if "Mixture" in id_ else 6):
-            problem = asked.problem
+        more = 23 if "Mixture" in id_ else 5
+        for problem in [asked.problem, *asked.task.draw(more)]:
             counterfactual = problem.counterfactual.latent if problem.counterfactual else None
             latent = json.dumps([problem.latent, counterfactual], sort_keys=True)
             total.update(f"{problem.id}\0{latent}\0{problem.question}\0{problem.answer}\n".encode())
-            asked.reset()
     return total.hexdigest()[:16]
-
-
-def test_importing_the_environments_loads_no_torch() -> None:
-    code = "import mstar.envs, sys; sys.exit('torch' in sys.modules)"
-    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
 # One environment

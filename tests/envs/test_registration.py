@@ -47,9 +47,12 @@ class Lamps(Family):
 REGISTERED = LAMPS + "\n\nregister_family(Lamps)\n"
 SHOW = """
 import json, gymnasium, mstar.envs
-env = gymnasium.make("mstar/Lamps-v0", level=2)
-_, info = env.reset(seed=3)
-print(json.dumps([info["problem_id"], env.step(env.unwrapped.problem.solution)[1]]))
+shown = []
+for name in ("Lamps", "Torches"):
+    env = gymnasium.make(f"mstar/{name}-v0", level=2)
+    _, info = env.reset(seed=3)
+    shown.append([info["problem_id"], env.step(env.unwrapped.problem.solution)[1]])
+print(json.dumps([shown, len(mstar.envs.FAMILIES)]))
 """
 
 
@@ -68,43 +71,46 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
         del sys.modules[name]
 
 
-def installed(folder: Path, value: str) -> None:
-    """Install metadata of a distribution whose entry point has this value."""
-    described = folder / "lamps-1.0.dist-info"
+def install(folder: Path, name: str, value: str, text: str) -> None:
+    """Install a distribution with one module, and an entry point that has this value."""
+    (folder / f"{value.partition(':')[0]}.py").write_text(text)
+    described = folder / f"{name}-1.0.dist-info"
     described.mkdir()
-    (described / "METADATA").write_text("Metadata-Version: 2.1\nName: lamps\nVersion: 1.0\n")
-    (described / "entry_points.txt").write_text(f"[mstar.envs]\nlamps = {value}\n")
+    (described / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n")
+    (described / "entry_points.txt").write_text(f"[mstar.envs]\n{name} = {value}\n")
 
 
-def python(folder: Path, code: str) -> subprocess.CompletedProcess[str]:
-    code = f"import sys; sys.path.append({str(folder)!r})\n{code}"
+@pytest.fixture(scope="module")
+def process(tmp_path_factory: pytest.TempPathFactory) -> subprocess.CompletedProcess[str]:
+    """A process that finds three installed packages, the last of which fails to load."""
+    folder = tmp_path_factory.mktemp("installed")
+    install(folder, "lamps", "lamps_of_mine:Lamps", LAMPS)
+    install(folder, "torches", "torches_of_mine", REGISTERED.replace("Lamps", "Torches"))
+    install(folder, "sparks", "sparks_of_mine:Sparks", "raise OSError('no such spark')")
+    code = f"import sys; sys.path.append({str(folder)!r})\n{SHOW}"
     return subprocess.run(
         [sys.executable, "-W", "always", "-c", code], check=False, capture_output=True, text=True
     )
 
 
-@pytest.mark.parametrize(
-    ("text", "value"), [(LAMPS, "lamps_of_mine:Lamps"), (REGISTERED, "lamps_of_mine")]
-)
-def test_families_of_an_installed_package_are_registered(
-    text: str, value: str, tmp_path: Path
+def test_families_of_installed_packages_are_registered(
+    process: subprocess.CompletedProcess[str],
 ) -> None:
-    (tmp_path / "lamps_of_mine.py").write_text(text)
-    installed(tmp_path, value)
-    done = python(tmp_path, SHOW)
-    assert (done.returncode, done.stderr) == (0, "")
-    assert json.loads(done.stdout) == ["Lamps-v0/train/L2/3/0", 1.0]
+    assert process.returncode == 0
+    shown, _ = json.loads(process.stdout)
+    assert shown == [["Lamps-v0/train/L2/3/0", 1.0], ["Torches-v0/train/L2/3/0", 1.0]]
+    assert "lamps" not in process.stderr
+    assert "torches" not in process.stderr
 
 
 def test_a_package_that_fails_to_load_is_named_and_disables_nothing_else(
-    tmp_path: Path,
+    process: subprocess.CompletedProcess[str],
 ) -> None:
-    (tmp_path / "lamps_of_mine.py").write_text("raise OSError('no such lamp')")
-    installed(tmp_path, "lamps_of_mine:Lamps")
-    done = python(tmp_path, "import mstar.envs; print(len(mstar.envs.FAMILIES))")
-    assert (done.returncode, done.stdout) == (0, f"{len(FAMILIES)}\n")
-    for words in ("'lamps_of_mine:Lamps'", "distribution 'lamps'", "OSError: no such lamp"):
-        assert words in done.stderr
+    _, families = json.loads(process.stdout)
+    assert families == len(FAMILIES) + 2
+    for words in ("'sparks_of_mine:Sparks'", "distribution 'sparks'", "OSError: no such spark"):
+        assert words in process.stderr
+    assert process.stderr.count("UserWarning") + process.stderr.count("RuntimeWarning") == 1
 
 
 def test_a_family_is_opened_by_the_name_of_its_module(folder: Path) -> None:

@@ -1,3 +1,4 @@
+import multiprocessing
 import pickle
 from typing import Any
 
@@ -46,12 +47,12 @@ def test_a_pickled_space_is_small_and_samples_the_same_from_a_seed() -> None:
         {"vectorization_mode": "sync", "vector_kwargs": {"autoreset_mode": "SameStep"}},
         {
             "vectorization_mode": "async",
-            "vector_kwargs": {"context": "spawn", "autoreset_mode": "SameStep"},
+            "vector_kwargs": {"context": "forkserver", "autoreset_mode": "SameStep"},
         },
         {
             "vectorization_mode": "async",
             "vector_kwargs": {
-                "context": "spawn",
+                "context": "forkserver",
                 "shared_memory": False,
                 "autoreset_mode": "SameStep",
             },
@@ -60,6 +61,7 @@ def test_a_pickled_space_is_small_and_samples_the_same_from_a_seed() -> None:
     ids=["native", "sync", "async-shared", "async-piped"],
 )
 def test_every_vectorization_mode_resets_in_the_same_step(kwargs: dict[str, Any]) -> None:
+    multiprocessing.set_forkserver_preload(["mstar.envs"])  # imported once for all processes
     envs = gymnasium.make_vec(
         "mstar/Mixture-v2", 2, panel=LIGHT, size=96, instruction="Réponds ≤ 3 mots.", **kwargs
     )
