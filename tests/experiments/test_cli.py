@@ -11,7 +11,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import redirect_stderr, redirect_stdout, suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -29,6 +29,7 @@ from mstar.agents.sampling.local import LocalSampler
 from mstar.envs.families.base import LEVELS
 from mstar.envs.families.catalog import FAMILIES
 from mstar.envs.problem import Problem, Step, StepKind
+from mstar.experiments import plots
 from mstar.experiments.bench.catalog import BENCHES
 from mstar.experiments.cli import envs
 from mstar.experiments.cli.main import COMMANDS, main
@@ -91,6 +92,12 @@ def untrained(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]
 def unreported(monkeypatch: pytest.MonkeyPatch) -> None:
     """Draw no report in this test, which looks at other files."""
     monkeypatch.setattr(training, "write_report", lambda *_: None)
+
+
+@pytest.fixture
+def undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Reports have no figures in this test, which looks at their words."""
+    monkeypatch.setattr(plots, "svg", lambda figure: "<svg/>")
 
 
 def one_message(said: Said, *expected: str) -> None:
@@ -281,7 +288,8 @@ def test_a_mistake_is_one_message(
     say: Say, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: list[str], expected: list[str]
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    one_message(say(*words), *expected)
+    few = ["--test", "4"] if words[0] == "train" else []  # some are found behind their drawing
+    one_message(say(*words, *few), *expected)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -449,11 +457,22 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def finished(model: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of a run that one round was trained in."""
+def ended(model: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Said]:
+    """The folder of a run that one round was trained in, after a typo, and what it said."""
     out = tmp_path_factory.mktemp("runs") / "small"
-    assert main(["train", "smoke", "--model", str(model), "--out", str(out), *SMALL]) == 0
-    return out
+    words = ["train", "smoke", "--out", str(out)]
+    printed, told = io.StringIO(), io.StringIO()
+    with pytest.MonkeyPatch.context() as patch, redirect_stdout(printed), redirect_stderr(told):
+        patch.setenv("COLUMNS", "100")
+        assert main([*words, "--model", str(out.parent / "typo")]) == 1
+        code = main([*words, "--model", str(model), *SMALL])
+    return out, Said(code, printed.getvalue(), told.getvalue())
+
+
+@pytest.fixture(scope="module")
+def finished(ended: tuple[Path, Said]) -> Path:
+    """The folder of a run that one round was trained in."""
+    return ended[0]
 
 
 def test_a_run_leaves_its_folder_behind(finished: Path) -> None:
@@ -532,10 +551,8 @@ def test_a_folder_of_another_recipe_is_left_alone(say: Say, finished: Path, mode
     assert (finished / "recipe.json").read_text() == before
 
 
-def test_a_run_that_never_began_gives_way(say: Say, model: Path, tmp_path: Path) -> None:
-    out = tmp_path / "run"
-    assert say("train", "smoke", "--model", tmp_path / "typo", "--out", out).code == 1
-    said = say("train", "smoke", "--model", model, "--out", out, *SMALL)
+def test_a_run_that_never_began_gives_way(ended: tuple[Path, Said], model: Path) -> None:
+    out, said = ended
     assert said.code == 0
     assert f"report: {out / 'report.html'}" in said.out
     assert "points" in said.out
@@ -543,6 +560,7 @@ def test_a_run_that_never_began_gives_way(say: Say, model: Path, tmp_path: Path)
     assert json.loads((out / "recipe.json").read_text())["recipe"]["model"]["name"] == str(model)
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_the_report_escapes_what_the_policy_wrote(say: Say, finished: Path) -> None:
     path = finished / "rollouts" / "round-0001.parquet"
     kept = path.read_bytes()
@@ -558,6 +576,7 @@ def test_the_report_escapes_what_the_policy_wrote(say: Say, finished: Path) -> N
     assert page.count("&lt;script&gt;alert(&#34;1&#34;)&lt;/script&gt; &amp; more") >= 2
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_two_runs_are_shown_side_by_side(say: Say, finished: Path, tmp_path: Path) -> None:
     other = another(finished, tmp_path / "other", top_k=3)
     said = say("report", finished, "--beside", other)
