@@ -90,7 +90,8 @@ def _same_amount(reference: Quantity, predicted: Quantity, answer: Answer) -> Ma
     own_value = _in_reference_unit(reference, reference, answer)
     if value is None or own_value is None:
         return MatchResult(False, "wrong unit")
-    reference = replace(reference, value=own_value)
+    if own_value != reference.value:
+        reference = replace(reference, value=own_value)
     exact = (
         isinstance(reference.value, Fraction)
         and not reference.decimals

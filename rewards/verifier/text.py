@@ -14,7 +14,7 @@ from mstar.rewards.verifier.parsing.discourse import without_relative_clause
 from mstar.rewards.verifier.parsing.latex import plain
 from mstar.rewards.verifier.parsing.numerals import NUMBER_WORDS, number_words
 from mstar.rewards.verifier.parsing.prose import is_spray, sentences, without_denial, without_reason
-from mstar.rewards.verifier.parsing.quantities import read_quantity
+from mstar.rewards.verifier.parsing.quantities import Quantity, read_quantity
 from mstar.rewards.verifier.parsing.vocabulary import (
     ALIASES,
     KIND_NAMES,
@@ -135,13 +135,18 @@ def same_text(
         or _joined(reference[0]) in map(_joined, predicted)
     ):
         return MatchResult(True, "same words")
-    left, right = (read_quantity(" ".join(each[0])) for each in (reference, predicted))
+    left, right = _amount(reference[0]), _amount(predicted[0])
     if left is None or right is None or "unevaluated" in (left.writing, right.writing):
         return MatchResult(False, "other words")
     alike = left.noun == right.noun or (left.unit is not None and right.unit is not None)
     if alike and same_amount(left, right, answer).same:
         return MatchResult(True, "same amount")
     return MatchResult(False, "other words")
+
+
+@lru_cache(maxsize=256)  # an option is compared with many others, both ways
+def _amount(tokens: Words) -> Quantity | None:
+    return read_quantity(" ".join(tokens))
 
 
 def _joined(tokens: Words) -> str:

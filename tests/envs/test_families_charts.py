@@ -5,6 +5,7 @@ from __future__ import annotations
 import calendar
 from datetime import date, datetime, timedelta
 from fractions import Fraction
+from functools import cache
 from itertools import combinations, pairwise
 
 import numpy as np
@@ -156,6 +157,7 @@ SOLVERS = {
 }
 
 
+@cache
 def problems(kind: type[Family], level: int) -> list[Problem]:
     family = kind(level)
     return [family.problem("train", 11, index) for index in range(PROBLEMS)]
