@@ -205,6 +205,7 @@ def test_a_family_trains_online_on_the_log_probabilities_that_were_sampled(
     base = weights(policy)
     # Of four responses to each of four problems some differ in parity, and so in their rewards.
     changes = {"agent": agent, "rounds": 1, "samples": 4, "batch": 4, "minibatches": 1}
+    changes |= {"held_out": 1, "held_out_samples": 1}
     learner = agent_of(policy, tmp_path, RewardPanel([Parity()]), **changes)
     *_, done = learner.learn()
     learner.close()

@@ -147,7 +147,7 @@ def test_an_agent_learns_with_a_server_that_receives_its_weights(
 ) -> None:
     before = weights(policy)
     rates = {"learning_rate": 1e-2, "online_learning_rate": 1e-2, "warmup": 0}
-    changes = {"agent": agent, "rounds": 2, "samples": 4, "minibatches": 4, **rates}
+    changes = {"agent": agent, "rounds": 2, "prompts": 2, "samples": 4, "minibatches": 4, **rates}
     learner = agent_of(policy, tmp_path, RewardPanel([Even()]), server=url, **changes)
     rounds = list(learner.learn())
     learner.close()
