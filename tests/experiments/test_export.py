@@ -20,8 +20,9 @@ from mstar.agents.policy.policy import Policy
 from mstar.envs.problem import Prompt
 from mstar.experiments.cli.main import main
 from mstar.experiments.run import export
+from mstar.experiments.run import train as training
 from mstar.experiments.run.run_folder import RunFolder
-from mstar.experiments.run.train import load_policy, train
+from mstar.experiments.run.train import load_policy
 
 
 @pytest.fixture(scope="module")
@@ -29,7 +30,9 @@ def run(model: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of a run that trained LoRA factors for two rounds."""
     out = tmp_path_factory.mktemp("runs") / "handed"
     recipe = TINY.replace(model=model, lora_rank=2, rounds=2, learning_rate=0.1)
-    train(recipe, out, Console(quiet=True))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(training, "write_report", lambda *_: None)
+        training.train(recipe, out, Console(quiet=True))
     return out
 
 
