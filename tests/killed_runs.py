@@ -58,7 +58,7 @@ def came_to(folder: RunFolder) -> Result:
     """Rows, rollouts and last weights, without what clock and path decide."""
     rows = folder.rounds()
     for row in rows:
-        del row["seconds"]
+        del row["seconds"], row["memory"]
         row.pop("files", None)  # some name their folder
         for cost in (row["cost"], row["state"]["cost"]):
             del cost["seconds"], cost["measured_seconds"]

@@ -130,7 +130,7 @@ def kills_table(trials: list[Row]) -> str:
 
 
 def came_to(run: Path) -> Row:
-    """Rounds, responses and test of a run, without seconds and checksums.
+    """Rounds, responses and test of a run, without seconds, memory and checksums.
 
     Checksums differ as trainers write their own folder's name into a checkpoint.
     """
@@ -138,6 +138,7 @@ def came_to(run: Path) -> Row:
     rows = folder.rounds()
     for row in rows:
         del row["seconds"]
+        row.pop("memory", None)
         row.pop("files", None)
         for cost in (row["cost"], row["state"]["cost"]):
             del cost["seconds"], cost["measured_seconds"]

@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import multiprocessing
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-import torch
 from rich.console import Console
 
 from mstar.agents.config import Recipe
 from mstar.agents.policy.policy import Precision, pick_device
 from mstar.experiments.bench.base import Bench
-from mstar.experiments.estimate.estimate import estimate_run, resident_bytes
+from mstar.experiments.estimate.estimate import RunEstimate, estimate_run
 from mstar.experiments.markdown import table
 from mstar.experiments.rows import Row
+from mstar.experiments.run.peak_memory import peak_memory
 from mstar.experiments.run.train import train
 
 
@@ -33,6 +34,7 @@ class MemoryBench(Bench):
         size: side of the images, in pixels.
         batch: responses that an update learns from.
         new_tokens: the most of a response; a random model writes as many.
+        rounds: of the whole run; its pilot does two.
     """
 
     model: tuple[str, ...] = ()
@@ -42,13 +44,14 @@ class MemoryBench(Bench):
     size: int = 112
     batch: int = 8
     new_tokens: int = 64
+    rounds: int = 4
 
     def measure(self, say: Callable[[str], None]) -> Iterator[Row]:
         """A row for each model; see ``bench_memory``."""
         return bench_memory(self)
 
     def recipe(self, model: str) -> Recipe:
-        """Two rounds of continuous training in which about half of all responses are kept."""
+        """Rounds of continuous training in which about half of all responses are kept."""
         return Recipe.of(
             agent="continuous",
             model=model,
@@ -57,7 +60,7 @@ class MemoryBench(Bench):
             lora_rank=self.lora_rank,
             gradient_checkpointing=self.gradient_checkpointing,
             size=self.size,
-            rounds=2,
+            rounds=self.rounds,
             prompts=max(8, self.batch // 4),
             samples=4,
             updates=2,
@@ -81,25 +84,18 @@ class MemoryBench(Bench):
 
 
 def bench_memory(bench: MemoryBench) -> Iterator[Row]:
-    """Run each model in a process of its own; a row each, in GiB.
+    """Estimate and run each model, each in a process of its own; a row each, in GiB.
 
     ``peak`` is the most that the whole run took, test and report included: on a GPU of its memory,
-    on a CPU of the host's by all of the process. ``estimated`` was said before it, with
+    on a CPU of the host's by all of the process. ``estimated`` was counted before it, with
     ``libraries``, and that up to ``kept`` may come to it; ``error`` is how far the peak was from
-    that range, relative to the peak.
+    that range, relative to the peak. ``expected`` is what the pilot led to expect, and
+    ``expected_error`` how far that was from the peak, likewise.
     """
     for model in bench.model or ("embedded",):
-        here, there = multiprocessing.get_context("spawn").Pipe()
-        process = multiprocessing.get_context("spawn").Process(
-            target=_measure, args=(bench.recipe(model), there)
-        )
-        process.start()
-        there.close()
-        try:
-            estimated, libraries, kept, peak = here.recv()
-        except EOFError:
-            raise RuntimeError(f"the run of {model} ended with an error; see above") from None
-        process.join()
+        recipe = bench.recipe(model)
+        found, peak = _alone(_estimate, recipe), _alone(_peak, recipe)
+        estimated, expected = found.libraries + found.memory.most, found.expected or 0
         yield {
             "model": Path(model).name,
             "device": pick_device("auto").type,
@@ -108,11 +104,14 @@ def bench_memory(bench: MemoryBench) -> Iterator[Row]:
             "gradient_checkpointing": bench.gradient_checkpointing,
             "batch": bench.batch,
             "new_tokens": bench.new_tokens,
-            "libraries": round(libraries / 2**30, 3),
-            "estimated": round(estimated / 2**30, 3),
-            "kept": round(kept / 2**30, 3),
-            "peak": round(peak / 2**30, 3),
-            "error": round(min(max(estimated, peak), estimated + kept) / peak - 1, 3),
+            "rounds": bench.rounds,
+            "libraries": _gib(found.libraries),
+            "estimated": _gib(estimated),
+            "kept": _gib(found.kept),
+            "expected": _gib(expected),
+            "peak": _gib(peak),
+            "error": round(min(max(estimated, peak), estimated + found.kept) / peak - 1, 3),
+            "expected_error": round(expected / peak - 1, 3),
         }
 
 
@@ -122,19 +121,37 @@ def memory_table(rows: Sequence[Row]) -> str:
     for row in rows:
         trained = f"LoRA of {row['lora_rank']}" if row["lora_rank"] else "all weights"
         upto = f" to {row['estimated'] + row['kept']:.2f}" if row["kept"] else ""
+        pilot = "— | —"
+        if row.get("expected"):  # earlier rows are without it
+            pilot = f"{row['expected']:.2f} | {100 * row['expected_error']:+.1f} %"
         lines.append(
             f"| {row['model']} | {trained} | {row['batch']} | {row['estimated']:.2f}{upto} "
-            f"| {row['peak']:.2f} | {100 * row['error']:+.1f} % |"
+            f"| {100 * row['error']:+.1f} % | {pilot} | {row['peak']:.2f} |"
         )
-    return table("| model | trained | batch | estimated, GiB | taken, GiB | error |", lines)
+    return table(
+        "| model | trained | batch | counted, GiB | error | by the pilot, GiB | error "
+        "| taken, GiB |",
+        lines,
+    )
 
 
-def _measure(recipe: Recipe, answer: Any) -> None:
-    """Estimate a run, do it, and send what was estimated and the peak, in bytes."""
-    found = estimate_run(recipe, pilot_seconds=0)
+def _alone(measured: Callable[[Recipe], Any], recipe: Recipe) -> Any:
+    """What a function gives in a process of its own, since the most that was taken stays."""
+    with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as process:
+        return process.submit(measured, recipe).result()
+
+
+def _estimate(recipe: Recipe) -> RunEstimate:
+    """By the shortest pilot."""
+    return estimate_run(recipe, pilot_seconds=1e-3)
+
+
+def _peak(recipe: Recipe) -> int:
+    """Bytes that the run takes."""
     with TemporaryDirectory() as folder:
         train(recipe, Path(folder) / "run", Console(quiet=True))
-    on_gpu = torch.cuda.is_available()
-    peak = torch.cuda.max_memory_allocated() if on_gpu else resident_bytes()
-    most = max(found.memory.training, found.memory.sampling)
-    answer.send((found.libraries + most, found.libraries, found.kept, peak))
+    return peak_memory()
+
+
+def _gib(count: int) -> float:
+    return round(count / 2**30, 3)

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import os
 import platform
-import sys
 import tempfile
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +16,9 @@ from mstar.agents.policy.policy import pick_device
 from mstar.agents.rollout import unique_problems
 from mstar.experiments.estimate.gpus import Gpu
 from mstar.experiments.estimate.memory import Memory, empty_policy, longest, memory_of
-from mstar.experiments.estimate.pilot import Pilot, run_pilot
+from mstar.experiments.estimate.pilot import Pilot, pilot_recipe, run_pilot
 from mstar.experiments.estimate.predict import Prediction, Range, advice, predict
+from mstar.experiments.run.peak_memory import peak_memory
 from mstar.experiments.run.problems import evaluation_sets, open_task
 from mstar.experiments.run.train import prepare_torch
 from mstar.rewards import Correctness, RewardPanel
@@ -37,12 +36,14 @@ class RunEstimate:
     """What a run takes and gives.
 
     Attributes:
-        memory: of each process on its device.
+        memory: of each process on its device, counted from shapes.
         libraries: bytes that Python and its libraries take of the same memory; 0 on a GPU, where
             they take none of what can be used.
         kept: bytes that the allocator may keep of what was freed, beyond what is in use; 0 on a GPU
             and where it gives all back.
         gpu: that was asked about; None for this machine.
+        expected: bytes that a process of the run takes at most, by what the pilot took; None
+            without a pilot on a device of the same kind.
         pilot: None where none was run.
         prediction: from the pilot; None without one.
         hours: of the whole run on this machine; None without a pilot.
@@ -55,14 +56,15 @@ class RunEstimate:
     memory: Memory
     libraries: int
     kept: int
-    gpu: Gpu | None
-    pilot: Pilot | None
-    prediction: Prediction | None
-    hours: Range | None
-    gpu_hours: Range | None
-    price: Range | None
-    disk: int | None
-    advice: tuple[str, ...]
+    gpu: Gpu | None = None
+    expected: int | None = None
+    pilot: Pilot | None = None
+    prediction: Prediction | None = None
+    hours: Range | None = None
+    gpu_hours: Range | None = None
+    price: Range | None = None
+    disk: int | None = None
+    advice: tuple[str, ...] = ()
 
     def as_json(self) -> dict[str, Any]:
         """The same as JSON values, without the rows of the pilot."""
@@ -94,7 +96,9 @@ class RunEstimate:
         ]
         if self.libraries:
             lines.append(f"            {_gib(self.libraries)} for Python and libraries beside it")
-        if self.kept:
+        if self.expected:
+            lines.append(f"            {_gib(self.expected)} to expect in all, as the pilot took")
+        elif self.kept:
             given_back = " ".join(f"{name}=1048576" for name in GIVING_BACK)
             lines += [
                 f"            up to {_gib(self.kept)} more that glibc keeps for later; with",
@@ -102,8 +106,7 @@ class RunEstimate:
                 "            it gives all back, for about a tenth more time",
             ]
         if self.gpu:
-            most = max(m.training, m.sampling)
-            fits = most <= self.gpu.usable_bytes
+            fits = (self.expected or m.most) <= self.gpu.usable_bytes
             lines.append(
                 f"            {'fits' if fits else 'does not fit'} on one {self.gpu.name} "
                 f"({self.gpu.gib} GiB, {_gib(self.gpu.usable_bytes)} of it usable)"
@@ -168,11 +171,11 @@ def estimate_run(
     prepare_torch(recipe.run.threads)
     device = "cuda" if gpu else pick_device("auto").type
     agent_class(recipe.run.agent)  # imports what the run will
-    libraries = resident_bytes() if device == "cpu" else 0
+    libraries = peak_memory() if device == "cpu" else 0
     memory = _memory_of(recipe, device)
-    kept = kept_bytes(max(memory.training, memory.sampling)) if device == "cpu" else 0
+    kept = kept_bytes(memory.most) if device == "cpu" else 0
     if not pilot_seconds:
-        return RunEstimate(memory, libraries, kept, gpu, None, None, None, None, None, None, ())
+        return RunEstimate(memory, libraries, kept, gpu)
     with tempfile.TemporaryDirectory(prefix="mstar-pilot-") as folder:
         pilot = run_pilot(recipe, Path(folder), pilot_seconds, say)
     tested = sum(len(each.problems) for each in evaluation_sets(recipe))
@@ -185,6 +188,7 @@ def estimate_run(
         libraries,
         kept,
         gpu,
+        _expected_memory(recipe, pilot, memory, libraries, device),
         pilot,
         found,
         hours,
@@ -201,20 +205,21 @@ def hours_of(pilot: Pilot, found: Prediction) -> Range:
     return (loading + found.seconds + found.test_seconds) * (1 / 3600)
 
 
-def resident_bytes() -> int:
-    """Memory that this process takes at most so far; 0 where the system does not say."""
-    if find_spec("resource") is None:
-        return 0
-    import resource  # of Unix
-
-    found = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return found if sys.platform == "darwin" else 1024 * found
-
-
 def kept_bytes(used: int) -> int:
     """The most that the allocator of this system keeps beside what a run uses."""
     gives_back = platform.libc_ver()[0] != "glibc" or all(map(os.environ.get, GIVING_BACK))
     return 0 if gives_back else int(KEPT * used)
+
+
+def _expected_memory(
+    recipe: Recipe, pilot: Pilot, memory: Memory, libraries: int, device: str
+) -> int | None:
+    """What the pilot took, scaled as the counted memory is where the pilot was smaller."""
+    if device != pick_device("auto").type or not pilot.memory:
+        return None
+    small = pilot_recipe(recipe)
+    scale = memory.most / _memory_of(small, device).most if small != recipe else 1.0
+    return int(libraries + scale * (pilot.memory - libraries))
 
 
 def _memory_of(recipe: Recipe, device: str) -> Memory:

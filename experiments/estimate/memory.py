@@ -107,6 +107,11 @@ class Memory:
         held = self.whole + self.reference + self.moments + self.copies
         return held + max(self.merged + self.cache + self.drawing, self.scoring)
 
+    @property
+    def most(self) -> int:
+        """The most that is held at any time."""
+        return max(self.training, self.sampling)
+
 
 def empty_policy(recipe: Recipe) -> Policy:
     """The recipe's policy with shapes and no numbers: on torch's ``meta`` device.

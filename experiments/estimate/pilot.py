@@ -13,6 +13,7 @@ from mstar.agents.config import Recipe
 from mstar.agents.judges.catalog import panel_of
 from mstar.experiments.rows import Row
 from mstar.experiments.run.disk_space import checkpoint_bytes
+from mstar.experiments.run.peak_memory import peak_memory
 from mstar.experiments.run.problems import open_task
 from mstar.experiments.run.run_folder import RunFolder
 from mstar.experiments.run.train import load_policy, prepare_torch
@@ -31,6 +32,7 @@ class Pilot:
         load_seconds: until the first round began.
         response_bytes: on the disk, of a stored response.
         checkpoint_bytes: the most that the run's checkpoints take at the same time.
+        memory: bytes that the process took at most, pilot and all; see ``peak_memory``.
     """
 
     rows: list[Row]
@@ -38,6 +40,7 @@ class Pilot:
     load_seconds: float
     response_bytes: float
     checkpoint_bytes: int
+    memory: int
 
 
 def pilot_recipe(recipe: Recipe) -> Recipe:
@@ -92,4 +95,5 @@ def run_pilot(
         loaded,
         sum(sizes) / max(1, responses),
         checkpoint_bytes(policy, recipe),
+        peak_memory(),
     )

@@ -14,7 +14,7 @@ from mstar.experiments.evaluation.evaluate import METRICS, gain, values
 from mstar.experiments.markdown import interval
 from mstar.experiments.page import page
 from mstar.experiments.report.summary import summarise
-from mstar.experiments.report.verdict import Sentence, duration, verdict_of
+from mstar.experiments.report.verdict import Sentence, duration, most_memory, verdict_of
 from mstar.experiments.rows import Row, read_rows
 from mstar.experiments.run.run_folder import RunFolder
 from mstar.experiments.stats import Estimate, estimate
@@ -156,6 +156,7 @@ def _cost(rounds: Sequence[Row]) -> dict[str, Any]:
         "tokens": f"{cost['tokens']:,}",
         "FLOP": f"{cost['flops']:.1e}",
         "time": duration(cost["seconds"]),
+        "memory": most_memory(rounds),
         "alarms": sum(len(row.get("alarms", ())) for row in rounds),
         "cut off in the last round": f"{100 * (rounds[-1].get('cut') or 0):.1f} %",
     }

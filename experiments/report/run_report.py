@@ -21,7 +21,7 @@ from mstar.experiments.page import page
 from mstar.experiments.report.choices import choices_of, controller_summary
 from mstar.experiments.report.responses import image_address, shortened, telling_responses
 from mstar.experiments.report.summary import Comparison, compare, summarise
-from mstar.experiments.report.verdict import duration, verdict_of
+from mstar.experiments.report.verdict import duration, most_memory, verdict_of
 from mstar.experiments.rows import Row, read_rows
 from mstar.experiments.run.canary_check import stored_warnings
 from mstar.experiments.run.problems import open_task
@@ -77,6 +77,7 @@ def write_report(folder: RunFolder) -> Path:
         examples=_examples(folder, recipe, rounds),
         cost=rounds[-1]["cost"],
         duration=duration(rounds[-1]["cost"]["seconds"]),
+        memory=most_memory(rounds),
         stages=_stages(rounds),
         variants=_variants(folder),
         alarms=[alarm for row in rounds for alarm in row.get("alarms", ())],

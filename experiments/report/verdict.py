@@ -145,3 +145,9 @@ def duration(seconds: float) -> str:
     if seconds < 120:
         return f"{seconds:.0f} seconds"
     return f"{seconds / 60:.1f} minutes" if seconds < 7200 else f"{seconds / 3600:.1f} hours"
+
+
+def most_memory(rounds: Sequence[Row]) -> str:
+    """The most memory that a run had taken after a round; "unknown" for one of an older version."""
+    found = max((row.get("memory") or 0 for row in rounds), default=0)
+    return f"{found / 2**30:.2f} GiB" if found else "unknown"

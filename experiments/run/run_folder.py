@@ -31,6 +31,7 @@ from mstar.experiments.rows import Row, add_row, read_lines, read_rows, write_wh
 from mstar.experiments.run.checksums import checksums, damage
 from mstar.experiments.run.environment_info import environment_info
 from mstar.experiments.run.lock import cannot_write
+from mstar.experiments.run.peak_memory import peak_memory
 from mstar.experiments.run.round_row import describe
 
 OF_FAMILIES = ("env", "families", "extra_families", "test_env")  # settings that name families
@@ -282,7 +283,7 @@ class RunFolder:
             target = self.checkpoint(done.number)
             shutil.rmtree(target, ignore_errors=True)
             shutil.move(done.finetuned.checkpoint, target)
-        row = describe(done)
+        row = {**describe(done), "memory": peak_memory()}
         if done.finetuned:
             row["files"] = checksums(self.checkpoint(done.number))
         add_row(self.path / "rounds.jsonl", row)

@@ -80,7 +80,7 @@ def assert_alike(one: Any, other: Any) -> None:
     if isinstance(one, dict):
         assert one.keys() == other.keys()
         # Each launch writes files of its own beside the weights, which are compared below.
-        for name in one.keys() - {"seconds", "measured_seconds", "files"}:
+        for name in one.keys() - {"seconds", "measured_seconds", "memory", "files"}:
             assert_alike(one[name], other[name])
     elif isinstance(one, list):
         assert len(one) == len(other)

@@ -97,7 +97,7 @@ def test_the_page_on_run_folders_has_every_column_of_a_round(
         seconds={"fine-tune": 1.0},
         alarms=(Alarm("collapse", 1, "It fell.", "explore", acted=True),),
     )
-    row = {**round_row.describe(done), "files": {"model.safetensors": ""}}
+    row = {**round_row.describe(done), "memory": 1, "files": {"model.safetensors": ""}}
     written = {path.replace(".1.0.", ".T.") for path in paths(row)}
     told = first_cells(section(page("run-folder.md"), "rounds.jsonl"))
     assert told == written, "write the new columns into docs/run-folder.md"
