@@ -97,7 +97,7 @@ class RunEstimate:
         if self.libraries:
             lines.append(f"            {_gib(self.libraries)} for Python and libraries beside it")
         if self.expected:
-            lines.append(f"            {_gib(self.expected)} to expect in all, as the pilot took")
+            lines.append(f"            {_gib(self.expected)} to expect in all: what the pilot took")
         elif self.kept:
             given_back = " ".join(f"{name}=1048576" for name in GIVING_BACK)
             lines += [

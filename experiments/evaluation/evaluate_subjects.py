@@ -24,7 +24,7 @@ from mstar.experiments.evaluation.subject import Subject
 from mstar.experiments.evaluation.variants import ask_variants
 from mstar.experiments.markdown import percent, table
 from mstar.experiments.rows import Row, read_rows, write_rows
-from mstar.experiments.run.problems import EvaluationSet, environment_sets, evaluation_sets
+from mstar.experiments.run.problems import TRAINED, EvaluationSet, environment_sets, evaluation_sets
 from mstar.experiments.run.train import evaluate_policy
 from mstar.experiments.stats import Estimate, estimate
 from mstar.rewards.models.relaxed_accuracy import Scoring
@@ -35,6 +35,9 @@ ASKING = (
     *("max_new_tokens", "test_temperature", "test_samples", "form", "show", "answer_form"),
     *("instruction", "system", "image_size", "min_pixels", "max_pixels", "phrasings"),
 )
+
+# Settings that decide which problems a run or a model has of its own.
+PROBLEMS = ("env", "level", "families", "extra_families")
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +113,8 @@ def evaluate_subjects(
         ValueError, FileNotFoundError: problems or a model are not usable.
     """
     plans = [(subject, tests(subject.recipe)) for subject in subjects]
-    for line in unequal_settings(subjects):
+    own = any(tested.group == TRAINED for _, opened in plans for tested in opened)
+    for line in unequal_settings(subjects, (*PROBLEMS, *ASKING) if own else ASKING):
         say(line)
     found = []
     for subject, opened in plans:
@@ -140,11 +144,11 @@ def evaluate_subjects(
     return found
 
 
-def unequal_settings(subjects: Sequence[Subject]) -> list[str]:
-    """A line for each setting under which not all subjects are asked alike."""
+def unequal_settings(subjects: Sequence[Subject], deciding: Sequence[str]) -> list[str]:
+    """A line for each of the deciding settings under which not all subjects are asked alike."""
     recipes = {subject.name: subject.recipe.resolved().settings() for subject in subjects}
     lines = []
-    for setting in ASKING:
+    for setting in deciding:
         used = {name: settings[setting] for name, settings in recipes.items()}
         if len(set(used.values())) > 1:
             each = ", ".join(f"{value!r} for {name}" for name, value in used.items())

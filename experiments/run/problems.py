@@ -23,6 +23,7 @@ from mstar.rewards.models.relaxed_accuracy import RelaxedAccuracy, Scoring
 from mstar.rewards.panel import RewardPanel
 
 LEVELS = (1, 2, 3)  # of generated problems
+TRAINED = "trained"  # the group of the kind that a run trains on
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +105,7 @@ def evaluation_sets(recipe: Recipe, scoring: Scoring = "verifier") -> list[Evalu
     """
     half = max(1, recipe.evaluation.test_problems // 2)
     asked: list[tuple[str, Recipe, tuple[str, ...], int]] = [
-        ("trained", recipe, (), recipe.evaluation.test_problems)
+        (TRAINED, recipe, (), recipe.evaluation.test_problems)
     ]
     if recipe.data.env == MIXTURE and recipe.extra_families:
         asked.append(("not trained", recipe, recipe.extra_families, half))

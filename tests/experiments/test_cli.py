@@ -33,8 +33,9 @@ from mstar.experiments import plots
 from mstar.experiments.bench.catalog import BENCHES
 from mstar.experiments.cli import envs
 from mstar.experiments.cli.main import COMMANDS, main
+from mstar.experiments.evaluation import evaluate_subjects
 from mstar.experiments.evaluation.evaluate import skill_of
-from mstar.experiments.evaluation.evaluate_subjects import unequal_settings
+from mstar.experiments.evaluation.evaluate_subjects import ASKING, unequal_settings
 from mstar.experiments.evaluation.subject import Subject
 from mstar.experiments.rows import read_rows, write_rows
 from mstar.experiments.run import train as training
@@ -662,11 +663,35 @@ def test_evaluate_takes_several_of_both_and_goes_on_where_it_was(
 def test_evaluate_tells_under_which_settings_models_are_not_asked_alike() -> None:
     small = Subject("small", Recipe.of(model="small", max_new_tokens=64))
     same, short = Subject("same", Recipe()), Subject("short", Recipe.of(max_new_tokens=8))
-    assert unequal_settings([small, same]) == []
-    assert unequal_settings([small, same, short]) == [
+    assert unequal_settings([small, same], ASKING) == []
+    assert unequal_settings([small, same, short], ASKING) == [
         "not asked alike: max_new_tokens is 64 for small, 64 for same, 8 for short; "
         "--max-new-tokens sets it for all"
     ]
+
+
+def test_evaluate_tells_that_models_are_tested_on_problems_of_their_own(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    rows = [{"test": "trained", "greedy": 1, "samples": [1], "cut": [0]}]
+    monkeypatch.setattr(evaluate_subjects, "evaluate_policy", lambda *_, **__: rows)
+    monkeypatch.setattr(Subject, "policy", lambda _: None)
+    former = Subject("former", Recipe.of(families=("Dice-v0",), extra_families=(), test=1))
+    newest = Subject("newest", former.recipe.replace(families=("Dice-v1",)))
+
+    def told(envs: tuple[str, ...]) -> list[str]:
+        lines: list[str] = []
+        tests = evaluate_subjects.opener(envs, "verifier", "", "", 0)
+        evaluate_subjects.evaluate_subjects(
+            [former, newest], tests, "verifier", "test", None, lines.append
+        )
+        return [line for line in lines if line.startswith("not asked alike")]
+
+    assert told(()) == [
+        "not asked alike: families is ('Dice-v0',) for former, ('Dice-v1',) for newest; "
+        "--families sets it for all"
+    ]
+    assert told(("Dice",)) == []
 
 
 def test_evaluate_shows_a_line_for_each_template_and_how_much_was_cut(

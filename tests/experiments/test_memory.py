@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -18,7 +17,9 @@ from mstar.agents.policy.policy import Policy
 from mstar.agents.policy.turns import continued
 from mstar.envs.problem import Prompt
 from mstar.experiments.bench import memory as bench
+from mstar.experiments.bench.memory import memory_table
 from mstar.experiments.estimate import estimate as whole
+from mstar.experiments.estimate import pilot
 from mstar.experiments.estimate.memory import (
     Memory,
     PromptShape,
@@ -164,19 +165,36 @@ def qwen_3b(lora_rank: int) -> Policy:
         return policy.with_lora(lora_rank) if lora_rank else policy
 
 
-def test_what_a_run_took_stands_beside_what_was_estimated(
+def test_what_a_run_took_stands_beside_what_was_counted_and_what_its_pilot_took(
     qwen: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    sent: list[tuple[int, int, int, int]] = []
+    """In a process each for the pilot and the run; here the pilot in this one, and no run."""
     trained: list[Recipe] = []
     monkeypatch.setattr(bench, "train", lambda recipe, *_: trained.append(recipe))
-    recipe = bench.MemoryBench(lora_rank=2, batch=4, new_tokens=NEW).recipe(str(qwen))
-    bench._measure(recipe, SimpleNamespace(send=sent.append))
-    ((estimated, libraries, kept, peak),) = sent
-    assert trained == [recipe]
-    assert 0 < libraries < estimated
-    assert kept in (0, whole.kept_bytes(estimated - libraries))
-    assert libraries <= peak
+    monkeypatch.setattr(bench, "_alone", lambda measured, recipe: measured(recipe))
+    settings = bench.MemoryBench(model=(str(qwen),), lora_rank=2, batch=4, new_tokens=4)
+    (row,) = settings.measure(print)
+    assert trained == [settings.recipe(str(qwen))]
+    assert 0 < row["libraries"] < row["estimated"]
+    assert row["expected"] >= row["libraries"]
+    assert row["peak"] == pytest.approx(row["expected"], rel=0.01)
+    assert row["expected_error"] == pytest.approx(0.0, abs=0.01)
+    assert f"| {row['expected']:.2f} | {100 * row['expected_error']:+.1f} %" in memory_table([row])
+    assert "| — | — |" in memory_table([{**row, "expected": None}])
+
+
+def test_a_smaller_pilot_is_scaled_up_beside_the_libraries(
+    qwen: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pilot, "PROMPTS", 32)
+    monkeypatch.setattr(whole, "pick_device", lambda _: torch.device("cpu"))
+    recipe = recipe_of(qwen, env="mstar/Dice-v1", prompts=64, samples=8, batch_rows=512)
+    memory = whole._memory_of(recipe, "cpu")
+    small = whole._memory_of(pilot.pilot_recipe(recipe), "cpu")
+    assert small.most < memory.most
+    took = pilot.Pilot([], 2.0, 0.0, 0.0, 0, 100 + 2 * small.most)
+    assert whole._expected_memory(recipe, took, memory, 100, "cpu") == 100 + 2 * memory.most
+    assert whole._expected_memory(recipe, took, memory, 100, "cuda") is None
 
 
 def test_what_glibc_keeps_is_counted_unless_it_is_told_to_give_it_back(

@@ -103,6 +103,9 @@ def test_the_tables_of_memory_are_what_the_stored_rows_give() -> None:
         assert row["error"] == pytest.approx(said / row["peak"] - 1, abs=2e-3)
         kept = KEPT * (row["estimated"] - row["libraries"])
         assert row["kept"] == pytest.approx(kept * (row in rows["default.jsonl"]), abs=2e-3)
+    for row in rows["default.jsonl"]:
+        assert row["expected_error"] == pytest.approx(row["expected"] / row["peak"] - 1, abs=2e-3)
+        assert abs(row["expected_error"]) < 0.1, row
 
 
 def test_what_is_said_of_data_sets_is_in_the_stored_rows() -> None:
