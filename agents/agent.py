@@ -19,6 +19,7 @@ from mstar.agents.explore.base import ExplorationController
 from mstar.agents.explore.catalog import CONTROLLERS, MIXINGS
 from mstar.agents.explore.data_mix import Mixing
 from mstar.agents.explore.samples import samples_of
+from mstar.agents.host_memory import give_back
 from mstar.agents.judges.catalog import endpoints_in
 from mstar.agents.monitor.evaluation import Monitor
 from mstar.agents.monitor.guards import Guards
@@ -244,9 +245,9 @@ class Agent(ABC):
         temperature, rank = self.evaluation_temperature, self.guards.rank
         probes = self.controller.probes(number) if self._goes_on(number) else ()
         evaluation = self.monitor.evaluate(number, temperature, probes)
-        self.record_time("measure")
+        self.end_stage("measure")
         self.writer.wait()
-        self.record_time("write")
+        self.end_stage("write")
 
         samples = RoundSamples(samples_of(evaluation.rollouts, rank), samples_of(rollouts, rank))
         self.controller.observe(number, evaluation.metrics, samples)
@@ -284,8 +285,9 @@ class Agent(ABC):
         """Take note of where the newest checkpoint is kept, once a round has been stored."""
         self._checkpoint = checkpoint
 
-    def record_time(self, stage: str) -> None:
-        """Add the time since the last call to a stage of the round."""
+    def end_stage(self, stage: str) -> None:
+        """Add the time since the last call to a stage of the round; give back what it freed."""
+        give_back()
         now = time.monotonic()
         self._seconds[stage] = self._seconds.get(stage, 0.0) + now - self._clock
         self._clock = now

@@ -60,7 +60,7 @@ class SelfEvolving(Agent):
         self.stage = "sampling"
         rollouts = self.sample(number, plan)
         rollouts = pseudo_labelled(rollouts, recipe.mixing.vote, rank)
-        self.record_time("sample and judge")
+        self.end_stage("sample and judge")
 
         # 3. Select: of the right responses to a problem, the best few.
         selection = select(
@@ -80,10 +80,10 @@ class SelfEvolving(Agent):
         finetuned = None
         if examples := self.examples(rollouts, selection, plan, number):
             finetuned = self.fine_tune(examples, number)
-        self.record_time("fine-tune")
+        self.end_stage("fine-tune")
         if self._refresh is not None and finetuned is not None:
             self._refresh.after(number, rollouts, finetuned.checkpoint)
-            self.record_time("refresh the judge")
+            self.end_stage("refresh the judge")
 
         # 5. Evaluate the policy on validation problems, and 6. adjust how the next round samples.
         return self.finish(number, plan, rollouts, selection, finetuned)

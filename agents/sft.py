@@ -29,5 +29,5 @@ class Sft(SelfEvolving):
                 "take an agent that learns from its own responses"
             )
         finetuned = self.fine_tune(solutions_of(self.policy, self.task, worked), number)
-        self.record_time("fine-tune")
+        self.end_stage("fine-tune")
         return self.finish(number, finetuned=finetuned)

@@ -65,7 +65,7 @@ class Online(Agent):
         """Make the bridge and the trainer's thread."""
         recipe, policy = self.recipe, self.policy
         sampler = self.training_sampler
-        self.bridge = TrlBridge(policy, sampler, self.task, recipe.run.seed, self.record_time)
+        self.bridge = TrlBridge(policy, sampler, self.task, recipe.run.seed, self.end_stage)
         self._thread: TrainerThread[RoundBatch, FinetuneResult] = TrainerThread("online-trainer")
         # Copied now: a resumed policy is no longer the base.
         self._base = copy.deepcopy(policy.model) if recipe.run.agent == "online-dpo" else None
@@ -91,7 +91,7 @@ class Online(Agent):
             self._start(batch)
         finetuned = self._thread.run(batch)
         self.policy.model.eval()
-        self.record_time("update")
+        self.end_stage("update")
         asked = self.bridge.asked
         rollouts = gather_rollouts(self.bridge.rollouts, asked, prompts_of(self.task, asked))
         selection = informative_groups(

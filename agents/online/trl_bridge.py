@@ -63,7 +63,7 @@ class TrlBridge:
         sampler: of this policy.
         task: makes prompts and scores responses.
         seed: of the sampling.
-        record_time: called with the name of a stage when it ends.
+        end_stage: called with the name of a stage when it ends.
 
     Attributes:
         rollouts: of the current round so far, in this process.
@@ -77,14 +77,14 @@ class TrlBridge:
         sampler: Sampler,
         task: Task,
         seed: int,
-        record_time: Callable[[str], None],
+        end_stage: Callable[[str], None],
     ) -> None:
         self.policy, self.sampler, self.task = policy, sampler, task
         self.rollouts: list[Rollout] = []
         self.replaced: list[str] = []
         self.scored: Sequence[Rollout] = ()
         self._answered = 0
-        self._seed, self._record_time = seed, record_time
+        self._seed, self._end_stage = seed, end_stage
         self._batch = RoundBatch(0, (), 0, 0.0)
         self._problems: dict[str, Problem] = {}
         self._prompts: dict[str, Prompt] = {}
@@ -123,7 +123,7 @@ class TrlBridge:
         Returns:
             N x K rollouts, problem by problem.
         """
-        self._record_time("update")
+        self._end_stage("update")
         batch = self._batch
         # TRL gives each process its own prompts; together they sample what one process would.
         seed = mix(self._seed, batch.number, 0, self._answered * distributed.count())
@@ -144,7 +144,7 @@ class TrlBridge:
         self.scored = rollouts
         # Trainers shuffle rows by torch's generator, which must be the same in a resumed run.
         torch.manual_seed(seed)
-        self._record_time("sample and judge")
+        self._end_stage("sample and judge")
         return rollouts
 
     def _sample(self, problems: Sequence[Problem], seed: int) -> list[Rollout]:
