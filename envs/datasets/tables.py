@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import os
 import tempfile
 from collections import Counter
@@ -261,7 +262,9 @@ def _cells_of(path: str, time: int, group: int, column: str) -> _Cells:
 @cache
 def _unpacked(process: int) -> IO[bytes]:
     """The file that a process unpacks to; it is gone when the process ends."""
-    return tempfile.TemporaryFile()
+    file = tempfile.TemporaryFile()
+    atexit.register(file.close)
+    return file
 
 
 @lru_cache(maxsize=2)
