@@ -262,7 +262,7 @@ def _cells_of(path: str, time: int, group: int, column: str) -> _Cells:
 @cache
 def _unpacked(process: int) -> IO[bytes]:
     """The file that a process unpacks to; it is gone when the process ends."""
-    file = tempfile.TemporaryFile()
+    file = tempfile.TemporaryFile()  # noqa: SIM115 - open until the process ends
     atexit.register(file.close)
     return file
 
