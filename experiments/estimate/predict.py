@@ -13,7 +13,8 @@ from mstar.agents.config import Recipe
 from mstar.experiments.plots import present
 from mstar.experiments.rows import Row
 
-# Of a cost: 95 % of the stored runs took between these shares of what their first rounds predict.
+# Of a cost: stored runs whose machine kept its pace took between these shares of what their first
+# rounds predict; 93 % of all did.
 # Nearly all of that is other work on the machine, which began or ended after those rounds.
 UNSEEN = (0.75, 1.35)
 DRAWS = 2000

@@ -114,7 +114,7 @@ def test_a_gpu_is_named_and_its_hours_are_work_over_speed() -> None:
 
 @pytest.mark.skipif(not (RESULTS / "default").exists(), reason="results are no part of the wheel")
 def test_finished_runs_took_what_their_first_two_rounds_predict() -> None:
-    """Time within 25 % where the machine kept its pace, but for one; nearly all in the range."""
+    """Time in the range where the machine kept its pace, within 25 % but for one; else mostly."""
     inside, missed = [], []
     for study in ("default", "exploration", "hints", "online", "selection"):
         found = packed(study)
@@ -125,12 +125,14 @@ def test_finished_runs_took_what_their_first_two_rounds_predict() -> None:
             predicted = predict(rows[:3], recipe_of(stored[0]["recipe"], Path(name)))
             first, second, last = (rows[n]["cost"] for n in (0, 2, -1))
             within = predicted.seconds.mean == pytest.approx(last["seconds"], rel=0.25)
-            if 0.8 < pace(second, last) / pace(first, second) < 1.25 and not within:
-                missed.append(name)
-            inside.append(predicted.seconds.low < last["seconds"] < predicted.seconds.high)
+            in_range = predicted.seconds.low < last["seconds"] < predicted.seconds.high
+            if 0.8 < pace(second, last) / pace(first, second) < 1.25:
+                assert in_range, name
+                missed += [] if within else [name]
+            inside.append(in_range)
             assert predicted.tokens.low < last["tokens"] < predicted.tokens.high, name
-    assert len(inside) >= 89
-    assert sum(inside) >= 0.94 * len(inside)
+    assert len(inside) >= 91
+    assert sum(inside) >= 0.93 * len(inside)
     assert missed == ["noisy/seed-0/rounds.jsonl"]  # 25.4 %, beside seven other processes
 
 

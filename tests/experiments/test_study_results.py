@@ -291,6 +291,7 @@ def test_the_differences_in_the_sentences_of_the_findings_stand_in_the_tables(
         ("exploration", "free", "cool", "pass@1", "trained"),
         ("exploration", "free", "by-prompt", "pass@1", "trained"),
         ("exploration", "tampo", "cool", "pass@1", "trained"),
+        ("exploration", "noisy", "cool", "pass@1", "trained"),
         *(
             ("unlabelled", f"{vote}-{guards}", "few-labels", "greedy", "trained")
             for vote in ("agreement", "judged")
