@@ -13,6 +13,7 @@ import torch
 from accelerate.utils import imports
 from tiny_models import save_tiny_model
 
+from mstar.agents import agent
 from mstar.agents.policy.policy import Policy
 
 
@@ -32,6 +33,14 @@ def packages_looked_up_once() -> Iterator[None]:
 @pytest.fixture(autouse=True, scope="session")
 def known_packages() -> Iterator[None]:
     with packages_looked_up_once():
+        yield
+
+
+@pytest.fixture(autouse=True, scope="session")
+def kept_memory() -> Iterator[None]:
+    """Give back no memory: in a process of a thousand tiny runs, looking for it takes longer."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(agent, "give_back", lambda: None)
         yield
 
 

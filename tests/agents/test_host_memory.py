@@ -5,10 +5,12 @@ from __future__ import annotations
 import platform
 import sys
 from threading import Thread
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
-from mstar.agents import host_memory
+from mstar.agents import agent, host_memory
 from mstar.agents.host_memory import give_back
 
 MIB = 2**20
@@ -40,6 +42,16 @@ def test_another_allocator_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> Non
     give_back()
     assert host_memory._glibc() is None
     host_memory._glibc.cache_clear()
+
+
+def test_each_stage_of_a_round_gives_back_what_it_freed(monkeypatch: pytest.MonkeyPatch) -> None:
+    given: list[str] = []
+    monkeypatch.setattr(agent, "give_back", lambda: given.append("back"))
+    timed: Any = SimpleNamespace(_seconds={}, _clock=0.0)
+    for stage in ("sample and judge", "fine-tune"):
+        agent.Agent.end_stage(timed, stage)
+    assert given == ["back", "back"]
+    assert list(timed._seconds) == ["sample and judge", "fine-tune"]
 
 
 def resident() -> int:
