@@ -103,6 +103,16 @@ def test_the_tables_of_memory_are_what_the_stored_rows_give() -> None:
         assert row["error"] == pytest.approx(said / row["peak"] - 1, abs=2e-3)
         kept = KEPT * (row["estimated"] - row["libraries"])
         assert row["kept"] == pytest.approx(kept * (row in rows["default.jsonl"]), abs=2e-3)
+    kept, *given_back = rows["demo.jsonl"]
+    peaks = [f"{row['peak']:.2f}" for row in given_back]
+    told = (
+        f"`make demo` took {kept['peak']:.2f} GiB without that and {' and '.join(peaks)} GiB in two"
+    )
+    flat = " ".join(written.split())
+    assert told in flat
+    for row in given_back:
+        assert f"of six, the pilot said {row['expected']:.2f} GiB" in flat
+        assert row["expected"] == pytest.approx(row["peak"], rel=0.1)
     for row in rows["default.jsonl"]:
         assert row["expected_error"] == pytest.approx(row["expected"] / row["peak"] - 1, abs=2e-3)
         assert abs(row["expected_error"]) < 0.1, row
