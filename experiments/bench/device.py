@@ -19,12 +19,12 @@ PEAKS = {
 
 
 def reset_peak_memory(device: torch.device) -> None:
-    """Let ``peak_memory`` count from now on."""
+    """Let ``peak_gigabytes`` count from now on."""
     if device.type == "cuda":
         torch.cuda.reset_peak_memory_stats()
 
 
-def peak_memory(device: torch.device) -> float | None:
+def peak_gigabytes(device: torch.device) -> float | None:
     """The most memory that was taken of a GPU, in GB; None of another device."""
     return round(torch.cuda.max_memory_allocated() / 1e9, 2) if device.type == "cuda" else None
 

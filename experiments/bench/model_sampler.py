@@ -21,7 +21,7 @@ from mstar.agents.sampling.graphs import StepGraphs
 from mstar.agents.sampling.local import LocalSampler
 from mstar.envs.problem import Prompt
 from mstar.experiments.bench.base import Bench
-from mstar.experiments.bench.device import peak_memory, peak_of, reset_peak_memory
+from mstar.experiments.bench.device import peak_gigabytes, peak_of, reset_peak_memory
 from mstar.experiments.bench.sampler import TEXT, bench_sampler, generate
 from mstar.experiments.bench.stopwatch import Stopwatch
 from mstar.experiments.rows import Row
@@ -144,7 +144,7 @@ def _timed(bench: SamplerBench, policy: Policy, shape: str, how: str) -> dict[st
         "step_ms": round(1000 * decoding / limit, 2) if even else None,
         "tokens_per_second": round(tokens / seconds),
         "peak_share": None if peak is None else round(operations / decoding / peak, 3),
-        "peak_gigabytes": peak_memory(policy.device),
+        "peak_gigabytes": peak_gigabytes(policy.device),
         "seconds": {
             part: round(watch.seconds[part], 3)
             for part in ("encode", "prefill", "decode", "capture")

@@ -30,7 +30,7 @@ from mstar.agents.policy.turns import continued
 from mstar.agents.sft_trainer import LiveTrainer
 from mstar.agents.types import SFTExample
 from mstar.experiments.bench.base import Bench
-from mstar.experiments.bench.device import peak_memory, peak_of, reset_peak_memory
+from mstar.experiments.bench.device import peak_gigabytes, peak_of, reset_peak_memory
 from mstar.experiments.bench.sampler import reference_policy
 from mstar.experiments.bench.stopwatch import Stopwatch
 from mstar.experiments.rows import Row
@@ -143,7 +143,7 @@ def bench_train(bench: TrainBench) -> list[dict[str, Any]]:
                 open_parts.enter_context(watch.calls(part, owner, function))
             examples = measure(bench, policy, watch, Path(folder))
         release_memory()  # of the trainer
-        memory = peak_memory(policy.device)
+        memory = peak_gigabytes(policy.device)
         plain, operations = plain_loop(bench, policy, examples)
         row = row_of(name, bench, policy, examples, watch.seconds, plain, operations)
         rows.append(row | {"peak_gigabytes": memory})
