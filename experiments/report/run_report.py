@@ -63,6 +63,7 @@ def write_report(folder: RunFolder) -> Path:
     written = page(
         "report/run_report.html.jinja",
         name=folder.path.name,
+        path=str(folder.path),
         recipe=recipe,
         described=json.loads((folder.path / "recipe.json").read_text()),
         verdict=verdict_of(summary, rounds, audit, str(folder.path)),
