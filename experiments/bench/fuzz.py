@@ -41,16 +41,34 @@ PIECES = [
     *("and", "or", "not", "yes", "no", "A", "(B)", "cm", "km/h", "PM", "May", "²", "₂", "½", "√"),
     *("−", "１", "\u200b", "\u202e", "é", "日", "\U0001f600", "\ud800", "1e9", "1,000", "x", "e"),
 ]  # fmt: skip
+OPENINGS = ("So", "Therefore,", "The", "It", "In total", "Because", "Yes,", "(B)", "Option", "所以")
+WORDS = [
+    *("the", "the", "is", "is", "are", "was", "so", "thus", "it", "that", "this", "what", "answer"),
+    *("correct", "not", "wrong", "option", "of", "in", "and", "or", "but", "if", "because", "we"),
+    *("get", "have", "yes", "no", "either", "length", "area", "total", "there", "A", "(B)", "18"),
+    *("7", "cm", "18%", "=", "7x", ",", ":", "**18**", "长度是"),
+]
 
 
 def fuzzed(count: int, seed: int = 7) -> Iterator[tuple[str, Answer]]:
-    """`count` responses of 1 to 40 random pieces, with answers of every type, some malformed."""
+    """`count` responses, with answers of every type, some malformed.
+
+    Half are 1 to 40 random pieces, the others 1 to 4 sentences of random words.
+    """
     chance = random.Random(seed)
     for turn in range(count):
-        text = "".join(chance.choices(PIECES, k=chance.randint(1, 40)))
+        if chance.random() < 0.5:
+            text = "".join(chance.choices(PIECES, k=chance.randint(1, 40)))
+        else:
+            text = " ".join(_sentence(chance) for _ in range(chance.randint(1, 4)))
         kind = ANSWER_TYPES[turn % len(ANSWER_TYPES)]
         gold = text[:40] if turn % 5 == 0 else GOLDS[kind]
         yield text, Answer(kind, gold, choices=("18", text, "x") if kind == "choice" else None)
+
+
+def _sentence(chance: random.Random) -> str:
+    words = chance.choices(WORDS, k=chance.randint(1, 12))
+    return " ".join([chance.choice(OPENINGS), *words]) + chance.choice([".", ".", "?", "\n", ""])
 
 
 def fuzz_verifier(count: int, seed: int = 7) -> dict[str, str | int | float]:

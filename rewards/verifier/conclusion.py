@@ -177,7 +177,8 @@ def _statements(sentence: str, is_text: bool) -> Iterator[str]:
         if (parts := predicate.split(rest)[1:])
     ]
     several = len(_COPULA.findall(rest)) > 1
-    if (said is None or several) and not (several and _DENIES.match(ends[0])):
+    denied = several and any(map(_DENIES.match, ends[:1]))
+    if (said is None or several) and not denied:
         yield from ends
     if said is None and (not ends or _IS_RIGHT.match(ends[0]) or _THERE.fullmatch(rest)):
         yield rest

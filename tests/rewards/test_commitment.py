@@ -659,6 +659,13 @@ def test_words_of_a_condition_or_a_refusal_may_be_an_option() -> None:
     assert verify("Answer: only if n is odd", only_if).correct
 
 
+def test_a_sentence_may_end_in_a_verb() -> None:
+    """Crashed once: two verbs, and nothing after the last one."""
+    for response in ("So that is what it was.", f"{WORKING} So we are what we are."):
+        assert not verify(response, SEVEN).correct
+        assert verify(response, SEVEN).valid
+
+
 def test_the_reason_says_why_there_is_no_commitment() -> None:
     said = {
         "Answer: 7. Wait, I skipped one.": "taken back",
