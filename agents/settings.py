@@ -537,7 +537,8 @@ class RunConfig:
     """Rounds of sample, judge, select, fine-tune, evaluate, adjust; the most there are."""
     token_budget: int = 0
     """The run ends with the round in which the tokens generated for training (see ``Cost``) reach
-    this; 0: no limit. A decaying learning rate still spans all rounds."""
+    this; 0: no limit. What is set by the share of the rounds, such as a decaying learning rate and
+    ``unlabelled_start``, still spans ``rounds``."""
     save_total_limit: int = 2
     """Rounds whose weights are kept, the newest among them, beside those of the best; 0: all."""
     guards: Literal["act", "watch"] = "act"

@@ -82,7 +82,7 @@ def two() -> Plan:
     "name",
     [
         *("method-interval", "online", "selection", "hints", "exploration", "unlabelled"),
-        "language-model",
+        *("language-model", "language-model-tuned", "language-model-unlabelled"),
     ],
 )
 def test_every_arm_of_every_study_is_a_recipe_that_can_run(name: str) -> None:
@@ -91,7 +91,8 @@ def test_every_arm_of_every_study_is_a_recipe_that_can_run(name: str) -> None:
     for arm in study.arms:
         recipe = study.recipe(arm, 2, {"batch_rows": 2048})
         assert (recipe.run.seed, recipe.sampling.batch_rows) == (2, 2048)
-        assert recipe.evaluation.test_harder == (name != "language-model")
+        small = name in ("language-model", "language-model-unlabelled")
+        assert recipe.evaluation.test_harder == (not small)
         assert (recipe.optim.schedule, recipe.optim.warmup) == ("constant", 0)
         if recipe.learns_online:
             check_batches(recipe)
