@@ -223,6 +223,9 @@ def _whole(text: str, reader: Reader) -> Commitment | str:
     first, blank, rest = text.partition("\n\n")
     if blank and _is_bare(first) and not reader.is_text and reader.reads(stripped(first)):
         line = Commitment(stripped(first), "whole", 0, len(text), rest)
+        ends = conclusion(rest, reader.reads, reader.same, is_text=False)
+        if ends and not reader.same(ends.text, line.text):
+            return "conflicting commitments"
         return _fault_after(text, [line], line, reader) or line
     answer = _without_retraction(_TITLE_MARK.sub("", stripped(text).rstrip("!"), count=1))
     if _holds_several(answer, reader):

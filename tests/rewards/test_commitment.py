@@ -32,6 +32,25 @@ def verdicts(said: list[tuple[Answer, str]]) -> dict[str, bool]:
 
 # For each kind: what must be accepted, then what must be refused.
 KINDS: dict[str, tuple[list[tuple[Answer, str]], list[tuple[Answer, str]]]] = {
+    "a number is the answer unless a later sentence comes to another one": (
+        [
+            (SEVEN, "3 + 4 = 7. That makes 7 pens."),
+            (SEVEN, "3 + 4 = 7\n\nSo the sum is 7."),
+            (SEVEN, "3 + 4 = 7. I added the 3 red and the 4 blue ones."),
+            (SEVEN, "3 + 4 = 7, which is 2 more than 5."),
+            (SEVEN, "3 + 4 = 7. That is less than 11."),
+            (one("number", "60", unit="min"), "60 minutes. That is 1 hour."),
+            (one("number", "0.5"), "1/2. That makes 0.5."),
+        ],
+        [
+            (SEVEN, "7. So they are 11."),
+            (SEVEN, "7\n\nSo they are 11."),
+            (SEVEN, "3 + 4 = 7. They give 11."),
+            (SEVEN, "3 + 4 = 7 pens. Together that makes 11 pens."),
+            (SEVEN, "3 + 4 = 7\n\nThe bars add up to 3 + 4, which is also 11."),
+            (SEVEN, "3 + 4 = 7. The total is 11."),
+        ],
+    ),
     "the first sentence commits and the next ones give reasons": (
         [
             (TEAL, "Answer: teal. Pink and grey are paler."),

@@ -67,6 +67,13 @@ _PREDICATE = re.compile(
     re.I,
 )
 _COPULA = re.compile(r"\b(?:is|are|was|were|equals)\b", re.IGNORECASE)
+_RESULT = re.compile(  # "So they are 11"   "Together that makes 11 pens"   "The total is 11"
+    r"(?:(?:so|thus|hence|therefore|together|altogether|in total)\b[^\d.;=]{0,60}?"
+    r"|(?:[^.;]{1,100}, which"
+    r"|that|this|it|they|these|both|we|the (?:sum|total|answer|result))\b[^\d.;=]{0,30}?)"
+    r"(?<! than)(?<! of)(?<! least)(?<! most) (\$?\d[\d.,]*(?: [a-z]+)?)",
+    re.IGNORECASE,
+)
 _NUMBER = re.compile(r"\d[\d.:/]*(?:,\d{3})*")
 _PLAIN_WORD = re.compile(r"[\"'(]?[∠△⊙▱□]?[a-zA-Z][a-zA-Z'-]*[\"')]?[.,;:!]?")
 _OPENING = re.compile(
@@ -160,7 +167,8 @@ def _stated_quantity(text: str) -> Quantity | None:
     bare = read_quantity(text)
     if bare is not None:
         return bare
-    parts = [without_reason(part) for part in sentences(without_denial(text))[-8:]]
+    whole = sentences(without_denial(text))[-8:]
+    parts = [without_reason(part) for part in whole]
     if len(parts) > 1 and _THEREFORE.match(parts[-1]) and (said := _predicated(parts[-1])):
         return said
     read = [_stated(part) for part in parts]
@@ -169,7 +177,8 @@ def _stated_quantity(text: str) -> Quantity | None:
     if any("=" in part and _stated(part) is None for part in after):  # x = 12. Then x + 1 = 13
         return None
     if stated and all(close(stated[0].value, each.value) for each in stated):
-        return stated[0]
+        another = any(_concludes_another(part, stated[0]) for part in whole[-len(after) :])
+        return None if another else stated[0]
     if stated and not all(map(_is_working, (p for p, r in zip(parts, read, strict=True) if r))):
         return None
     if stated and read[-1] is not None:  # steps, and no sentence that says which one counts
@@ -186,6 +195,15 @@ def _stated_quantity(text: str) -> Quantity | None:
 
 
 _remembered = lru_cache(maxsize=4096)(_stated_quantity)  # options and votes meet many others
+
+
+def _concludes_another(sentence: str, stated: Quantity) -> bool:
+    """Whether a sentence such as ``Together that makes 11`` ends in another amount."""
+    found = _RESULT.fullmatch(sentence.rstrip(" .!"))
+    other = read_quantity(found[1]) if found else None
+    if other is None or other.unit != stated.unit or other.percent != stated.percent:
+        return False
+    return not close(other.value, stated.value)
 
 
 def _is_working(sentence: str) -> bool:
