@@ -29,7 +29,7 @@ from transformers import (
 
 from mstar.agents.model_names import check_model
 from mstar.agents.policy import distributed
-from mstar.agents.policy.backends import attend_without_plans
+from mstar.agents.policy.backends import attend_without_plans, multiply_by_head_once
 from mstar.agents.policy.encoding import EncodedPrompts, Encoding, collated
 from mstar.agents.policy.image_tower import IMAGE_TOWER, attend_by_length
 from mstar.agents.policy.pixels import UNBOUNDED, PixelBounds, pixel_unit
@@ -396,6 +396,7 @@ def load_weights(name: str, dtype: Precision, attention: Attention = "auto", **o
         check_names(f"model {name}", report["missing_keys"], report["unexpected_keys"])
     if attention == "auto":
         attend_by_length(model)
+    multiply_by_head_once(model)
     return model
 
 

@@ -441,3 +441,13 @@ def test_a_model_that_bypasses_the_attention_interface_is_refused(llava: Policy)
         shared.attention(),
     ):
         pass
+
+
+def test_the_head_reads_the_last_tokens_of_all_prompts_in_one_product(llava: Policy) -> None:
+    """With frozen weights torch would multiply a slice of longer rows one by one."""
+    read: list[torch.Tensor] = []
+    head = llava.network.get_output_embeddings()
+    handle = head.register_forward_hook(lambda _, inputs, __: read.append(inputs[0]))
+    prefill(llava.model, llava.encode(questions()))
+    handle.remove()
+    assert [(*each.shape[:2], each.is_contiguous()) for each in read] == [(4, 1, True)]
