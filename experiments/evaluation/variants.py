@@ -64,7 +64,7 @@ def ask_variants(
                 "number": number,
                 "variant": phrasing.label or AS_DRAWN,
                 "phrasing": rollout.problem.tags["phrasing"],
-                "right": is_right(rollout.problem, rollout.response.text) is True,
+                "right": is_right(rollout.problem, rollout.judged) is True,
                 "response": rollout.response.text,
             }
             for rollout in collect(sampler, task, asked, [0.0], seed, version=0)

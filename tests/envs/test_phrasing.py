@@ -1,15 +1,25 @@
 """The same problem phrased differently."""
 
+from collections.abc import Sequence
+from typing import Any
+
 import numpy as np
 import pytest
 
+from mstar.agents.sampling.base import Response
 from mstar.envs import FAMILIES, Mixture, Phrasing, Problem, as_choice, phrase
+from mstar.envs.problem import Prompt
 from mstar.envs.task import Task
 from mstar.envs.variants.instructions import INSTRUCTIONS, STYLES, instruction
 from mstar.envs.variants.option_layout import OPTION_LAYOUTS, split_question
 from mstar.envs.variants.phrasing import AXES, distinct_phrasings, draw_phrasing, phrase_all
 from mstar.envs.variants.unlabelled import unlabelled
-from mstar.experiments.evaluation.variants import by_variant, consistency, in_training
+from mstar.experiments.evaluation.variants import (
+    ask_variants,
+    by_variant,
+    consistency,
+    in_training,
+)
 from mstar.rewards.base import Answer
 from mstar.rewards.verifier.verify import verify
 
@@ -172,6 +182,30 @@ def test_phrasings_are_distinct_and_start_with_the_default() -> None:
 def test_an_unknown_phrasing_is_refused(wrong: dict[str, object], says: str) -> None:
     with pytest.raises(ValueError, match=says):
         Phrasing(**wrong)  # type: ignore[arg-type]
+
+
+class CutWhenAskedAnew:
+    """Gives the right answer, but is cut off behind it where the instruction is another one."""
+
+    def sample(
+        self, prompts: Sequence[Prompt], samples: Any, temperature: Any, seed: int
+    ) -> list[list[Response]]:
+        plain = [INSTRUCTIONS["en"]["steps"] in prompt.text for prompt in prompts]
+        return [
+            [Response("Answer: 7", (1,), logprob=0.0, entropy=0.0, certainty=0.0, finished=each)]
+            for each in plain
+        ]
+
+
+def test_a_response_that_was_cut_off_is_not_right_in_any_phrasing() -> None:
+    problem = Problem("set@0/test/1", (), "3 + 4 = ?", Answer("number", "7"))
+    task = Task(source="Dice", panel=("correctness",))
+    asked = [Phrasing(), Phrasing(instruction="brief")]
+    rows = ask_variants(CutWhenAskedAnew(), task, [problem], asked, seed=0, group="trained")
+    assert [(row["variant"], row["right"]) for row in rows] == [
+        ("as drawn", True),
+        ("instruction=brief", False),
+    ]
 
 
 def test_accuracy_by_variant_and_consistency_are_counted() -> None:
