@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from mstar.agents.sampling.base import Response
 from mstar.agents.types import Rollout
@@ -20,14 +21,14 @@ def rollouts_of(rows: Sequence[Row], task: Task) -> list[Rollout]:
 
     Args:
         rows: from ``read_rollouts``.
-        task: finds the problems and makes their prompts.
+        task: finds the problems, makes their prompts, and says by its panel which responses count.
     """
     problems: dict[tuple[str, str], Problem] = {}
     for row in rows:
         if (asked := _asked(row)) not in problems:
             problems[asked] = phrase(task.find(asked[0]), Phrasing.read(asked[1]))
     prompts = {asked: task.prompt(problem) for asked, problem in problems.items()}
-    return [
+    restored = [
         Rollout(
             problem=problems[_asked(row)],
             prompt=prompts[_asked(row)],
@@ -38,6 +39,10 @@ def rollouts_of(rows: Sequence[Row], task: Task) -> list[Rollout]:
             reward=row["reward"],
         )
         for row in rows
+    ]
+    return [
+        replace(each, counts=task.panel.counts(attempt_of(row, each)))
+        for row, each in zip(rows, restored, strict=True)
     ]
 
 
