@@ -16,6 +16,7 @@ from mstar.experiments.bench.soak import RUNS, flatness_table
 from mstar.experiments.estimate.estimate import KEPT
 from mstar.experiments.evaluation.compare import gain_table, policy_table
 from mstar.experiments.evaluation.evaluate import gain
+from mstar.experiments.evaluation.votes import votes_table
 from mstar.experiments.judges.best_of import advantage, advantages, best_of_table
 from mstar.experiments.judges.errors import error_table, family_table
 from mstar.experiments.judges.label_agreement import agreement_table
@@ -199,3 +200,10 @@ def test_the_table_of_learning_rates_is_what_its_rows_give() -> None:
             wrong = last["problems"] - last["right"]
             cells.append(percent(estimate([np.repeat([1.0, 0.0], [last["right"], wrong])])))
         assert f"| {arm} | {last['round']} | {' | '.join(cells)} |" in page
+
+
+def test_the_table_of_votes_on_a_language_model_is_what_its_rows_give() -> None:
+    rows = packed("language-model-votes")["votes.jsonl"]
+    page = (RESULTS / "language-model-votes" / "README.md").read_text()
+    for arm in ("continuous", "iterative-rft"):
+        assert votes_table([row for row in rows if row["run"].startswith(arm)]) in page
