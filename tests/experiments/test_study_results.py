@@ -131,8 +131,12 @@ def test_what_is_said_of_the_language_model_is_in_its_rows() -> None:
     )
 
 
-def test_the_tables_of_the_language_model_stand_in_its_study() -> None:
-    study = (RESULTS / "language-model" / TABLES).read_text().splitlines()
+def test_the_tables_of_the_language_model_stand_in_its_studies() -> None:
+    study = [
+        line
+        for name in ("language-model", "language-model-tuned")
+        for line in (RESULTS / name / TABLES).read_text().splitlines()
+    ]
     text = (RESULTS / "README.md").read_text()
     part = text.partition("## A language model that nobody made for this")[2].partition("\n## ")[0]
     (gains, *others) = [block for block in part.split("\n\n") if block.startswith("| ")]
