@@ -2,6 +2,7 @@
 
 import re
 from functools import cache
+from typing import Any
 
 import numpy as np
 import pytest
@@ -209,35 +210,26 @@ def test_the_table_of_votes_on_a_language_model_is_what_its_rows_give() -> None:
         assert votes_table([row for row in rows if row["run"].startswith(arm)]) in page
 
 
+def right_when_asked(arm: str, axis: str, variant: str) -> list[np.ndarray[Any, Any]]:
+    """Whether each problem was answered rightly under one instruction, an array a seed."""
+    rows = packed("language-model-prompts")["prompts.jsonl"]
+    asked = [
+        row for row in rows if (row["arm"], row["axis"], row["variant"]) == (arm, axis, variant)
+    ]
+    seeds = sorted({row["seed"] for row in asked})
+    return [np.array([row["right"] for row in asked if row["seed"] == s], float) for s in seeds]
+
+
 def test_the_table_of_other_prompts_is_what_its_rows_give() -> None:
     rows = packed("language-model-prompts")["prompts.jsonl"]
     page = (RESULTS / "language-model-prompts" / "README.md").read_text()
-    seeds = sorted({row["seed"] for row in rows})
     for axis, variant in dict.fromkeys((row["axis"], row["variant"]) for row in rows):
-        cells = []
-        for arm in ("continuous", "iterative-rft"):
-            right = [
-                np.array([row["right"] for row in rows if key(row) == (arm, seed, axis, variant)])
-                for seed in seeds
-            ]
-            cells.append(percent(estimate([each.astype(float) for each in right])))
-        n = sum(len(each) for each in right)
-        assert f"| {variant} | {' | '.join(cells)} | {n} | {len(seeds)} |" in page
-    brief, drawn = (
-        [
-            np.array([row["right"] for row in rows if key(row) == (arm, seed, *asked)], float)
-            for seed in seeds
-        ]
-        for arm, asked in (
-            ("continuous", ("instruction", "instruction=brief")),
-            ("continuous", ("instruction", "as drawn")),
-        )
-    )
-    lost = estimate([d - b for d, b in zip(drawn, brief, strict=True)])
+        arms = [right_when_asked(arm, axis, variant) for arm in ("continuous", "iterative-rft")]
+        cells = " | ".join(percent(estimate(right)) for right in arms)
+        assert f"| {variant} | {cells} | {sum(map(len, arms[0]))} | {len(arms[0])} |" in page
+    drawn = right_when_asked("continuous", "instruction", "as drawn")
+    brief = right_when_asked("continuous", "instruction", "instruction=brief")
+    lost = estimate([before - after for before, after in zip(drawn, brief, strict=True)])
     assert percent(lost) in page
     boxed = [row["response"] for row in rows if row["variant"] == "instruction=boxed"]
     assert f"{sum('boxed' in each for each in boxed)} of {len(boxed)} responses" in page
-
-
-def key(row: Row) -> tuple[str, int, str, str]:
-    return row["arm"], row["seed"], row["axis"], row["variant"]
