@@ -26,7 +26,7 @@ from mstar.experiments.run.stored_rollouts import rollouts_of
 from mstar.experiments.stats import estimate
 from mstar.rewards.pseudo_labels import VoteName
 
-WEIGHTED_ALIKE: tuple[VoteName, ...] = ("vote", "guarded", "agreement")  # `judged` needs a judge
+WITHOUT_JUDGE: tuple[VoteName, ...] = ("vote", "guarded", "agreement")  # whose scores few runs have
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +56,7 @@ def voted(folder: Path) -> list[Row]:
         rollouts = rollouts_of(read_rollouts(path), task)
         for problem, members in by_problem(rollouts).items():
             group = [rollouts[i] for i in members]
-            for vote in WEIGHTED_ALIKE:
+            for vote in WITHOUT_JUDGE:
                 found = vote_on(group, vote, recipe.selection.rank)
                 where = {"run": str(folder), "round": int(path.stem[-4:]), "problem": problem}
                 rows.append({**where, "vote": vote, **asdict(found)})
@@ -88,14 +88,14 @@ def votes_table(rows: Sequence[Row]) -> str:
     """Right responses, and for each vote how many problems get a label and how good it is."""
     lines = []
     for number in sorted({row["round"] for row in rows}):
-        by_vote = [_of(rows, number, vote) for vote in WEIGHTED_ALIKE]
+        by_vote = [_of(rows, number, vote) for vote in WITHOUT_JUDGE]
         cells = [_cell(by_vote[0], "right")]
         for own in by_vote:
             labelled = [row for row in own if row["accuracy"] is not None]
             cells.append(f"{100 * len(labelled) / len(own):.0f}")
             cells.append(_cell(labelled, "accuracy") if labelled else "–")
         lines.append(f"| {number} | {' | '.join(cells)} | {len(by_vote[0])} |")
-    heads = " | ".join(f"{vote}: labelled, % | right, %" for vote in WEIGHTED_ALIKE)
+    heads = " | ".join(f"{vote}: labelled, % | right, %" for vote in WITHOUT_JUDGE)
     return table(f"| round | right responses, % | {heads} | problems |", lines)
 
 

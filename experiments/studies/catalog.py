@@ -375,7 +375,7 @@ SMALL = {
 }
 
 LANGUAGE_MODEL_TUNED = Study(
-    question="Which agent does most for that language model, each at its own learning rate?",
+    question="Which agent does most for a language model, each at its own learning rate?",
     design=(
         "This repeats the study language-model at its small size (three families at level 1, "
         "24,000 training tokens) with weights in bfloat16 and the learning rate of each arm that "
@@ -403,7 +403,7 @@ LANGUAGE_MODEL_TUNED = Study(
 VOTED = {"unlabelled": 0.75, "unlabelled_start": 0.25}  # one round with labels alone
 
 LANGUAGE_MODEL_UNLABELLED = Study(
-    question="Do votes help that language model, where few problems have labels?",
+    question="Do votes help a language model, where few problems have labels?",
     design=(
         "The model, the problems and the continuous training of language-model-tuned, in four "
         "rounds of 32 problems from 128. One in four has a label, the same ones in all arms but "
