@@ -46,7 +46,8 @@ def add_cost(
         sampler.prompts_prefilled,
         sampler.responses,
     )
-    mean = read / max(1, prompts) + written / max(1, responses)
+    shared = finetuned.prompts if finetuned else 1.0
+    mean = shared * read / max(1, prompts) + written / max(1, responses)
     trained = mean * (finetuned.examples if finetuned else 0)
     scored = mean * (finetuned.scored if finetuned else 0)
     cost = Cost(

@@ -130,6 +130,7 @@ class FinetuneResult:
         checkpoint: the folder with weights, optimizer and schedule.
         scored: responses read once more without training, counted likewise.
         micro_batch: responses of one forward and backward pass; 0 where they are not counted.
+        prompts: that were read for each response; below 1 where responses shared one.
     """
 
     loss: float
@@ -139,6 +140,7 @@ class FinetuneResult:
     checkpoint: Path
     scored: int = 0
     micro_batch: int = 0
+    prompts: float = 1.0
 
 
 @dataclass(frozen=True, slots=True)

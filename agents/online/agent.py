@@ -147,15 +147,20 @@ class Online(Agent):
         self.bridge.begin(batch)
         if self.recipe.run.agent == "online-dpo":
             return 2 * len(batch.problems)  # it always scores at temperature 1
+        self.trainer.reset_counts()
         set_temperature(self.trainer, self.policy, batch.temperature)
         return len(batch.problems) * batch.samples
 
     def _with_scored(self, finetuned: FinetuneResult) -> FinetuneResult:
-        """Add the forward passes that scored responses before the update, and by the base."""
+        """Add what scored responses before the update and by the base, and what shared a prompt."""
         off_policy = self.recipe.online.minibatches > 1 or self.recipe.run.agent == "rloo"
         before = off_policy and self.recipe.run.agent != "online-dpo"
         by_base = self.recipe.run.agent == "online-dpo" or self.trainer.beta > 0
-        return replace(finetuned, scored=finetuned.examples * (before + by_base))
+        scored = finetuned.examples * (before + by_base)
+        if self.recipe.run.agent == "online-dpo":
+            return replace(finetuned, scored=scored)
+        prompts = self.trainer.read / max(1, self.trainer.scored)
+        return replace(finetuned, scored=scored, prompts=prompts)
 
 
 def check_batches(recipe: Recipe) -> None:

@@ -5,11 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import groupby
+from operator import itemgetter
 from typing import Any
 
 import torch
 
 from mstar.agents.policy import distributed
+from mstar.agents.policy.packing import packed
 from mstar.agents.policy.policy import Policy
 from mstar.agents.policy.turns import continued
 from mstar.agents.rollout import collect_local
@@ -241,8 +244,19 @@ class TrlBridge:
             tokens: (N, L) ids of the responses.
             given: (N, L) bool, which of them are read.
         """
-        responses = [row[mask].tolist() for row, mask in zip(tokens, given, strict=True)]
-        return continued(self.policy, [self._prompts[key] for key in keys], responses)
+        return continued(self.policy, [self._prompts[key] for key in keys], rows_of(tokens, given))
+
+    def packed(
+        self, keys: Sequence[str], tokens: torch.Tensor, given: torch.Tensor
+    ) -> dict[str, torch.Tensor]:
+        """The same with one row for all neighbours that have the same key; see ``packing.packed``.
+
+        The labels have the N responses in the same order.
+        """
+        pairs = groupby(zip(keys, rows_of(tokens, given), strict=True), key=itemgetter(0))
+        groups = [(key, [response for _, response in group]) for key, group in pairs]
+        prompts = [self._prompts[key] for key, _ in groups]
+        return packed(self.policy, prompts, [responses for _, responses in groups])
 
     def prompt_tokens(self, problems: Sequence[Problem]) -> list[list[int]]:
         """The token ids of the prompts of problems, including image tokens, without padding."""
@@ -251,6 +265,11 @@ class TrlBridge:
             ids[mask.bool()].tolist()
             for ids, mask in zip(encoded["input_ids"], encoded["attention_mask"], strict=True)
         ]
+
+
+def rows_of(tokens: torch.Tensor, given: torch.Tensor) -> list[list[int]]:
+    """The ids (N, L) that are given (N, L), row by row."""
+    return [row[mask].tolist() for row, mask in zip(tokens, given, strict=True)]
 
 
 class RewardColumn:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import numpy as np
 import torch
+from accelerate import Accelerator
 from accelerate.optimizer import AcceleratedOptimizer
 from accelerate.utils import release_memory
 from torch.utils.flop_counter import FlopCounterMode
@@ -114,12 +116,14 @@ def bench_train(bench: TrainBench) -> list[dict[str, Any]]:
         of its parts, and of the trainer's start before it; ``scoring`` is GRPO's reading of
         responses before the first update from them. ``tokens_per_second`` counts the tokens of
         prompts and responses that were trained on over the parts in ``TRAINING``. The plain loop
-        runs the model and torch's AdamW on batches that were made before; ``over_plain`` is our
-        time over its. ``operations_per_token`` are those of matrix products and attention that the
-        forward and backward passes of an update run, counted by torch, those of checkpointed
-        activations once more included; ``peak_share`` is their rate over the device's for bfloat16,
-        None where that is not known. ``peak_gigabytes`` is the most memory of a GPU that the
-        measured round took.
+        runs the model and torch's AdamW on batches that were made before, with a row for each
+        response; ``over_plain`` is our time over its. ``operations_per_token`` are those of matrix
+        products and attention that the forward and backward passes of the updates run, counted by
+        torch in the round before, those of checkpointed activations once more included, and
+        ``plain_operations_per_token`` those of the plain loop: GRPO reads a prompt once for
+        neighbouring responses. ``peak_share`` is their rate over the device's for bfloat16, None
+        where that is not known. ``peak_gigabytes`` is the most memory of a GPU that the measured
+        round took.
     """
     rows = []
     for name, measure in KINDS.items():
@@ -129,6 +133,7 @@ def bench_train(bench: TrainBench) -> list[dict[str, Any]]:
                 ("processor", Policy, "_process"),
                 ("padding", sft_trainer, "continued"),
                 ("padding", trl_bridge, "continued"),
+                ("padding", trl_bridge, "packed"),
                 ("forward and backward", SFTTrainer, "training_step"),
                 ("forward and backward", GRPOTrainer, "training_step"),
                 ("optimizer", AcceleratedOptimizer, "step"),
@@ -141,25 +146,50 @@ def bench_train(bench: TrainBench) -> list[dict[str, Any]]:
                 ("measuring", Monitor, "evaluate"),
             ):
                 open_parts.enter_context(watch.calls(part, owner, function))
-            examples = measure(bench, policy, watch, Path(folder))
+            measured = measure(bench, policy, watch, Path(folder))
         release_memory()  # of the trainer
         memory = peak_gigabytes(policy.device)
-        plain, operations = plain_loop(bench, policy, examples)
-        row = row_of(name, bench, policy, examples, watch.seconds, plain, operations)
+        plain = plain_loop(bench, policy, measured.examples)
+        row = row_of(name, bench, policy, measured, watch.seconds, plain)
         rows.append(row | {"peak_gigabytes": memory})
         del policy
         release_memory()
     return rows
 
 
-def fine_tuning(
-    bench: TrainBench, policy: Policy, watch: Stopwatch, folder: Path
-) -> list[SFTExample]:
-    """Measure a round of fine-tuning on random responses, which are returned."""
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """A round of training.
+
+    Attributes:
+        examples: that were learned from.
+        operations: of the forward and backward passes, for each token of prompts and responses.
+    """
+
+    examples: Sequence[SFTExample]
+    operations: float
+
+
+@dataclass(frozen=True, slots=True)
+class Plain:
+    """A plain loop over the same examples.
+
+    Attributes:
+        seconds: of the faster of two runs.
+        operations: of the forward and backward passes of all updates.
+    """
+
+    seconds: float
+    operations: float
+
+
+def fine_tuning(bench: TrainBench, policy: Policy, watch: Stopwatch, folder: Path) -> Measured:
+    """Measure a round of fine-tuning on random responses."""
     recipe = bench.recipe("continuous")
     live = LiveTrainer(policy, recipe.optim, folder, rounds=2, seed=0)
     first, second = (random_examples(bench, policy, recipe, seed) for seed in (1, 2))
-    live.fine_tune(first)
+    with counted_passes(SFTTrainer, "compute_loss") as operations:
+        live.fine_tune(first)
     started = watch.seconds["trainer start"]
     watch.seconds.clear()
     reset_peak_memory(policy.device)
@@ -167,26 +197,31 @@ def fine_tuning(
         live.fine_tune(second)
     watch.seconds["trainer start"] = started
     live.close()
-    return second
+    return Measured(second, sum(operations) / tokens_of(batches_of(bench, policy, first)))
 
 
-def grpo(bench: TrainBench, policy: Policy, watch: Stopwatch, folder: Path) -> list[SFTExample]:
-    """Measure a round of GRPO; returns the responses that it sampled and learned from."""
+def grpo(bench: TrainBench, policy: Policy, watch: Stopwatch, folder: Path) -> Measured:
+    """Measure a round of GRPO, with the responses that it sampled and learned from."""
     recipe = bench.recipe("grpo")
     problems, validation = open_task(recipe, "train"), open_task(recipe, "validation")
     learner = Online(policy, problems, validation, recipe, folder)
     rounds = learner.learn()
     next(rounds)  # the base
-    next(rounds)
+    with counted_passes(GRPOTrainer, "_compute_loss") as operations:
+        first = next(rounds)
     started = watch.seconds["trainer start"]
     watch.seconds.clear()
     reset_peak_memory(policy.device)
     with watch.part("rest"):
-        done = next(rounds)
+        second = next(rounds)
     watch.seconds["trainer start"] = started
     learner.close()
-    learned = [tuple(learner.bridge.learnable(each)) for each in done.rollouts]
-    return [SFTExample(r.prompt, ids) for r, ids in zip(done.rollouts, learned, strict=True)]
+    before, examples = (
+        [SFTExample(each.prompt, tuple(learner.bridge.learnable(each))) for each in done.rollouts]
+        for done in (first, second)
+    )
+    tokens = tokens_of(batches_of(bench, policy, before))
+    return Measured(examples, sum(operations) / tokens)
 
 
 def random_examples(
@@ -205,16 +240,10 @@ def random_examples(
     ]
 
 
-def plain_loop(
-    bench: TrainBench, policy: Policy, examples: Sequence[SFTExample]
-) -> tuple[float, float]:
+def plain_loop(bench: TrainBench, policy: Policy, examples: Sequence[SFTExample]) -> Plain:
     """A loop without a trainer that makes the same updates on a policy that was trained.
 
     It computes what the trainer does: log-probabilities of responses alone, by TRL's head.
-
-    Returns:
-        Seconds of the faster of two runs, and operations of the forward and backward passes of all
-        updates.
     """
     model, batches = policy.model.train(), batches_of(bench, policy, examples)
     add_fused_lm_head(policy.network)
@@ -228,8 +257,7 @@ def plain_loop(
             loss = model(**batch, fused_lm_head=True).loss
         loss.backward()
 
-    counted = {torch.ops.aten.addmm: addmm_operations}
-    with FlopCounterMode(display=False, custom_mapping=counted) as counter:
+    with operation_counter() as counter:
         pass_over(batches[0])
     optimizer.zero_grad()
     for run in ("first", "second"):
@@ -241,7 +269,39 @@ def plain_loop(
                 optimizer.zero_grad()
     unwrap_forward(policy.model)
     share = tokens_of(batches[:1]) / tokens_of(batches)
-    return min(watch.seconds.values()), counter.get_total_flops() / share
+    return Plain(min(watch.seconds.values()), counter.get_total_flops() / share)
+
+
+def operation_counter() -> FlopCounterMode:
+    """Counts the operations of matrix products and attention."""
+    counted = {torch.ops.aten.addmm: addmm_operations}
+    return FlopCounterMode(display=False, custom_mapping=counted)
+
+
+@contextmanager
+def counted_passes(trainer: type, loss: str) -> Iterator[list[int]]:
+    """Collect the operations of forward and backward passes while this is open.
+
+    Args:
+        trainer: whose passes they are.
+        loss: name of its method that runs the forward pass.
+    """
+    operations: list[int] = []
+
+    def counted(plain: Callable[..., Any]) -> Callable[..., Any]:
+        def call(*given: Any, **named: Any) -> Any:
+            with operation_counter() as counter:  # in each call: it sees its own thread alone
+                out = plain(*given, **named)
+            operations.append(counter.get_total_flops())
+            return out
+
+        return call
+
+    with (
+        patch.object(trainer, loss, counted(getattr(trainer, loss))),
+        patch.object(Accelerator, "backward", counted(Accelerator.backward)),
+    ):
+        yield operations
 
 
 def addmm_operations(
@@ -274,34 +334,40 @@ def row_of(
     work: str,
     bench: TrainBench,
     policy: Policy,
-    examples: Sequence[SFTExample],
+    measured: Measured,
     seconds: Mapping[str, float],
-    plain: float,
-    operations: float,
+    plain: Plain,
 ) -> dict[str, Any]:
     """The row of one kind of training; see ``bench_train``."""
-    tokens = tokens_of(batches_of(bench, policy, examples))
+    tokens = tokens_of(batches_of(bench, policy, measured.examples))
     spent = sum(seconds.get(part, 0.0) for part in TRAINING)
+    operations = measured.operations * tokens
     device = torch.cuda.get_device_name() if policy.device.type == "cuda" else policy.device.type
     peak = peak_of(device)
     return {
         "work": work,
         "device": device,
         "weights": policy.size,
-        "responses": len(examples),
+        "responses": len(measured.examples),
         "tokens": tokens,
         "tokens_per_second": round(tokens / spent),
-        "plain_tokens_per_second": round(tokens / plain),
-        "over_plain": round(spent / plain, 2),
-        "operations_per_token": round(operations / tokens),
-        "peak_share": None if peak is None else round(operations / spent / peak, 3),
-        "plain_peak_share": None if peak is None else round(operations / plain / peak, 3),
+        "plain_tokens_per_second": round(tokens / plain.seconds),
+        "over_plain": round(spent / plain.seconds, 2),
+        "operations_per_token": round(measured.operations),
+        "plain_operations_per_token": round(plain.operations / tokens),
+        "peak_share": share_of(peak, operations, spent),
+        "plain_peak_share": share_of(peak, plain.operations, plain.seconds),
         "seconds": {part: round(each, 3) for part, each in sorted(seconds.items())},
     }
 
 
-# Kinds of training, by name: each measures a round, and returns what was learned from in it.
-KINDS: dict[str, Callable[[TrainBench, Policy, Stopwatch, Path], list[SFTExample]]] = {
+def share_of(peak: float | None, operations: float, seconds: float) -> float | None:
+    """The rate of operations as a share of a device's, None where that is not known."""
+    return None if peak is None else round(operations / seconds / peak, 3)
+
+
+# Kinds of training, by name; each measures a round.
+KINDS: dict[str, Callable[[TrainBench, Policy, Stopwatch, Path], Measured]] = {
     "fine-tuning": fine_tuning,
     "grpo": grpo,
 }

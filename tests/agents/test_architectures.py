@@ -19,8 +19,10 @@ from tiny_models import Architecture, save_tiny_model
 from tiny_runs import TINY, agent_of, tiny_agent, weights
 
 from mstar.agents.config import Recipe
+from mstar.agents.online import scoring
 from mstar.agents.policy import EMBEDDED, TORCHVISION
 from mstar.agents.policy.backends import torchvision_available
+from mstar.agents.policy.packing import can_pack, packed
 from mstar.agents.policy.pixels import PixelBounds, image_tokens, pixel_unit
 from mstar.agents.policy.policy import Policy
 from mstar.agents.policy.turns import IGNORED, continued
@@ -36,6 +38,19 @@ from mstar.rewards.panel import RewardPanel
 # Their images are read by torchvision alone; see docs/architectures.md.
 WITH_TORCHVISION = ("cohere2_vision", "lfm2_vl", "llama4", "molmo2")
 REFUSED = ("paligemma",)
+# Layers with a window, with a state, or with images of their own.
+IN_ROWS_OF_THEIR_OWN = (
+    "qwen3_5",
+    "qwen3_5_moe",
+    "gemma3",
+    "gemma4",
+    "aya_vision",
+    "cohere2_vision",
+    "lfm2_vl",
+    "llama4",
+    "mllama",
+    "molmo2",
+)
 LOADED = [
     name for name in FORMS if name not in REFUSED and (TORCHVISION or name not in WITH_TORCHVISION)
 ]
@@ -84,6 +99,23 @@ def answers(policy: Policy) -> list[tuple[int, ...]]:
     return [group[0].tokens for group in LocalSampler(policy, 6).sample(prompts, 1, 0.0, 0)]
 
 
+def packed_and_apart(
+    policy: Policy, responses: Sequence[tuple[int, ...]]
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Log-probabilities of responses, and of their reverses, in packed rows and in their own."""
+    groups = [[response, response[::-1], response[:1]] for response in responses]
+    prompts = [prompt for prompt in PROMPTS for _ in range(3)]
+    flat = [response for group in groups for response in group]
+    found = []
+    for inputs in (packed(policy, PROMPTS, groups), continued(policy, prompts, flat)):
+        labels = inputs.pop("labels")[:, 1:]
+        with torch.no_grad():
+            logs = policy.network(**inputs).logits[:, :-1].log_softmax(-1)
+        chosen = logs.gather(-1, labels.clamp(min=0)[..., None])[..., 0]
+        found.append(chosen[labels != IGNORED])
+    return found[0], found[1]
+
+
 def read_together(policy: Policy) -> Mapping[str, torch.Tensor]:
     """The prompts as one batch of the processor's own, which reads them once for every batch."""
     batch: Mapping[str, torch.Tensor] = policy.processor.apply_chat_template(
@@ -118,6 +150,10 @@ def test_a_family_is_sampled_as_generate_does_and_scored_as_it_was_sampled(
     found = logs.gather(-1, labels.clamp(min=0)[..., None])[..., 0]
     sums = found.masked_fill(labels == IGNORED, 0).sum(1).tolist()
     assert sums == pytest.approx([response.logprob for response in drawn], abs=1e-3)
+    if name not in IN_ROWS_OF_THEIR_OWN:
+        found, expected = packed_and_apart(policy, [response.tokens for response in drawn])
+        torch.testing.assert_close(found, expected, atol=1e-3, rtol=0)
+    assert can_pack(policy) == (name not in IN_ROWS_OF_THEIR_OWN)
     together, alone = read_together(policy), policy.encode(PROMPTS)
     assert together.keys() == alone.keys()
     mask = together["attention_mask"] == 1
@@ -212,6 +248,23 @@ def test_a_family_trains_online_on_the_log_probabilities_that_were_sampled(
     assert learner.trainer.compared
     assert done.finetuned is not None
     assert not same_weights(weights(policy), base)
+
+
+def test_a_model_that_computes_otherwise_in_packed_rows_gets_rows_of_their_own(
+    saved: Save, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Layers with a window are known by their cache; here they are not.
+    monkeypatch.setattr(scoring, "can_pack", lambda policy: True)
+    packs = []
+    for name in ("gemma3", "qwen2_5_vl"):
+        policy = Policy.load(saved(name), device="cpu")
+        changes = {"agent": "grpo", "rounds": 1, "samples": 4, "batch": 4, "minibatches": 1}
+        learner = agent_of(policy, tmp_path / name, RewardPanel([Parity()]), **changes)
+        *_, done = learner.learn()
+        learner.close()
+        assert done.finetuned is not None
+        packs.append((learner.trainer.packs, done.finetuned.prompts))
+    assert packs == [(False, 1), (True, 1 / 4)]
 
 
 @pytest.mark.parametrize("agent", ["continuous", "grpo"])

@@ -23,7 +23,7 @@ from mstar.agents.policy.embedded import ASSISTANT, END, PAD, USER
 from mstar.agents.policy.encoding import EncodedPrompts, collated
 from mstar.agents.policy.policy import Policy
 from mstar.agents.policy.processors import KeptProcessor
-from mstar.agents.policy.turns import continued, whole_turns
+from mstar.agents.policy.turns import IGNORED, continued, whole_turns
 from mstar.agents.sampling.base import Response
 from mstar.agents.sampling.local import LocalSampler
 from mstar.agents.settings import OptimConfig
@@ -238,7 +238,7 @@ def test_online_trainers_learn_the_tokens_that_were_drawn(
     thinking = TEMPLATES["thinking"].replace("IMAGE", "<image>")
     monkeypatch.setattr(policy.processor, "chat_template", thinking)
     read: list[list[int]] = []
-    plain = TrlBridge.continued
+    plain, plain_packed = TrlBridge.continued, TrlBridge.packed
 
     def recorded(bridge: TrlBridge, *given: Any) -> dict[str, torch.Tensor]:
         inputs = plain(bridge, *given)
@@ -246,7 +246,19 @@ def test_online_trainers_learn_the_tokens_that_were_drawn(
         read.extend(row[mask == 1].tolist() for row, mask in rows)
         return inputs
 
+    def packed(bridge: TrlBridge, *given: Any) -> dict[str, torch.Tensor]:
+        inputs = plain_packed(bridge, *given)
+        for row, (mask,), labels in zip(
+            inputs["input_ids"], inputs["attention_mask"], inputs["labels"], strict=True
+        ):
+            learned = labels != IGNORED
+            ends = learned & ~learned.roll(-1)
+            # What the last token of a response attends to is what the response is read with.
+            read.extend(row[mask[end]].tolist() for end in ends.nonzero()[:, 0])
+        return inputs
+
     monkeypatch.setattr(TrlBridge, "continued", recorded)
+    monkeypatch.setattr(TrlBridge, "packed", packed)
     learner = agent_of(policy, tmp_path, RewardPanel([Even()]), agent=agent, rounds=1)
     *_, done = learner.learn()
     learner.close()
@@ -257,6 +269,8 @@ def test_online_trainers_learn_the_tokens_that_were_drawn(
     learned = [row for row in read if row not in prompts]
     assert learned
     assert [row for row in learned if row not in sampled] == []
+    if agent != "online-dpo":  # which learns from pairs that differ
+        assert [row for row in sampled if row not in learned] == []
 
 
 @pytest.mark.parametrize("agent", ["continuous", "grpo"])

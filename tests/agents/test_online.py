@@ -17,6 +17,7 @@ from tiny_runs import Even, agent_of, weights
 from mstar.agents.config import Recipe
 from mstar.agents.explore.base import Fixed
 from mstar.agents.online.agent import Online
+from mstar.agents.online.scoring import SampledInputs, whole_groups
 from mstar.agents.online.trl_bridge import RULE
 from mstar.agents.policy.policy import Policy
 from mstar.agents.policy.turns import padded
@@ -117,6 +118,44 @@ def test_a_micro_batch_changes_the_memory_and_not_the_gradients(
         learned.append(weights(copied))
     assert not same_weights(learned[0], base)
     assert_weights_agree(learned[1], learned[0], learning_rate=1e-2)
+
+
+@pytest.mark.parametrize("agent", ["grpo", "rloo"])
+def test_packed_rows_train_as_rows_of_their_own_and_read_a_prompt_once(
+    policy: Policy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, agent: str
+) -> None:
+    policy.model.double()
+    base = weights(policy)
+    changes: dict[str, Any] = {"prompts": 4, "samples": 4, "batch": 8, "minibatches": 2}
+    changes |= {"rounds": 1, "held_out": 1, "online_learning_rate": 1e-2, "warmup": 0, "beta": 0.1}
+    learned, costs = [], []
+    for packs in (None, False):
+        monkeypatch.setattr(SampledInputs, "packs", packs)
+        copied = Policy(copy.deepcopy(policy.model), policy.processor)
+        learner = online(
+            copied, tmp_path / str(packs), Judge("correctness", codes), agent=agent, **changes
+        )
+        _, done = learner.learn()
+        learner.close()
+        assert done.finetuned is not None
+        learned.append(weights(copied))
+        costs.append((done.finetuned.prompts, done.cost.flops))
+    assert not same_weights(learned[0], base)
+    assert_weights_agree(learned[1], learned[0], learning_rate=1e-2)
+    (shared, cheaper), (own, dearer) = costs
+    assert (shared, own) == (1 / 4, 1)
+    assert cheaper < dearer
+
+
+def test_an_update_learns_from_whole_groups() -> None:
+    batches = [
+        {"row": torch.tensor([[3], [0], [7]]), "key": ["b", "a", "c"], "all": torch.tensor(9)},
+        {"row": torch.tensor([[1], [4], [8]]), "key": ["a", "b", "c"], "all": torch.tensor(9)},
+    ]
+    first, second = whole_groups(batches)
+    assert (first["key"], second["key"]) == (["b", "b", "a"], ["a", "c", "c"])
+    assert (first["row"].tolist(), second["row"].tolist()) == ([[3], [4], [0]], [[1], [7], [8]])
+    assert (int(first["all"]), int(second["all"])) == (9, 9)
 
 
 # What each attempt is worth to two judges whose mean is 1 for everyone who has one at all.
@@ -221,8 +260,7 @@ def test_a_new_temperature_reaches_sampling_and_scoring(
     _, *rounds = learner.learn()
     learner.close()
     assert [{r.temperature for r in done.rollouts} for done in rounds] == [{1.0}, {2.0}]
-    # The third scoring compares the trainer with the sampler, once and at temperature 1.
-    (first, wanted, _), (by_base, _, _), _, (second, wanted_then, _), _ = scored
+    (first, wanted, _), (by_base, _, _), (second, wanted_then, _), _ = scored
     assert first == within_rounding(wanted)
     assert by_base == within_rounding(first)  # the base, before any update
     assert second == within_rounding(wanted_then)
