@@ -125,7 +125,7 @@ class SampledInputs:
             out = self.forward(model, *of_pass, packs=packs, balanced=compute_aux_loss)
             self.read, self.scored = self.read + out.prompts, self.scored + len(tokens[rows])
             parts.append((out.log_probabilities, out.entropies))
-            losses += [out.aux_loss] if compute_aux_loss else []
+            losses += [] if out.aux_loss is None else [out.aux_loss]
         log_probabilities, entropies = (torch.cat(each) for each in zip(*parts, strict=True))
         return (
             log_probabilities,
@@ -211,8 +211,8 @@ class SampledInputs:
         dtype = torch.bfloat16 if trainer.accelerator.native_amp else policy.network.dtype
         counts = few[2].sum(1).tolist()
         return all(
-            same_sum(*sums, count, dtype)
-            for *sums, count in zip(by_pack, by_row, counts, strict=True)
+            same_sum(packed, own, count, dtype)
+            for packed, own, count in zip(by_pack, by_row, counts, strict=True)
         )
 
     def compare(self, model: Any, inputs: dict[str, Any]) -> None:
@@ -250,7 +250,8 @@ def whole_groups(batches: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
         batches: of one sampling, of equal size, with a list ``key`` for the prompt of each row.
     """
     keys = [key for batch in batches for key in batch["key"]]
-    order = sorted(range(len(keys)), key=lambda row: keys.index(keys[row]))
+    first = {key: row for row, key in reversed(list(enumerate(keys)))}
+    order = sorted(range(len(keys)), key=lambda row: first[keys[row]])
     joined = {name: _rows([batch[name] for batch in batches], order) for name in batches[0]}
     split: list[dict[str, Any]] = split_tensor_dict(joined, len(batches))
     return split
