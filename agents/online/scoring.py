@@ -191,8 +191,7 @@ class SampledInputs:
         """Compare a few responses in packed rows with the same in rows of their own."""
         trainer: Any = self
         policy, training = self.bridge.policy, model.training
-        # The loss that balances experts takes no such mask.
-        if trainer.aux_loss_enabled or not can_pack(policy):
+        if not can_pack(policy):
             return False
         twice = [row for row in range(len(tokens))[: COMPARED // 2] for _ in range(2)]
         few = [self.keys[row] for row in twice], tokens[twice], given[twice]

@@ -23,12 +23,14 @@ PADDING = -1
 def can_pack(policy: Policy) -> bool:
     """Whether a model's attention takes a mask of its own for each token, in all layers alike.
 
-    Layers with a window, a state or images of their own do not, nor do other kernels than SDPA.
-    Even where this is true, a model may compute otherwise: compare with ``turns.continued`` first.
+    Layers with a window, a state or images of their own do not, nor do other kernels than SDPA, nor
+    does the loss that balances experts. Even where this is true, a model may compute otherwise:
+    compare with ``turns.continued`` first.
     """
     config = policy.network.config.get_text_config()
     plain = config._attn_implementation == "sdpa"
     plain = plain and not getattr(config, "cross_attention_layers", None)
+    plain = plain and not hasattr(config, "output_router_logits")
     return plain and all(
         type(layer) is DynamicLayer for layer in DynamicCache(config=config).layers
     )

@@ -12,6 +12,7 @@ from transformers import AutoModelForImageTextToText
 
 from mstar.agents.config import Recipe
 from mstar.agents.policy.embedded import EMBEDDED
+from mstar.agents.policy.packing import can_pack
 from mstar.agents.policy.pixels import PixelBounds
 from mstar.agents.policy.policy import Policy, vision_language_config
 from mstar.agents.policy.processors import load_processor
@@ -183,7 +184,7 @@ def memory_of(
     state = STATE_BYTES[recipe.optim.optimizer]
     moments = int(2 * learned if state is None else state * sum(each.numel() for each in trained))
     rows = max(1, recipe.optim.batch // recipe.optim.passes // processes)
-    length = prompt.tokens + recipe.max_new_tokens
+    length = _row_tokens(recipe, policy, prompt, rows)
     kept, again = _activations(recipe, policy, prompt, length)
     text = policy.network.config.get_text_config()
     together = min(recipe.sampling.batch_rows, recipe.sampling.prompts * recipe.sampling.samples)
@@ -208,6 +209,15 @@ def memory_of(
         copies=(weights + moments) * (on_host and not adapted and processes == 1),
         first=learned * on_host,
     )
+
+
+def _row_tokens(recipe: Recipe, policy: Policy, prompt: PromptShape, rows: int) -> int:
+    """Tokens of a pass over `rows` responses for each of them; GRPO and RLOO pack their prompts."""
+    packs = recipe.learns_online and recipe.run.agent != "online-dpo" and can_pack(policy)
+    if not packs:
+        return prompt.tokens + recipe.max_new_tokens
+    prompts = -(-rows // recipe.sampling.samples)
+    return -(-prompts * prompt.tokens // rows) + recipe.max_new_tokens + 1
 
 
 def _has_reference(recipe: Recipe) -> bool:

@@ -38,8 +38,10 @@ from mstar.rewards.panel import RewardPanel
 # Their images are read by torchvision alone; see docs/architectures.md.
 WITH_TORCHVISION = ("cohere2_vision", "lfm2_vl", "llama4", "molmo2")
 REFUSED = ("paligemma",)
-# Layers with a window, with a state, or with images of their own.
+# Layers with a window, with a state, with images of their own, or with a loss of their experts.
 IN_ROWS_OF_THEIR_OWN = (
+    "qwen3_vl_moe",
+    "glm4v_moe",
     "qwen3_5",
     "qwen3_5_moe",
     "gemma3",

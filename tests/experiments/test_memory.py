@@ -8,11 +8,13 @@ from typing import Any
 import pytest
 import torch
 import transformers as tf
-from stored_results import RESULTS, packed
+from stored_results import RESULTS
+from stored_results import packed as stored
 from tiny_architectures import save_architecture
 from tiny_runs import noise
 
 from mstar.agents.config import Recipe
+from mstar.agents.policy.packing import packed
 from mstar.agents.policy.policy import Policy
 from mstar.agents.policy.turns import continued
 from mstar.envs.problem import Prompt
@@ -50,7 +52,7 @@ def estimated(
     return policy, prompts, found
 
 
-def kept_bytes(policy: Policy, prompts: list[Prompt]) -> int:
+def kept_bytes(policy: Policy, inputs: dict[str, torch.Tensor]) -> int:
     """What autograd keeps of a forward pass without the head, weights not counted."""
     weights = {each.untyped_storage().data_ptr() for each in policy.model.parameters()}
     kept: dict[int, int] = {}
@@ -61,7 +63,6 @@ def kept_bytes(policy: Policy, prompts: list[Prompt]) -> int:
             kept[storage.data_ptr()] = storage.nbytes()
         return tensor
 
-    inputs = continued(policy, prompts, [[100] * NEW] * len(prompts))
     del inputs["labels"]
     with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
         out = policy.network.model(**inputs, use_cache=False)  # alive while kept is summed
@@ -86,11 +87,28 @@ def test_estimated_activations_are_about_those_that_torch_keeps(
     elif not recipe.model.trains_image_tower:
         policy.freeze_image_tower()
     policy.model.train()
-    assert 0.7 < memory.activations / kept_bytes(policy, prompts) < 1.3
+    inputs = continued(policy, prompts, [[100] * NEW] * len(prompts))
+    assert 0.7 < memory.activations / kept_bytes(policy, inputs) < 1.3
     weights = list(policy.model.parameters())
     assert memory.weights == sum(w.numel() * w.element_size() for w in weights)
     trained = [w for w in weights if w.requires_grad]
     assert memory.gradients == sum(w.numel() * w.element_size() for w in trained)
+
+
+@pytest.mark.usefixtures("usual_rounding")
+def test_a_prompt_that_responses_share_is_estimated_once(qwen: Path) -> None:
+    recipe = recipe_of(qwen, agent="grpo", samples=ROWS, minibatches=1)
+    _, prompts, memory = estimated(recipe)
+    policy = Policy.load(str(qwen))
+    policy.freeze_image_tower()
+    policy.model.train()
+    _, _, apart = estimated(recipe.replace(agent="continuous"))
+    responses = [[100] * NEW] * ROWS
+    together = kept_bytes(policy, packed(policy, prompts[:1], [responses]))
+    alone = kept_bytes(policy, continued(policy, [prompts[0]] * ROWS, responses))
+    assert 0.7 < memory.activations / together < 1.3
+    assert together < 0.95 * alone
+    assert memory.activations < 0.95 * apart.activations
 
 
 def test_what_saves_memory_lowers_the_estimate_where_it_does(qwen: Path) -> None:
@@ -216,7 +234,7 @@ def test_what_glibc_keeps_is_counted_unless_it_is_told_to_give_it_back(
 @pytest.mark.skipif(not (RESULTS / "gpu").exists(), reason="results are no part of the wheel")
 def test_what_a_gpu_took_is_estimated_within_a_tenth() -> None:
     """The rows of one H200: seven of sampling in CUDA graphs, four of training."""
-    rows = packed("gpu")
+    rows = stored("gpu")
     plain, adapted = qwen_3b(0), qwen_3b(16)
     plain.freeze_image_tower()
     sampled = [row for row in rows["sampler.jsonl"] if row.get("variant", "").startswith(GRAPHS)]
