@@ -115,7 +115,7 @@ class SampledInputs:
     ) -> tuple[torch.Tensor, torch.Tensor | None, torch.Tensor | None]:
         tokens = input_ids[:, -logits_to_keep:]
         given = attention_mask[:, -logits_to_keep:].bool()
-        packs = self.can_pack(model, tokens, given)
+        packs = self.try_packing(model, tokens, given)
         parts: list[tuple[torch.Tensor, torch.Tensor]] = []
         losses: list[torch.Tensor] = []
         size = batch_size or len(tokens)
@@ -173,7 +173,7 @@ class SampledInputs:
             len(inputs["input_ids"]),
         )
 
-    def can_pack(self, model: Any, tokens: torch.Tensor, given: torch.Tensor) -> bool:
+    def try_packing(self, model: Any, tokens: torch.Tensor, given: torch.Tensor) -> bool:
         """Whether a model gives responses the same log-probabilities in packed rows; tried once.
 
         Args:
@@ -182,12 +182,10 @@ class SampledInputs:
             given: (N, L) bool, which of them are read.
         """
         if self.packs is None:
-            self.packs = self.gives_the_same_in_packs(model, tokens, given)
+            self.packs = self.packs_give_the_same(model, tokens, given)
         return self.packs
 
-    def gives_the_same_in_packs(
-        self, model: Any, tokens: torch.Tensor, given: torch.Tensor
-    ) -> bool:
+    def packs_give_the_same(self, model: Any, tokens: torch.Tensor, given: torch.Tensor) -> bool:
         """Compare a few responses in packed rows with the same in rows of their own."""
         trainer: Any = self
         policy, training = self.bridge.policy, model.training
@@ -227,7 +225,7 @@ class SampledInputs:
         trainer.set_temperature(1.0)  # at which the sampler measures
         model.eval()
         with torch.no_grad():
-            packs = self.can_pack(model, tokens, given)
+            packs = self.try_packing(model, tokens, given)
             found = self.forward(model, self.keys[few], tokens, given, packs=packs)
         model.train(training)
         trainer.set_temperature(temperature)

@@ -57,6 +57,9 @@ def test_training_is_timed_beside_a_plain_loop_over_the_same_tokens(model: str) 
         spent = sum(row["seconds"].get(part, 0.0) for part in TRAINING)
         assert row["tokens_per_second"] * spent == pytest.approx(row["tokens"], rel=0.05)
         assert min(row["seconds"][p] for p in ("forward and backward", "trainer start")) > 0
+    plain = tuned["plain_operations_per_token"]
+    assert tuned["operations_per_token"] == pytest.approx(plain, rel=0.05)
+    assert 0 < online["operations_per_token"] < 0.8 * online["plain_operations_per_token"]
     assert "sampling" in online["seconds"]
     assert "sampling" not in tuned["seconds"]
 
