@@ -51,7 +51,8 @@ class TrainBench(Bench):
         lora_rank: 0 trains all weights.
         gradient_checkpointing: less memory, more time.
         size: side of the images, in pixels.
-        batch: responses that an update learns from, a multiple of 4.
+        batch: responses that an update learns from, a multiple of ``samples``.
+        samples: responses to each prompt.
         updates: of a round.
         new_tokens: length of a response.
     """
@@ -62,6 +63,7 @@ class TrainBench(Bench):
     gradient_checkpointing: bool = False
     size: int = 112
     batch: int = 8
+    samples: int = 4
     updates: int = 4
     new_tokens: int = 64
 
@@ -84,8 +86,8 @@ class TrainBench(Bench):
         return Recipe.of(
             agent=agent,
             rounds=2,
-            prompts=responses // 4,
-            samples=4,
+            prompts=responses // self.samples,
+            samples=self.samples,
             max_new_tokens=self.new_tokens,
             unfinished="everything",  # what a random model writes hardly ever ends
             panel=("correctness", "random"),
@@ -227,7 +229,7 @@ def grpo(bench: TrainBench, policy: Policy, watch: Stopwatch, folder: Path) -> M
 def random_examples(
     bench: TrainBench, policy: Policy, recipe: Recipe, seed: int
 ) -> list[SFTExample]:
-    """As many random responses as a round learns from, four to each prompt."""
+    """As many random responses as a round learns from."""
     rng, task = np.random.default_rng(seed), open_task(recipe, "train")
     special = {*policy.media_tokens, *policy.end_tokens}
     words = [i for i in range(len(policy.processor.tokenizer)) if i not in special]
