@@ -24,7 +24,7 @@ _THEREFORE = re.compile(
     re.IGNORECASE,
 )
 _TOTAL = re.compile(r"\b(?:a total of|in total|altogether)\b", re.IGNORECASE)
-_IS = r"(?:is|are|was|were|equals)"
+_IS = r"(?:is|are|was|were|equals|would be)"
 _STATEMENT = re.compile(
     r"(?:(?!if\b)[a-z][^.?\n]{1,150}, (?=the ))?"
     rf"(?:the|this|our|final) [^:=?\n]{{1,200}}?(?: {_IS}:?|:) (.{{1,100}})",

@@ -111,6 +111,7 @@ _COURTESY = re.compile(
     re.IGNORECASE,
 )
 _CHINESE_VERDICT = re.compile(r"(?<=[A-Za-z0-9)])\s?(?:选项|[是为]?正确.{0,20})[.\s]*$")
+_STOP_IN_QUOTES = re.compile(r"""(?<!\w)(["'])([^"'\n.]{0,39}[^\s"'.])([.!,])\1(?!\w)""")
 _MARKS = " \t\n*_`✓✔✅☑"
 
 
@@ -143,6 +144,7 @@ def visible(response: str) -> str | None:
         return None
     text = response[last.end() if last else 0 :]
     text = _BOX_TOKENS.sub(r"\\boxed{\1}", normalise(text[-SEARCHED:]))
+    text = _STOP_IN_QUOTES.sub(r"\1\2\1\3", text)  # "7." is "7".
     text = _RULE.sub("", _ENVIRONMENT.sub(_as_display, text)).replace("&=", "=").strip()
     while ending := _END_TOKEN.search(text[-80:]):
         text = text[: len(text) - len(text[-80:]) + ending.start()].rstrip()

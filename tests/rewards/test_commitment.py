@@ -32,6 +32,36 @@ def verdicts(said: list[tuple[Answer, str]]) -> dict[str, bool]:
 
 # For each kind: what must be accepted, then what must be refused.
 KINDS: dict[str, tuple[list[tuple[Answer, str]], list[tuple[Answer, str]]]] = {
+    "a stop may stand inside of the quotes around an answer": (
+        [
+            (SEVEN, 'The answer is "7."'),
+            (SEVEN, "The answer is “7.” There are 7 of them."),
+            (SEVEN, "3 + 4 = 7. So the answer is **'7!'**"),
+            (SEVEN, '"7."'),
+        ],
+        [
+            (SEVEN, 'The answer is not "7."'),
+            (SEVEN, 'He says "7." but that is wrong.'),
+            (SEVEN, 'He says "7." The answer is "8."'),
+        ],
+    ),
+    "what a calculation is, gives or would be is its result": (
+        [
+            (SEVEN, "The answer is 3 + 4, which is 7."),
+            (SEVEN, "The total of red and blue is 3 + 4, which is equal to 7."),
+            (SEVEN, "The red bar minus the blue bar is 11 - 4, which equals 7."),
+            (SEVEN, "The total is 3 + 4 pens, which gives 7."),
+            (SEVEN, "The total of red and blue would be 3 + 4 = 7."),
+        ],
+        [
+            (SEVEN, "The answer is 8, which is 7 + 1."),
+            (SEVEN, "The answer is 3 + 4, which is 7 or 8."),
+            (SEVEN, "The answer is 3 + 4, which is not 7."),
+            (SEVEN, "The answer is 10 - 2, which is 7 more than 1."),
+            (SEVEN, "The answer is 3 + 4, which is 7, wait, 8."),
+            (SEVEN, "The total of red and blue could be 3 + 4 = 7."),
+        ],
+    ),
     "a number is the answer unless a later sentence comes to another one": (
         [
             (SEVEN, "3 + 4 = 7. That makes 7 pens."),

@@ -74,6 +74,10 @@ _RESULT = re.compile(  # "So they are 11"   "Together that makes 11 pens"   "The
     r"(?<! than)(?<! of)(?<! least)(?<! most) (\$?\d[\d.,]*(?: [a-z]+)?)",
     re.IGNORECASE,
 )
+_WHICH_IS = re.compile(  # "8 + 6, which is 14" says "8 + 6 = 14"
+    r"([-+*/x] ?\$?\d[\d.,]{0,12}(?: [a-z]{1,20})?), which (?:is(?: equal to)?|equals|gives|makes"
+    r"|comes to|adds up to|results in) (?=\$?\d[\d.,]*\W*$)"
+)
 _NUMBER = re.compile(r"\d[\d.:/]*(?:,\d{3})*")
 _PLAIN_WORD = re.compile(r"[\"'(]?[∠△⊙▱□]?[a-zA-Z][a-zA-Z'-]*[\"')]?[.,;:!]?")
 _OPENING = re.compile(
@@ -163,7 +167,7 @@ def stated_quantity(text: str) -> Quantity | None:
 
 
 def _stated_quantity(text: str) -> Quantity | None:
-    text = _NOT_ANOTHER.sub("", text)
+    text = _WHICH_IS.sub(r"\1 = ", _NOT_ANOTHER.sub("", text))
     bare = read_quantity(text)
     if bare is not None:
         return bare
