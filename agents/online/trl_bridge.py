@@ -12,7 +12,7 @@ from typing import Any
 import torch
 
 from mstar.agents.policy import distributed
-from mstar.agents.policy.packing import packed
+from mstar.agents.policy.packing import in_rows, longest_row, packed
 from mstar.agents.policy.policy import Policy
 from mstar.agents.policy.turns import continued
 from mstar.agents.rollout import collect_local
@@ -249,14 +249,20 @@ class TrlBridge:
     def packed(
         self, keys: Sequence[str], tokens: torch.Tensor, given: torch.Tensor
     ) -> dict[str, torch.Tensor]:
-        """The same with one row for all neighbours that have the same key; see ``packing.packed``.
+        """The same with one row for neighbours that have the same key; see ``packing.packed``.
 
         The labels have the N responses in the same order.
         """
-        pairs = groupby(zip(keys, rows_of(tokens, given), strict=True), key=itemgetter(0))
-        groups = [(key, [response for _, response in group]) for key, group in pairs]
-        prompts = [self._prompts[key] for key, _ in groups]
-        return packed(self.policy, prompts, [responses for _, responses in groups])
+        rows: list[tuple[Prompt, Sequence[Sequence[int]]]] = []
+        pairs = zip(keys, rows_of(tokens, given), strict=True)
+        for key, group in groupby(pairs, key=itemgetter(0)):
+            prompt, responses = self._prompts[key], [response for _, response in group]
+            length = self.policy.encode([prompt])["input_ids"].shape[1]
+            parts = in_rows(responses, length, longest_row(self.policy, length))
+            rows += [(prompt, part) for part in parts]
+        if len(rows) == len(keys):
+            return self.continued(keys, tokens, given)
+        return packed(self.policy, [each for each, _ in rows], [part for _, part in rows])
 
     def prompt_tokens(self, problems: Sequence[Problem]) -> list[list[int]]:
         """The token ids of the prompts of problems, including image tokens, without padding."""

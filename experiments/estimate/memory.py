@@ -12,7 +12,7 @@ from transformers import AutoModelForImageTextToText
 
 from mstar.agents.config import Recipe
 from mstar.agents.policy.embedded import EMBEDDED
-from mstar.agents.policy.packing import can_pack
+from mstar.agents.policy.packing import can_pack, longest_row
 from mstar.agents.policy.pixels import PixelBounds
 from mstar.agents.policy.policy import Policy, vision_language_config
 from mstar.agents.policy.processors import load_processor
@@ -216,7 +216,8 @@ def _row_tokens(recipe: Recipe, policy: Policy, prompt: PromptShape, rows: int) 
     packs = recipe.learns_online and recipe.run.agent != "online-dpo" and can_pack(policy)
     if not packs:
         return prompt.tokens + recipe.max_new_tokens
-    prompts = -(-rows // recipe.sampling.samples)
+    room = (longest_row(policy, prompt.tokens) - prompt.tokens) // (recipe.max_new_tokens + 1)
+    prompts = -(-rows // max(1, min(room, recipe.sampling.samples)))
     return -(-prompts * prompt.tokens // rows) + recipe.max_new_tokens + 1
 
 

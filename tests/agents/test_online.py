@@ -16,9 +16,11 @@ from tiny_runs import Even, agent_of, weights
 
 from mstar.agents.config import Recipe
 from mstar.agents.explore.base import Fixed
+from mstar.agents.online import trl_bridge
 from mstar.agents.online.agent import Online
 from mstar.agents.online.scoring import SampledInputs, whole_groups
 from mstar.agents.online.trl_bridge import RULE
+from mstar.agents.policy.packing import in_rows
 from mstar.agents.policy.policy import Policy
 from mstar.agents.policy.turns import padded
 from mstar.agents.sampling.decoding import prefill
@@ -145,6 +147,27 @@ def test_packed_rows_train_as_rows_of_their_own_and_read_a_prompt_once(
     (shared, cheaper), (own, dearer) = costs
     assert (shared, own) == (1 / 4, 1)
     assert cheaper < dearer
+
+
+def test_long_responses_to_one_prompt_stand_in_several_rows(
+    policy: Policy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shares = []
+    for longest in (1000, 0):
+        monkeypatch.setattr(trl_bridge, "longest_row", lambda *_, most=longest: most)
+        copied = Policy(copy.deepcopy(policy.model), policy.processor)
+        changes: dict[str, Any] = {"samples": 4, "batch": 4, "rounds": 1, "held_out": 1}
+        learner = online(
+            copied, tmp_path / str(longest), Judge("correctness", codes), agent="grpo", **changes
+        )
+        _, done = learner.learn()
+        learner.close()
+        assert done.finetuned is not None
+        shares.append(done.finetuned.prompts)
+    assert shares == [1 / 4, 1]
+    responses = [[1] * 5, [2] * 3, [3] * 9, [4]]
+    assert in_rows(responses, prompt=10, longest=20) == [responses[:2], responses[2:3], [[4]]]
+    assert in_rows(responses, prompt=10, longest=5) == [[each] for each in responses]
 
 
 def test_an_update_learns_from_whole_groups() -> None:
