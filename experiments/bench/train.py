@@ -35,8 +35,10 @@ from mstar.experiments.bench.base import Bench
 from mstar.experiments.bench.device import peak_gigabytes, peak_of, reset_peak_memory
 from mstar.experiments.bench.sampler import reference_policy
 from mstar.experiments.bench.stopwatch import Stopwatch
+from mstar.experiments.markdown import table
 from mstar.experiments.rows import Row
 from mstar.experiments.run.problems import open_task
+from mstar.experiments.stats import estimate
 
 TRAINING = ("processor", "padding", "forward and backward", "optimizer", "rest")
 
@@ -348,6 +350,10 @@ def row_of(
     peak = peak_of(device)
     return {
         "work": work,
+        "model": Path(bench.model).name or "random LLaVA",
+        "dtype": bench.dtype,
+        "lora_rank": bench.lora_rank,
+        "samples": bench.samples,
         "device": device,
         "weights": policy.size,
         "responses": len(measured.examples),
@@ -361,6 +367,25 @@ def row_of(
         "plain_peak_share": share_of(peak, plain.operations, plain.seconds),
         "seconds": {part: round(each, 3) for part, each in sorted(seconds.items())},
     }
+
+
+def speed_table(rows: Sequence[Row]) -> str:
+    """Markdown of the rows of repeated runs of ``bench_train``, with 95 % intervals over them."""
+    lines = []
+    for model, work in dict.fromkeys((row["model"], row["work"]) for row in rows):
+        own = [row for row in rows if (row["model"], row["work"]) == (model, work)]
+        trained = f"LoRA of {own[0]['lora_rank']}" if own[0]["lora_rank"] else "all weights"
+        share = own[0]["operations_per_token"] / own[0]["plain_operations_per_token"]
+        time = estimate([np.array([row["over_plain"] for row in own])])
+        lines.append(
+            f"| {model} | {own[0]['dtype']}, {trained} | {work} | {share:.2f} "
+            f"| {time.mean:.2f} [{time.low:.2f}, {time.high:.2f}] | {time.n} |"
+        )
+    return table(
+        "| model | trained | work | operations, times the plain loop's "
+        "| seconds, times the plain loop's | n |",
+        lines,
+    )
 
 
 def share_of(peak: float | None, operations: float, seconds: float) -> float | None:
