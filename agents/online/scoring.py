@@ -4,8 +4,8 @@ TRL prepares each prompt a second time, knows the inputs of some models only, an
 log-probabilities by a head of its own. Here the model reads a prompt as the sampler does, so that
 every model that samples also trains; what is left of TRL's own is compared with the sampler once.
 
-TRL also reads a prompt once for each response to it. Here responses of one pass that stand side by
-side and have the same prompt are packed into one row, if the model computes the same then.
+TRL reads a prompt once for each response to it. Here responses of one pass that stand side by side
+and have the same prompt are packed into one row, if the model computes the same then.
 """
 
 from __future__ import annotations
@@ -207,10 +207,11 @@ class SampledInputs:
             model.train(training)
         dtype = torch.bfloat16 if trainer.accelerator.native_amp else policy.network.dtype
         counts = few[2].sum(1).tolist()
-        return all(
-            same_sum(packed, own, count, dtype)
-            for packed, own, count in zip(by_pack, by_row, counts, strict=True)
-        )
+        pairs = zip(by_pack, by_row, counts, strict=True)
+        same = all(same_sum(packed, own, count, dtype) for packed, own, count in pairs)
+        if not same:
+            log.info("%s computes otherwise in packed rows", type(policy.network).__name__)
+        return same
 
     def compare(self, model: Any, inputs: dict[str, Any]) -> None:
         """Compare a few log-probabilities of the trainer with those of the sampler.
