@@ -14,6 +14,7 @@ from mstar.agents.judges.step_judge import STEP_JUDGE, StepJudge
 from mstar.experiments.bench.kills import kills_table
 from mstar.experiments.bench.memory import memory_table
 from mstar.experiments.bench.soak import RUNS, flatness_table
+from mstar.experiments.bench.train import speed_table
 from mstar.experiments.estimate.estimate import KEPT
 from mstar.experiments.evaluation.compare import gain_table, policy_table
 from mstar.experiments.evaluation.evaluate import gain
@@ -92,6 +93,25 @@ def test_the_tables_of_the_step_judge_are_what_the_stored_rows_give() -> None:
     assert best_of_table(best) in card
     assert advantages(best) in card
     assert agreement_table(rows["label_agreement.jsonl"]) in card
+
+
+def test_the_tables_of_training_speed_are_what_the_stored_rows_give() -> None:
+    written = (RESULTS / "training-speed" / "README.md").read_text()
+    rows = packed("training-speed")
+    assert speed_table(rows["speed.jsonl"]) in written
+    for row in rows["speed.jsonl"]:
+        shared = row["operations_per_token"] < 0.6 * row["plain_operations_per_token"]
+        assert shared == (row["work"] == "grpo")
+    for arm in ("grpo-cool", "rloo"):
+        own = [row for row in rows["groups.jsonl"] if row["arm"] == arm]
+        for metric, name in (("greedy", "_greedy"), ("pass@1", "")):
+            whole, shuffled = (
+                np.array([row[f"{kind}{name}"] for row in own], float)
+                for kind in ("whole", "shuffled")
+            )
+            gain = percent(estimate([whole - shuffled]), "+")
+            cells = f"{percent(estimate([shuffled]))} | {percent(estimate([whole]))} | {gain}"
+            assert f"| {arm} | {metric} | {cells} | {len(own)} |" in written
 
 
 def test_the_tables_of_memory_are_what_the_stored_rows_give() -> None:
