@@ -112,6 +112,11 @@ def test_the_tables_of_training_speed_are_what_the_stored_rows_give() -> None:
             gain = percent(estimate([whole - shuffled]), "+")
             cells = f"{percent(estimate([shuffled]))} | {percent(estimate([whole]))} | {gain}"
             assert f"| {arm} | {metric} | {cells} | {len(own)} |" in written
+    for row in rows["runs.jsonl"]:
+        told = f"{row['flops']:.2e}".replace("+", "")
+        assert (
+            f"{told} before" in written or f"{told} now" in written or f"{told}\nFLOPs" in written
+        )
 
 
 def test_the_tables_of_memory_are_what_the_stored_rows_give() -> None:
