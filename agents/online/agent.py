@@ -152,7 +152,7 @@ class Online(Agent):
         return len(batch.problems) * batch.samples
 
     def _with_scored(self, finetuned: FinetuneResult) -> FinetuneResult:
-        """Add what scored responses before the update and by the base, and what shared a prompt."""
+        """Add how many responses were only scored, and how many prompts were read for each."""
         off_policy = self.recipe.online.minibatches > 1 or self.recipe.run.agent == "rloo"
         before = off_policy and self.recipe.run.agent != "online-dpo"
         by_base = self.recipe.run.agent == "online-dpo" or self.trainer.beta > 0

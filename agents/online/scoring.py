@@ -134,7 +134,7 @@ class SampledInputs:
         )
 
     def reset_counts(self) -> None:
-        """Count from here on."""
+        """Set ``read`` and ``scored`` to 0."""
         self.read = self.scored = 0
 
     def forward(

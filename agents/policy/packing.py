@@ -40,9 +40,10 @@ def can_pack(policy: Policy) -> bool:
 def longest_row(policy: Policy, prompt: int) -> int:
     """The most tokens of a packed row with a prompt of `prompt` tokens.
 
-    All tokens of a row are compared with all, those of other responses in vain: about 4 L d
-    operations for a token in a layer of width d, beside 24 d^2 of its matrix products. At L = 2 d
-    that is a third of these; twice the prompt is compared as often in four rows of their own.
+    Attention compares all L tokens of a row with all, also those of different responses, which the
+    mask then drops. In a layer of width d that is about 4 L d operations for a token, beside 24 d^2
+    of its matrix products: a third of these at L = 2 d. A row twice as long as the prompt makes as
+    many comparisons as four rows of the prompt's length.
     """
     return max(SHORTEST, 2 * int(policy.network.config.get_text_config().hidden_size), 2 * prompt)
 
