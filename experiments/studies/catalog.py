@@ -427,6 +427,33 @@ LANGUAGE_MODEL_UNLABELLED = Study(
     baseline="few-labels",
 )
 
+LANGUAGE_MODEL_EXAMPLES = Study(
+    question="Do a few worked solutions bring within reach what a language model never solves?",
+    design=(
+        "The model and the continuous training of language-model-tuned on twice as many families "
+        "at level 1, in six rounds of 32 problems. own learns from its own right responses alone. "
+        "In examples a quarter of what it learns from are 24 worked solutions of training "
+        "problems, in imitation all but one of 48. These solutions are labels. Tests sample 8 "
+        "responses."
+    ),
+    base=LANGUAGE_MODEL_TUNED.base.replace(
+        families=LANGUAGE_MODEL.base.families,
+        rounds=6,
+        token_budget=0,
+        extra_families=(),
+        test_harder=False,
+        test=192,
+        test_samples=8,
+        worked_example_count=24,
+    ),
+    arms={
+        "own": {},
+        "examples": {"worked_examples": 0.25},
+        "imitation": {"worked_examples": 47 / 48},
+    },
+    baseline="own",
+)
+
 STUDIES: dict[str, Study] = {
     "default": DEFAULT,
     "method-interval": METHOD_INTERVAL,
@@ -439,4 +466,5 @@ STUDIES: dict[str, Study] = {
     "language-model": LANGUAGE_MODEL,
     "language-model-tuned": LANGUAGE_MODEL_TUNED,
     "language-model-unlabelled": LANGUAGE_MODEL_UNLABELLED,
+    "language-model-examples": LANGUAGE_MODEL_EXAMPLES,
 }

@@ -83,6 +83,7 @@ def two() -> Plan:
     [
         *("method-interval", "online", "selection", "hints", "exploration", "unlabelled"),
         *("language-model", "language-model-tuned", "language-model-unlabelled"),
+        "language-model-examples",
     ],
 )
 def test_every_arm_of_every_study_is_a_recipe_that_can_run(name: str) -> None:
@@ -91,7 +92,7 @@ def test_every_arm_of_every_study_is_a_recipe_that_can_run(name: str) -> None:
     for arm in study.arms:
         recipe = study.recipe(arm, 2, {"batch_rows": 2048})
         assert (recipe.run.seed, recipe.sampling.batch_rows) == (2, 2048)
-        small = name in ("language-model", "language-model-unlabelled")
+        small = name.startswith("language-model") and name != "language-model-tuned"
         assert recipe.evaluation.test_harder == (not small)
         assert (recipe.optim.schedule, recipe.optim.warmup) == ("constant", 0)
         if recipe.learns_online:
