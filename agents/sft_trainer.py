@@ -24,14 +24,15 @@ from mstar.agents.policy.policy import Policy
 from mstar.agents.policy.sharding import prune_no_split_modules
 from mstar.agents.policy.turns import continued
 from mstar.agents.settings import OptimConfig
+from mstar.agents.short_steps import ShortSteps
 from mstar.agents.trainer_thread import RoundCallback, TrainerThread
 from mstar.agents.types import FinetuneResult, SFTExample
 
 log = getLogger(__name__)
 
 
-class FineTuner(WritesBehind, SFTTrainer):
-    """TRL's trainer for fine-tuning, with a writer for its checkpoints."""
+class FineTuner(ShortSteps, WritesBehind, SFTTrainer):
+    """TRL's trainer for fine-tuning, with short steps and a writer for its checkpoints."""
 
 
 class LiveTrainer:

@@ -12,7 +12,7 @@ from typing import Any, Generic, TypeVar
 import torch
 from transformers import TrainerCallback
 
-from mstar.agents.policy.sharding import finite_weights, prepare_for_round
+from mstar.agents.policy.sharding import are_finite, prepare_for_round
 from mstar.agents.types import FinetuneResult
 
 Task = TypeVar("Task")
@@ -148,7 +148,8 @@ class RoundCallback(TrainerCallback, Generic[Task]):
         Raises:
             FloatingPointError: some are not finite.
         """
-        if not finite_weights(parts["model"]):
+        groups = parts["optimizer"].param_groups
+        if not are_finite(weight for group in groups for weight in group["params"]):
             raise FloatingPointError(f"weights are not finite after update {state.global_step}")
 
     def on_log(self, args: Any, state: Any, control: Any, logs: Any = None, **_: Any) -> None:

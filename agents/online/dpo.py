@@ -15,6 +15,7 @@ from mstar.agents.online.scoring import COMPARED, check_scores
 from mstar.agents.online.trainers import TrainerSpec
 from mstar.agents.online.trl_bridge import RewardColumn, TrlBridge
 from mstar.agents.policy.turns import IGNORED, padded
+from mstar.agents.short_steps import ShortSteps
 from mstar.agents.types import Rollout
 
 with warnings.catch_warnings():
@@ -22,7 +23,7 @@ with warnings.catch_warnings():
     from trl.experimental.online_dpo import OnlineDPOConfig, OnlineDPOTrainer
 
 
-class OnlineDpo(WritesBehind, OnlineDPOTrainer):
+class OnlineDpo(ShortSteps, WritesBehind, OnlineDPOTrainer):
     """TRL's online DPO trainer with our generation, since it has no ``rollout_func``.
 
     TRL prefers the first of two responses with equal rewards, and scores an unscored one 0. Here a

@@ -21,6 +21,7 @@ from mstar.agents.online.trl_bridge import Message, RewardColumn, TrlBridge, col
 from mstar.agents.policy import distributed
 from mstar.agents.policy.forward import unwrap_forward
 from mstar.agents.policy.policy import Policy
+from mstar.agents.short_steps import ShortSteps
 
 # Settings of GRPOTrainer for the algorithm of each paper. DAPO's dynamic sampling, which TRL lacks,
 # is that of ``TrlBridge.respond``.
@@ -121,7 +122,7 @@ class TrainerSpec:
         }
 
 
-class Grpo(WritesBehind, SampledInputs, GRPOTrainer):
+class Grpo(ShortSteps, WritesBehind, SampledInputs, GRPOTrainer):
     """TRL's GRPO trainer on our inputs."""
 
     def set_temperature(self, temperature: float) -> None:
@@ -159,7 +160,7 @@ def grpo_trainer(spec: TrainerSpec, columns: list[RewardColumn], table: datasets
     return trainer
 
 
-class Rloo(WritesBehind, SampledInputs, RLOOTrainer):
+class Rloo(ShortSteps, WritesBehind, SampledInputs, RLOOTrainer):
     """TRL's RLOO trainer with our generation, since it has no ``rollout_func``."""
 
     def set_temperature(self, temperature: float) -> None:

@@ -5,7 +5,7 @@ Weights are whole on every process until the first trainer starts and shards the
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -43,13 +43,13 @@ def is_sharded(model: Any) -> bool:
     return any(isinstance(module, FSDPModule) for module in model.modules())
 
 
-def finite_weights(model: Any) -> bool:
-    """Whether all weights that are trained, of which this process may hold a shard, are finite.
+def are_finite(weights: Iterable[torch.Tensor]) -> bool:
+    """Whether all weights, of which this process may hold shards, are finite.
 
     Their norm is not, where one of them is not; it takes a launch for many weights, and one wait.
     """
-    trained = [weight.detach() for weight in model.parameters() if weight.requires_grad]
-    own = [weight.to_local() if isinstance(weight, DTensor) else weight for weight in trained]
+    whole = [weight.detach() for weight in weights]
+    own = [weight.to_local() if isinstance(weight, DTensor) else weight for weight in whole]
     return bool(get_total_norm(own).isfinite())
 
 
