@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from itertools import pairwise
 from typing import Literal
 
 import numpy as np
@@ -309,9 +308,22 @@ def mean_cost(arm: str, runs: Sequence[RunRows]) -> MeanCost:
 
 
 def updates(rounds: Sequence[Row]) -> int:
-    """All optimizer updates of a run; the stored count restarts with every new optimizer."""
-    counts = [0, *(row["tuned"]["updates"] for row in rounds if row["tuned"])]
-    return sum(now - before if now > before else now for before, now in pairwise(counts))
+    """All optimizer updates of a run.
+
+    The stored count restarts with every new optimizer, and goes on from that of the round whose
+    policy an alarm brings back.
+    """
+    total = count = 0
+    counts: dict[int, int] = {}
+    for row in rounds:
+        if row["tuned"]:
+            now = row["tuned"]["updates"]
+            total += now - count if now > count else now
+            count = now
+        counts[row["number"]] = count
+        if row.get("back_to") is not None:
+            count = counts[row["back_to"]]
+    return total
 
 
 def run_probe_tokens(run: RunRows) -> float:

@@ -8,7 +8,7 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -34,7 +34,7 @@ from mstar.experiments.studies.plots import COSTS
 from mstar.experiments.studies.rows import StudyRows, load
 from mstar.experiments.studies.runner import RunnerOptions, execute, failure_of
 from mstar.experiments.studies.study import Study, TuningGrid
-from mstar.experiments.studies.tables import as_json, probe_tokens
+from mstar.experiments.studies.tables import as_json, probe_tokens, updates
 from mstar.experiments.studies.tuning import chosen, tune
 
 QUIET = RunnerOptions(jobs=2, keep_checkpoints=False, console=Console(quiet=True))
@@ -97,6 +97,26 @@ def test_every_arm_of_every_study_is_a_recipe_that_can_run(name: str) -> None:
         assert (recipe.optim.schedule, recipe.optim.warmup) == ("constant", 0)
         if recipe.learns_online:
             check_batches(recipe)
+
+
+@pytest.mark.parametrize(
+    ("counts", "back", "total"),
+    [
+        ((6, 12, 18), {}, 18),
+        ((6, 6, 4), {}, 16),  # a new optimizer every round
+        ((6, 12, 12, 18), {2: 1}, 24),  # round 3 goes on from round 1
+        ((6, 12, 6), {2: 0}, 18),
+        ((6, None, 12, 12), {3: 2}, 18),  # nothing was learned in round 2
+    ],
+)
+def test_updates_are_counted_where_a_round_starts_from_an_earlier_one(
+    counts: Sequence[int | None], back: dict[int, int], total: int
+) -> None:
+    rows = [{"number": 0, "tuned": None, "back_to": None}]
+    for number, count in enumerate(counts, 1):
+        tuned = None if count is None else {"updates": count}
+        rows.append({"number": number, "tuned": tuned, "back_to": back.get(number)})
+    assert updates(rows) == total
 
 
 def test_all_arms_of_the_interval_see_the_same_prompts_and_make_the_same_updates() -> None:
