@@ -310,6 +310,11 @@ class MixingConfig:
     """A file of worked examples, as ``mstar audit --examples`` writes it; empty: the solutions of
     the training problems, where these have any."""
 
+    @property
+    def learns_from_votes(self) -> bool:
+        """Whether any round asks problems without a label."""
+        return self.unlabelled > 0 and self.unlabelled_start < 1
+
     def __post_init__(self) -> None:
         check_name("mixing", MIXINGS, self.rule)
         _at_least(1, self, "worked_example_count")

@@ -134,13 +134,14 @@ class Guards:
 
     def _follows_majority(self) -> bool:
         """Whether training follows the answer of the majority: as a label, or as a reward."""
-        return self.recipe.mixing.unlabelled > 0 or bool(MAJORITY & self._learned_from())
+        return self.recipe.mixing.learns_from_votes or bool(MAJORITY & self._learned_from())
 
     def _learned_from(self) -> set[str]:
         """The reward models that training follows: no other can be gamed."""
         recipe = self.recipe
         online = recipe.learns_online
-        ranked = recipe.selection.rule in ("top-k", "threshold") or recipe.mixing.unlabelled > 0
+        by_rank = recipe.selection.rule in ("top-k", "threshold")
+        ranked = by_rank or recipe.mixing.learns_from_votes
         names = set() if online else {self.gate}
         if online or (ranked and self.rank == "reward"):
             names |= {name for name, weight in self._weights.items() if weight > 0}

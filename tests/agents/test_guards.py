@@ -186,12 +186,13 @@ def test_the_best_round_is_not_left_for_a_worse_one(policy: Policy, tmp_path: Pa
     assert (guards.back_to, guards.best) == (None, 1)
     guards.observe(2, last.metrics, 1.0, table)
     assert (guards.back_to, guards.best) == (1, 1)
-    # A run that learns from labels alone does not follow the majority.
-    recipe = agent.recipe.replace(guards="act", unlabelled=0.0)
-    labelled = Guards(recipe, [agent.validation.panel])
-    labelled.observe(0, base.metrics, 1.0, table)
-    raised = {alarm.name for alarm in labelled.observe(1, better, 1.0, table)}
-    assert "over-confidence" not in raised
+    # A run that learns from labels alone does not follow the majority, also where it could vote.
+    for mixing in ({"unlabelled": 0.0}, {"unlabelled": 0.5, "unlabelled_start": 1.0}):
+        recipe = agent.recipe.replace(guards="act", **mixing)
+        labelled = Guards(recipe, [agent.validation.panel])
+        labelled.observe(0, base.metrics, 1.0, table)
+        raised = {alarm.name for alarm in labelled.observe(1, better, 1.0, table)}
+        assert "over-confidence" not in raised
 
 
 def test_without_labels_the_newest_round_is_the_best(policy: Policy, tmp_path: Path) -> None:
