@@ -14,11 +14,14 @@ from typing import Any
 import torch
 from accelerate.utils import DistributedType
 
+# How each process may hold a model whose weights are whole.
+WHOLE = {DistributedType.NO, DistributedType.MULTI_GPU, DistributedType.MULTI_CPU}
+
 
 class ShortSteps:
     """Makes a trainer go through no weights but those that it trains; a first base class.
 
-    A trainer of several processes, which wraps or shards the model, is left as it is.
+    A trainer that shards the model is left as it is.
     """
 
     _short: ShortMethods | None = None
@@ -27,7 +30,7 @@ class ShortSteps:
         """Train as the trainer does."""
         trainer: Any = self
         parent: Any = super()
-        if trainer.accelerator.distributed_type is not DistributedType.NO:
+        if trainer.accelerator.distributed_type not in WHOLE:
             return parent.train(*given, **options)
         model = trainer.model
         trained = [weight for weight in model.parameters() if weight.requires_grad]
