@@ -55,7 +55,10 @@ def test_training_is_timed_beside_a_plain_loop_over_the_same_tokens(model: str) 
         assert row["responses"] == 4
         assert row["peak_share"] is row["peak_gigabytes"] is None  # not known of this processor
         spent = sum(row["seconds"].get(part, 0.0) for part in TRAINING)
-        assert row["tokens_per_second"] * spent == pytest.approx(row["tokens"], rel=0.05)
+        rounded = 0.0005 * len(TRAINING)  # at most, of the seconds of all parts
+        slack = rounded * row["tokens_per_second"]
+        tokens = row["tokens_per_second"] * spent
+        assert tokens == pytest.approx(row["tokens"], rel=0.01, abs=slack)
         assert min(row["seconds"][p] for p in ("forward and backward", "trainer start")) > 0
     plain = tuned["plain_operations_per_token"]
     assert tuned["operations_per_token"] == pytest.approx(plain, rel=0.05)
