@@ -197,6 +197,19 @@ def test_what_worked_solutions_bring_within_reach_is_in_their_rows() -> None:
         assert f"{percent(estimate(apart), '+')}" in " ".join(text.split())
 
 
+def test_the_table_of_the_real_sets_is_what_their_rows_give() -> None:
+    files = packed("real-sets")
+    page = (RESULTS / "real-sets" / "README.md").read_text()
+    for name in ("PuzzleVQA", "AlgoPuzzleVQA", "NLVR", "TabMWP"):
+        tested = [files[f"{name.lower()}/{policy}.jsonl"] for policy in ("base", "evolved")]
+        cells = [
+            percent(estimate([values(rows, metric)]))
+            for metric in ("greedy", "pass@1", "pass@k")
+            for rows in tested
+        ]
+        assert f"| {name} | {len(tested[0])} | {' | '.join(cells)} |" in page
+
+
 def test_the_page_of_the_model_with_eyes_is_what_its_rows_give() -> None:
     rows = packed("eyes")
     page = (RESULTS / "eyes" / "README.md").read_text()
