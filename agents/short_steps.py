@@ -14,14 +14,15 @@ from typing import Any
 import torch
 from accelerate.utils import DistributedType
 
-# How each process may hold a model whose weights are whole.
+# Kinds of training in which every process holds all weights.
 WHOLE = {DistributedType.NO, DistributedType.MULTI_GPU, DistributedType.MULTI_CPU}
 
 
 class ShortSteps:
-    """Makes a trainer go through no weights but those that it trains; a first base class.
+    """Makes a trainer go through the weights that it trains, in place of all modules.
 
-    A trainer that shards the model is left as it is.
+    It stands before the trainer among the base classes. A trainer that shards the model is left as
+    it is; with several processes, the wrapper around the model still clears all gradients.
     """
 
     _short: ShortMethods | None = None
@@ -78,7 +79,7 @@ class ShortMethods:
         """Drop the gradients of the weights that are trained.
 
         Args:
-            set_to_none: is taken to be true.
+            set_to_none: ignored; gradients are always set to None.
         """
         for weight in self.trained:
             weight.grad = None
