@@ -176,6 +176,18 @@ def test_what_the_trainer_raises_reaches_the_caller_every_time(
     assert trainer_threads() == []
 
 
+@pytest.mark.parametrize("lora_rank", [0, 2])
+def test_an_update_after_which_weights_are_not_finite_ends_the_round(
+    policy: Policy, tmp_path: Path, lora_rank: int
+) -> None:
+    policy = policy.with_lora(lora_rank) if lora_rank else policy
+    live = live_trainer(policy, tmp_path, updates=1, learning_rate=1e39, warmup=0)
+    with pytest.raises(FloatingPointError, match="weights are not finite after update 1"):
+        live.fine_tune(sft_examples(0, 2))  # the loss before the update is finite
+    live.close()
+    assert not list(tmp_path.rglob("*.safetensors"))
+
+
 def test_closing_between_rounds_ends_the_thread(policy: Policy, tmp_path: Path) -> None:
     live = live_trainer(policy, tmp_path)
     live.fine_tune(sft_examples(0))
